@@ -1,0 +1,2 @@
+//! The platform on a laptop.
+fn main() {}
