@@ -1,1 +1,3 @@
-//! Placeholder until the first module lands.
+//! Rooms, forwarding and bandwidth of the relay, without sockets and clocks: time, chance and bytes are arguments.
+
+pub mod types;
