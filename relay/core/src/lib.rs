@@ -1,3 +1,4 @@
 //! Rooms, forwarding and bandwidth of the relay, without sockets and clocks: time, chance and bytes are arguments.
 
+pub mod sdp;
 pub mod types;
