@@ -1,1 +1,4 @@
-//! Placeholder until the first module lands.
+//! The media relay: sockets, HTTP and transports around relay-core.
+
+pub mod engine;
+pub mod transport;
