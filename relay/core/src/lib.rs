@@ -1,4 +1,5 @@
 //! Rooms, forwarding and bandwidth of the relay, without sockets and clocks: time, chance and bytes are arguments.
 
+pub mod forward;
 pub mod sdp;
 pub mod types;
