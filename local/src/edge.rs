@@ -1,0 +1,102 @@
+//! The edge of a laptop: what CloudFront and API Gateway are on AWS. It names the tenant and the client to the
+//! functions, and serves the static files.
+
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::routing::get;
+use functions::App;
+use functions::request::{BODY_LIMIT, CLIENT_HEADER, EDGE_HEADER, HOST_HEADER};
+
+/// A body above this is not read any further: 413 by contract up to here, a closed connection beyond it.
+const READ_LIMIT: usize = 6 * 1024 * 1024;
+
+/// What the edge serves.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) app: App,
+    pub(crate) routes: functions::Router,
+    pub(crate) web: PathBuf,
+}
+
+/// The edge as a service over any listener.
+pub(crate) fn router(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/assets/{*path}", get(asset))
+        .fallback(function)
+        .with_state(edge)
+}
+
+async fn function(
+    State(edge): State<Arc<Edge>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let Ok(body) = read(body).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    // HTTP/2 names the host in the URI, HTTP/1.1 in a header.
+    let host = match parts.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => parts.headers.get(header::HOST).cloned(),
+    };
+    for name in [HOST_HEADER, CLIENT_HEADER, EDGE_HEADER] {
+        parts.headers.remove(name);
+    }
+    if let Some(host) = host {
+        parts.headers.insert(HOST_HEADER, host);
+    }
+    let client = HeaderValue::from_str(&client.ip().to_string()).expect("an address is visible ASCII");
+    parts.headers.insert(CLIENT_HEADER, client);
+    let secret = HeaderValue::from_str(&edge.app.keys.edge_secret).expect("the secret is hex");
+    parts.headers.insert(EDGE_HEADER, secret);
+    let response = edge.routes.serve(&edge.app, Request::from_parts(parts, body)).await;
+    response.map(Body::from)
+}
+
+/// Reads a body whole. One over the API's own limit is read just far enough to be refused as too large.
+async fn read(body: Body) -> Result<Bytes, axum::Error> {
+    let bytes = to_bytes(body, READ_LIMIT).await?;
+    Ok(if bytes.len() > BODY_LIMIT { bytes.slice(..BODY_LIMIT + 1) } else { bytes })
+}
+
+async fn asset(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Response<Body> {
+    let path = Path::new(request.uri().path().trim_start_matches('/'));
+    if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+        return plain(StatusCode::NOT_FOUND);
+    }
+    let Ok(bytes) = tokio::fs::read(edge.web.join(path)).await else {
+        return plain(StatusCode::NOT_FOUND);
+    };
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The name holds a hash of the content.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    response
+}
+
+fn content_type(path: &Path) -> &'static str {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("woff2") => "font/woff2",
+        Some("json" | "map") => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from(status.canonical_reason().unwrap_or_default()));
+    *response.status_mut() = status;
+    response
+}
