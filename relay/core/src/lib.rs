@@ -1,5 +1,9 @@
 //! Rooms, forwarding and bandwidth of the relay, without sockets and clocks: time, chance and bytes are arguments.
 
 pub mod forward;
+pub mod link;
+mod random;
+pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
 pub mod types;
