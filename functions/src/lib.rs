@@ -1,1 +1,48 @@
-//! Placeholder until the first module lands.
+//! The control plane: every endpoint over one trait, one table of them, one way from a request to an answer.
+//!
+//! An endpoint is a type that implements [`Endpoint`]; [`all`] lists them. The local server finds them by method and
+//! path ([`Router`]), a Lambda by its handler's name, the OpenAPI document, the access tests and the template by
+//! walking the list. To add one: write the type in a file of its resource, add a line to its module's list, add its
+//! row to the access matrix of the tests, regenerate the OpenAPI document.
+
+pub mod access;
+pub mod admission;
+pub mod api;
+pub mod app;
+pub mod code_link;
+pub mod context;
+pub mod endpoint;
+pub mod error;
+pub mod input;
+pub mod openapi;
+pub mod parameters;
+pub mod passwords;
+pub mod relay_command;
+pub mod reply;
+pub mod request;
+pub mod serve;
+pub mod text;
+
+pub use access::Caller;
+pub use app::{App, Config, Keys, Rates};
+pub use context::Context;
+pub use endpoint::{Access, Endpoint, Kind, Need, Route, Wake, Worker};
+pub use error::Error;
+pub use reply::{Html, Json, Reply, Response};
+pub use request::Request;
+pub use serve::{Router, serve};
+pub use store::Tenant;
+
+/// Every endpoint.
+#[must_use]
+pub fn all() -> Vec<Route> {
+    let mut routes = api::routes();
+    routes.sort_by_key(|route| route.id);
+    routes
+}
+
+/// The functions that a schedule or an operator wakes.
+#[must_use]
+pub fn workers() -> Vec<Worker> {
+    Vec::new()
+}

@@ -1,0 +1,184 @@
+//! What all endpoints share: the table, the configuration, the keys, the clock and chance.
+
+use std::fmt;
+use std::sync::Arc;
+
+use domain::jws::SigningKey;
+use domain::sealed::{BrokenSeal, Sealed, SealingKey};
+use jiff::Timestamp;
+use store::Store;
+
+use crate::relay_command::RelayCommands;
+use crate::code_link::CodeKey;
+use crate::error::Error;
+use crate::passwords::Passwords;
+
+/// The operator's configuration of the control plane.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The scheme that tenants are served under: `https`, on a laptop `http`.
+    pub scheme: String,
+    /// The port in links where it is not the scheme's own.
+    pub port: Option<u16>,
+    /// How many requests are let through.
+    pub rates: Rates,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { scheme: "https".to_owned(), port: None, rates: Rates::default() }
+    }
+}
+
+impl Config {
+    /// The origin of a company's host name, for links: `https://acme.example.com`.
+    #[must_use]
+    pub fn origin(&self, fqdn: &str) -> String {
+        match self.port {
+            Some(port) => format!("{}://{fqdn}:{port}", self.scheme),
+            None => format!("{}://{fqdn}", self.scheme),
+        }
+    }
+}
+
+/// How many requests are let through, by contract §1 and §2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Requests of one session in a minute.
+    pub session_per_minute: u32,
+    /// Requests of all sessions of one company in a minute.
+    pub company_per_minute: u32,
+    /// Writes to one object in a minute.
+    pub object_per_minute: u32,
+    /// Failed sign-ins for one email from one network in 15 minutes.
+    pub sign_in_failures: u32,
+    /// Failed sign-ins from one network in 15 minutes.
+    pub network_failures: u32,
+    /// Failed sign-ins for one email from anywhere in 15 minutes, after which it is let try once a second.
+    pub email_failures: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            session_per_minute: 600,
+            company_per_minute: 6_000,
+            object_per_minute: 60,
+            sign_in_failures: 5,
+            network_failures: 20,
+            email_failures: 20,
+        }
+    }
+}
+
+/// The keys of the control plane.
+#[derive(Debug)]
+pub struct Keys {
+    /// Signs join tokens and commands to relays.
+    pub signing: Arc<SigningKey>,
+    /// Seals what must be shown again.
+    pub sealing: SealingKey,
+    /// Seals access codes in links.
+    pub codes: CodeKey,
+    /// What the edge proves itself with.
+    pub edge_secret: String,
+}
+
+impl Keys {
+    /// All keys of an installation: its master key, from which those for sealing derive, its signing key and the
+    /// edge's secret.
+    #[must_use]
+    pub fn new(installation_key: &[u8; 32], signing: SigningKey, edge_secret: String) -> Self {
+        Self {
+            signing: Arc::new(signing),
+            sealing: SealingKey::derive(installation_key, "table"),
+            codes: CodeKey::derive(installation_key),
+            edge_secret,
+        }
+    }
+}
+
+/// The control plane. Every endpoint gets it by reference.
+pub struct App {
+    /// The one table.
+    pub store: Store,
+    /// The operator's configuration.
+    pub config: Config,
+    /// The keys.
+    pub keys: Keys,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// The way to the relays.
+    pub commands: RelayCommands,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    chance: Box<dyn Fn(&mut [u8]) + Send + Sync>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Puts it together, with the machine's clock and its source of random bytes.
+    #[must_use]
+    pub fn new(store: Store, config: Config, keys: Keys, passwords: Passwords, commands: RelayCommands) -> Self {
+        Self {
+            store,
+            config,
+            keys,
+            passwords,
+            commands,
+            clock: Box::new(Timestamp::now),
+            chance: Box::new(|bytes| rand::fill(bytes)),
+        }
+    }
+
+    /// The same with another clock, for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Random bytes.
+    #[must_use]
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.chance)(&mut bytes);
+        bytes
+    }
+
+    /// A random UUID, version 4.
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        let mut bytes = self.random::<16>();
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex = hex::encode(bytes);
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+
+    /// Seals a secret for the place where it will lie, such as `host/12/moderator_pin`.
+    #[must_use]
+    pub fn seal(&self, place: &str, secret: &str) -> Sealed {
+        self.keys.sealing.seal(place, secret.as_bytes(), self.random())
+    }
+
+    /// The secret that was sealed for this place.
+    ///
+    /// # Errors
+    ///
+    /// It was changed, moved or sealed with another key.
+    pub fn open(&self, place: &str, sealed: &Sealed) -> Result<String, Error> {
+        let secret = self.keys.sealing.open(place, sealed)?;
+        String::from_utf8(secret).map_err(|_| BrokenSeal.into())
+    }
+}

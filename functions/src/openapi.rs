@@ -1,0 +1,172 @@
+//! The OpenAPI 3.1 document, made from the endpoints: what is read and answered is described by the types that read
+//! and answer it.
+
+use domain::Role;
+use schemars::generate::{Contract, SchemaSettings};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::endpoint::{Access, Kind, Route};
+use domain::error::ErrorBody;
+use crate::input::InputShape;
+use crate::reply::ReplyShape;
+
+/// What every method that needs a session takes beside its own parameters.
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "read by the framework before the method's own parameters")]
+struct SessionParameters {
+    /// From `authenticate`; also accepted as `Authorization: AuthToken <auth_token>`.
+    auth_token: Option<String>,
+}
+
+/// What every method that changes something takes beside its own parameters.
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "read by the framework before the method's own parameters")]
+struct WriteParameters {
+    /// A repeat within 24 hours with the same key and parameters answers the first result.
+    #[schemars(length(min = 1, max = 64))]
+    idempotency_key: Option<String>,
+}
+
+const ABOUT: &str = "Every partner method is a POST of JSON to the host name of a company. Parameters may also come \
+in the query; the body wins. Booleans are also read from \"true\" and \"false\", integers from decimal strings. \
+Unknown parameters are ignored.";
+
+/// The document over `routes`.
+#[must_use]
+pub fn document(routes: &[Route]) -> Value {
+    let mut reads = generator(Contract::Deserialize);
+    let mut answers = generator(Contract::Serialize);
+    let mut paths = Map::new();
+    for route in routes {
+        let operation = operation(route, &mut reads, &mut answers);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.to_ascii_lowercase()] = operation;
+    }
+    let mut schemas = reads.take_definitions(true);
+    schemas.extend(answers.take_definitions(true));
+    schemas.sort_keys();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Convoke",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "authToken": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`AuthToken <auth_token>`; or `auth_token` among the parameters.",
+                },
+                "relay": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`Relay <JWS>`, signed with the relay's own key over the body.",
+                },
+            },
+        },
+    })
+}
+
+fn generator(contract: Contract) -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+            settings.contract = contract;
+        })
+        .into_generator()
+}
+
+fn operation(route: &Route, reads: &mut SchemaGenerator, answers: &mut SchemaGenerator) -> Value {
+    let (input, reply) = (route.describe)(reads, answers);
+    let mut operation = json!({ "operationId": route.title(), "summary": route.summary });
+    let variables = variables(route.path);
+    if !variables.is_empty() {
+        operation["parameters"] = Value::Array(variables);
+    }
+    if let Some(body) = request_body(route, input, reads) {
+        operation["requestBody"] = body;
+    }
+    operation["responses"] = responses(route, reply, answers);
+    match route.access {
+        Access::Session(_) => operation["security"] = json!([{ "authToken": [] }]),
+        Access::Relay => operation["security"] = json!([{ "relay": [] }]),
+        Access::Anyone | Access::Tenant => {}
+    }
+    if let Access::Session(role) = route.access {
+        operation["x-lowest-role"] = json!(role_name(role));
+    }
+    operation
+}
+
+fn request_body(route: &Route, input: InputShape, reads: &mut SchemaGenerator) -> Option<Value> {
+    let schema = match input {
+        InputShape::Nothing | InputShape::Other => return None,
+        InputShape::Json(schema) => schema.to_value(),
+        InputShape::Parameters(own) => {
+            let mut parts = match own.to_value() {
+                Value::Object(mut both) if both.contains_key("allOf") => match both.remove("allOf") {
+                    Some(Value::Array(parts)) => parts,
+                    _ => Vec::new(),
+                },
+                one => vec![one],
+            };
+            if matches!(route.access, Access::Session(_)) {
+                parts.push(reads.subschema_for::<SessionParameters>().to_value());
+                if route.kind == Kind::Write {
+                    parts.push(reads.subschema_for::<WriteParameters>().to_value());
+                }
+            }
+            match parts.len() {
+                1 => parts.remove(0),
+                _ => json!({ "allOf": parts }),
+            }
+        }
+    };
+    Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
+}
+
+fn responses(route: &Route, reply: ReplyShape, answers: &mut SchemaGenerator) -> Value {
+    let success = match reply {
+        ReplyShape::Json(schema) => {
+            json!({ "description": "Done.", "content": { "application/json": { "schema": schema.to_value() } } })
+        }
+        ReplyShape::Html => {
+            json!({ "description": "A page.", "content": { "text/html": { "schema": { "type": "string" } } } })
+        }
+        ReplyShape::Other => json!({ "description": "As the summary says." }),
+    };
+    let mut responses = json!({ "200": success });
+    if !matches!(reply_of(&responses), Some("A page.")) && route.method == "POST" {
+        let error = answers.subschema_for::<ErrorBody>().to_value();
+        responses["default"] = json!({
+            "description": "Refused or failed; `code` says why.",
+            "content": { "application/json": { "schema": error } },
+        });
+    }
+    responses
+}
+
+fn reply_of(responses: &Value) -> Option<&str> {
+    responses["200"]["description"].as_str()
+}
+
+fn variables(path: &str) -> Vec<Value> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect()
+}
+
+fn role_name(role: Role) -> Value {
+    serde_json::to_value(role).unwrap_or_default()
+}

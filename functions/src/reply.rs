@@ -1,0 +1,91 @@
+//! The ways out: what an endpoint answers.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+
+/// An answer as bytes.
+pub type Response = http::Response<Bytes>;
+
+/// What an endpoint answers.
+pub trait Reply: Send {
+    /// Makes the answer.
+    fn into_response(self) -> Response;
+
+    /// Describes it for the OpenAPI document.
+    fn describe(generator: &mut SchemaGenerator) -> ReplyShape;
+}
+
+/// What the OpenAPI document says about an answer.
+#[derive(Clone, Debug)]
+pub enum ReplyShape {
+    /// A JSON document.
+    Json(Schema),
+    /// A page.
+    Html,
+    /// Something else, such as a redirect.
+    Other,
+}
+
+/// 200 with a JSON document.
+#[derive(Clone, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize + JsonSchema + Send> Reply for Json<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::OK, &self.0)
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Json(generator.subschema_for::<T>())
+    }
+}
+
+/// A page.
+#[derive(Clone, Debug)]
+pub struct Html {
+    /// 200, or 404 for a code that is not known.
+    pub status: StatusCode,
+    /// The document.
+    pub body: String,
+    /// Beside the content type: the policy of who may frame it, cookies.
+    pub headers: HeaderMap,
+}
+
+impl Reply for Html {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Bytes::from(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, html);
+        response
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Html
+    }
+}
+
+/// An answer that the endpoint made itself: a redirect, a file.
+impl Reply for Response {
+    fn into_response(self) -> Response {
+        self
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Other
+    }
+}
+
+/// A JSON answer of any status.
+pub(crate) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    // Our own types have text keys and finite numbers, which is all that JSON asks.
+    let bytes = serde_json::to_vec(body).expect("answers are plain data");
+    let mut response = Response::new(Bytes::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,145 @@
+//! From a request to an answer: find the endpoint, know the caller, run, map errors, log.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use domain::{Code, Error as Refusal};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::endpoint::Route;
+use crate::error::Error;
+use crate::reply::Response;
+use crate::request::{BODY_LIMIT, Request};
+
+/// How many requests the session has left in this minute.
+pub const REMAINING_HEADER: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+/// The request's id, as it stands in the log.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Finds endpoints by method and path.
+#[derive(Debug)]
+pub struct Router {
+    routes: Vec<Route>,
+}
+
+impl Router {
+    /// Over these routes; of two that fit a path, the first is taken.
+    #[must_use]
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self { routes }
+    }
+
+    /// The endpoint of this method and path.
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.method == method && variables(route.path, path).is_some())
+    }
+
+    /// Answers a request. Paths that no endpoint has are 404 by contract.
+    pub async fn serve(&self, app: &App, request: http::Request<Bytes>) -> Response {
+        match self.find(request.method().as_str(), request.uri().path()) {
+            Some(route) => serve(app, route, request).await,
+            None => {
+                let id = hex::encode(app.random::<8>());
+                let error = Error::from(Refusal::new(Code::NotFound, "no such method"));
+                finish(error.into_response(&id), &id, None)
+            }
+        }
+    }
+}
+
+/// Answers a request with this endpoint, whatever the request's own path says of others.
+pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> Response {
+    let id = hex::encode(app.random::<8>());
+    let started = Instant::now();
+    let variables = variables(route.path, request.uri().path()).unwrap_or_default();
+    let request = Request::new(id.clone(), &app.keys.edge_secret, variables, request);
+    let (outcome, remaining) = answer(app, route, &request).await;
+    let response = outcome.unwrap_or_else(|error| {
+        error.log(route.id, &id);
+        error.into_response(&id)
+    });
+    let response = finish(response, &id, remaining);
+    tracing::info!(
+        endpoint = route.id,
+        request = id,
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    response
+}
+
+async fn answer(app: &App, route: &Route, request: &Request) -> (Result<Response, Error>, Option<u32>) {
+    if request.body.len() > BODY_LIMIT {
+        return (Err(Refusal::new(Code::TooLarge, "the body is over 256 KiB").into()), None);
+    }
+    match Context::enter(app, route, request).await {
+        Ok(context) => ((route.run)(&context, request).await, context.remaining()),
+        Err(error) => (Err(error), None),
+    }
+}
+
+fn finish(mut response: Response, id: &str, remaining: Option<u32>) -> Response {
+    let headers = response.headers_mut();
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID_HEADER, id);
+    }
+    if let Some(remaining) = remaining {
+        headers.insert(REMAINING_HEADER, HeaderValue::from(remaining));
+    }
+    response
+}
+
+/// Matches a path with a pattern: `{name}` stands for one segment that is not empty.
+fn variables(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut found = Vec::new();
+    let mut given = path.split('/');
+    for wanted in pattern.split('/') {
+        let segment = given.next()?;
+        match wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) if !segment.is_empty() => found.push((name, decoded(segment)?)),
+            Some(_) => return None,
+            None if wanted == segment => {}
+            None => return None,
+        }
+    }
+    given.next().is_none().then_some(found)
+}
+
+/// Percent-decodes one segment; what is no UTF-8 afterwards is no path of ours.
+fn decoded(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            let mut one = [0];
+            hex::decode_to_slice(digits, &mut one).ok()?;
+            bytes.push(one[0]);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_segments() {
+        let found = variables("/conf/call/{code}", "/conf/call/12%2034");
+        assert_eq!(found, Some(vec![("code", "12 34".to_owned())]));
+        for path in ["/conf/call/", "/conf/call", "/conf/call/1/2", "/conf/call/%zz", "/conf/call/%ff", "/conf/call/%f"] {
+            assert_eq!(variables("/conf/call/{code}", path), None, "{path}");
+        }
+        assert_eq!(variables("/", "/"), Some(Vec::new()));
+    }
+}
