@@ -1,0 +1,128 @@
+// A button that opens a menu above or below it; arrows move, Esc and a click elsewhere close.
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { Icon, type IconName } from './icon';
+
+export interface MenuItem {
+  key: string;
+  label: string;
+  icon?: IconName;
+  /** A choice among the items; absent for plain actions. */
+  checked?: boolean;
+  class?: string;
+  run: () => void;
+}
+
+interface MenuButtonProps {
+  label: string;
+  class?: string;
+  children: ComponentChildren;
+  items: readonly MenuItem[];
+  align?: 'start' | 'center' | 'end';
+}
+
+export function MenuButton({ label, class: name, children, items, align }: MenuButtonProps) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const id = useId();
+
+  useEffect(() => {
+    if (!open) return undefined;
+    const elsewhere = (event: PointerEvent) => {
+      if (!root.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', elsewhere);
+    const list = root.current?.querySelectorAll<HTMLElement>('.menu-item') ?? [];
+    const start = [...list].find((item) => item.ariaChecked === 'true') ?? list[0];
+    start?.focus();
+    return () => document.removeEventListener('pointerdown', elsewhere);
+  }, [open]);
+
+  const close = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
+
+  return (
+    <div class="menu-root" ref={root}>
+      <button
+        ref={button}
+        type="button"
+        class={name}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        aria-label={label}
+        onClick={() => setOpen(!open)}
+      >
+        {children}
+      </button>
+      {open && (
+        <div
+          id={id}
+          role="menu"
+          aria-label={label}
+          class={`menu menu-${align ?? 'center'}`}
+          onKeyDown={(event) => onMenuKey(event, close)}
+        >
+          {items.map((item) => (
+            <MenuRow key={item.key} item={item} close={close} />
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function MenuRow({ item, close }: { item: MenuItem; close: () => void }) {
+  const choice = item.checked !== undefined;
+  return (
+    <button
+      type="button"
+      role={choice ? 'menuitemradio' : 'menuitem'}
+      aria-checked={choice ? item.checked : undefined}
+      tabIndex={-1}
+      class={`menu-item ${item.class ?? ''}`}
+      onClick={() => {
+        close();
+        item.run();
+      }}
+    >
+      {item.icon && <Icon name={item.icon} size={20} />}
+      <span>{item.label}</span>
+      {item.checked && <Icon name="check" size={18} />}
+    </button>
+  );
+}
+
+function onMenuKey(event: KeyboardEvent, close: () => void): void {
+  const menu = event.currentTarget as HTMLElement;
+  const items = [...menu.querySelectorAll<HTMLElement>('.menu-item')];
+  const at = items.indexOf(document.activeElement as HTMLElement);
+  const go = (index: number) => items.at(index % items.length)?.focus();
+  switch (event.key) {
+    case 'ArrowDown':
+      go(at + 1);
+      break;
+    case 'ArrowUp':
+      go(at - 1);
+      break;
+    case 'Home':
+      go(0);
+      break;
+    case 'End':
+      go(-1);
+      break;
+    case 'Escape':
+      close();
+      break;
+    case 'Tab':
+      close();
+      return;
+    default:
+      return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
+}

@@ -1,0 +1,107 @@
+// The JSON that the server puts into the page: what it knows about the tenant and the meeting.
+
+/** A tenant's branding. Colours are `#rrggbb`; anything else is ignored. */
+export interface Tenant {
+  company: string;
+  productName: string;
+  primaryColor: string | null;
+  backgroundColor: string | null;
+  supportUrl: string | null;
+}
+
+/** What the code in the address stands for at the moment the page was made. */
+export interface ConferenceInfo {
+  state: 'open' | 'not_started' | 'ended' | 'not_found';
+  subject: string | null;
+  hostName: string | null;
+  /** ISO 8601, UTC. */
+  startsAt: string | null;
+  pinRequired: boolean;
+}
+
+export interface RoomPage {
+  page: 'room';
+  code: string;
+  encrypted: boolean;
+  tenant: Tenant;
+  leaveEventType: string;
+  hiddenControls: readonly string[];
+  conference: ConferenceInfo;
+  signedIn: { name: string; moderator: boolean } | null;
+}
+
+export interface HomePage {
+  page: 'home';
+  tenant: Tenant;
+}
+
+type Json = Record<string, unknown>;
+
+const object = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+const text = (value: unknown): string | null =>
+  typeof value === 'string' && value !== '' ? value : null;
+
+function tenant(value: unknown): Tenant {
+  const json = object(value);
+  return {
+    company: text(json['company']) ?? '',
+    productName: text(json['product_name']) ?? 'Convoke',
+    primaryColor: text(json['primary_color']),
+    backgroundColor: text(json['background_color']),
+    supportUrl: httpUrl(json['support_url']),
+  };
+}
+
+function httpUrl(value: unknown): string | null {
+  const url = text(value);
+  return url !== null && /^https?:\/\//i.test(url) ? url : null;
+}
+
+const STATES = ['open', 'not_started', 'ended', 'not_found'] as const;
+
+function conference(value: unknown): ConferenceInfo {
+  const json = object(value);
+  return {
+    state: STATES.find((state) => state === json['state']) ?? 'open',
+    subject: text(json['subject']),
+    hostName: text(json['host_name']),
+    startsAt: text(json['starts_at']),
+    pinRequired: json['pin_required'] === true,
+  };
+}
+
+/** Reads the room page's JSON. Missing or malformed parts get harmless defaults. */
+export function parseRoomPage(value: unknown): RoomPage {
+  const json = object(value);
+  const signedIn = object(json['signed_in']);
+  const signedInName = text(signedIn['name']);
+  const hidden = json['hidden_controls'];
+  return {
+    page: 'room',
+    code: text(json['code']) ?? '',
+    encrypted: json['encrypted'] === true,
+    tenant: tenant(json['tenant']),
+    leaveEventType: text(json['leave_event_type']) ?? 'vivomeetingsLeaveCallEvent',
+    hiddenControls: Array.isArray(hidden) ? hidden.filter((name) => typeof name === 'string') : [],
+    conference: conference(json['conference']),
+    signedIn: signedInName
+      ? { name: signedInName, moderator: signedIn['moderator'] === true }
+      : null,
+  };
+}
+
+/** Reads the home page's JSON. */
+export function parseHomePage(value: unknown): HomePage {
+  return { page: 'home', tenant: tenant(object(value)['tenant']) };
+}
+
+/** The page's JSON as the server wrote it, or `null` if it is absent or not JSON. */
+export function readConfig(document: Document): unknown {
+  const source = document.getElementById('convoke-config')?.textContent;
+  try {
+    return source ? (JSON.parse(source) as unknown) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,148 @@
+// Messages out of the room: watches the room's signals and tells each change once.
+import { effect } from '@preact/signals';
+import type { Devices } from '../room/devices';
+import type { Meeting } from '../room/meeting';
+import type { Person } from '../room/people';
+import type { Roster } from '../room/roster';
+import type { View } from '../config/params';
+import type { ReadonlySignal } from '@preact/signals';
+import type { Channel } from './channel';
+
+export interface Watched {
+  meeting: Meeting;
+  roster: Roster;
+  devices: Devices;
+  view: ReadonlySignal<View>;
+  incomingVideo: ReadonlySignal<boolean>;
+  audioLevels: boolean;
+}
+
+/** A participant as the contract shows it. */
+export function participantFields(person: Person, isLeft: boolean) {
+  return {
+    id: person.number,
+    name: person.name.value,
+    isCurrent: person.isLocal,
+    isOrganizer: false,
+    isModerator: person.moderator.value,
+    isObserver: person.observer.value,
+    isOnCall: !isLeft,
+    isViewingOnly: false,
+    isLeft,
+    isBlocked: false,
+    isMuted: !person.micOn.value,
+    isCameraOn: person.camera.value !== null,
+    isPhone: false,
+    isInternet: true,
+    isJoining: false,
+    isStreaming: person.screen.value !== null,
+    handRaised: false,
+  };
+}
+
+const sends = (channel: Channel, type: string, event: string) => {
+  let last = '';
+  return (fields: object) => {
+    const now = JSON.stringify(fields);
+    if (now === last) return;
+    last = now;
+    channel.send(type, event, fields);
+  };
+};
+
+function devicesOf(devices: Devices) {
+  const list = (kind: MediaDeviceKind) =>
+    devices.all.value
+      .filter((device) => device.kind === kind)
+      .map(({ deviceId, groupId, label }) => ({ deviceId, groupId, kind, label }));
+  return {
+    videoinput: list('videoinput'),
+    audioinput: list('audioinput'),
+    audiooutput: list('audiooutput'),
+  };
+}
+
+/** Starts to report; returns a stop. */
+export function report(channel: Channel, watched: Watched): () => void {
+  const { meeting, roster, devices } = watched;
+  const stops: (() => void)[] = [];
+  const deviceList = sends(channel, 'device', 'DEVICE_LIST_CHANGED');
+  stops.push(
+    effect(() => {
+      if (devices.all.value.length > 0) deviceList(devicesOf(devices));
+    }),
+  );
+  for (const kind of ['videoinput', 'audioinput', 'audiooutput'] as const) {
+    const inUse = sends(channel, 'device', 'DEVICE_IN_USE');
+    stops.push(
+      effect(() => {
+        const deviceId = devices.chosen.value[kind];
+        if (deviceId) inUse({ kind, deviceId });
+      }),
+    );
+  }
+  const change = sends(channel, 'conference', 'CHANGE');
+  stops.push(
+    effect(() => {
+      const admission = meeting.admission.value;
+      if (!admission || meeting.phase.value.at !== 'in') return;
+      const { id, subject } = admission.conference;
+      change({
+        id,
+        name: subject ?? '',
+        mode: admission.conference.muteMode,
+        roomSize: roster.people.value.length,
+        isActive: true,
+        isRecording: false,
+        isStreaming: false,
+        isLocked: false,
+        isSecured: false,
+        incomingVideo: watched.incomingVideo.value,
+      });
+    }),
+  );
+  const speaker = sends(channel, 'conference', 'SPEAKER');
+  stops.push(
+    effect(() => {
+      const holder = roster.floor.value;
+      const person = holder === null ? undefined : roster.find(holder);
+      const id = meeting.admission.value?.conference.id;
+      if (person && id !== undefined) speaker({ id, speakerId: person.number });
+    }),
+  );
+  stops.push(reportPeople(channel, roster, watched.audioLevels));
+  return () => stops.forEach((stop) => stop());
+}
+
+function reportPeople(channel: Channel, roster: Roster, audioLevels: boolean): () => void {
+  const watching = new Map<Person, () => void>();
+  const watch = (person: Person) => {
+    const change = sends(channel, 'participant', 'CHANGE');
+    const level = sends(channel, 'participant', 'AUDIO_LEVEL');
+    const stops = [effect(() => change(participantFields(person, false)))];
+    if (audioLevels) {
+      stops.push(
+        effect(() => level({ id: person.number, audioLevel: round(person.level.value) })),
+      );
+    }
+    return () => stops.forEach((stop) => stop());
+  };
+  const stop = effect(() => {
+    const present = new Set(roster.people.value);
+    for (const [person, unwatch] of watching) {
+      if (present.has(person)) continue;
+      unwatch();
+      watching.delete(person);
+      channel.send('participant', 'CHANGE', participantFields(person, true));
+    }
+    for (const person of present) {
+      if (!watching.has(person)) watching.set(person, watch(person));
+    }
+  });
+  return () => {
+    stop();
+    for (const unwatch of watching.values()) unwatch();
+  };
+}
+
+const round = (level: number) => Math.round(level * 100) / 100;

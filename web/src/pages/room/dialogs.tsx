@@ -1,0 +1,96 @@
+// The dialogs of a running meeting.
+import { Dialog } from '../../components/dialog';
+import { Switch } from '../../components/fields';
+import { Icon } from '../../components/icon';
+import { t } from '../../i18n/text';
+import { useRoom } from './context';
+import { DevicePickers } from './device-pickers';
+
+export function Dialogs() {
+  const room = useRoom();
+  switch (room.dialog.value) {
+    case 'settings':
+      return <SettingsDialog />;
+    case 'leave':
+      return <LeaveDialog />;
+    default:
+      return null;
+  }
+}
+
+function SettingsDialog() {
+  const room = useRoom();
+  const close = () => (room.dialog.value = null);
+  return (
+    <Dialog title={t('settings.title')} close={close}>
+      <section class="dialog-part">
+        <h3>{t('settings.devices')}</h3>
+        <DevicePickers />
+        {!room.devices.canChooseSpeaker && (
+          <p class="field-hint">{t('settings.speaker.fixed')}</p>
+        )}
+      </section>
+      <section class="dialog-part">
+        <h3>{t('settings.general')}</h3>
+        <Switch
+          label={t('settings.mirror')}
+          on={room.mirror.value}
+          change={(on) => room.setMirror(on)}
+        />
+        <Switch
+          label={t('settings.incoming')}
+          on={room.incomingVideo.value}
+          change={(on) => (room.incomingVideo.value = on)}
+        />
+        <Switch
+          label={t('settings.shortcuts')}
+          hint={t('settings.shortcuts.list')}
+          on={room.shortcuts.value}
+          change={(on) => room.setShortcuts(on)}
+        />
+        <label class="volume-row">
+          <span>{t('volume.label')}</span>
+          <input
+            type="range"
+            min="0"
+            max="100"
+            value={Math.round(room.meeting.volume.value * 100)}
+            onInput={(event) => room.setVolume(Number(event.currentTarget.value) / 100)}
+          />
+        </label>
+      </section>
+      <footer class="dialog-foot">
+        <button type="button" class="button button-primary" onClick={close}>
+          {t('settings.done')}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}
+
+function LeaveDialog() {
+  const room = useRoom();
+  const close = () => (room.dialog.value = null);
+  return (
+    <Dialog title={t('leave.title')} close={close} class="dialog-small">
+      <p class="dialog-text">{t('leave.lead')}</p>
+      <footer class="dialog-foot dialog-foot-stack">
+        <button
+          type="button"
+          class="button button-primary"
+          onClick={() => void room.meeting.leave()}
+        >
+          <Icon name="door" size={20} />
+          {t('leave.leave')}
+        </button>
+        <button type="button" class="button button-danger" onClick={() => void room.endForAll()}>
+          <Icon name="leave" size={20} />
+          {t('leave.end')}
+        </button>
+        <button type="button" class="button" onClick={close}>
+          {t('leave.stay')}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

@@ -1,0 +1,427 @@
+// Everything behind the room page, put together: what components read and what they can ask for.
+import { computed, effect, signal, type ReadonlySignal } from '@preact/signals';
+import type { RoomPage } from '../../config/page';
+import {
+  safeTarget,
+  visibleControls,
+  withoutSecrets,
+  type Control,
+  type RoomParams,
+  type View,
+} from '../../config/params';
+import { remember, remembered } from '../../config/remembered';
+import { Toasts } from '../../components/toasts';
+import { openChannel, postLeave, type Channel } from '../../embed/channel';
+import { dispatch } from '../../embed/commands';
+import { ownerOf, viewOf } from '../../embed/origin';
+import { report } from '../../embed/reports';
+import { t, type TextKey } from '../../i18n/text';
+import { Devices, type DeviceKind, type DeviceProblem, type MediaName } from '../../room/devices';
+import { Meeting } from '../../room/meeting';
+import type { Person } from '../../room/people';
+import { reasonOf, type Ending } from '../../room/reasons';
+import { Roster } from '../../room/roster';
+
+/** Endings after which the visitor does not come back by this page, so that a frame may go. */
+const FINAL: readonly Ending[] = ['left', 'ended', 'removed', 'rejected', 'duplicate', 'expired'];
+
+export class RoomModel {
+  readonly toasts = new Toasts();
+  readonly roster: Roster;
+  readonly devices: Devices;
+  readonly meeting: Meeting;
+  readonly controls: ReadonlySet<Control>;
+  readonly view = signal<View>('gallery');
+  readonly panel = signal<'people' | null>(null);
+  readonly dialog = signal<'settings' | 'leave' | null>(null);
+  readonly incomingVideo = signal(true);
+  readonly mirror = signal(remembered('mirror') !== 'false');
+  readonly shortcuts = signal(remembered('shortcuts') !== 'false');
+  readonly fullscreen = signal(false);
+  /** Seconds in the meeting. */
+  readonly elapsed = signal(0);
+  readonly others: ReadonlySignal<readonly Person[]>;
+  readonly tiles: ReadonlySignal<readonly Person[]>;
+  /** Whose screen is on the stage. */
+  readonly sharer: ReadonlySignal<Person | null>;
+
+  private readonly channel: Channel;
+  private unloaded = false;
+
+  constructor(
+    readonly page: RoomPage,
+    readonly params: RoomParams,
+    private readonly window: Window,
+  ) {
+    this.controls = visibleControls(params, page.hiddenControls);
+    this.roster = new Roster(Date.now, {
+      arrived: (person) => this.arrived(person),
+      gone: (person) => this.gone(person),
+    });
+    this.devices = new Devices(
+      params.resolution,
+      window.navigator.mediaDevices as MediaDevices | undefined,
+    );
+    this.meeting = new Meeting(page, params, {
+      fetch: (url, init) => window.fetch(url, init),
+      now: Date.now,
+      random: Math.random,
+      loadMedia,
+      roster: this.roster,
+      devices: () => {
+        const { audioinput, videoinput, audiooutput } = this.devices.chosen.value;
+        return { mic: audioinput, camera: videoinput, speaker: audiooutput };
+      },
+      deviceFailed: (name, error) => this.deviceFailed(name, error),
+      mutedByOther: (name) => this.toasts.show(t(`toast.muted.${name}`), { icon: `${name}Off` }),
+      left: (ending) => this.left(ending),
+    });
+    this.view.value = params.view;
+    this.others = computed(() => this.roster.people.value.filter((person) => !person.isLocal));
+    this.tiles = computed(() => this.roster.people.value.filter((p) => !p.observer.value));
+    this.sharer = computed(() => {
+      const sharing = this.roster.people.value.filter((person) => person.screen.value);
+      return sharing.find((person) => !person.isLocal) ?? sharing[0] ?? null;
+    });
+    this.channel = openChannel(window, ownerOf(viewOf(window), params.parentOrigin), params.events);
+  }
+
+  /** Opens the channel and decides what is shown first. */
+  async start(): Promise<void> {
+    this.channel.listen((message) => dispatch(message, this.commands()));
+    this.channel.send('room', 'READY');
+    report(this.channel, {
+      meeting: this.meeting,
+      roster: this.roster,
+      devices: this.devices,
+      view: this.view,
+      incomingVideo: this.incomingVideo,
+      audioLevels: this.params.audioLevel,
+    });
+    const { document } = this.window;
+    document.addEventListener('fullscreenchange', () => {
+      this.fullscreen.value = document.fullscreenElement !== null;
+    });
+    this.window.addEventListener('pagehide', () => this.unload());
+    this.watch();
+    this.passLobby();
+    await this.meeting.start();
+  }
+
+  private watch(): void {
+    let since = 0;
+    effect(() => {
+      if (this.meeting.phase.value.at !== 'in') return undefined;
+      since = Date.now();
+      const tick = () => (this.elapsed.value = Math.floor((Date.now() - since) / 1000));
+      tick();
+      const timer = setInterval(tick, 1000);
+      return () => clearInterval(timer);
+    });
+    let wasAway = false;
+    effect(() => {
+      const away = this.away.value;
+      if (wasAway && !away && this.meeting.phase.peek().at === 'in') {
+        this.toasts.show(t('toast.back'), { icon: 'check' });
+      }
+      wasAway = away;
+    });
+    effect(() => {
+      const sharer = this.sharer.value;
+      if (sharer && !sharer.isLocal) {
+        this.toasts.show(t('toast.sharing', { name: sharer.name.peek() }), { icon: 'share' });
+      }
+    });
+  }
+
+  /** How the visitor goes in: by the device check, by one click, or straight on. */
+  readonly entrance = signal<'lobby' | 'one_click' | 'direct'>('lobby');
+
+  /** The name of somebody who wants no device check. */
+  get directName(): string | null {
+    return this.params.skipJoin ? (this.params.name ?? this.page.signedIn?.name ?? null) : null;
+  }
+
+  /** Goes in without the device check. */
+  async goDirectly(): Promise<void> {
+    const { params, devices } = this;
+    this.entrance.value = 'direct';
+    const want = { mic: !params.muteMic, camera: !params.muteCamera && !params.observer };
+    if (want.mic || want.camera) await devices.open(want);
+    const { mic, camera } = devices.preview.peek();
+    const denied = (name: MediaName) =>
+      want[name] && ['blocked', 'policy'].includes(devices.problems.peek()[name] ?? '');
+    if (!mic && !camera && (denied('mic') || denied('camera'))) {
+      await this.meeting.leave('media_denied');
+      return;
+    }
+    await this.enterDirectly(mic !== null, camera !== null);
+  }
+
+  /** Goes in to see and hear only. */
+  async goWithout(): Promise<void> {
+    this.unloaded = false;
+    await this.enterDirectly(false, false);
+  }
+
+  private async enterDirectly(mic: boolean, camera: boolean): Promise<void> {
+    await this.meeting.enter({
+      name: this.directName ?? '',
+      takeMic: () => this.devices.take('mic'),
+      takeCamera: () => this.devices.take('camera'),
+      wantMic: mic,
+      wantCamera: camera,
+    });
+  }
+
+  // Whenever the lobby's turn comes, first or after waiting, `skip_join` passes it by. A page in a
+  // window of its own still asks for one click before it opens a device.
+  private passLobby(): void {
+    effect(() => {
+      if (this.meeting.phase.value.at !== 'lobby' || this.directName === null) return;
+      const framed = this.window.parent !== this.window;
+      const opensDevices = !(this.params.muteMic && (this.params.muteCamera || this.params.observer));
+      if (framed || !opensDevices) void this.goDirectly();
+      else this.entrance.value = 'one_click';
+    });
+  }
+
+  /** The connection is interrupted. */
+  readonly away = computed(
+    () =>
+      this.meeting.comingBack.value || (this.meeting.session.value?.reconnecting.value ?? false),
+  );
+
+  shows(control: Control): boolean {
+    return this.controls.has(control);
+  }
+
+  // --- coming and going
+
+  // Those who were here before us are not news.
+  private arrived(person: Person): void {
+    if (person.isLocal || this.elapsed.peek() < 2 || this.away.peek()) return;
+    this.toasts.show(t('toast.joined', { name: person.name.peek() }), { icon: 'people' });
+  }
+
+  private gone(person: Person): void {
+    if (this.meeting.phase.peek().at !== 'in' || this.away.peek()) return;
+    this.toasts.show(t('toast.left', { name: person.name.peek() }), { icon: 'door' });
+  }
+
+  private left(ending: Ending): void {
+    this.devices.closeAll();
+    this.dialog.value = null;
+    this.panel.value = null;
+    this.elapsed.value = 0;
+    if (this.window.document.fullscreenElement) void this.window.document.exitFullscreen();
+    const reason = reasonOf(ending);
+    if (ending !== 'not_found') postLeave(this.window, this.page.leaveEventType, reason);
+    this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
+    if (!FINAL.includes(ending)) return;
+    this.sendUnload(reason);
+    this.goOn();
+  }
+
+  private goOn(): void {
+    const target = this.meeting.signedIn
+      ? safeTarget(this.params.afterCallUrl, this.window.location.href)
+      : null;
+    if (target) this.window.location.assign(target);
+    else if (this.params.autoClose && this.window.opener) this.window.close();
+  }
+
+  private sendUnload(reason: string): void {
+    if (this.unloaded) return;
+    this.unloaded = true;
+    this.channel.send('room', 'UNLOAD', { reason });
+  }
+
+  // The page goes away: whoever was inside, or at the door, has left.
+  private unload(): void {
+    const { at } = this.meeting.phase.peek();
+    if (at !== 'over') {
+      const reason = at === 'waiting' ? 'not_started' : 'left';
+      postLeave(this.window, this.page.leaveEventType, reason);
+      if (at === 'in') this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
+      this.sendUnload(reason);
+      return;
+    }
+    const { phase } = this.meeting;
+    if (phase.peek().at === 'over') this.sendUnload('left');
+  }
+
+  /** Back in after an ending. */
+  async again(): Promise<void> {
+    this.unloaded = false;
+    const { phase } = this.meeting;
+    const before = phase.peek();
+    if (before.at === 'over' && before.ending === 'media_denied') await this.goDirectly();
+    else await this.meeting.again();
+  }
+
+  // --- devices
+
+  private deviceFailed(name: MediaName, error: unknown): void {
+    const problem = this.devices.failed(name, error);
+    this.toasts.show(t(`toast.device.${name}`, { problem: problemText(problem) }), {
+      icon: `${name}Off`,
+      alarming: true,
+    });
+  }
+
+  async setMic(on: boolean): Promise<void> {
+    const session = this.meeting.session.peek();
+    if (!session || session.micOn.peek() === on) return;
+    try {
+      await session.setMic(on, this.devices.chosen.peek().audioinput);
+      if (on) this.devices.opened('mic');
+      this.toasts.say(t(on ? 'toast.mic.on' : 'toast.mic.off'));
+    } catch (error) {
+      this.deviceFailed('mic', error);
+    }
+    void this.devices.refresh();
+  }
+
+  async setCamera(on: boolean): Promise<void> {
+    const session = this.meeting.session.peek();
+    if (!session || this.params.observer || session.cameraOn.peek() === on) return;
+    try {
+      await session.setCamera(on, this.devices.chosen.peek().videoinput);
+      if (on) this.devices.opened('camera');
+      this.toasts.say(t(on ? 'toast.camera.on' : 'toast.camera.off'));
+    } catch (error) {
+      this.deviceFailed('camera', error);
+    }
+    void this.devices.refresh();
+  }
+
+  async setSharing(on: boolean): Promise<void> {
+    const session = this.meeting.session.peek();
+    if (!session) return;
+    try {
+      if (on) await session.startShare();
+      else await session.stopShare();
+    } catch {
+      this.toasts.show(t('toast.share.failed'), { icon: 'shareOff', alarming: true });
+    }
+  }
+
+  async chooseDevice(kind: DeviceKind, deviceId: string): Promise<void> {
+    await this.devices.choose(kind, deviceId);
+    const session = this.meeting.session.peek();
+    if (!session) return;
+    try {
+      await session.switchDevice(kind, deviceId);
+    } catch (error) {
+      if (kind === 'audioinput') this.deviceFailed('mic', error);
+      if (kind === 'videoinput') this.deviceFailed('camera', error);
+    }
+  }
+
+  setVolume(volume: number): void {
+    this.meeting.volume.value = volume;
+    this.meeting.session.peek()?.setVolume(volume);
+  }
+
+  setMirror(on: boolean): void {
+    this.mirror.value = on;
+    remember('mirror', String(on));
+  }
+
+  setShortcuts(on: boolean): void {
+    this.shortcuts.value = on;
+    remember('shortcuts', String(on));
+  }
+
+  // --- the page
+
+  async toggleFullscreen(): Promise<void> {
+    const { document } = this.window;
+    try {
+      if (document.fullscreenElement) await document.exitFullscreen();
+      else await document.documentElement.requestFullscreen();
+    } catch {
+      // The framing page does not allow it; the button then has no effect.
+    }
+  }
+
+  get canFullscreen(): boolean {
+    return this.window.document.fullscreenEnabled;
+  }
+
+  get canShare(): boolean {
+    const media = this.window.navigator.mediaDevices as MediaDevices | undefined;
+    return media !== undefined && 'getDisplayMedia' in media;
+  }
+
+  togglePanel(): void {
+    this.panel.value = this.panel.peek() === 'people' ? null : 'people';
+  }
+
+  nextView(): void {
+    const order: readonly View[] = ['gallery', 'bottom_speaker', 'left_side_speaker'];
+    const at = order.indexOf(this.view.peek());
+    this.view.value = order[(at + 1) % order.length] ?? 'gallery';
+  }
+
+  async copyLink(): Promise<void> {
+    const link = withoutSecrets(new URL(this.window.location.href));
+    link.search = this.page.encrypted ? '?encrypted_pin=true' : '';
+    try {
+      await this.window.navigator.clipboard.writeText(link.href);
+      this.toasts.show(t('toast.copied'), { icon: 'link' });
+    } catch {
+      this.toasts.show(t('toast.copy.failed'), { icon: 'warning' });
+    }
+  }
+
+  /** The leave button: moderators choose, others go. */
+  async askToLeave(): Promise<void> {
+    if (this.meeting.isModerator && this.shows('end')) this.dialog.value = 'leave';
+    else await this.meeting.leave();
+  }
+
+  async endForAll(): Promise<void> {
+    if (!(await this.meeting.endForAll())) {
+      this.toasts.show(t('leave.failed'), { icon: 'warning', alarming: true });
+    }
+  }
+
+  // --- what the framing page may ask
+
+  private commands() {
+    return {
+      chooseDevice: (kind: DeviceKind, id: string) => void this.chooseDevice(kind, id),
+      // A page outside may only switch on what the visitor has let this page use before.
+      setCamera: (on: boolean) => {
+        if (!on || this.devices.granted.has('camera')) void this.setCamera(on);
+      },
+      setMic: (on: boolean) => {
+        if (!on || this.devices.granted.has('mic')) void this.setMic(on);
+      },
+      setIncomingVideo: (on: boolean) => (this.incomingVideo.value = on),
+      setVolume: (volume: number) => this.setVolume(volume),
+      leave: () => void this.meeting.leave(),
+      end: () => {
+        if (this.meeting.isModerator) void this.endForAll();
+      },
+      setSharing: (on: boolean) => void this.setSharing(on),
+      setView: (view: View) => (this.view.value = view),
+      adjustAudio: (number: number, settings: { volume?: number; pan?: number }) => {
+        const person = this.roster.byNumber(number);
+        if (person) this.meeting.session.peek()?.adjust(person.identity, settings);
+      },
+    };
+  }
+}
+
+/** The sentence for a device problem. */
+export function problemText(problem: DeviceProblem): string {
+  return t(`problem.${problem}` as TextKey);
+}
+
+/** Loads the media code; called early so that it is there when the visitor joins. */
+export function loadMedia() {
+  return import('../../room/livekit/session');
+}

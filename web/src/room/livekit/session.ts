@@ -1,0 +1,295 @@
+// A session over livekit-client. This file and its neighbours are the only ones that import it.
+import { batch, signal } from '@preact/signals';
+import {
+  ConnectionError,
+  ConnectionErrorReason,
+  LocalAudioTrack,
+  LocalVideoTrack,
+  type Participant,
+  type RemoteTrack,
+  RemoteAudioTrack,
+  type RemoteTrackPublication,
+  Room,
+  RoomEvent,
+  setLogLevel,
+  Track,
+  type TrackPublication,
+} from 'livekit-client';
+import { numberOf } from '../join';
+import type { Person, Quality } from '../people';
+import { signalUrl } from '../race';
+import { parseReason, reasonOfDisconnect } from '../reasons';
+import { RelayRefused, type OpenSession, type Session, type SessionOptions } from '../session';
+import { roomOptions } from './options';
+import { Sound } from './sound';
+import { markPaused, shown } from './video';
+
+setLogLevel('warn');
+
+/** Connects to a relay and publishes what is asked for. Throws `RelayRefused` or a plain error. */
+export const openSession: OpenSession = async (options) => {
+  const session = new LivekitSession(options);
+  await session.connect();
+  return session;
+};
+
+const QUALITIES: readonly Quality[] = ['excellent', 'good', 'poor', 'lost'];
+
+class LivekitSession implements Session {
+  readonly reconnecting = signal(false);
+  readonly soundBlocked = signal(false);
+  readonly sharing = signal(false);
+  readonly micOn = signal(false);
+  readonly cameraOn = signal(false);
+
+  private readonly room: Room;
+  private readonly sound: Sound;
+  private over = false;
+  /** Mutes that we asked for ourselves, so that a moderator's can be told apart. */
+  private readonly ownMutes = new Set<Track.Source>();
+
+  constructor(private readonly options: SessionOptions) {
+    this.room = new Room(roomOptions(options));
+    this.sound = new Sound(document.body, options.volume);
+    this.listen();
+  }
+
+  async connect(): Promise<void> {
+    const { admission, relay } = this.options;
+    try {
+      await this.room.connect(signalUrl(relay), admission.token, {
+        websocketTimeout: 8_000,
+        peerConnectionTimeout: 12_000,
+        maxRetries: 0,
+      });
+    } catch (error) {
+      this.over = true;
+      await this.room.disconnect();
+      throw refusal(error) ?? error;
+    }
+    this.syncEverybody();
+    await this.publishFirst();
+  }
+
+  // Devices that fail now must not cost the visitor the meeting.
+  private async publishFirst(): Promise<void> {
+    const { wantMic, wantCamera, observer } = this.options;
+    await Promise.all([
+      wantMic ? this.firstMic() : undefined,
+      wantCamera && !observer ? this.firstCamera() : undefined,
+    ]);
+  }
+
+  private async firstMic(): Promise<void> {
+    const track = this.options.takeMic();
+    if (track) {
+      return this.publish(new LocalAudioTrack(track, track.getConstraints(), false), 'mic');
+    }
+    await this.setMic(true, this.options.devices.mic).catch((error: unknown) =>
+      this.failed('mic', error),
+    );
+  }
+
+  private async firstCamera(): Promise<void> {
+    const track = this.options.takeCamera();
+    if (track) {
+      return this.publish(new LocalVideoTrack(track, track.getConstraints(), false), 'camera');
+    }
+    await this.setCamera(true, this.options.devices.camera).catch((error: unknown) =>
+      this.failed('camera', error),
+    );
+  }
+
+  private async publish(track: LocalAudioTrack | LocalVideoTrack, name: 'mic' | 'camera') {
+    const source = name === 'mic' ? Track.Source.Microphone : Track.Source.Camera;
+    try {
+      await this.room.localParticipant.publishTrack(track, { source });
+    } catch (error) {
+      track.stop();
+      this.failed(name, error);
+    }
+  }
+
+  private failed(name: 'mic' | 'camera', error: unknown): void {
+    if (!this.over) this.options.deviceFailed(name, error);
+  }
+
+  // --- what the relay tells
+
+  private listen(): void {
+    const { room } = this;
+    room
+      .on(RoomEvent.ParticipantConnected, (participant) => this.sync(participant))
+      .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.options.roster.leave(identity))
+      .on(RoomEvent.ParticipantNameChanged, (_name, participant) => this.sync(participant))
+      .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.sync(participant))
+      .on(RoomEvent.ParticipantPermissionsChanged, (_before, participant) => this.sync(participant))
+      .on(RoomEvent.TrackPublished, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.TrackUnpublished, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.LocalTrackPublished, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.LocalTrackUnpublished, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.TrackMuted, (publication, participant) => this.muted(publication, participant))
+      .on(RoomEvent.TrackUnmuted, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
+        if (track instanceof RemoteAudioTrack) this.sound.add(track, participant.identity);
+        this.sync(participant);
+      })
+      .on(RoomEvent.TrackUnsubscribed, (track: RemoteTrack, _publication, participant) => {
+        if (track instanceof RemoteAudioTrack) this.sound.remove(track);
+        this.sync(participant);
+      })
+      .on(
+        RoomEvent.TrackStreamStateChanged,
+        (publication: RemoteTrackPublication, state: Track.StreamState) =>
+          markPaused(publication, state === Track.StreamState.Paused),
+      )
+      .on(RoomEvent.ActiveSpeakersChanged, (speakers) =>
+        this.options.roster.hear(
+          speakers.map(({ identity, audioLevel }) => ({ identity, level: audioLevel })),
+        ),
+      )
+      .on(RoomEvent.ConnectionQualityChanged, (quality, participant) => {
+        const person = this.options.roster.find(participant.identity);
+        if (person) person.quality.value = QUALITIES.find((name) => name === quality) ?? 'unknown';
+      })
+      .on(RoomEvent.AudioPlaybackStatusChanged, () => {
+        this.soundBlocked.value = !room.canPlaybackAudio;
+      })
+      .on(RoomEvent.SignalReconnecting, () => (this.reconnecting.value = true))
+      .on(RoomEvent.Reconnecting, () => (this.reconnecting.value = true))
+      .on(RoomEvent.Reconnected, () => {
+        this.reconnecting.value = false;
+        this.syncEverybody();
+      })
+      .on(RoomEvent.Disconnected, (code) => this.disconnected(code));
+  }
+
+  private disconnected(code: number | undefined): void {
+    this.sound.close();
+    if (this.over) return;
+    this.over = true;
+    this.options.ended(reasonOfDisconnect(code));
+  }
+
+  private muted(publication: TrackPublication, participant: Participant): void {
+    this.sync(participant);
+    if (!participant.isLocal || this.ownMutes.has(publication.source)) return;
+    if (publication.source === Track.Source.Microphone) this.options.mutedByOther('mic');
+    if (publication.source === Track.Source.Camera) this.options.mutedByOther('camera');
+  }
+
+  private syncEverybody(): void {
+    const { room, options } = this;
+    options.roster.keepOnly(new Set(room.remoteParticipants.keys()));
+    this.sync(room.localParticipant);
+    for (const participant of room.remoteParticipants.values()) this.sync(participant);
+    this.soundBlocked.value = !room.canPlaybackAudio;
+  }
+
+  private sync(participant: Participant): void {
+    const { identity } = participant;
+    if (identity === '') return;
+    const person = this.options.roster.arrive({
+      identity,
+      number: numberOf(identity),
+      name: participant.name ?? identity,
+      isLocal: participant.isLocal,
+      joinedAt: participant.joinedAt?.getTime() ?? Date.now(),
+    });
+    batch(() => {
+      describe(person, participant);
+      if (participant.isLocal) {
+        this.micOn.value = person.micOn.value;
+        this.cameraOn.value = participant.isCameraEnabled;
+        this.sharing.value = participant.isScreenShareEnabled;
+      }
+    });
+  }
+
+  // --- what the page asks for
+
+  async setMic(on: boolean, deviceId: string | null): Promise<void> {
+    await this.own(Track.Source.Microphone, () =>
+      this.room.localParticipant.setMicrophoneEnabled(on, deviceId ? { deviceId } : undefined),
+    );
+  }
+
+  async setCamera(on: boolean, deviceId: string | null): Promise<void> {
+    await this.own(Track.Source.Camera, () =>
+      this.room.localParticipant.setCameraEnabled(on, deviceId ? { deviceId } : undefined),
+    );
+  }
+
+  private async own(source: Track.Source, change: () => Promise<unknown>): Promise<void> {
+    this.ownMutes.add(source);
+    try {
+      await change();
+    } finally {
+      this.ownMutes.delete(source);
+      this.sync(this.room.localParticipant);
+    }
+  }
+
+  async startShare(): Promise<boolean> {
+    try {
+      await this.room.localParticipant.setScreenShareEnabled(true, {
+        audio: true,
+        contentHint: 'detail',
+        selfBrowserSurface: 'exclude',
+        surfaceSwitching: 'include',
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'NotAllowedError') return false;
+      throw error;
+    }
+  }
+
+  async stopShare(): Promise<void> {
+    await this.room.localParticipant.setScreenShareEnabled(false);
+  }
+
+  async switchDevice(kind: 'audioinput' | 'videoinput' | 'audiooutput', deviceId: string) {
+    await this.room.switchActiveDevice(kind, deviceId);
+  }
+
+  setVolume(volume: number): void {
+    this.sound.setVolume(volume);
+  }
+
+  adjust(identity: string, settings: { volume?: number; pan?: number }): void {
+    this.sound.adjust(identity, settings);
+  }
+
+  async unblockSound(): Promise<void> {
+    await Promise.all([this.room.startAudio(), this.sound.resume()]);
+    this.soundBlocked.value = !this.room.canPlaybackAudio;
+  }
+
+  async leave(): Promise<void> {
+    this.over = true;
+    await this.room.disconnect();
+  }
+}
+
+function describe(person: Person, participant: Participant): void {
+  const { attributes } = participant;
+  person.moderator.value = attributes['role'] === 'moderator';
+  person.observer.value = attributes['observer'] === 'true';
+  person.micOn.value = participant.isMicrophoneEnabled;
+  person.camera.value = shown(participant.getTrackPublication(Track.Source.Camera));
+  person.screen.value = shown(participant.getTrackPublication(Track.Source.ScreenShare));
+}
+
+function refusal(error: unknown): RelayRefused | null {
+  if (!(error instanceof ConnectionError)) return null;
+  if (error.reason === ConnectionErrorReason.NotAllowed) {
+    const reason = parseReason(error.message.trim());
+    return reason ? new RelayRefused(reason) : null;
+  }
+  if (error.reason === ConnectionErrorReason.LeaveRequest) {
+    const reason = reasonOfDisconnect(error.context as number);
+    return reason === 'connection_lost' ? null : new RelayRefused(reason);
+  }
+  return null;
+}

@@ -1,0 +1,369 @@
+// From the link to the end: the states a visit goes through. Knows no component and no media library.
+import { signal } from '@preact/signals';
+import type { RoomPage } from '../config/page';
+import type { RoomParams } from '../config/params';
+import { join, tradeHandoff, type Admission, type Fetch, type Refusal } from './join';
+import { raceRelays } from './race';
+import type { Ending, Reason } from './reasons';
+import { Backoff, doorOpen, nextLook } from './retry';
+import type { Roster } from './roster';
+import { RelayRefused, type OpenSession, type Session } from './session';
+
+export type Phase =
+  | { at: 'starting' }
+  | { at: 'lobby' }
+  | { at: 'pin'; wrong: boolean }
+  /** Too early. `startsAt` is unknown where it is the host who opens the meeting. */
+  | { at: 'waiting'; startsAt: number | null; subject: string | null }
+  | { at: 'joining' }
+  | { at: 'in' }
+  | { at: 'over'; ending: Ending };
+
+export interface Entry {
+  name: string;
+  /** Tracks of the preview, handed over once. */
+  takeMic: () => MediaStreamTrack | null;
+  takeCamera: () => MediaStreamTrack | null;
+  wantMic: boolean;
+  wantCamera: boolean;
+}
+
+export interface Surroundings {
+  fetch: Fetch;
+  now: () => number;
+  random: () => number;
+  /** Loads the media code. */
+  loadMedia: () => Promise<{ openSession: OpenSession }>;
+  roster: Roster;
+  devices: () => { mic: string | null; camera: string | null; speaker: string | null };
+  deviceFailed: (name: 'mic' | 'camera', error: unknown) => void;
+  mutedByOther: (name: 'mic' | 'camera') => void;
+  /** Told once per visit that it is over. */
+  left: (reason: Ending) => void;
+}
+
+/** How long we try to come back before we give up. */
+const COME_BACK_FOR_MS = 60_000;
+
+/** One visit to one meeting. */
+export class Meeting {
+  readonly phase = signal<Phase>({ at: 'starting' });
+  readonly session = signal<Session | null>(null);
+  readonly admission = signal<Admission | null>(null);
+  /** The connection is gone and we are asking for another one. */
+  readonly comingBack = signal(false);
+  /** Seconds until another attempt is allowed, after too many. */
+  readonly retryAfter = signal(0);
+  readonly volume = signal(1);
+
+  private sessionToken: string | null = null;
+  private pin: string | null;
+  private entry: Entry | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private relayUrl: string | null = null;
+  /** What was on when the connection broke. */
+  private hadOn = { mic: false, camera: false };
+  /** Counts visits, so that what belongs to a former one is dropped. */
+  private visit = 0;
+
+  constructor(
+    private readonly page: RoomPage,
+    private readonly params: RoomParams,
+    private readonly around: Surroundings,
+  ) {
+    this.pin = params.pin;
+  }
+
+  /** Whether the visitor may be more than a guest, so that only `/conf/join` can judge. */
+  private get mayOpen(): boolean {
+    return (
+      this.params.moderatorToken !== null || this.page.signedIn !== null || this.sessionToken !== null
+    );
+  }
+
+  get signedIn(): boolean {
+    return this.page.signedIn !== null || this.sessionToken !== null;
+  }
+
+  get isModerator(): boolean {
+    return this.admission.value?.role === 'moderator';
+  }
+
+  /** Decides what the visitor sees first. */
+  async start(): Promise<void> {
+    if (this.params.handoff) {
+      this.sessionToken = await tradeHandoff(this.around.fetch, this.params.handoff);
+    }
+    const { state, startsAt, subject } = this.page.conference;
+    if (state === 'not_found' || state === 'ended') this.finish(state);
+    else if (state === 'not_started' && startsAt !== null && !this.mayOpen) {
+      this.wait(Date.parse(startsAt), subject);
+    } else this.phase.value = { at: 'lobby' };
+  }
+
+  /** Goes in under a name. */
+  async enter(entry: Entry): Promise<void> {
+    this.entry = entry;
+    await this.attempt(this.beginVisit());
+  }
+
+  async enterPin(pin: string): Promise<void> {
+    this.pin = pin;
+    await this.attempt(this.beginVisit());
+  }
+
+  /** After an ending: goes in again as before, or to the name and device check. */
+  async again(): Promise<void> {
+    if (this.entry) await this.attempt(this.beginVisit());
+    else this.phase.value = { at: 'lobby' };
+  }
+
+  private beginVisit(): number {
+    this.stopTimer();
+    this.visit += 1;
+    return this.visit;
+  }
+
+  private async attempt(visit: number): Promise<void> {
+    const { entry } = this;
+    if (!entry) return;
+    const fromPin = this.phase.value.at === 'pin';
+    const waiting = this.phase.value.at === 'waiting';
+    if (!fromPin && !waiting) this.phase.value = { at: 'joining' };
+    const media = this.around.loadMedia();
+    media.catch(() => undefined);
+    const outcome = await this.ask(entry.name, null);
+    if (visit !== this.visit) return;
+    if (!outcome.ok) {
+      this.refused(outcome.refusal);
+      return;
+    }
+    this.phase.value = { at: 'joining' };
+    this.admission.value = outcome.admission;
+    const failure = await this.connect(outcome.admission, visit, false);
+    if (visit !== this.visit) return;
+    if (failure) this.finish(failure === 'connection_lost' ? 'error' : failure);
+    else this.phase.value = { at: 'in' };
+  }
+
+  private async ask(name: string, token: string | null) {
+    const { page, params } = this;
+    return join(
+      this.around.fetch,
+      {
+        code: page.code,
+        name,
+        ...(page.encrypted ? { encrypted: true } : {}),
+        ...(this.pin ? { pin: this.pin } : {}),
+        ...(params.moderatorToken ? { moderator_token: params.moderatorToken } : {}),
+        ...(params.observer ? { observer: true } : {}),
+        ...(token ? { token } : {}),
+      },
+      this.sessionToken,
+    );
+  }
+
+  private refused(refusal: Refusal): void {
+    switch (refusal.kind) {
+      case 'not_found':
+        this.finish('not_found');
+        break;
+      case 'busy':
+        this.busy(refusal.retryAfter);
+        break;
+      case 'reason':
+        if (refusal.reason === 'wrong_pin') {
+          this.phase.value = { at: 'pin', wrong: this.pin !== null };
+          this.pin = null;
+        } else if (refusal.reason === 'not_started') {
+          const startsAt = refusal.startsAt ? Date.parse(refusal.startsAt) : NaN;
+          this.wait(startsAt, refusal.subject);
+        } else this.finish(refusal.reason);
+        break;
+      default:
+        this.finish('error');
+    }
+  }
+
+  private busy(seconds: number): void {
+    this.retryAfter.value = seconds;
+    const tick = () => {
+      this.retryAfter.value = Math.max(0, this.retryAfter.value - 1);
+      if (this.retryAfter.value > 0) this.timer = setTimeout(tick, 1000);
+    };
+    this.stopTimer();
+    this.timer = setTimeout(tick, 1000);
+    if (this.phase.value.at !== 'pin') this.phase.value = { at: 'over', ending: 'busy' };
+  }
+
+  // --- too early
+
+  private wait(startsAt: number, subject: string | null): void {
+    const known = Number.isFinite(startsAt) ? startsAt : null;
+    const before = this.phase.value;
+    const same = before.at === 'waiting' && before.startsAt === known;
+    if (!same) this.phase.value = { at: 'waiting', startsAt: known, subject };
+    this.stopTimer();
+    const delay = nextLook(known, this.around.now(), this.around.random());
+    this.timer = setTimeout(() => this.tryDoor(known, subject), delay);
+  }
+
+  private tryDoor(startsAt: number | null, subject: string | null): void {
+    if (!doorOpen(startsAt, this.around.now())) this.wait(startsAt ?? NaN, subject);
+    else if (this.entry) void this.attempt(this.beginVisit());
+    // Nobody has been asked for a name yet: that is next.
+    else this.phase.value = { at: 'lobby' };
+  }
+
+  // --- connecting, and coming back
+
+  /** Opens a session on the nearest relay; the reason if none would. */
+  private async connect(admission: Admission, visit: number, back: boolean) {
+    let failure: Reason = 'connection_lost';
+    try {
+      const { openSession } = await this.around.loadMedia();
+      const relays = await raceRelays(admission.relays, {
+        fetch: this.around.fetch,
+        timeout: 3_000,
+      });
+      for (const relay of relays) {
+        if (visit !== this.visit) return null;
+        try {
+          const session = await openSession(this.options(admission, relay, visit, back));
+          if (visit !== this.visit) {
+            await session.leave();
+            return null;
+          }
+          this.relayUrl = relay.url;
+          this.session.value = session;
+          return null;
+        } catch (error) {
+          if (error instanceof RelayRefused) {
+            failure = error.reason;
+            // Another address may hold the room; every other verdict is final.
+            if (error.reason !== 'moved') return failure;
+          }
+        }
+      }
+    } catch {
+      return failure;
+    }
+    return failure;
+  }
+
+  private options(
+    admission: Admission,
+    relay: Admission['relays'][number],
+    visit: number,
+    back: boolean,
+  ) {
+    const { params, around, entry } = this;
+    const want = back ? this.hadOn : { mic: entry?.wantMic, camera: entry?.wantCamera };
+    return {
+      admission,
+      relay,
+      roster: around.roster,
+      observer: params.observer,
+      lines: Math.min(params.resolution, admission.media.maxResolution),
+      takeMic: () => entry?.takeMic() ?? null,
+      takeCamera: () => entry?.takeCamera() ?? null,
+      wantMic: want.mic ?? false,
+      wantCamera: want.camera ?? false,
+      devices: around.devices(),
+      volume: this.volume.peek(),
+      ended: (reason: Reason) => {
+        if (visit === this.visit) void this.lost(reason);
+      },
+      deviceFailed: around.deviceFailed,
+      mutedByOther: around.mutedByOther,
+    };
+  }
+
+  private async lost(reason: Reason): Promise<void> {
+    if (reason !== 'connection_lost') {
+      this.finish(reason);
+      return;
+    }
+    const { session, admission } = this;
+    const before = session.peek();
+    if (before) this.hadOn = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
+    session.value = null;
+    const former = admission.peek();
+    if (!former) return;
+    this.comingBack.value = true;
+    const verdict = await this.comeBack(former, this.beginVisit());
+    if (verdict) this.finish(verdict);
+  }
+
+  // The old token keeps our number and name. While the control plane is away it still opens any
+  // address that we were given.
+  private async comeBack(former: Admission, visit: number): Promise<Reason | null> {
+    const until = this.around.now() + COME_BACK_FOR_MS;
+    const backoff = new Backoff(this.around.random);
+    let admission = former;
+    for (;;) {
+      const outcome = await this.ask(former.name, former.token);
+      if (visit !== this.visit) return null;
+      if (outcome.ok) {
+        admission = outcome.admission;
+        this.admission.value = admission;
+      } else if (outcome.refusal.kind === 'reason') return outcome.refusal.reason;
+      else if (outcome.refusal.kind === 'not_found') return 'ended';
+      const failure = await this.connect(admission, visit, true);
+      if (visit !== this.visit) return null;
+      if (failure === null) {
+        this.comingBack.value = false;
+        return null;
+      }
+      if (failure !== 'connection_lost' && failure !== 'moved') return failure;
+      if (this.around.now() >= until) return failure;
+      await backoff.pause();
+      if (visit !== this.visit) return null;
+    }
+  }
+
+  // --- leaving
+
+  /** Leaves of one's own will, for the reason given. */
+  async leave(reason: Ending = 'left'): Promise<void> {
+    const session = this.session.peek();
+    this.finish(reason);
+    await session?.leave();
+  }
+
+  /** Ends the meeting for everybody; false if the relay would not. */
+  async endForAll(): Promise<boolean> {
+    const admission = this.admission.peek();
+    if (!admission || !this.relayUrl) return false;
+    try {
+      const response = await this.around.fetch(`${this.relayUrl}/room/end`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${admission.token}`,
+        },
+        body: '{}',
+        credentials: 'omit',
+      });
+      if (response.ok) await this.leave('ended');
+      return response.ok;
+    } catch {
+      return false;
+    }
+  }
+
+  private finish(ending: Ending): void {
+    this.beginVisit();
+    const before = this.phase.peek();
+    this.session.value = null;
+    this.comingBack.value = false;
+    this.phase.value = { at: 'over', ending };
+    this.around.roster.clear();
+    if (before.at !== 'over') this.around.left(ending);
+  }
+
+  private stopTimer(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+}

@@ -1,0 +1,39 @@
+// When to try again.
+
+/** A meeting's door opens this long before its start. */
+export const OPENS_BEFORE_MS = 15 * 60_000;
+const LONGEST_TIMER_MS = 60 * 60_000;
+const KNOCK_EVERY_MS = 8_000;
+
+/** Whether it makes sense to ask at the door. Where the host opens, it always does. */
+export function doorOpen(startsAt: number | null, now: number): boolean {
+  return startsAt === null || startsAt - OPENS_BEFORE_MS <= now;
+}
+
+/**
+ * Milliseconds from `now` until the next look at the door. `chance` (0..1) spreads people over a few
+ * seconds, since all wait for the same minute.
+ */
+export function nextLook(startsAt: number | null, now: number, chance: number): number {
+  if (startsAt === null || doorOpen(startsAt, now)) return KNOCK_EVERY_MS + chance * 4_000;
+  const opensIn = startsAt - OPENS_BEFORE_MS - now;
+  return opensIn > LONGEST_TIMER_MS ? LONGEST_TIMER_MS : opensIn + 250 + chance * 2_500;
+}
+
+/** Growing pauses with jitter. */
+export class Backoff {
+  private count = 0;
+
+  constructor(private readonly random: () => number) {}
+
+  /** The next pause in milliseconds: about 0.3, 0.6, 1.2, 2.4, then 4 seconds. */
+  next(): number {
+    const base = Math.min(4_000, 300 * 2 ** this.count);
+    this.count += 1;
+    return base * (0.75 + this.random() * 0.5);
+  }
+
+  pause(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.next()));
+  }
+}

@@ -1,0 +1,62 @@
+// The connection to a relay as the rest of the page sees it. The media code behind it loads lazily.
+import type { Signal } from '@preact/signals';
+import type { Admission, RelayAddress } from './join';
+import type { Reason } from './reasons';
+import type { Roster } from './roster';
+
+export interface SessionOptions {
+  admission: Admission;
+  relay: RelayAddress;
+  roster: Roster;
+  observer: boolean;
+  /** Highest resolution to send, in lines. */
+  lines: number;
+  /** Take over the tracks that the preview opened; the session stops them. */
+  takeMic: () => MediaStreamTrack | null;
+  takeCamera: () => MediaStreamTrack | null;
+  /** What to switch on at joining. */
+  wantMic: boolean;
+  wantCamera: boolean;
+  devices: { mic: string | null; camera: string | null; speaker: string | null };
+  volume: number;
+  /** The connection is over. Called once, not after `leave`. */
+  ended: (reason: Reason) => void;
+  /** A device could not be opened. */
+  deviceFailed: (name: 'mic' | 'camera', error: unknown) => void;
+  /** Somebody else, a moderator, switched our microphone or camera off. */
+  mutedByOther: (name: 'mic' | 'camera') => void;
+}
+
+export interface Session {
+  readonly reconnecting: Signal<boolean>;
+  /** The browser wants a click before it plays sound. */
+  readonly soundBlocked: Signal<boolean>;
+  readonly sharing: Signal<boolean>;
+  readonly micOn: Signal<boolean>;
+  readonly cameraOn: Signal<boolean>;
+  setMic: (on: boolean, deviceId: string | null) => Promise<void>;
+  setCamera: (on: boolean, deviceId: string | null) => Promise<void>;
+  /** Resolves to false if the visitor closed the browser's picker. */
+  startShare: () => Promise<boolean>;
+  stopShare: () => Promise<void>;
+  switchDevice: (
+    kind: 'audioinput' | 'videoinput' | 'audiooutput',
+    deviceId: string,
+  ) => Promise<void>;
+  /** 0..1, for everybody. */
+  setVolume: (volume: number) => void;
+  /** Volume 0..1 and stereo position -1..1 of one person. */
+  adjust: (identity: string, settings: { volume?: number; pan?: number }) => void;
+  unblockSound: () => Promise<void>;
+  leave: () => Promise<void>;
+}
+
+/** The relay would not let us in, with the reason it gave. */
+export class RelayRefused extends Error {
+  constructor(readonly reason: Reason) {
+    super(`the relay refused: ${reason}`);
+    this.name = 'RelayRefused';
+  }
+}
+
+export type OpenSession = (options: SessionOptions) => Promise<Session>;
