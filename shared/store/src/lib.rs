@@ -1,1 +1,5 @@
-//! Placeholder until the first module lands.
+//! The one table: every key, item and query.
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
+pub mod fault;
