@@ -6,12 +6,18 @@
 //! [`MAX_SECTIONS`]); a text that is refused leaves the negotiator as it was.
 
 mod api;
+mod client_offers;
 mod error;
+mod format;
 mod negotiator;
+mod parse;
+mod server_offers;
+mod slot;
+mod write;
 
 pub use api::{
-    Candidate, CandidateProtocol, Local, Receiving, ReceivingSsrc, Remote, Role, Sections, SendKey,
-    SendState, SendTrack, Sending,
+    Candidate, CandidateProtocol, Local, PublishHints, Receiving, ReceivingSsrc, Remote, Role,
+    Sections, SendKey, SendState, SendTrack, Sending,
 };
 pub use error::SdpError;
 pub use negotiator::Negotiator;

@@ -109,6 +109,30 @@ impl Sending {
     }
 }
 
+/// What signalling knows about a track that the client is going to publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PublishHints {
+    /// The codec to answer where the client offers it; otherwise the first one that it offers.
+    pub codec: Option<Codec>,
+    /// Bit rate at which a browser's encoder starts, in kbit/s, instead of its 300.
+    pub start_kbps: Option<u32>,
+    /// Two channels of sound.
+    pub stereo: bool,
+    /// No packets in silence.
+    pub dtx: bool,
+}
+
+impl Default for PublishHints {
+    fn default() -> Self {
+        Self {
+            codec: None,
+            start_kbps: None,
+            stereo: false,
+            dtx: true,
+        }
+    }
+}
+
 /// An SSRC that the client announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReceivingSsrc {

@@ -1,10 +1,15 @@
-//! The state of one peer connection's negotiation.
+//! The state of one peer connection's negotiation, and what can be asked of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::api::{Local, Receiving, Remote, Role, Sections, SendKey, SendTrack, Sending};
+use super::api::{
+    Local, PublishHints, Receiving, Remote, Role, Sections, SendKey, SendState, SendTrack, Sending,
+};
 use super::error::SdpError;
-use crate::types::{Codec, IceCredentials};
+use super::format::ext_map;
+use super::parse::{Description, Section, Setup, TransportLines};
+use super::slot::{SendSlot, Slot, Usage};
+use crate::types::{Codec, IceCredentials, MediaKind};
 
 /// One peer connection's negotiation: pure text and state, without time or chance.
 ///
@@ -16,11 +21,26 @@ use crate::types::{Codec, IceCredentials};
 /// [`create_offer`](Self::create_offer), then [`accept_answer`](Self::accept_answer), and look again.
 #[derive(Debug)]
 pub struct Negotiator {
-    local: Local,
-    role: Role,
-    remote: Option<Remote>,
-    remote_restarted: bool,
-    sends: BTreeMap<SendKey, SendTrack>,
+    pub(super) local: Local,
+    pub(super) role: Role,
+    pub(super) version: u64,
+    pub(super) remote: Option<Remote>,
+    pub(super) remote_restarted: bool,
+    pub(super) slots: Vec<Slot>,
+    pub(super) sends: BTreeMap<SendKey, SendTrack>,
+    /// Sends for which the client has sections but no decoder.
+    pub(super) undecodable: BTreeSet<SendKey>,
+    pub(super) hints: HashMap<String, PublishHints>,
+    /// An offer of ours waits for its answer, or one of the client's for ours.
+    pub(super) offer_open: bool,
+    /// Something changed that is in no description yet and that neither sends nor slots show.
+    pub(super) changed: bool,
+    /// Sections asked for that have not come yet.
+    pub(super) asked: Sections,
+    /// A new offer was asked for since the last answer.
+    pub(super) offer_asked: bool,
+    pub(super) next_key: u32,
+    pub(super) next_mid: u32,
 }
 
 impl Negotiator {
@@ -30,86 +50,102 @@ impl Negotiator {
         Self {
             local,
             role,
+            version: 0,
             remote: None,
             remote_restarted: false,
+            slots: Vec::new(),
             sends: BTreeMap::new(),
+            undecodable: BTreeSet::new(),
+            hints: HashMap::new(),
+            offer_open: false,
+            // We have to make the first offer; a client does so unasked.
+            changed: role == Role::ServerOffers,
+            asked: Sections::default(),
+            offer_asked: false,
+            next_key: 0,
+            next_mid: 0,
         }
     }
 
-    /// Takes the client's offer (`Role::ClientOffers`). Then [`answer`](Self::answer).
-    ///
-    /// # Errors
-    /// When the text is not a description that we can answer; nothing has changed then.
-    pub fn accept_offer(&mut self, _text: &str) -> Result<(), SdpError> {
-        Err(SdpError::Unexpected)
-    }
-
-    /// The answer to the last offer. Sends that wait are put into free `recvonly` sections of the client here.
-    #[must_use]
-    pub fn answer(&mut self) -> String {
-        String::new()
-    }
-
-    /// A new offer (`Role::ServerOffers`), with a data section first. May be called again before the answer came
-    /// (it may have been lost with the signalling connection); only the answer to the last offer counts.
-    #[must_use]
-    pub fn create_offer(&mut self) -> String {
-        String::new()
-    }
-
-    /// Takes the client's answer to the last offer (`Role::ServerOffers`).
-    ///
-    /// # Errors
-    /// When the text is not an answer to that offer; nothing has changed then.
-    pub fn accept_answer(&mut self, _text: &str) -> Result<(), SdpError> {
-        Err(SdpError::Unexpected)
-    }
-
     /// Adds a track to send, from the next negotiation on.
-    pub fn add_send(&mut self, _track: SendTrack) -> SendKey {
-        SendKey(0)
+    pub fn add_send(&mut self, track: SendTrack) -> SendKey {
+        let key = SendKey(self.next_key);
+        self.next_key += 1;
+        self.sends.insert(key, track);
+        key
     }
 
     /// Stops sending a track, from the next negotiation on. Its section is used again after that.
     pub fn remove_send(&mut self, key: SendKey) {
         self.sends.remove(&key);
+        self.undecodable.remove(&key);
     }
 
-    /// The codec to answer for the client's track `cid` where it offers that codec; before [`answer`](Self::answer).
-    pub fn prefer(&mut self, _cid: &str, _codec: Codec) {}
+    /// What is known about the client's track `cid`, before its section is offered. Forgotten with
+    /// [`forget`](Self::forget).
+    pub fn hint(&mut self, cid: &str, hints: PublishHints) {
+        self.hints.insert(cid.to_owned(), hints);
+    }
 
-    /// Whether something changed that the client does not know yet. False while an answer is awaited from it.
+    /// Forgets the hints about the client's track `cid`.
+    pub fn forget(&mut self, cid: &str) {
+        self.hints.remove(cid);
+    }
+
+    /// Whether something changed that the client does not know yet. False while an answer is awaited from either
+    /// side.
     #[must_use]
     pub fn needs_negotiation(&self) -> bool {
-        false
+        !self.offer_open && (self.changed || self.has_removed() || self.waiting().next().is_some())
     }
 
-    /// `Role::ClientOffers`: the sections to ask the client for with `MediaSectionsRequirement`, once per need:
-    /// `Some` with zeros means "just offer again". Asks again only after the next answer.
-    pub fn poll_sections_request(&mut self) -> Option<Sections> {
-        None
-    }
-
-    /// `Role::ClientOffers`: sections missing for the sends that wait.
+    /// Whether the client has sections for this track but cannot decode it. Such a track is not tried again.
     #[must_use]
-    pub fn missing_sections(&self) -> Sections {
-        Sections::default()
+    pub fn undecodable(&self, key: SendKey) -> bool {
+        self.undecodable.contains(&key)
     }
 
     /// The client's tracks, one per section that carries or carried one.
     pub fn receiving(&self) -> impl Iterator<Item = &Receiving> {
-        [].into_iter()
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Receive(receive) => Some(&receive.receiving),
+            _ => None,
+        })
     }
 
     /// Our tracks that have a section.
     pub fn sending(&self) -> impl Iterator<Item = Sending> {
-        [].into_iter()
+        self.send_slots().filter_map(|slot| {
+            let Usage::Track(key, state) = slot.usage else {
+                return None;
+            };
+            let track = self.sends.get(&key)?;
+            let format = slot.format(track.codec)?;
+            let rtx = format.rtx_pt.zip(track.rtx_ssrc);
+            Some(Sending {
+                key,
+                track_sid: track.track_sid.clone(),
+                mid: slot.mid,
+                codec: track.codec,
+                pt: format.pt,
+                rtx_pt: rtx.map(|(pt, _)| pt),
+                ssrc: track.ssrc,
+                rtx_ssrc: rtx.map(|(_, ssrc)| ssrc),
+                exts: ext_map(&slot.exts),
+                state,
+            })
+        })
     }
 
     /// Track ids by mid of what we send, for the message that carries our description.
     #[must_use]
     pub fn mid_to_track_id(&self) -> HashMap<String, String> {
-        HashMap::new()
+        self.send_slots()
+            .filter_map(|slot| {
+                let track = self.sends.get(&slot.key()?)?;
+                Some((slot.mid.to_string(), track.track_sid.clone()))
+            })
+            .collect()
     }
 
     /// The client's side, once its first description was accepted.
@@ -125,9 +161,11 @@ impl Negotiator {
         self.remote_restarted
     }
 
-    /// New local ICE credentials, from the next description on. In `Role::ServerOffers` this is how we restart ICE.
+    /// New local ICE credentials, from the next description on. In `Role::ServerOffers` this is how we restart ICE:
+    /// the next offer carries them.
     pub fn restart_ice(&mut self, ice: IceCredentials) {
         self.local.ice = ice;
+        self.changed |= self.role == Role::ServerOffers;
     }
 
     /// Our current ICE credentials.
@@ -140,5 +178,95 @@ impl Negotiator {
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    pub(super) fn send_slots(&self) -> impl Iterator<Item = &SendSlot> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Send(send) => Some(send),
+            _ => None,
+        })
+    }
+
+    pub(super) fn send_slots_mut(slots: &mut [Slot]) -> impl Iterator<Item = &mut SendSlot> {
+        slots.iter_mut().filter_map(|slot| match slot {
+            Slot::Send(send) => Some(send),
+            _ => None,
+        })
+    }
+
+    /// Sends without a section that could have one, oldest first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (SendKey, &SendTrack)> {
+        let placed: BTreeSet<SendKey> = self.send_slots().filter_map(SendSlot::key).collect();
+        let sends = self.sends.iter().map(|(key, track)| (*key, track));
+        sends.filter(move |(key, _)| !placed.contains(key) && !self.undecodable.contains(key))
+    }
+
+    /// Whether a section still carries a track that was removed.
+    pub(super) fn has_removed(&self) -> bool {
+        let mut keys = self.send_slots().filter_map(SendSlot::key);
+        keys.any(|key| !self.sends.contains_key(&key))
+    }
+
+    /// Parks the sections whose track was removed.
+    pub(super) fn park_removed(&mut self) {
+        for slot in Self::send_slots_mut(&mut self.slots) {
+            if slot.key().is_some_and(|key| !self.sends.contains_key(&key)) {
+                slot.usage = Usage::Parked;
+            }
+        }
+    }
+
+    /// Puts sends that wait into free sections of their kind and codec.
+    pub(super) fn place_waiting(&mut self, state: SendState) {
+        let mut waiting: Vec<_> = self
+            .waiting()
+            .map(|(key, track)| (key, track.codec))
+            .collect();
+        for slot in Self::send_slots_mut(&mut self.slots) {
+            if slot.usage != Usage::Free || slot.stopped {
+                continue;
+            }
+            let fits = |(_, codec): &(_, Codec)| slot.format(*codec).is_some();
+            if let Some(place) = waiting.iter().position(fits) {
+                let (key, _) = waiting.remove(place);
+                slot.usage = Usage::Track(key, state);
+            }
+        }
+    }
+
+    /// Remembers the client's transport.
+    pub(super) fn take_remote(&mut self, remote: Remote) {
+        let former = self.remote.replace(remote);
+        let ice = self.remote.as_ref().map(|remote| &remote.ice);
+        self.remote_restarted = former.is_some_and(|former| Some(&former.ice) != ice);
+    }
+}
+
+/// The client's transport: what the first open section says, completed by the session.
+pub(super) fn remote_transport<'a>(
+    description: &Description<'a>,
+    mut open: impl Iterator<Item = &'a Section<'a>>,
+) -> Result<(Remote, Option<Setup>), SdpError> {
+    let section = open.next().ok_or(SdpError::NoIce)?;
+    let TransportLines {
+        ufrag,
+        pwd,
+        fingerprint,
+        setup,
+    } = section.transport.or(description.transport);
+    let (ufrag, pwd) = ufrag.zip(pwd).ok_or(SdpError::NoIce)?;
+    let ice = IceCredentials {
+        ufrag: ufrag.to_owned(),
+        pwd: pwd.to_owned(),
+    };
+    let fingerprint = fingerprint.ok_or(SdpError::NoFingerprint)?;
+    Ok((Remote { ice, fingerprint }, setup))
+}
+
+/// The number for a kind.
+pub(super) fn number(sections: &mut Sections, kind: MediaKind) -> &mut u32 {
+    match kind {
+        MediaKind::Audio => &mut sections.audios,
+        MediaKind::Video => &mut sections.videos,
     }
 }
