@@ -87,6 +87,11 @@ impl Negotiator {
         self.hints.insert(cid.to_owned(), hints);
     }
 
+    /// The codec to answer for the client's track `cid` where it offers that codec, besides other hints.
+    pub fn prefer(&mut self, cid: &str, codec: Codec) {
+        self.hints.entry(cid.to_owned()).or_default().codec = Some(codec);
+    }
+
     /// Forgets the hints about the client's track `cid`.
     pub fn forget(&mut self, cid: &str) {
         self.hints.remove(cid);

@@ -140,7 +140,8 @@ impl<'a> Writer<'a> {
     fn transport(&mut self, mid: Mid) {
         let local = self.local;
         self.line(format_args!("c=IN IP4 0.0.0.0"));
-        self.line(format_args!("a=setup:{}", self.setup));
+        let setup = self.setup;
+        self.line(format_args!("a=setup:{setup}"));
         self.line(format_args!("a=mid:{mid}"));
         self.line(format_args!("a=ice-ufrag:{}", local.ice.ufrag));
         self.line(format_args!("a=ice-pwd:{}", local.ice.pwd));
