@@ -3,22 +3,33 @@
 //! [`Engine`] owns the media workers and the transport thread. Room control sends [`EngineCommand`]s and receives
 //! [`EngineEvent`]s; neither blocks, and nothing crosses threads per media packet.
 //!
-//! With several workers a room lives on one of them. The worker of anything is its id modulo
-//! [`Engine::workers`]: mint the ids of transports, sources and sinks of one room congruent.
+//! [`TransportCommand`]s open and close the way to a client, [`forward::Command`]s say what flows on it: both are
+//! needed, and each in the order given. With several workers a room lives on one of them. The worker of anything is
+//! its id modulo [`Engine::workers`]: mint the ids of transports, sources and sinks of one room congruent.
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use crossbeam_channel::Sender;
-use relay_core::types::{Fingerprint, TransportCommand, TransportEvent};
+use relay_core::{
+    forward,
+    types::{Fingerprint, TransportCommand, TransportEvent},
+};
 use thiserror::Error;
 
 use crate::transport::{Identity, IdentityError};
+
+mod ice;
+mod srtp;
+mod stun;
+mod window;
 
 /// What room control asks of the engine.
 #[derive(Debug)]
 pub enum EngineCommand {
     /// About one transport: ICE, DTLS, data channels.
     Transport(TransportCommand),
+    /// About forwarding: sources and sinks.
+    Forward(forward::Command),
 }
 
 /// What the engine tells room control.
@@ -26,6 +37,8 @@ pub enum EngineCommand {
 pub enum EngineEvent {
     /// About one transport.
     Transport(TransportEvent),
+    /// About forwarding: speakers, layers, quality.
+    Forward(forward::Event),
 }
 
 /// How the engine listens and how patient it is.

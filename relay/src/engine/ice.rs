@@ -1,0 +1,337 @@
+//! The ICE-lite side of all transports of one worker (RFC 8445 §2.5): who a datagram comes from, and where to answer.
+//!
+//! A client proves an address by a Binding request signed with our password. What comes from a proven address
+//! belongs to its transport; media goes to the address that the client nominated last.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use relay_core::types::{IceCredentials, TransportId};
+use ring::hmac;
+
+use super::stun::{self, MAX_ANSWER, Request, TransactionId};
+
+/// Proven addresses of one transport; the oldest makes room for another.
+const MAX_ADDRESSES: usize = 8;
+/// Generations of local credentials of one transport.
+const MAX_CREDENTIALS: usize = 4;
+/// Transactions remembered per transport, to refuse a copy sent from elsewhere.
+const MAX_TRANSACTIONS: usize = 256;
+/// Answers per second to requests without credentials: this port also serves as a STUN server.
+const ANONYMOUS_PER_SECOND: u32 = 1_000;
+
+/// What a Binding request led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Send that many bytes of the answer back.
+    Answer {
+        /// Length of the answer.
+        len: usize,
+        /// The transport of the client, when it proved to be one.
+        of: Option<TransportId>,
+        /// Media goes elsewhere from now on: to where the request came from.
+        moved: bool,
+    },
+    /// Not for a transport of this worker.
+    Unknown,
+    /// Forged, replayed or too many: no answer.
+    Refused,
+}
+
+/// A transport that fell silent or spoke again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// No check for as long as it takes to call a client gone.
+    Gone(TransportId),
+    /// A check after that.
+    Back(TransportId),
+}
+
+/// How long silence lasts before it means something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Nothing is sent any more.
+    pub(crate) pause: Duration,
+    /// The client is gone.
+    pub(crate) disconnect: Duration,
+}
+
+#[derive(Debug)]
+struct Credential {
+    ufrag: String,
+    key: hmac::Key,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Agent {
+    credentials: Vec<Credential>,
+    /// Newest generation of credentials that a check used, and when one first did.
+    used: Option<(u32, Instant)>,
+    addresses: Vec<SocketAddr>,
+    selected: Option<SocketAddr>,
+    nominated: bool,
+    /// Recent transactions and a hash of where each came from, as a ring.
+    transactions: Vec<(TransactionId, u64)>,
+    oldest: usize,
+    last_check: Option<Instant>,
+    paused: bool,
+    gone: bool,
+}
+
+impl Agent {
+    /// Whether a copy of this transaction came from elsewhere before.
+    fn is_replay(&mut self, id: TransactionId, from: u64) -> bool {
+        if let Some((_, origin)) = self.transactions.iter().find(|(seen, _)| *seen == id) {
+            return *origin != from;
+        }
+        if self.transactions.len() < MAX_TRANSACTIONS {
+            self.transactions.push((id, from));
+        } else {
+            self.transactions[self.oldest] = (id, from);
+            self.oldest = (self.oldest + 1) % MAX_TRANSACTIONS;
+        }
+        false
+    }
+}
+
+/// The agents of one worker.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    patience: Patience,
+    agents: HashMap<TransportId, Agent>,
+    by_ufrag: HashMap<String, TransportId>,
+    by_address: HashMap<SocketAddr, TransportId>,
+    hasher: RandomState,
+    anonymous: u32,
+    anonymous_since: Instant,
+}
+
+impl Agents {
+    /// Nobody yet.
+    pub(crate) fn new(now: Instant, patience: Patience) -> Self {
+        Self {
+            patience,
+            agents: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            hasher: RandomState::new(),
+            anonymous: 0,
+            anonymous_since: now,
+        }
+    }
+
+    /// Accepts checks for a new transport.
+    pub(crate) fn create(&mut self, id: TransportId, ice: &IceCredentials) {
+        self.agents.entry(id).or_insert_with(|| Agent {
+            credentials: Vec::new(),
+            used: None,
+            addresses: Vec::new(),
+            selected: None,
+            nominated: false,
+            transactions: Vec::new(),
+            oldest: 0,
+            last_check: None,
+            paused: false,
+            gone: false,
+        });
+        self.restart(id, ice);
+    }
+
+    /// Accepts checks with further credentials.
+    pub(crate) fn restart(&mut self, id: TransportId, ice: &IceCredentials) {
+        let Some(agent) = self.agents.get_mut(&id) else {
+            return;
+        };
+        if self.by_ufrag.contains_key(&ice.ufrag) {
+            return;
+        }
+        if agent.credentials.len() == MAX_CREDENTIALS {
+            self.by_ufrag.remove(&agent.credentials.remove(0).ufrag);
+        }
+        let generation = agent.credentials.last().map_or(0, |c| c.generation + 1);
+        agent.credentials.push(Credential {
+            ufrag: ice.ufrag.clone(),
+            key: stun::key(&ice.pwd),
+            generation,
+        });
+        self.by_ufrag.insert(ice.ufrag.clone(), id);
+    }
+
+    /// Forgets a transport.
+    pub(crate) fn remove(&mut self, id: TransportId) {
+        let Some(agent) = self.agents.remove(&id) else {
+            return;
+        };
+        for credential in agent.credentials {
+            self.by_ufrag.remove(&credential.ufrag);
+        }
+        for address in agent.addresses {
+            if self.by_address.get(&address) == Some(&id) {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+
+    /// The transport that proved this address.
+    pub(crate) fn owner(&self, address: SocketAddr) -> Option<TransportId> {
+        self.by_address.get(&address).copied()
+    }
+
+    /// Where to send to: nowhere before the first check and while the transport is silent.
+    pub(crate) fn destination(&self, id: TransportId) -> Option<SocketAddr> {
+        let agent = self.agents.get(&id)?;
+        if agent.paused { None } else { agent.selected }
+    }
+
+    /// Takes a Binding request and writes the answer, if there is one. A transport that was gone is told by `back`.
+    pub(crate) fn handle_request(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        request: &Request<'_>,
+        out: &mut [u8; MAX_ANSWER],
+        back: &mut Option<Life>,
+    ) -> Verdict {
+        if request.is_anonymous() {
+            return self.answer_anonymous(now, from, request, out);
+        }
+        let Some(id) = request
+            .local_ufrag
+            .and_then(|ufrag| self.by_ufrag.get(ufrag))
+            .copied()
+        else {
+            return Verdict::Unknown;
+        };
+        let origin = self.hasher.hash_one(from);
+        let Some(agent) = self.agents.get_mut(&id) else {
+            return Verdict::Unknown;
+        };
+        let Some(credential) = agent
+            .credentials
+            .iter()
+            .find(|c| Some(c.ufrag.as_str()) == request.local_ufrag)
+        else {
+            return Verdict::Unknown;
+        };
+        if !request.is_signed_by(&credential.key) {
+            return Verdict::Refused;
+        }
+        let (key, generation) = (credential.key.clone(), credential.generation);
+        if agent.is_replay(request.id, origin) {
+            return Verdict::Refused;
+        }
+        if request.claims_controlled {
+            return Verdict::Answer {
+                len: stun::write_role_conflict(out, &request.id, &key),
+                of: Some(id),
+                moved: false,
+            };
+        }
+        agent.last_check = Some(now);
+        let newest = agent.used.map_or(0, |(generation, _)| generation);
+        if agent.used.is_none() || generation > newest {
+            agent.used = Some((generation, now));
+        }
+        // Checks of before a restart keep the pair alive, but choose no address any more.
+        let chooses = generation >= newest && (request.nominates || !agent.nominated);
+        let moved = chooses && agent.selected != Some(from);
+        if chooses {
+            agent.selected = Some(from);
+            agent.nominated |= request.nominates;
+        }
+        agent.paused = false;
+        if std::mem::take(&mut agent.gone) {
+            *back = Some(Life::Back(id));
+        }
+        self.prove(id, from);
+        Verdict::Answer {
+            len: stun::write_success(out, &request.id, from, Some(&key)),
+            of: Some(id),
+            moved,
+        }
+    }
+
+    fn answer_anonymous(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        request: &Request<'_>,
+        out: &mut [u8; MAX_ANSWER],
+    ) -> Verdict {
+        if now.duration_since(self.anonymous_since) >= Duration::from_secs(1) {
+            self.anonymous_since = now;
+            self.anonymous = 0;
+        }
+        self.anonymous += 1;
+        if self.anonymous > ANONYMOUS_PER_SECOND {
+            return Verdict::Refused;
+        }
+        Verdict::Answer {
+            len: stun::write_success(out, &request.id, from, None),
+            of: None,
+            moved: false,
+        }
+    }
+
+    fn prove(&mut self, id: TransportId, from: SocketAddr) {
+        if self.by_address.insert(from, id) == Some(id) {
+            return;
+        }
+        let Some(agent) = self.agents.get_mut(&id) else {
+            return;
+        };
+        if agent.addresses.contains(&from) {
+            return;
+        }
+        if agent.addresses.len() == MAX_ADDRESSES {
+            let oldest = usize::from(Some(agent.addresses[0]) == agent.selected);
+            let forgotten = agent.addresses.remove(oldest);
+            if self.by_address.get(&forgotten) == Some(&id) {
+                self.by_address.remove(&forgotten);
+            }
+        }
+        agent.addresses.push(from);
+    }
+
+    /// Notices silence; to be called about once a second.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, mut report: impl FnMut(Life)) {
+        for (id, agent) in &mut self.agents {
+            let Some(last) = agent.last_check else {
+                continue;
+            };
+            let silence = now.saturating_duration_since(last);
+            agent.paused = silence >= self.patience.pause;
+            if silence >= self.patience.disconnect && !agent.gone {
+                agent.gone = true;
+                report(Life::Gone(*id));
+            }
+            let Some((generation, since)) = agent.used else {
+                continue;
+            };
+            if now.saturating_duration_since(since) < self.patience.disconnect {
+                continue;
+            }
+            let by_ufrag = &mut self.by_ufrag;
+            agent.credentials.retain(|credential| {
+                let current = credential.generation >= generation;
+                if !current {
+                    by_ufrag.remove(&credential.ufrag);
+                }
+                current
+            });
+        }
+    }
+
+    /// How many transports there are.
+    pub(crate) fn len(&self) -> usize {
+        self.agents.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

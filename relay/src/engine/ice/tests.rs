@@ -1,0 +1,255 @@
+//! Checks as clients send them, made with `rtc`'s STUN.
+
+use rtc::stun::{
+    attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME},
+    fingerprint::FINGERPRINT,
+    integrity::MessageIntegrity,
+    message::{BINDING_REQUEST, Message, Setter},
+    textattrs::TextAttribute,
+};
+
+use super::*;
+
+const ID: TransportId = TransportId(7);
+
+struct Fixture {
+    agents: Agents,
+    now: Instant,
+    transaction: u8,
+}
+
+struct Check<'a> {
+    ufrag: &'a str,
+    pwd: &'a str,
+    nominates: bool,
+    controlled: bool,
+    transaction: u8,
+}
+
+impl Check<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        let mut message = Message::new();
+        message.transaction_id.0 = [self.transaction; 12];
+        message.set_type(BINDING_REQUEST);
+        message.write_header();
+        TextAttribute::new(ATTR_USERNAME, format!("{}:theirs", self.ufrag))
+            .add_to(&mut message)
+            .expect("a user name");
+        message.add(
+            if self.controlled {
+                ATTR_ICE_CONTROLLED
+            } else {
+                ATTR_ICE_CONTROLLING
+            },
+            &[1; 8],
+        );
+        if self.nominates {
+            message.add(ATTR_USE_CANDIDATE, &[]);
+        }
+        MessageIntegrity::new_short_term_integrity(self.pwd.to_owned())
+            .add_to(&mut message)
+            .expect("a signature");
+        FINGERPRINT.add_to(&mut message).expect("a fingerprint");
+        message.raw
+    }
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let now = Instant::now();
+        let patience = Patience {
+            pause: Duration::from_secs(15),
+            disconnect: Duration::from_secs(30),
+        };
+        let mut agents = Agents::new(now, patience);
+        agents.create(ID, &ice("first"));
+        Self {
+            agents,
+            now,
+            transaction: 0,
+        }
+    }
+
+    fn send(&mut self, from: SocketAddr, bytes: &[u8]) -> (Verdict, Option<Life>) {
+        let request = Request::parse(bytes).expect("a well-formed request");
+        let mut back = None;
+        let verdict = self.agents.handle_request(
+            self.now,
+            from,
+            &request,
+            &mut [0; MAX_ANSWER],
+            &mut back,
+        );
+        (verdict, back)
+    }
+
+    fn check(&mut self, from: SocketAddr, ufrag: &str, nominates: bool) -> Verdict {
+        self.transaction += 1;
+        let check = Check {
+            ufrag,
+            pwd: &password(ufrag),
+            nominates,
+            controlled: false,
+            transaction: self.transaction,
+        };
+        self.send(from, &check.bytes()).0
+    }
+
+    fn wait(&mut self, seconds: u64) -> Vec<Life> {
+        self.now += Duration::from_secs(seconds);
+        let mut lives = Vec::new();
+        self.agents.handle_timeout(self.now, |life| lives.push(life));
+        lives
+    }
+}
+
+fn password(ufrag: &str) -> String {
+    format!("{ufrag}-and-a-long-password")
+}
+
+fn ice(ufrag: &str) -> IceCredentials {
+    IceCredentials {
+        ufrag: ufrag.to_owned(),
+        pwd: password(ufrag),
+    }
+}
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+fn moved(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Answer { moved: true, of: Some(ID), .. })
+}
+
+fn kept(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Answer { moved: false, of: Some(ID), .. })
+}
+
+#[test]
+fn media_follows_the_nominated_address() {
+    let mut f = Fixture::new();
+    assert_eq!(f.agents.destination(ID), None);
+    assert!(moved(f.check(address(1), "first", false)));
+    assert!(moved(f.check(address(2), "first", true)));
+    assert!(kept(f.check(address(1), "first", false)));
+    assert_eq!(f.agents.destination(ID), Some(address(2)));
+    assert_eq!(f.agents.owner(address(1)), Some(ID));
+    assert!(moved(f.check(address(3), "first", true)));
+    assert_eq!(f.agents.destination(ID), Some(address(3)));
+}
+
+#[test]
+fn a_wrong_password_moves_nothing() {
+    let mut f = Fixture::new();
+    f.check(address(1), "first", true);
+    let forged = Check {
+        ufrag: "first",
+        pwd: "a guess of sufficient length",
+        nominates: true,
+        controlled: false,
+        transaction: 200,
+    };
+    assert_eq!(f.send(address(66), &forged.bytes()).0, Verdict::Refused);
+    assert_eq!(f.check(address(66), "unknown", true), Verdict::Unknown);
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+    assert_eq!(f.agents.owner(address(66)), None);
+}
+
+#[test]
+fn a_copied_check_from_elsewhere_is_refused_and_a_repeated_one_answered() {
+    let mut f = Fixture::new();
+    let check = Check {
+        ufrag: "first",
+        pwd: &password("first"),
+        nominates: true,
+        controlled: false,
+        transaction: 9,
+    };
+    let bytes = check.bytes();
+    assert!(moved(f.send(address(1), &bytes).0));
+    assert!(kept(f.send(address(1), &bytes).0));
+    assert_eq!(f.send(address(66), &bytes).0, Verdict::Refused);
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+}
+
+#[test]
+fn after_a_restart_old_checks_are_answered_but_choose_nothing() {
+    let mut f = Fixture::new();
+    f.check(address(1), "first", true);
+    f.agents.restart(ID, &ice("second"));
+    assert!(kept(f.check(address(1), "first", true)));
+    assert!(moved(f.check(address(2), "second", true)));
+    assert!(kept(f.check(address(1), "first", true)));
+    assert_eq!(f.agents.destination(ID), Some(address(2)));
+    f.wait(31);
+    assert_eq!(f.check(address(1), "first", true), Verdict::Unknown);
+    assert!(kept(f.check(address(2), "second", true)));
+}
+
+#[test]
+fn silence_pauses_then_disconnects_and_a_check_brings_back() {
+    let mut f = Fixture::new();
+    assert_eq!(f.wait(60), [], "nobody was there to fall silent");
+    f.check(address(1), "first", true);
+    assert_eq!(f.wait(14), []);
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+    assert_eq!(f.wait(2), []);
+    assert_eq!(f.agents.destination(ID), None);
+    assert_eq!(f.wait(15), [Life::Gone(ID)]);
+    assert_eq!(f.wait(15), []);
+    let check = Check {
+        ufrag: "first",
+        pwd: &password("first"),
+        nominates: true,
+        controlled: false,
+        transaction: 77,
+    };
+    let (_, back) = f.send(address(1), &check.bytes());
+    assert_eq!(back, Some(Life::Back(ID)));
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+}
+
+#[test]
+fn who_claims_our_role_is_told_so() {
+    let mut f = Fixture::new();
+    let check = Check {
+        ufrag: "first",
+        pwd: &password("first"),
+        nominates: false,
+        controlled: true,
+        transaction: 5,
+    };
+    assert!(kept(f.send(address(1), &check.bytes()).0));
+    assert_eq!(f.agents.destination(ID), None);
+}
+
+#[test]
+fn requests_without_credentials_are_answered_at_a_bounded_rate() {
+    let mut f = Fixture::new();
+    let mut message = Message::new();
+    message.set_type(BINDING_REQUEST);
+    message.write_header();
+    let mut answered = 0;
+    for _ in 0..2 * ANONYMOUS_PER_SECOND {
+        if let (Verdict::Answer { of: None, .. }, _) = f.send(address(5), &message.raw) {
+            answered += 1;
+        }
+    }
+    assert_eq!(answered, ANONYMOUS_PER_SECOND);
+    assert_eq!(f.agents.owner(address(5)), None);
+}
+
+#[test]
+fn addresses_and_transactions_are_bounded() {
+    let mut f = Fixture::new();
+    for port in 1..200 {
+        f.check(address(port), "first", port == 1);
+    }
+    assert!(f.agents.by_address.len() <= MAX_ADDRESSES);
+    assert_eq!(f.agents.owner(address(1)), Some(ID), "the nominated one stays");
+    assert!(f.agents.agents[&ID].transactions.len() <= MAX_TRANSACTIONS);
+    f.agents.remove(ID);
+    assert_eq!((f.agents.len(), f.agents.by_address.len()), (0, 0));
+    assert!(f.agents.by_ufrag.is_empty());
+}

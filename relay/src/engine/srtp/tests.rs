@@ -1,0 +1,192 @@
+//! Against `rtc`'s SRTP, and what must never happen.
+
+use proptest::prelude::*;
+use rtc::{
+    crypto::RTCCryptoProvider,
+    srtp::{context::Context, protection_profile::ProtectionProfile},
+};
+
+use super::*;
+
+fn provider() -> std::sync::Arc<dyn RTCCryptoProvider> {
+    rtc::crypto::default_provider().expect("a crypto provider")
+}
+
+fn master(seed: u8) -> MasterKey {
+    MasterKey {
+        key: std::array::from_fn(|i| seed.wrapping_mul(31).wrapping_add(i as u8)),
+        salt: std::array::from_fn(|i| seed.wrapping_mul(17).wrapping_sub(i as u8)),
+    }
+}
+
+fn reference(master: &MasterKey) -> Context {
+    Context::new(
+        &master.key,
+        &master.salt,
+        ProtectionProfile::AeadAes128Gcm,
+        None,
+        None,
+        provider().crypto(),
+    )
+    .expect("a context")
+}
+
+fn sealer(master: &MasterKey) -> Sealer {
+    Sealer::new(master, provider().crypto())
+}
+
+fn opener(master: &MasterKey) -> Opener {
+    Opener::new(master, provider().crypto())
+}
+
+/// A packet with a one-byte header extension of `words` words.
+fn rtp(ssrc: u32, sequence: u16, words: u8, payload: &[u8]) -> (Vec<u8>, usize) {
+    let mut packet = vec![0x90, 96];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend([0, 0, 0, 9]);
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([0xbe, 0xde, 0, words]);
+    packet.extend(vec![0; usize::from(words) * 4]);
+    let header = packet.len();
+    packet.extend(payload);
+    (packet, header)
+}
+
+fn seal(
+    sealer: &mut Sealer,
+    packet: &[u8],
+    header: usize,
+    index: u64,
+) -> Result<Vec<u8>, SrtpError> {
+    let mut sealed = packet.to_vec();
+    sealed.resize(packet.len() + RTP_OVERHEAD, 0);
+    sealer.seal_rtp(&mut sealed, header, index)?;
+    Ok(sealed)
+}
+
+fn rtcp(ssrc: u32, words: u8) -> Vec<u8> {
+    let mut packet = vec![0x80, 200, 0, words + 1];
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend(vec![7; usize::from(words) * 4]);
+    packet
+}
+
+#[test]
+fn rtc_opens_what_we_seal_across_a_rollover() {
+    let master = master(1);
+    let (mut ours, mut theirs) = (sealer(&master), reference(&master));
+    for index in 65_530..65_545_u64 {
+        let (packet, header) = rtp(77, index as u16, 2, b"payload");
+        // The peer learns the rollover from the sequence numbers, so the first index has none.
+        let sealed = seal(&mut ours, &packet, header, index).expect("sealed");
+        let opened = theirs.decrypt_rtp(&sealed).expect("opened by rtc");
+        assert_eq!(&opened[..], &packet[..]);
+    }
+}
+
+#[test]
+fn we_open_what_rtc_seals_across_a_rollover() {
+    let master = master(2);
+    let (mut ours, mut theirs) = (opener(&master), reference(&master));
+    for index in 65_000..131_500_u64 {
+        let (packet, _) = rtp(78, index as u16, 1, &[5; 33]);
+        let mut sealed = theirs.encrypt_rtp(&packet).expect("sealed by rtc").to_vec();
+        assert_eq!(ours.open_rtp(&mut sealed).expect("opened"), &packet[..]);
+    }
+}
+
+#[test]
+fn rtcp_goes_both_ways() {
+    let master = master(3);
+    let (mut ours, mut theirs) = (sealer(&master), reference(&master));
+    for ssrc in [1, 2, 1, 1] {
+        let packet = rtcp(ssrc, 6);
+        let mut sealed = packet.clone();
+        sealed.resize(packet.len() + RTCP_OVERHEAD, 0);
+        ours.seal_rtcp(&mut sealed).expect("sealed");
+        assert_eq!(
+            &theirs.decrypt_rtcp(&sealed).expect("opened by rtc")[..],
+            &packet[..]
+        );
+    }
+    let mut ours = opener(&master);
+    let mut theirs = reference(&master);
+    for ssrc in [5, 6, 5] {
+        let packet = rtcp(ssrc, 3);
+        let sealed = theirs
+            .encrypt_rtcp(&packet)
+            .expect("sealed by rtc")
+            .to_vec();
+        assert_eq!(
+            ours.open_rtcp(&mut sealed.clone()).expect("opened"),
+            &packet[..]
+        );
+        assert_eq!(
+            ours.open_rtcp(&mut sealed.clone()),
+            Err(SrtpError::Replayed)
+        );
+    }
+}
+
+#[test]
+fn no_index_is_sealed_twice_whatever_the_bytes() {
+    let mut ours = sealer(&master(4));
+    for index in [10, 11, 13, 12] {
+        let (packet, header) = rtp(9, index as u16, 0, b"one");
+        seal(&mut ours, &packet, header, index).expect("sealed");
+    }
+    for index in 10..14 {
+        let (packet, header) = rtp(9, index as u16, 0, b"two");
+        assert_eq!(
+            seal(&mut ours, &packet, header, index),
+            Err(SrtpError::Replayed)
+        );
+    }
+    // The same index of another SSRC has another nonce.
+    let (packet, header) = rtp(10, 10, 0, b"one");
+    seal(&mut ours, &packet, header, 10).expect("sealed");
+    let (packet, header) = rtp(9, 14, 0, b"one");
+    seal(&mut ours, &packet, header, 14).expect("sealed");
+}
+
+#[test]
+fn a_replayed_or_forged_packet_is_refused() {
+    let master = master(5);
+    let (mut ours, mut theirs) = (sealer(&master), opener(&master));
+    let (packet, header) = rtp(3, 100, 1, b"words");
+    let sealed = seal(&mut ours, &packet, header, 100).expect("sealed");
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(
+            theirs.open_rtp(&mut changed).is_err(),
+            "byte {at} may be changed unseen"
+        );
+    }
+    theirs.open_rtp(&mut sealed.clone()).expect("opened");
+    assert_eq!(
+        theirs.open_rtp(&mut sealed.clone()),
+        Err(SrtpError::Replayed)
+    );
+}
+
+#[test]
+fn many_streams_do_not_grow_memory() {
+    let master = master(6);
+    let (mut ours, mut theirs) = (sealer(&master), opener(&master));
+    for ssrc in 0..2_000 {
+        let (packet, header) = rtp(ssrc, 1, 0, b"x");
+        let mut sealed = seal(&mut ours, &packet, header, 1).expect("sealed");
+        theirs.open_rtp(&mut sealed).expect("opened");
+    }
+    assert_eq!(theirs.streams.len(), MAX_STREAMS);
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_refused_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        let mut theirs = opener(&master(7));
+        prop_assert!(theirs.open_rtp(&mut bytes.clone()).is_err());
+        prop_assert!(theirs.open_rtcp(&mut bytes.clone()).is_err());
+    }
+}
