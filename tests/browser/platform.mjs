@@ -67,9 +67,9 @@ export class Partner {
   }
 
   /** A company with one host of its own. */
-  async company(name = 'Acme') {
+  async company(name = 'Acme', fields = {}) {
     const subdomain = `${name.toLowerCase()}-${unique()}`;
-    const company = await this.call('company/create', { subdomain, name });
+    const company = await this.call('company/create', { subdomain, name, ...fields });
     const host = await this.call('host/create', {
       company_id: company.id, name: `${name} Host`, email: `host@${subdomain}.test`, password: 'SoSecret5!', no_welcome_email: true,
     });
@@ -93,14 +93,20 @@ async function localFetch(url, { method, headers, body }) {
   });
 }
 
-/** A partner's own page on another site (`http://127.0.0.1:PORT`) that frames one of ours and keeps what it posts. */
+/**
+ * A partner's own page on another site (`http://127.0.0.1:PORT`) that frames one of ours and keeps what it posts.
+ * `src` may be a function of the partner's origin, for what must name it.
+ */
 export async function partnerPage(src) {
-  const html = `<!doctype html><meta charset="utf-8"><title>Partner</title><style>body,iframe{margin:0;border:0;width:100vw;height:100vh}</style>
-<script>window.messages=[];addEventListener('message',(event)=>messages.push({origin:event.origin,data:event.data}))</script>
-<iframe allow="camera; microphone; fullscreen; display-capture; autoplay" src="${src.replaceAll('&', '&amp;')}"></iframe>`;
+  let html;
   const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(html));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const framed = typeof src === 'function' ? await src(origin) : src;
+  html = `<!doctype html><meta charset="utf-8"><title>Partner</title><style>body,iframe{margin:0;border:0;width:100vw;height:100vh}</style>
+<script>window.messages=[];addEventListener('message',(event)=>messages.push({origin:event.origin,data:event.data}))</script>
+<iframe allow="camera; microphone; fullscreen; display-capture; autoplay" src="${framed.replaceAll('&', '&amp;')}"></iframe>`;
+  return { url: `${origin}/`, close: () => server.close() };
 }
 
 /** Chromium with a fake camera and microphone; nothing outside this machine resolves. */

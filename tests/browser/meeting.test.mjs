@@ -1,0 +1,117 @@
+// A meeting made through the public API happens in browsers: everybody sees and hears everybody.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
+import { heard, join, picture, press, seen, withParameters } from './room.mjs';
+
+// What a page may announce for a camera: 720p and its simulcast layers (16:9), or 4:3 of the fake device.
+const SIZES = new Set(['1280x720', '640x360', '320x180', '960x540', '480x270', '640x480', '320x240', '160x120']);
+
+let platform, browser, partner, host;
+
+before(async () => {
+  platform = await startPlatform();
+  browser = await launchChromium();
+  partner = await Partner.signIn(platform);
+  ({ host } = await partner.company());
+});
+after(async () => {
+  await browser?.close();
+  await platform?.stop();
+});
+
+const newMeeting = (fields = {}) =>
+  partner.call('conference/create/reservationless', { host_id: host.host_id, one_time_access_code: true, ...fields });
+
+async function participants(roomUrl, names) {
+  const pages = [];
+  for (const name of names) pages.push(await join(await visitor(browser), roomUrl, name));
+  return pages;
+}
+
+async function leaveAll(pages) {
+  for (const page of pages) await page.context().close();
+}
+
+for (const names of [['Ann', 'Bob'], ['Ann', 'Bob', 'Cleo', 'Dan']]) {
+  test(`${names.length} people see and hear each other`, async () => {
+    const { room_url: roomUrl } = await newMeeting();
+    const pages = await participants(roomUrl, names);
+    for (const [index, page] of pages.entries()) {
+      for (const name of names) {
+        if (name === names[index]) continue;
+        const { width, height } = await seen(page, name);
+        assert.ok(SIZES.has(`${width}x${height}`), `${name} on ${names[index]}'s page is ${width}x${height}`);
+      }
+      await heard(page, names.length - 1);
+    }
+    await leaveAll(pages);
+  });
+}
+
+test('mute is seen by the others, and silences', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
+  await heard(bob, 1);
+  await press(ann, 'Mute');
+  await until('Ann shown as muted', async () => (await picture(bob, 'Ann')).label.includes('muted'));
+  await heard(bob, 0);
+  await press(ann, 'Unmute');
+  await until('Ann shown as audible', async () => !(await picture(bob, 'Ann')).label.includes('muted'));
+  await heard(bob, 1);
+  await leaveAll([ann, bob]);
+});
+
+test('a camera that stops becomes initials, and comes back', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
+  await seen(bob, 'Ann');
+  await press(ann, 'Stop video');
+  await until('no picture of Ann', async () => (await picture(bob, 'Ann')).width === 0);
+  await press(ann, 'Start video');
+  await seen(bob, 'Ann');
+  await leaveAll([ann, bob]);
+});
+
+test('a shared screen is large at the others while cameras go on', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
+  await seen(bob, 'Ann');
+  await press(ann, 'Share screen');
+  await until('the screen decoded at Bob', () =>
+    bob.evaluate(() => {
+      const cameras = new Set(document.querySelectorAll('[data-identity] video'));
+      return [...document.querySelectorAll('video')].some(
+        (video) => !cameras.has(video) && video.getVideoPlaybackQuality().totalVideoFrames > 3 && video.clientWidth > 400,
+      );
+    }),
+  );
+  await seen(bob, 'Ann');
+  await press(ann, 'Stop sharing');
+  await until('the screen gone at Bob', () =>
+    bob.evaluate(() => document.querySelectorAll('video').length === document.querySelectorAll('[data-identity] video').length),
+  );
+  await leaveAll([ann, bob]);
+});
+
+test('a page that is reloaded comes back, and is one person to the others', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
+  await seen(ann, 'Bob');
+  await join(bob, roomUrl, 'Bob');
+  await seen(ann, 'Bob');
+  await until('two tiles at Ann', async () => (await ann.locator('[data-identity]').count()) === 2);
+  await leaveAll([ann, bob]);
+});
+
+test('a link with a name and skip_join asks for one click only', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const page = await visitor(browser);
+  await page.goto(withParameters(roomUrl, { name: 'Eve', skip_join: 'true', mute: 'mic,camera' }));
+  await page.getByRole('button', { name: 'Join as Eve' }).click();
+  await until('Eve inside, muted, camera off', async () => {
+    const eve = await picture(page, 'Eve');
+    return eve?.label.includes('muted') && eve.label.includes('camera off');
+  });
+  await leaveAll([page]);
+});
