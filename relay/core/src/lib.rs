@@ -3,6 +3,7 @@
 pub mod forward;
 pub mod link;
 mod random;
+pub mod room;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

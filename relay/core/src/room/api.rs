@@ -1,0 +1,299 @@
+//! What goes into room control and what comes out of it.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
+
+use domain::{
+    Reason,
+    id::{ParticipantNumber, RoomName},
+    relay::{Entered, Event},
+};
+use livekit_protocol::{
+    AddTrackRequest, ClientInfo, SessionDescription, SignalResponse, SyncState, signal_request,
+};
+
+use crate::{
+    forward,
+    types::{Fingerprint, TransportCommand, TransportEvent},
+};
+
+/// The present: a monotonic instant and the wall clock beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// For durations and deadlines.
+    pub at: Instant,
+    /// Milliseconds since 1970, for what is written or shown.
+    pub unix_ms: i64,
+}
+
+/// One signalling connection (a WebSocket). Minted by the owner of the sockets, never reused in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Which room: meetings of the platform and rooms of classic API keys have names of their own that cannot meet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoomKey {
+    /// A meeting admitted by the control plane.
+    Meeting(RoomName),
+    /// A room of a classic API key, made when somebody joins it.
+    Named(String),
+}
+
+impl fmt::Display for RoomKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Meeting(name) => name.fmt(f),
+            Self::Named(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What a participant may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a grant of the token, independent of the others"
+)]
+pub struct Grants {
+    /// May receive tracks.
+    pub subscribe: bool,
+    /// May publish tracks.
+    pub publish: bool,
+    /// May publish data messages.
+    pub publish_data: bool,
+    /// May change its own name, metadata and attributes.
+    pub update_metadata: bool,
+    /// Is not shown to the others.
+    pub hidden: bool,
+    /// Sources it may publish (`camera`, `microphone`, `screen_share`, `screen_share_audio`); empty is all.
+    pub sources: Vec<String>,
+}
+
+/// A verified join token.
+#[derive(Clone)]
+pub struct Ticket {
+    /// The room it opens.
+    pub room: RoomKey,
+    /// Who it is, unique in the room.
+    pub identity: String,
+    /// The name shown.
+    pub name: String,
+    /// Names the session: a second use replaces the first.
+    pub jti: String,
+    /// The token as it came, sent back when the client wants a fresh one.
+    pub token: Arc<str>,
+    /// Unix seconds before which the session must have begun.
+    pub first_use_by: Option<i64>,
+    /// The participant's number; absent for classic keys.
+    pub number: Option<ParticipantNumber>,
+    /// May end the room.
+    pub moderator: bool,
+    /// What it may do.
+    pub grants: Grants,
+    /// Attributes shown to all.
+    pub attributes: BTreeMap<String, String>,
+    /// Metadata shown to all.
+    pub metadata: String,
+    /// Publishing H.264 is preferred in this room.
+    pub h264: bool,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("room", &self.room)
+            .field("identity", &self.identity)
+            .field("jti", &self.jti)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the client connects its media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One connection, always offered by the client (`/rtc/v1`).
+    Single,
+    /// One connection to publish, offered by the client, and one to subscribe, offered by the server (`/rtc`).
+    Dual,
+}
+
+/// Somebody asks to come in.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// The signalling connection that asks.
+    pub connection: ConnectionId,
+    /// The verified token.
+    pub ticket: Ticket,
+    /// What the client says about itself.
+    pub client: ClientInfo,
+    /// One or two connections.
+    pub mode: Mode,
+    /// Subscribe to every track without being asked.
+    pub auto_subscribe: bool,
+    /// The client tells the size at which it shows each track.
+    pub adaptive_stream: bool,
+    /// Video may stop when bandwidth is short; the client shows it as paused.
+    pub allow_pause: bool,
+    /// The client's first offer, when it came with the request.
+    pub offer: Option<SessionDescription>,
+    /// Tracks announced with the request.
+    pub add_tracks: Vec<AddTrackRequest>,
+}
+
+/// Somebody comes back with a new signalling connection.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// The new signalling connection.
+    pub connection: ConnectionId,
+    /// The verified token.
+    pub ticket: Ticket,
+    /// The session to go on with (`PA_…`).
+    pub sid: String,
+    /// What the client has, when it came with the request.
+    pub sync_state: Option<SyncState>,
+}
+
+/// Whom an order concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Close the room for all.
+    End {
+        /// Why, as the participants hear it.
+        reason: Reason,
+        /// The moderator who asked; absent when the control plane did.
+        by: Option<ParticipantNumber>,
+    },
+    /// Put one participant out.
+    Remove {
+        /// Whom.
+        participant: ParticipantNumber,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Why somebody does not get in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The meeting says no.
+    Because(Reason),
+    /// The control plane cannot be reached, or the relay is too busy.
+    Unavailable,
+}
+
+/// What room control is told.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody asks to come in.
+    Join(Box<Join>),
+    /// Somebody comes back.
+    Resume(Box<Resume>),
+    /// Would this token get in? Answered with [`Output::Accept`] or [`Output::Refuse`]; nothing else happens.
+    Validate {
+        /// Where the answer goes.
+        connection: ConnectionId,
+        /// The verified token.
+        ticket: Box<Ticket>,
+    },
+    /// A client's message.
+    Signal {
+        /// From where.
+        connection: ConnectionId,
+        /// What.
+        message: signal_request::Message,
+    },
+    /// A signalling connection is gone.
+    SignalClosed {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// The control plane answered [`Output::Enter`].
+    Entered {
+        /// The meeting.
+        room: RoomName,
+        /// Its settings, or why it does not open here.
+        answer: Result<Entered, Refusal>,
+    },
+    /// An order of a moderator or of the control plane.
+    Order {
+        /// The room.
+        room: RoomKey,
+        /// What to do.
+        order: Order,
+    },
+    /// From the transports.
+    Transport(TransportEvent),
+    /// From the forwarding shards.
+    Forward(forward::Event),
+    /// The relay goes down: everybody is told to reconnect.
+    Shutdown,
+}
+
+/// What room control wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// The connection may be upgraded; messages for it follow.
+    Accept {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// The connection does not get in.
+    Refuse {
+        /// Which.
+        connection: ConnectionId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A message to a client.
+    Send {
+        /// To whom.
+        connection: ConnectionId,
+        /// What; shared because an update goes to many.
+        message: Arc<SignalResponse>,
+    },
+    /// No more messages: send what waits and close.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Ask the control plane whether this meeting may open here.
+    Enter {
+        /// The meeting.
+        room: RoomName,
+        /// Its first participant.
+        participant: ParticipantNumber,
+        /// The session of that participant.
+        jti: String,
+    },
+    /// Tell the control plane that the meeting is empty and closed here.
+    Leave {
+        /// The meeting.
+        room: RoomName,
+    },
+    /// Tell the control plane what happened.
+    Report(Event),
+    /// To the transports.
+    Transport(TransportCommand),
+    /// To the forwarding shards.
+    Forward(forward::Command),
+}
+
+/// What room control is configured with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where this relay is, as participants see it.
+    pub region: String,
+    /// Name of this relay.
+    pub relay: String,
+    /// Addresses on which clients reach our UDP port.
+    pub candidates: Vec<crate::sdp::Candidate>,
+    /// STUN and TURN addresses for the clients; never empty, or they ask public servers.
+    pub ice_urls: Vec<String>,
+    /// SHA-256 of our DTLS certificate.
+    pub fingerprint: Fingerprint,
+    /// Media workers: the ids of one room are congruent modulo this.
+    pub workers: u32,
+    /// Participants in a room of a classic key.
+    pub max_participants: u32,
+    /// Participants on this relay.
+    pub capacity: u32,
+}

@@ -1,0 +1,371 @@
+//! All rooms of a relay, and the way from an input to the room it concerns.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    time::Instant,
+};
+
+use domain::{Reason, id::RoomName, join_token::LEEWAY_SECONDS};
+
+use super::{
+    api::{Config, ConnectionId, Input, Join, Now, Order, Output, Refusal, Resume, RoomKey, Ticket},
+    context::{Context, Ids, Index, Random, RoomId},
+    leave::Departure,
+    resume::turn_away,
+    state::{Limits, Phase, Room},
+};
+use crate::{
+    forward,
+    types::{TransportEvent, TransportId},
+};
+
+/// Ended rooms and refused meetings remembered, so that those who ask again hear the same.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// Sessions remembered as begun.
+const MAX_BEGUN: usize = 200_000;
+
+/// A refusal of the control plane is believed this long, in milliseconds; an end until the memory is full.
+const REFUSAL_MS: i64 = 5_000;
+
+/// All rooms of a relay, sans-IO: [`handle`](Self::handle) an input, then drain [`poll_output`](Self::poll_output);
+/// call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is due.
+#[derive(Debug)]
+pub struct Control {
+    config: Config,
+    random: Box<dyn Random>,
+    ids: Ids,
+    index: Index,
+    rooms: HashMap<RoomId, Room>,
+    by_key: HashMap<RoomKey, RoomId>,
+    /// Rooms by their next deadline.
+    deadlines: BTreeSet<(Instant, RoomId)>,
+    deadline_of: HashMap<RoomId, Instant>,
+    /// Connections that wait for admission.
+    waiting: HashMap<ConnectionId, RoomId>,
+    /// Why rooms that are not here do not open, and until when (Unix milliseconds).
+    refused: HashMap<RoomKey, (Refusal, i64)>,
+    /// Sessions that have begun, by `jti`.
+    begun: HashSet<String>,
+    out: VecDeque<Output>,
+}
+
+/// How full a relay is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Participants in each meeting.
+    pub meetings: Vec<(RoomName, u32)>,
+    /// Rooms of all kinds.
+    pub rooms: u32,
+    /// Participants in all rooms.
+    pub participants: u32,
+    /// Tracks published.
+    pub tracks: u32,
+}
+
+impl Control {
+    /// A relay without rooms.
+    #[must_use]
+    pub fn new(config: Config, random: Box<dyn Random>) -> Self {
+        Self {
+            config,
+            random,
+            ids: Ids::default(),
+            index: Index::default(),
+            rooms: HashMap::new(),
+            by_key: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            deadline_of: HashMap::new(),
+            waiting: HashMap::new(),
+            refused: HashMap::new(),
+            begun: HashSet::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Join(join) => self.join(now, *join),
+            Input::Resume(resume) => self.resume(now, &resume),
+            Input::Validate { connection, ticket } => {
+                let output = match self.would_admit(now, &ticket) {
+                    Ok(()) => Output::Accept { connection },
+                    Err(refusal) => Output::Refuse { connection, refusal },
+                };
+                self.out.push_back(output);
+            }
+            Input::Signal { connection, message } => {
+                if let Some((room, session)) = self.index.connections.get(&connection).copied() {
+                    self.step(now, room, |room, ctx| room.handle_signal(ctx, session, message));
+                }
+            }
+            Input::SignalClosed { connection } => self.signal_closed(now, connection),
+            Input::Entered { room, answer } => self.entered(now, room, answer),
+            Input::Order { room, order } => self.order(now, &room, &order),
+            Input::Transport(event) => {
+                if let Some((room, session)) = self.index.transports.get(&transport_of(&event)).copied() {
+                    self.step(now, room, |room, ctx| room.handle_transport(ctx, session, event));
+                }
+            }
+            Input::Forward(event) => self.handle_forward(now, event),
+            Input::Shutdown => {
+                for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+                    self.step(now, id, |room, ctx| room.close(ctx, Departure::Sent, None));
+                }
+            }
+        }
+    }
+
+    /// The next thing to do; drain after each input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((at, id)) = self.deadlines.first().copied() {
+            if at > now.at {
+                break;
+            }
+            self.step(now, id, |room, ctx| {
+                while let Some(timer) = room.timers.take_due(ctx.now.at) {
+                    room.handle_timer(ctx, timer);
+                    if room.is_closed() {
+                        break;
+                    }
+                }
+            });
+        }
+    }
+
+    /// How full the relay is.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let mut census = Census { rooms: count(self.rooms.len()), ..Census::default() };
+        for room in self.rooms.values() {
+            let participants = count(room.participants.len());
+            census.participants += participants;
+            census.tracks += count(room.tracks.len());
+            if let (RoomKey::Meeting(name), Phase::Open) = (&room.key, &room.phase) {
+                census.meetings.push((*name, participants));
+            }
+        }
+        census
+    }
+
+    fn join(&mut self, now: Now, join: Join) {
+        if let Err(refusal) = self.may_open(now, &join.ticket) {
+            self.out.push_back(Output::Refuse { connection: join.connection, refusal });
+            return;
+        }
+        if self.begun.len() >= MAX_BEGUN {
+            self.begun.clear();
+        }
+        self.begun.insert(join.ticket.jti.clone());
+        let key = join.ticket.room.clone();
+        let id = match self.by_key.get(&key) {
+            Some(id) => *id,
+            None => self.make_room(now, key),
+        };
+        self.waiting.insert(join.connection, id);
+        self.step(now, id, |room, ctx| room.join(ctx, join));
+    }
+
+    fn make_room(&mut self, now: Now, key: RoomKey) -> RoomId {
+        self.ids.rooms += 1;
+        let id = RoomId(self.ids.rooms);
+        let named = matches!(key, RoomKey::Named(_));
+        let mut ctx = context(now, id, &self.config, &mut self.ids, &mut self.index, &mut *self.random, &mut self.out);
+        let mut room = Room::new(&mut ctx, key.clone());
+        if named {
+            let limits = room.limits;
+            room.open(&mut ctx, limits);
+        }
+        tracing::info!(room = %key, "room made");
+        self.rooms.insert(id, room);
+        self.by_key.insert(key, id);
+        id
+    }
+
+    fn resume(&mut self, now: Now, resume: &Resume) {
+        match self.by_key.get(&resume.ticket.room).copied() {
+            Some(id) => self.step(now, id, |room, ctx| room.resume(ctx, resume)),
+            None => {
+                let mut ctx = context(now, RoomId(0), &self.config, &mut self.ids, &mut self.index, &mut *self.random, &mut self.out);
+                turn_away(&mut ctx, resume);
+            }
+        }
+    }
+
+    fn would_admit(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
+        self.may_open(now, ticket)?;
+        let room = self.by_key.get(&ticket.room).and_then(|id| self.rooms.get(id));
+        room.map_or(Ok(()), |room| room.admission(&ticket.identity, &ticket.jti))
+    }
+
+    /// What can be said without looking into the room.
+    fn may_open(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
+        if let Some((refusal, until)) = self.refused.get(&ticket.room)
+            && now.unix_ms < *until
+        {
+            return Err(*refusal);
+        }
+        let missed = ticket.first_use_by.is_some_and(|by| now.unix_ms / 1000 >= by.saturating_add(LEEWAY_SECONDS));
+        if missed && !self.begun.contains(&ticket.jti) {
+            return Err(Refusal::Because(Reason::Expired));
+        }
+        let known = self.by_key.get(&ticket.room).and_then(|id| self.rooms.get(id)).is_some_and(|room| room.session_of(&ticket.identity).is_some());
+        let participants: usize = self.rooms.values().map(|room| room.participants.len()).sum();
+        if !known && participants >= usize::try_from(self.config.capacity).unwrap_or(usize::MAX) {
+            return Err(Refusal::Unavailable);
+        }
+        Ok(())
+    }
+
+    fn signal_closed(&mut self, now: Now, connection: ConnectionId) {
+        if let Some(id) = self.waiting.remove(&connection) {
+            self.step(now, id, |room, _| room.stop_waiting(connection));
+        }
+        if let Some((room, session)) = self.index.connections.remove(&connection) {
+            self.step(now, room, |room, ctx| room.signal_closed(ctx, session));
+        }
+    }
+
+    fn entered(&mut self, now: Now, room: RoomName, answer: Result<domain::relay::Entered, Refusal>) {
+        let key = RoomKey::Meeting(room);
+        let Some(id) = self.by_key.get(&key).copied() else {
+            return;
+        };
+        if let Err(refusal @ Refusal::Because(_)) = answer {
+            self.remember(key, refusal, now.unix_ms + REFUSAL_MS);
+        }
+        self.step(now, id, |room, ctx| match answer {
+            Ok(entered) => room.open(ctx, Limits::of_meeting(&entered.settings)),
+            Err(refusal) => room.refuse_all(ctx, refusal),
+        });
+    }
+
+    fn order(&mut self, now: Now, key: &RoomKey, order: &Order) {
+        if let Some(id) = self.by_key.get(key).copied() {
+            self.step(now, id, |room, ctx| room.obey(ctx, order));
+        }
+    }
+
+    fn handle_forward(&mut self, now: Now, event: forward::Event) {
+        match event {
+            forward::Event::Speakers { changed } => {
+                let mut by_room: HashMap<RoomId, Vec<_>> = HashMap::new();
+                for level in changed {
+                    if let Some((room, sid)) = self.index.sources.get(&level.source) {
+                        by_room.entry(*room).or_default().push((sid.clone(), level.eighths));
+                    }
+                }
+                for (id, changed) in by_room {
+                    self.step(now, id, |room, ctx| room.speakers_changed(ctx, &changed));
+                }
+            }
+            forward::Event::LayerStarted { source, layer, ssrc, rtx_ssrc } => {
+                if let Some((room, sid)) = self.index.sources.get(&source).cloned() {
+                    self.step(now, room, |room, _| room.layer_started(&sid, layer, ssrc, rtx_ssrc));
+                }
+            }
+            forward::Event::LayerWanted { source, highest } => {
+                if let Some((room, sid)) = self.index.sources.get(&source).cloned() {
+                    self.step(now, room, |room, ctx| room.layer_wanted(ctx, &sid, highest));
+                }
+            }
+            forward::Event::StreamState { sink, active } => {
+                if let Some((room, session, sid)) = self.index.sinks.get(&sink).cloned() {
+                    self.step(now, room, |room, ctx| room.stream_state(ctx, session, &sid, active));
+                }
+            }
+            forward::Event::Quality { transport, score, .. } => {
+                if let Some((room, session)) = self.index.transports.get(&transport).copied() {
+                    self.step(now, room, |room, _| room.quality(session, transport, score));
+                }
+            }
+            forward::Event::LayerStopped { .. } | forward::Event::Estimate { .. } => {}
+        }
+    }
+
+    /// One step of one room, and what follows from it.
+    fn step(&mut self, now: Now, id: RoomId, step: impl FnOnce(&mut Room, &mut Context<'_>)) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        let mut ctx = context(now, id, &self.config, &mut self.ids, &mut self.index, &mut *self.random, &mut self.out);
+        step(room, &mut ctx);
+        room.settle(&mut ctx);
+        let next = room.timers.next();
+        if !matches!(room.phase, Phase::Entering { .. }) {
+            self.waiting.retain(|_, waits_for| *waits_for != id);
+        }
+        if let Phase::Closed { reason } = room.phase {
+            let key = room.key.clone();
+            self.rooms.remove(&id);
+            self.by_key.remove(&key);
+            self.set_deadline(id, None);
+            // An end is for good; a refusal of the control plane was noted with its own time.
+            if let Some(reason) = reason
+                && !self.refused.contains_key(&key)
+            {
+                self.remember(key, Refusal::Because(reason), i64::MAX);
+            }
+        } else {
+            self.set_deadline(id, next);
+        }
+    }
+
+    fn remember(&mut self, key: RoomKey, refusal: Refusal, until: i64) {
+        if matches!(key, RoomKey::Named(_)) {
+            return;
+        }
+        if self.refused.len() >= MAX_REMEMBERED {
+            self.refused.clear();
+        }
+        self.refused.insert(key, (refusal, until));
+    }
+
+    fn set_deadline(&mut self, id: RoomId, next: Option<Instant>) {
+        if self.deadline_of.get(&id).copied() == next {
+            return;
+        }
+        if let Some(former) = self.deadline_of.remove(&id) {
+            self.deadlines.remove(&(former, id));
+        }
+        if let Some(next) = next {
+            self.deadline_of.insert(id, next);
+            self.deadlines.insert((next, id));
+        }
+    }
+}
+
+fn context<'a>(
+    now: Now,
+    room: RoomId,
+    config: &'a Config,
+    ids: &'a mut Ids,
+    index: &'a mut Index,
+    random: &'a mut dyn Random,
+    out: &'a mut VecDeque<Output>,
+) -> Context<'a> {
+    Context { now, room, config, ids, index, random, out }
+}
+
+fn transport_of(event: &TransportEvent) -> TransportId {
+    match event {
+        TransportEvent::Connected { id }
+        | TransportEvent::Disconnected { id, .. }
+        | TransportEvent::ChannelOpen { id, .. }
+        | TransportEvent::Data { id, .. }
+        | TransportEvent::ChannelBuffered { id, .. } => *id,
+    }
+}

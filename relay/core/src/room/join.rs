@@ -1,0 +1,333 @@
+//! Coming in: admission, and everything the newcomer needs in one go.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::Reason;
+use livekit_protocol as lk;
+use livekit_protocol::{SignalTarget, participant_info::State, signal_response::Message};
+
+use super::{
+    api::{Join, Mode, Output, Refusal, RoomKey},
+    context::{Context, SessionId},
+    participant::{Participant, Peer},
+    state::{Limits, Phase, Room, Timer},
+};
+use crate::{
+    forward,
+    sdp::{Local, Negotiator, Role},
+    types::{Codec, TransportCommand},
+};
+
+/// Version of the signalling protocol that we speak.
+pub(super) const PROTOCOL: i32 = 17;
+
+/// Media must be connected this long after joining.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The token is sent again this often.
+pub(super) const TOKEN_EVERY: Duration = Duration::from_secs(300);
+
+/// Seconds between the client's pings.
+const PING_INTERVAL: i32 = 5;
+
+/// Seconds without any message after which the client gives its connection up.
+const PING_TIMEOUT: i32 = 15;
+
+/// Joins that wait for the control plane's answer about one meeting.
+const MAX_WAITING: usize = 1_000;
+
+/// The data channels that the server opens towards a subscriber: label, ordered, retransmissions.
+const CHANNELS: [(&str, bool, Option<u16>); 3] = [
+    ("_reliable", true, None),
+    ("_lossy", false, Some(0)),
+    ("_data_track", false, Some(0)),
+];
+
+impl Room {
+    /// Would this session get in now?
+    pub(super) fn admission(&self, identity: &str, jti: &str) -> Result<(), Refusal> {
+        if let Phase::Closed { reason } = &self.phase {
+            return Err(reason.map_or(Refusal::Unavailable, Refusal::Because));
+        }
+        if self.revoked.contains(jti) {
+            return Err(Refusal::Because(Reason::Removed));
+        }
+        let others = self
+            .participants
+            .values()
+            .filter(|participant| participant.ticket.identity != identity)
+            .count();
+        if others >= usize::try_from(self.limits.participants).unwrap_or(usize::MAX) {
+            return Err(Refusal::Because(Reason::Full));
+        }
+        Ok(())
+    }
+
+    /// Somebody asks to come in: at once when the room is open, after the control plane's answer otherwise.
+    pub(super) fn join(&mut self, ctx: &mut Context<'_>, join: Join) {
+        match &mut self.phase {
+            Phase::Entering { waiting } if waiting.len() < MAX_WAITING => {
+                if let (RoomKey::Meeting(room), Some(participant)) = (&self.key, join.ticket.number)
+                    && waiting.is_empty()
+                {
+                    ctx.out.push_back(Output::Enter {
+                        room: room.clone(),
+                        participant,
+                        jti: join.ticket.jti.clone(),
+                    });
+                }
+                waiting.push(join);
+            }
+            Phase::Entering { .. } => {
+                ctx.out.push_back(Output::Refuse {
+                    connection: join.connection,
+                    refusal: Refusal::Unavailable,
+                });
+            }
+            Phase::Open | Phase::Closed { .. } => self.admit(ctx, join),
+        }
+    }
+
+    /// The room is open from now on.
+    pub(super) fn open(&mut self, ctx: &mut Context<'_>, limits: Limits) {
+        self.limits = limits;
+        if let Some(hard_stop) = limits.hard_stop_ms {
+            let left = u64::try_from(hard_stop - ctx.now.unix_ms).unwrap_or(0);
+            self.timers
+                .set(Timer::HardStop, ctx.after(Duration::from_millis(left)));
+        }
+        self.timers.set(Timer::Empty, ctx.after(limits.empty_grace));
+        let Phase::Entering { waiting } = std::mem::replace(&mut self.phase, Phase::Open) else {
+            return;
+        };
+        for join in waiting {
+            self.admit(ctx, join);
+            self.settle(ctx);
+        }
+    }
+
+    /// The control plane refused the meeting.
+    pub(super) fn refuse_all(&mut self, ctx: &mut Context<'_>, refusal: Refusal) {
+        let reason = match refusal {
+            Refusal::Because(reason) => Some(reason),
+            Refusal::Unavailable => None,
+        };
+        if let Phase::Entering { waiting } =
+            std::mem::replace(&mut self.phase, Phase::Closed { reason })
+        {
+            for join in waiting {
+                ctx.out.push_back(Output::Refuse {
+                    connection: join.connection,
+                    refusal,
+                });
+            }
+        }
+    }
+
+    fn admit(&mut self, ctx: &mut Context<'_>, join: Join) {
+        let Join {
+            connection,
+            ticket,
+            client,
+            mode,
+            auto_subscribe,
+            adaptive_stream,
+            allow_pause,
+            offer,
+            add_tracks,
+        } = join;
+        if let Err(refusal) = self.admission(&ticket.identity, &ticket.jti) {
+            ctx.out.push_back(Output::Refuse {
+                connection,
+                refusal,
+            });
+            return;
+        }
+        let before = self.session_of(&ticket.identity);
+        let present_since_ms = before
+            .and_then(|session| self.participants.get(&session))
+            .map_or(ctx.now.unix_ms, |old| old.present_since_ms);
+        if let Some(before) = before {
+            self.replace(ctx, before);
+        }
+        ctx.ids.sessions += 1;
+        let session = SessionId(ctx.ids.sessions);
+        let publisher = self.make_peer(ctx, session, Role::ClientOffers);
+        let subscriber =
+            (mode == Mode::Dual).then(|| self.make_peer(ctx, session, Role::ServerOffers));
+        if let Some(peer) = &subscriber {
+            for (label, ordered, max_retransmits) in CHANNELS {
+                ctx.transports(TransportCommand::OpenChannel {
+                    id: peer.transport,
+                    label: Arc::from(label),
+                    ordered,
+                    max_retransmits,
+                });
+            }
+        }
+        let participant = Participant {
+            session,
+            sid: ctx.name("PA_"),
+            grants: ticket.grants.clone(),
+            name: ticket.name.clone(),
+            metadata: ticket.metadata.clone(),
+            attributes: ticket.attributes.clone(),
+            client,
+            mode,
+            auto_subscribe,
+            adaptive_stream,
+            allow_pause,
+            connection: Some(connection),
+            state: State::Joined,
+            version: 1,
+            joined_at_ms: ctx.now.unix_ms,
+            present_since_ms,
+            publisher,
+            subscriber,
+            subscriptions: BTreeMap::new(),
+            published: Vec::new(),
+            allowed: None,
+            quality: HashMap::new(),
+            last_sequence: 0,
+            dirty: true,
+            ticket,
+        };
+        ctx.index.connections.insert(connection, (self.id, session));
+        ctx.out.push_back(Output::Accept { connection });
+        let welcome = self.welcome(ctx, &participant);
+        ctx.send(Some(connection), Message::Join(welcome));
+        ctx.send(
+            Some(connection),
+            Message::RefreshToken(participant.ticket.token.to_string()),
+        );
+        self.timers.clear(&Timer::Empty);
+        self.timers
+            .set(Timer::Connect(session), ctx.after(CONNECT_TIMEOUT));
+        self.timers
+            .set(Timer::Token(session), ctx.after(TOKEN_EVERY));
+        self.start_quality(ctx);
+        if before.is_none() {
+            self.report_join(ctx, &participant);
+        }
+        self.participants.insert(session, participant);
+        self.counts_changed = true;
+        self.unsettled.insert(session);
+        self.subscribe_newcomer(ctx, session);
+        for request in add_tracks {
+            self.add_track(ctx, session, request);
+        }
+        if let Some(offer) = offer {
+            self.client_offer(ctx, session, &offer);
+        }
+    }
+
+    fn make_peer(&self, ctx: &mut Context<'_>, session: SessionId, role: Role) -> Peer {
+        let transport = ctx.transport(session);
+        let ice = ctx.ice();
+        let mut id = [0; 8];
+        ctx.random.fill(&mut id);
+        let local = Local {
+            session: u64::from_be_bytes(id) >> 1,
+            ice: ice.clone(),
+            fingerprint: ctx.config.fingerprint,
+            candidates: ctx.config.candidates.clone(),
+            codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
+        };
+        ctx.transports(TransportCommand::Create { id: transport, ice });
+        ctx.forward(forward::Command::TransportAdd { id: transport });
+        Peer {
+            transport,
+            negotiator: Negotiator::new(local, role),
+            target: if role == Role::ServerOffers {
+                SignalTarget::Subscriber
+            } else {
+                SignalTarget::Publisher
+            },
+            connected: false,
+            remote: None,
+            offers: 0,
+            offered: None,
+            asked: false,
+            ssrcs: HashSet::new(),
+        }
+    }
+
+    fn welcome(&self, ctx: &Context<'_>, participant: &Participant) -> lk::JoinResponse {
+        let codecs: &[&str] = if participant.ticket.h264 {
+            &["video/H264", "video/VP8"]
+        } else {
+            &["video/VP8", "video/H264"]
+        };
+        lk::JoinResponse {
+            room: Some(self.info(1)),
+            participant: Some(self.participant_info(ctx, participant)),
+            other_participants: self
+                .participants
+                .values()
+                .filter(|other| !other.grants.hidden)
+                .map(|other| self.participant_info(ctx, other))
+                .collect(),
+            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ice_servers: ice_servers(ctx),
+            subscriber_primary: participant.mode == Mode::Dual,
+            server_region: ctx.config.region.clone(),
+            ping_timeout: PING_TIMEOUT,
+            ping_interval: PING_INTERVAL,
+            server_info: Some(server_info(ctx)),
+            enabled_publish_codecs: codecs
+                .iter()
+                .chain(&["audio/opus"])
+                .map(|mime| lk::Codec {
+                    mime: (*mime).to_owned(),
+                    fmtp_line: String::new(),
+                })
+                .collect(),
+            fast_publish: true,
+            ..lk::JoinResponse::default()
+        }
+    }
+
+    /// What clients are told about the room; `more` participants are about to come in.
+    pub(super) fn info(&self, more: u32) -> lk::Room {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        lk::Room {
+            sid: self.sid.clone(),
+            name: self.key.to_string(),
+            empty_timeout: u32::try_from(self.limits.empty_grace.as_secs()).unwrap_or(u32::MAX),
+            max_participants: self.limits.participants,
+            creation_time: self.created_ms / 1000,
+            creation_time_ms: self.created_ms,
+            num_participants: count(self.participants.len()) + more,
+            num_publishers: count(
+                self.participants
+                    .values()
+                    .filter(|participant| !participant.published.is_empty())
+                    .count(),
+            ),
+            ..lk::Room::default()
+        }
+    }
+}
+
+/// Servers for the client's ICE agent.
+pub(super) fn ice_servers(ctx: &Context<'_>) -> Vec<lk::IceServer> {
+    vec![lk::IceServer {
+        urls: ctx.config.ice_urls.clone(),
+        ..lk::IceServer::default()
+    }]
+}
+
+/// What clients are told about this relay.
+pub(super) fn server_info(ctx: &Context<'_>) -> lk::ServerInfo {
+    lk::ServerInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        region: ctx.config.region.clone(),
+        node_id: ctx.config.relay.clone(),
+        ..lk::ServerInfo::default()
+    }
+}

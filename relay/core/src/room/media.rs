@@ -1,0 +1,247 @@
+//! What the forwarding shards tell: who speaks, who needs which layer, how good connections are.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use livekit_protocol::{
+    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, SpeakerInfo,
+    SpeakersChanged, StreamState, StreamStateInfo, StreamStateUpdate, SubscribedCodec,
+    SubscribedQuality, SubscribedQualityUpdate, VideoQuality, signal_response::Message,
+};
+
+use super::{
+    context::{Context, SessionId, TrackSid},
+    state::{Room, Timer},
+    track::short_name,
+};
+use crate::types::{MediaKind, Ssrc, TransportId};
+
+/// Connection quality is told this often.
+const QUALITY_EVERY: Duration = Duration::from_secs(5);
+
+/// The best score.
+const BEST: f32 = 4.5;
+
+impl Room {
+    /// Loudness of some tracks changed; levels are eighths of full scale.
+    pub(super) fn speakers_changed(&mut self, ctx: &mut Context<'_>, changed: &[(TrackSid, u8)]) {
+        let mut changes: BTreeMap<SessionId, SpeakerInfo> = BTreeMap::new();
+        for (sid, eighths) in changed {
+            let Some(track) = self.tracks.get_mut(sid) else {
+                continue;
+            };
+            track.level = *eighths;
+            let session = track.publisher;
+            let Some(speaker) = self.participants.get(&session) else {
+                continue;
+            };
+            let level = speaker
+                .published
+                .iter()
+                .filter_map(|sid| self.tracks.get(sid))
+                .map(|track| track.level)
+                .max()
+                .unwrap_or(0);
+            let info = SpeakerInfo {
+                sid: speaker.sid.clone(),
+                level: f32::from(level) / 8.0,
+                active: level > 0,
+            };
+            changes.insert(session, info);
+        }
+        for listener in self.participants.values() {
+            let speakers: Vec<SpeakerInfo> = changes
+                .iter()
+                .filter(|(session, _)| {
+                    **session == listener.session || self.hears(listener.session, **session)
+                })
+                .map(|(_, info)| info.clone())
+                .collect();
+            if !speakers.is_empty() {
+                ctx.send(
+                    listener.connection,
+                    Message::SpeakersChanged(SpeakersChanged { speakers }),
+                );
+            }
+        }
+    }
+
+    fn hears(&self, listener: SessionId, speaker: SessionId) -> bool {
+        let (Some(listener), Some(speaker)) = (
+            self.participants.get(&listener),
+            self.participants.get(&speaker),
+        ) else {
+            return false;
+        };
+        !speaker.grants.hidden
+            && speaker
+                .published
+                .iter()
+                .any(|sid| listener.subscriptions.contains_key(sid))
+    }
+
+    /// A stream flows, or stopped for lack of bandwidth.
+    pub(super) fn stream_state(
+        &self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        sid: &TrackSid,
+        active: bool,
+    ) {
+        let (Some(participant), Some(track)) =
+            (self.participants.get(&session), self.tracks.get(sid))
+        else {
+            return;
+        };
+        let Some(publisher) = self
+            .participants
+            .get(&track.publisher)
+            .filter(|_| track.kind == MediaKind::Video)
+        else {
+            return;
+        };
+        let state = if active {
+            StreamState::Active
+        } else {
+            StreamState::Paused
+        };
+        let info = StreamStateInfo {
+            participant_sid: publisher.sid.clone(),
+            track_sid: sid.to_string(),
+            state: state.into(),
+        };
+        ctx.send(
+            participant.connection,
+            Message::StreamStateUpdate(StreamStateUpdate {
+                stream_states: vec![info],
+            }),
+        );
+    }
+
+    /// The highest layer that anybody wants changed: the publisher may stop those above it.
+    pub(super) fn layer_wanted(&self, ctx: &mut Context<'_>, sid: &TrackSid, highest: Option<u8>) {
+        let Some(track) = self
+            .tracks
+            .get(sid)
+            .filter(|track| track.kind == MediaKind::Video)
+        else {
+            return;
+        };
+        let (Some(media), Some(publisher)) =
+            (&track.media, self.participants.get(&track.publisher))
+        else {
+            return;
+        };
+        // Without simulcast there is one layer, and it has every quality.
+        let highest = if media.layers <= 1 {
+            highest.map(|_| u8::MAX)
+        } else {
+            highest
+        };
+        let qualities: Vec<SubscribedQuality> =
+            [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
+                .into_iter()
+                .zip(0_u8..)
+                .map(|(quality, layer)| SubscribedQuality {
+                    quality: quality.into(),
+                    enabled: highest.is_some_and(|highest| layer <= highest),
+                })
+                .collect();
+        #[expect(deprecated, reason = "older clients read it")]
+        let update = SubscribedQualityUpdate {
+            track_sid: sid.to_string(),
+            subscribed_qualities: qualities.clone(),
+            subscribed_codecs: vec![SubscribedCodec {
+                codec: short_name(media.codec).to_owned(),
+                qualities,
+            }],
+        };
+        ctx.send(
+            publisher.connection,
+            Message::SubscribedQualityUpdate(update),
+        );
+    }
+
+    /// The first packet of a layer: its SSRC goes into the track's description.
+    pub(super) fn layer_started(
+        &mut self,
+        sid: &TrackSid,
+        layer: u8,
+        ssrc: Ssrc,
+        rtx_ssrc: Option<Ssrc>,
+    ) {
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return;
+        };
+        if let Some(layer) = track.info.layers.get_mut(usize::from(layer)) {
+            layer.ssrc = ssrc.0;
+            layer.repair_ssrc = rtx_ssrc.map_or(0, |ssrc| ssrc.0);
+        }
+        if let Some(codec) = track.info.codecs.first_mut() {
+            codec.layers.clone_from(&track.info.layers);
+        }
+    }
+
+    /// How well a connection does.
+    pub(super) fn quality(&mut self, session: SessionId, transport: TransportId, score: f32) {
+        if let Some(participant) = self.participants.get_mut(&session) {
+            participant.quality.insert(transport, score);
+        }
+    }
+
+    /// Begins to tell connection quality.
+    pub(super) fn start_quality(&mut self, ctx: &Context<'_>) {
+        self.timers
+            .set_if_idle(Timer::Quality, ctx.after(QUALITY_EVERY));
+    }
+
+    /// Tells each participant its own quality and that of those it subscribes to.
+    pub(super) fn tell_quality(&mut self, ctx: &mut Context<'_>) {
+        if self.participants.is_empty() {
+            return;
+        }
+        let infos: BTreeMap<SessionId, ConnectionQualityInfo> = self
+            .participants
+            .values()
+            .filter(|participant| !participant.grants.hidden)
+            .map(|participant| {
+                let score = participant.quality.values().copied().fold(BEST, f32::min);
+                let quality = if !participant.is_connected() {
+                    ConnectionQuality::Lost
+                } else if score > 4.0 {
+                    ConnectionQuality::Excellent
+                } else if score > 3.0 {
+                    ConnectionQuality::Good
+                } else {
+                    ConnectionQuality::Poor
+                };
+                let info = ConnectionQualityInfo {
+                    participant_sid: participant.sid.clone(),
+                    quality: quality.into(),
+                    score,
+                };
+                (participant.session, info)
+            })
+            .collect();
+        for participant in self.participants.values() {
+            let mut whom: Vec<SessionId> = participant
+                .subscriptions
+                .keys()
+                .filter_map(|sid| self.tracks.get(sid))
+                .map(|track| track.publisher)
+                .collect();
+            whom.push(participant.session);
+            whom.sort_unstable();
+            whom.dedup();
+            let updates = whom
+                .iter()
+                .filter_map(|session| infos.get(session))
+                .cloned()
+                .collect();
+            ctx.send(
+                participant.connection,
+                Message::ConnectionQuality(ConnectionQualityUpdate { updates }),
+            );
+        }
+        self.timers.set(Timer::Quality, ctx.after(QUALITY_EVERY));
+    }
+}

@@ -1,0 +1,38 @@
+//! Rooms: who is in, what they publish and receive, and the signalling that tells them so.
+//!
+//! [`Control`] is sans-IO and owns every room of a relay. It is told of clients' messages, of transports and of
+//! forwarding ([`Input`]), and says what to send and to do ([`Output`]). It speaks LiveKit's signalling, in both
+//! connection modes, and makes the sessions' descriptions with [`crate::sdp`].
+//!
+//! ```text
+//! Join ─→ (Enter → Entered) ─→ Accept, join, answer or offer ─→ Connected ─→ sinks start
+//! AddTrack, offer ─→ source ─→ update to all ─→ their connections are negotiated anew ─→ sinks start
+//! ```
+
+mod api;
+mod context;
+mod control;
+mod data;
+mod join;
+mod leave;
+mod media;
+mod negotiation;
+mod participant;
+mod publish;
+mod resume;
+mod signal;
+mod state;
+mod subscription;
+mod timers;
+mod track;
+mod updates;
+
+#[cfg(test)]
+mod tests;
+
+pub use api::{
+    Config, ConnectionId, Grants, Input, Join, Mode, Now, Order, Output, Refusal, Resume, RoomKey,
+    Ticket,
+};
+pub use context::Random;
+pub use control::{Census, Control};

@@ -1,0 +1,227 @@
+//! One participant: who it is, what it may do, and its connections.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use livekit_protocol::{
+    ClientInfo, ParticipantInfo, ParticipantPermission, SignalTarget, SubscriptionPermission,
+    TrackInfo, TrackSource, participant_info::State,
+};
+
+use super::{
+    api::{ConnectionId, Grants, Mode, Ticket},
+    context::{Context, SessionId, TrackSid},
+    subscription::Subscription,
+};
+use crate::{
+    sdp::Negotiator,
+    types::{Fingerprint, IceCredentials, Ssrc, TransportCommand, TransportId},
+};
+
+/// One media connection of a participant.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) transport: TransportId,
+    pub(super) negotiator: Negotiator,
+    pub(super) target: SignalTarget,
+    /// DTLS is up.
+    pub(super) connected: bool,
+    /// What the transport was last told about the client.
+    pub(super) remote: Option<(IceCredentials, Fingerprint)>,
+    /// Offers that the server made: the id of the last one.
+    pub(super) offers: u32,
+    /// The server's offer that waits for an answer (two connections).
+    pub(super) offered: Option<u32>,
+    /// The client was asked for an offer (one connection).
+    pub(super) asked: bool,
+    /// SSRCs given out on this transport, never again.
+    pub(super) ssrcs: HashSet<Ssrc>,
+}
+
+impl Peer {
+    /// A fresh SSRC of this transport.
+    pub(super) fn mint_ssrc(&mut self, ctx: &mut Context<'_>) -> Ssrc {
+        loop {
+            let ssrc = ctx.ssrc();
+            if self.ssrcs.insert(ssrc) {
+                return ssrc;
+            }
+        }
+    }
+
+    /// Tells the transport what the client's description says, if that changed.
+    pub(super) fn tell_remote(&mut self, ctx: &mut Context<'_>) {
+        let Some(remote) = self.negotiator.remote() else {
+            return;
+        };
+        let known = (remote.ice.clone(), remote.fingerprint);
+        if self.remote.as_ref() == Some(&known) {
+            return;
+        }
+        ctx.transports(TransportCommand::Remote {
+            id: self.transport,
+            ice: known.0.clone(),
+            fingerprint: known.1,
+        });
+        self.remote = Some(known);
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Participant {
+    pub(super) session: SessionId,
+    pub(super) sid: String,
+    pub(super) ticket: Ticket,
+    pub(super) grants: Grants,
+    pub(super) name: String,
+    pub(super) metadata: String,
+    pub(super) attributes: BTreeMap<String, String>,
+    pub(super) client: ClientInfo,
+    pub(super) mode: Mode,
+    pub(super) auto_subscribe: bool,
+    pub(super) adaptive_stream: bool,
+    /// Video may stop when bandwidth is short.
+    pub(super) allow_pause: bool,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) state: State,
+    pub(super) version: u32,
+    pub(super) joined_at_ms: i64,
+    /// When this person came, over reconnects: what the reports count from.
+    pub(super) present_since_ms: i64,
+    /// Publishes; with one connection it also receives.
+    pub(super) publisher: Peer,
+    /// Receives, with two connections.
+    pub(super) subscriber: Option<Peer>,
+    pub(super) subscriptions: BTreeMap<TrackSid, Subscription>,
+    /// Who may subscribe to this participant's tracks; `None` is everybody.
+    pub(super) allowed: Option<SubscriptionPermission>,
+    /// Tracks announced or published, in order.
+    pub(super) published: Vec<TrackSid>,
+    /// Score of each connection, from 1.0 to 4.5.
+    pub(super) quality: HashMap<TransportId, f32>,
+    /// Reliable data messages received, by the sender's numbering.
+    pub(super) last_sequence: u32,
+    /// Its information changed and the others have not heard of it.
+    pub(super) dirty: bool,
+}
+
+impl Participant {
+    /// The connection that brings tracks to this participant.
+    pub(super) fn receiver(&mut self) -> &mut Peer {
+        self.subscriber.as_mut().unwrap_or(&mut self.publisher)
+    }
+
+    /// The connection with this transport.
+    pub(super) fn peer(&mut self, transport: TransportId) -> Option<&mut Peer> {
+        if self.publisher.transport == transport {
+            return Some(&mut self.publisher);
+        }
+        self.subscriber
+            .as_mut()
+            .filter(|peer| peer.transport == transport)
+    }
+
+    /// Transport that brings data messages to this participant.
+    pub(super) fn receiving_transport(&self) -> TransportId {
+        self.subscriber
+            .as_ref()
+            .unwrap_or(&self.publisher)
+            .transport
+    }
+
+    /// All transports.
+    pub(super) fn transports(&self) -> impl Iterator<Item = TransportId> + '_ {
+        std::iter::once(&self.publisher)
+            .chain(&self.subscriber)
+            .map(|peer| peer.transport)
+    }
+
+    /// Whether DTLS is up on what this participant needs: its primary connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.subscriber
+            .as_ref()
+            .unwrap_or(&self.publisher)
+            .connected
+    }
+
+    /// Marks that the others must hear of a change.
+    pub(super) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// May it publish from this source?
+    pub(super) fn may_publish(&self, source: TrackSource) -> bool {
+        let name = match source {
+            TrackSource::Unknown => "unknown",
+            TrackSource::Camera => "camera",
+            TrackSource::Microphone => "microphone",
+            TrackSource::ScreenShare => "screen_share",
+            TrackSource::ScreenShareAudio => "screen_share_audio",
+        };
+        self.grants.publish
+            && (self.grants.sources.is_empty()
+                || self.grants.sources.iter().any(|allowed| allowed == name))
+    }
+
+    /// May somebody with this identity and sid subscribe to the track?
+    pub(super) fn lets(&self, identity: &str, sid: &str, track: &str) -> bool {
+        let Some(allowed) = &self.allowed else {
+            return true;
+        };
+        allowed.all_participants
+            || allowed.track_permissions.iter().any(|permission| {
+                let meant = if permission.participant_identity.is_empty() {
+                    permission.participant_sid == sid
+                } else {
+                    permission.participant_identity == identity
+                };
+                meant
+                    && (permission.all_tracks
+                        || permission.track_sids.iter().any(|sid| sid == track))
+            })
+    }
+
+    /// What the others and itself are told about it, with the tracks given.
+    pub(super) fn info(&self, tracks: Vec<TrackInfo>, region: &str) -> ParticipantInfo {
+        ParticipantInfo {
+            sid: self.sid.clone(),
+            identity: self.ticket.identity.clone(),
+            state: self.state.into(),
+            is_publisher: !tracks.is_empty(),
+            tracks,
+            metadata: self.metadata.clone(),
+            joined_at: self.joined_at_ms / 1000,
+            joined_at_ms: self.joined_at_ms,
+            name: self.name.clone(),
+            version: self.version,
+            permission: Some(self.permission()),
+            region: region.to_owned(),
+            attributes: self
+                .attributes
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            client_protocol: self.client.client_protocol,
+            capabilities: self.client.capabilities.clone(),
+            ..ParticipantInfo::default()
+        }
+    }
+
+    fn permission(&self) -> ParticipantPermission {
+        ParticipantPermission {
+            can_subscribe: self.grants.subscribe,
+            can_publish: self.grants.publish,
+            can_publish_data: self.grants.publish_data,
+            can_publish_sources: self
+                .grants
+                .sources
+                .iter()
+                .filter_map(|name| TrackSource::from_str_name(&name.to_uppercase()))
+                .map(Into::into)
+                .collect(),
+            hidden: self.grants.hidden,
+            can_update_metadata: self.grants.update_metadata,
+            ..ParticipantPermission::default()
+        }
+    }
+}

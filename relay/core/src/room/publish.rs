@@ -1,0 +1,319 @@
+//! Publishing: tracks are announced, then found in an offer, then mute and go.
+
+use livekit_protocol::{
+    AddTrackRequest, MuteTrackRequest, RequestResponse, TrackPublishedResponse, TrackSource,
+    request_response::{Reason as Refused, Request},
+    signal_response::Message,
+};
+
+use super::{
+    context::{Context, SessionId, TrackSid},
+    state::Room,
+    track::{Media, Track},
+};
+use crate::{
+    forward::{self, SourceSpec},
+    sdp::Receiving,
+    types::{Codec, Mid},
+};
+
+/// Tracks of one participant, announced or published.
+const MAX_TRACKS: usize = 32;
+
+/// Longest name or id that a client gives a track, in bytes.
+const MAX_NAME: usize = 256;
+
+impl Room {
+    /// The client announces a track; it hears of its name at once, before any media.
+    pub(super) fn add_track(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        request: AddTrackRequest,
+    ) {
+        let Some(participant) = self.participants.get_mut(&session) else {
+            return;
+        };
+        let connection = participant.connection;
+        let refused = if !participant.may_publish(request.source()) {
+            Some((Refused::NotAllowed, "does not have permission to publish"))
+        } else if participant.published.len() >= MAX_TRACKS {
+            Some((Refused::LimitExceeded, "too many tracks"))
+        } else if request.cid.is_empty()
+            || request.cid.len() > MAX_NAME
+            || request.name.len() > MAX_NAME
+            || request.stream.len() > MAX_NAME
+        {
+            Some((
+                Refused::InvalidRequest,
+                "cid, name or stream cannot be used",
+            ))
+        } else if !request.sid.is_empty() {
+            Some((Refused::UnsupportedType, "a track has one codec here"))
+        } else {
+            None
+        };
+        if let Some((reason, message)) = refused {
+            let message = Message::RequestResponse(RequestResponse {
+                reason: reason.into(),
+                message: message.to_owned(),
+                request: Some(Request::AddTrack(request)),
+                ..RequestResponse::default()
+            });
+            ctx.send(connection, message);
+            return;
+        }
+        let pending = participant
+            .published
+            .iter()
+            .filter_map(|sid| self.tracks.get(sid))
+            .find(|track| track.media.is_none() && track.cids.first() == Some(&request.cid));
+        if let Some(track) = pending {
+            let response = TrackPublishedResponse {
+                cid: request.cid,
+                track: Some(track.info.clone()),
+            };
+            ctx.send(connection, Message::TrackPublished(response));
+            return;
+        }
+        let sid = TrackSid::from(ctx.name(prefix(request.source(), request.r#type)));
+        let cid = request.cid.clone();
+        let Some(track) = Track::announced(sid.clone(), session, request, ctx.now.unix_ms) else {
+            return;
+        };
+        let response = TrackPublishedResponse {
+            cid,
+            track: Some(track.info.clone()),
+        };
+        ctx.send(connection, Message::TrackPublished(response));
+        participant.published.push(sid.clone());
+        self.tracks.insert(sid, track);
+        // The offer may have been first.
+        self.receive_tracks(ctx, session);
+    }
+
+    /// Tells the negotiator what each announced track is, before an answer is made.
+    pub(super) fn hint_tracks(&mut self, session: SessionId) {
+        let Some(participant) = self.participants.get_mut(&session) else {
+            return;
+        };
+        for track in participant
+            .published
+            .iter()
+            .filter_map(|sid| self.tracks.get(sid))
+        {
+            for cid in &track.cids {
+                participant.publisher.negotiator.hint(cid, track.hints());
+            }
+        }
+    }
+
+    /// Matches the sections of the client's last offer with its tracks: some have come, others have gone.
+    pub(super) fn receive_tracks(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        let Some(participant) = self.participants.get(&session) else {
+            return;
+        };
+        let sections: Vec<Receiving> = participant
+            .publisher
+            .negotiator
+            .receiving()
+            .cloned()
+            .collect();
+        let gone: Vec<TrackSid> = participant
+            .published
+            .iter()
+            .filter_map(|sid| self.tracks.get(sid))
+            .filter(|track| {
+                track
+                    .media
+                    .as_ref()
+                    .is_some_and(|media| !self.still_carries(track, &media.mid, &sections))
+            })
+            .map(|track| track.sid.clone())
+            .collect();
+        for sid in gone {
+            self.unpublish(ctx, &sid);
+        }
+        let free: Vec<&Receiving> = sections
+            .iter()
+            .filter(|section| section.active && !self.is_taken(session, &section.mid))
+            .collect();
+        // First those that the client named, then, for clients that name them otherwise, those of the same kind.
+        let mut left = Vec::new();
+        for section in free {
+            match self.pending(session, |track| track.is_named(section)) {
+                Some(sid) => self.publish(ctx, session, &sid, section),
+                None => left.push(section),
+            }
+        }
+        for section in left {
+            if let Some(sid) = self.pending(session, |track| track.kind == section.kind) {
+                self.publish(ctx, session, &sid, section);
+            }
+        }
+    }
+
+    fn still_carries(&self, track: &Track, mid: &Mid, sections: &[Receiving]) -> bool {
+        let Some(section) = sections
+            .iter()
+            .find(|section| section.mid == *mid && section.active)
+        else {
+            return false;
+        };
+        // A recycled section carries another announced track.
+        track.is_named(section)
+            || self
+                .pending(track.publisher, |other| other.is_named(section))
+                .is_none()
+    }
+
+    fn is_taken(&self, session: SessionId, mid: &Mid) -> bool {
+        self.published_by(session)
+            .any(|track| track.media.as_ref().is_some_and(|media| media.mid == *mid))
+    }
+
+    fn pending(&self, session: SessionId, is_meant: impl Fn(&Track) -> bool) -> Option<TrackSid> {
+        self.published_by(session)
+            .find(|track| track.media.is_none() && is_meant(track))
+            .map(|track| track.sid.clone())
+    }
+
+    fn published_by(&self, session: SessionId) -> impl Iterator<Item = &Track> {
+        self.participants
+            .get(&session)
+            .into_iter()
+            .flat_map(|participant| &participant.published)
+            .filter_map(|sid| self.tracks.get(sid))
+    }
+
+    /// The media of an announced track is known: the others hear of it and get it.
+    fn publish(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        sid: &TrackSid,
+        section: &Receiving,
+    ) {
+        let (Some(participant), Some(track)) = (
+            self.participants.get_mut(&session),
+            self.tracks.get_mut(sid),
+        ) else {
+            return;
+        };
+        let mut layers = track.layer_specs(section);
+        layers.truncate(forward::MAX_LAYERS);
+        let media = Media {
+            source: ctx.source(sid.clone()),
+            mid: section.mid,
+            codec: section.codec,
+            layers: u8::try_from(layers.len()).unwrap_or(1),
+        };
+        ctx.forward(forward::Command::SourceAdd {
+            id: media.source,
+            transport: participant.publisher.transport,
+            spec: SourceSpec {
+                codec: section.codec,
+                pt: section.pt,
+                rtx_pt: section.rtx_pt,
+                red_pt: None,
+                mid: section.mid,
+                layers,
+                exts: section.exts,
+                nack: section.codec != Codec::Opus,
+                muted: track.info.muted,
+            },
+        });
+        track.carried_by(media, section);
+        participant.touch();
+        self.counts_changed = true;
+        self.offer_track(ctx, sid);
+    }
+
+    /// A track is no longer published, whoever wanted that.
+    pub(super) fn unpublish(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        let Some(track) = self.tracks.remove(sid) else {
+            return;
+        };
+        let subscribers: Vec<SessionId> = self
+            .participants
+            .values()
+            .filter(|participant| participant.subscriptions.contains_key(sid))
+            .map(|participant| participant.session)
+            .collect();
+        for subscriber in subscribers {
+            self.forget_subscription(ctx, subscriber, sid);
+        }
+        if let Some(media) = &track.media {
+            ctx.forward(forward::Command::SourceRemove { id: media.source });
+            ctx.index.sources.remove(&media.source);
+        }
+        if let Some(publisher) = self.participants.get_mut(&track.publisher) {
+            publisher.published.retain(|other| other != sid);
+            for cid in &track.cids {
+                publisher.publisher.negotiator.forget(cid);
+            }
+            publisher.touch();
+        }
+        self.counts_changed = true;
+    }
+
+    /// The client muted or unmuted one of its tracks.
+    pub(super) fn mute(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        request: &MuteTrackRequest,
+    ) {
+        let Some(track) = self
+            .tracks
+            .get_mut(request.sid.as_str())
+            .filter(|track| track.publisher == session)
+        else {
+            return;
+        };
+        if track.info.muted == request.muted {
+            return;
+        }
+        track.info.muted = request.muted;
+        if let Some(media) = &track.media {
+            ctx.forward(forward::Command::SourceMute {
+                id: media.source,
+                muted: request.muted,
+            });
+            if let Some(participant) = self.participants.get_mut(&session) {
+                participant.touch();
+            }
+        }
+    }
+
+    /// The client changed what its track is (features, size).
+    pub(super) fn update_track(
+        &mut self,
+        session: SessionId,
+        sid: &str,
+        change: impl FnOnce(&mut Track),
+    ) {
+        if let Some(track) = self
+            .tracks
+            .get_mut(sid)
+            .filter(|track| track.publisher == session)
+        {
+            change(track);
+            if let Some(participant) = self.participants.get_mut(&session) {
+                participant.touch();
+            }
+        }
+    }
+}
+
+/// The first letters of a track's name tell what it is, as LiveKit's do.
+const fn prefix(source: TrackSource, kind: i32) -> &'static str {
+    match (source, kind) {
+        (TrackSource::Microphone, _) => "TR_AM",
+        (TrackSource::Camera, _) => "TR_VC",
+        (TrackSource::ScreenShare, _) => "TR_VS",
+        (TrackSource::ScreenShareAudio, _) => "TR_AS",
+        (TrackSource::Unknown, 0) => "TR_A",
+        (TrackSource::Unknown, _) => "TR_V",
+    }
+}

@@ -1,0 +1,80 @@
+//! Coming back with a new signalling connection while the media goes on.
+
+use livekit_protocol::{ReconnectResponse, signal_response::Message};
+
+use super::{
+    api::{Output, Resume},
+    context::{Context, SessionId},
+    join::{ice_servers, server_info},
+    leave::{Departure, leave_message},
+    state::{Room, Timer},
+};
+use crate::types::TransportCommand;
+
+impl Room {
+    /// The session that `resume` goes on with, if it is still here and the same.
+    fn resumable(&self, resume: &Resume) -> Option<SessionId> {
+        self.participants
+            .values()
+            .find(|participant| {
+                participant.sid == resume.sid
+                    && participant.ticket.identity == resume.ticket.identity
+                    && participant.ticket.jti == resume.ticket.jti
+            })
+            .map(|participant| participant.session)
+    }
+
+    /// A client comes back: it hears first that it may go on, then all that it may have missed.
+    pub(super) fn resume(&mut self, ctx: &mut Context<'_>, resume: &Resume) {
+        let Some(session) = self.resumable(resume) else {
+            turn_away(ctx, resume);
+            return;
+        };
+        let Some(participant) = self.participants.get_mut(&session) else {
+            return;
+        };
+        let connection = resume.connection;
+        let former = participant.connection.replace(connection);
+        if let Some(former) = former {
+            ctx.close(former);
+        }
+        ctx.index.connections.insert(connection, (self.id, session));
+        ctx.out.push_back(Output::Accept { connection });
+        let reconnect = ReconnectResponse {
+            ice_servers: ice_servers(ctx),
+            server_info: Some(server_info(ctx)),
+            last_message_seq: participant.last_sequence,
+            ..ReconnectResponse::default()
+        };
+        ctx.send(Some(connection), Message::Reconnect(reconnect));
+        participant.publisher.asked = false;
+        self.timers.clear(&Timer::Resume(session));
+        self.tell_all(ctx, session);
+        self.refresh_token(ctx, session);
+        if let Some(state) = &resume.sync_state {
+            self.replay(ctx, session, &state.datachannel_receive_states);
+        }
+        self.restart_subscriber(ctx, session);
+        self.unsettled.insert(session);
+        tracing::info!(room = %self.key, participant = %resume.sid, "participant resumed");
+    }
+
+    /// With two connections the server restarts ICE on its own one; the client does so on the other.
+    fn restart_subscriber(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        let Some(peer) = self.participants.get_mut(&session).and_then(|participant| participant.subscriber.as_mut()) else {
+            return;
+        };
+        let ice = ctx.ice();
+        ctx.transports(TransportCommand::RestartIce { id: peer.transport, ice: ice.clone() });
+        peer.negotiator.restart_ice(ice);
+        self.server_offer(ctx, session);
+    }
+}
+
+/// Nothing to go on with: the client begins anew.
+pub(super) fn turn_away(ctx: &mut Context<'_>, resume: &Resume) {
+    let connection = resume.connection;
+    ctx.out.push_back(Output::Accept { connection });
+    ctx.send(Some(connection), leave_message(Departure::Confused));
+    ctx.close(connection);
+}

@@ -1,0 +1,203 @@
+//! A room: its participants, tracks and deadlines, and what happens at the end of every step.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    time::Duration,
+};
+
+use domain::{Reason, room::RoomSettings};
+use livekit_protocol::{ParticipantInfo, TrackInfo};
+
+use super::{
+    api::{Config, Join, RoomKey},
+    context::{Context, RoomId, SessionId, TrackSid},
+    data::History,
+    participant::Participant,
+    timers::Timers,
+    track::Track,
+};
+
+/// An emptied room is kept this long.
+pub(super) const EMPTY_GRACE: Duration = Duration::from_secs(30);
+
+/// What a deadline is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Timer {
+    /// The meeting must be over.
+    HardStop,
+    /// Nobody is here.
+    Empty,
+    /// Changes that may wait are told.
+    Flush,
+    /// Connection quality is told.
+    Quality,
+    /// The participant must have connected its media.
+    Connect(SessionId),
+    /// The participant must have come back with a signalling connection.
+    Resume(SessionId),
+    /// The participant's media must have come back.
+    Media(SessionId),
+    /// An offer was asked for, or made, and must have been answered.
+    Negotiate(SessionId),
+    /// The participant gets its token again.
+    Token(SessionId),
+    /// A changed tile size takes effect.
+    Want(SessionId, TrackSid),
+}
+
+/// Whether the control plane let the meeting open here.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It was asked; these wait for the answer.
+    Entering {
+        /// In order of arrival.
+        waiting: Vec<Join>,
+    },
+    /// It is open.
+    Open,
+    /// It is over: nothing happens in it any more.
+    Closed {
+        /// Why, for those who come later.
+        reason: Option<Reason>,
+    },
+}
+
+/// The limits of a room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) participants: u32,
+    /// Unix milliseconds.
+    pub(super) hard_stop_ms: Option<i64>,
+    pub(super) empty_grace: Duration,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) id: RoomId,
+    pub(super) key: RoomKey,
+    pub(super) sid: String,
+    pub(super) created_ms: i64,
+    pub(super) phase: Phase,
+    pub(super) limits: Limits,
+    pub(super) participants: BTreeMap<SessionId, Participant>,
+    pub(super) tracks: BTreeMap<TrackSid, Track>,
+    pub(super) timers: Timers<Timer>,
+    /// Sessions that were put out: their tokens open nothing any more.
+    pub(super) revoked: HashSet<String>,
+    /// Last information of those who went and whom the others still see.
+    pub(super) departed: Vec<ParticipantInfo>,
+    /// The same, for those who come back to a broken connection.
+    pub(super) recently_departed: VecDeque<ParticipantInfo>,
+    /// The number of participants or publishers changed.
+    pub(super) counts_changed: bool,
+    /// Participants whose tracks or subscriptions changed.
+    pub(super) unsettled: BTreeSet<SessionId>,
+    pub(super) history: History,
+}
+
+impl Room {
+    /// An empty room that is not open yet.
+    pub(super) fn new(ctx: &mut Context<'_>, key: RoomKey) -> Self {
+        Self {
+            id: ctx.room,
+            key,
+            sid: ctx.name("RM_"),
+            created_ms: ctx.now.unix_ms,
+            phase: Phase::Entering {
+                waiting: Vec::new(),
+            },
+            limits: Limits::of_named(ctx.config),
+            participants: BTreeMap::new(),
+            tracks: BTreeMap::new(),
+            timers: Timers::default(),
+            revoked: HashSet::new(),
+            departed: Vec::new(),
+            recently_departed: VecDeque::new(),
+            counts_changed: false,
+            unsettled: BTreeSet::new(),
+            history: History::default(),
+        }
+    }
+
+    /// Tracks of a participant that carry media, as others see them.
+    pub(super) fn track_infos(&self, participant: &Participant) -> Vec<TrackInfo> {
+        participant
+            .published
+            .iter()
+            .filter_map(|sid| self.tracks.get(sid))
+            .filter(|track| track.media.is_some())
+            .map(|track| track.info.clone())
+            .collect()
+    }
+
+    /// What everybody is told about a participant.
+    pub(super) fn participant_info(
+        &self,
+        ctx: &Context<'_>,
+        participant: &Participant,
+    ) -> ParticipantInfo {
+        participant.info(self.track_infos(participant), &ctx.config.region)
+    }
+
+    /// Somebody with this identity.
+    pub(super) fn session_of(&self, identity: &str) -> Option<SessionId> {
+        self.participants
+            .values()
+            .find(|participant| participant.ticket.identity == identity)
+            .map(|participant| participant.session)
+    }
+
+    /// The room is over.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// What follows from the step just made: the others hear of changes, then connections are negotiated anew.
+    pub(super) fn settle(&mut self, ctx: &mut Context<'_>) {
+        if self.is_closed() {
+            return;
+        }
+        self.tell_changes(ctx);
+        while let Some(session) = self.unsettled.pop_first() {
+            self.negotiate(ctx, session);
+        }
+    }
+
+    /// A deadline has passed.
+    pub(super) fn handle_timer(&mut self, ctx: &mut Context<'_>, timer: Timer) {
+        match timer {
+            Timer::HardStop => self.end(ctx, Reason::Expired, None),
+            Timer::Empty => self.close_empty(ctx),
+            Timer::Flush => self.flush(ctx),
+            Timer::Quality => self.tell_quality(ctx),
+            Timer::Connect(session) => self.connect_timed_out(ctx, session),
+            Timer::Resume(session) | Timer::Media(session) => {
+                self.put_out(ctx, session, Reason::ConnectionLost)
+            }
+            Timer::Negotiate(session) => self.negotiate_again(ctx, session),
+            Timer::Token(session) => self.refresh_token(ctx, session),
+            Timer::Want(session, track) => self.apply_want(ctx, session, &track),
+        }
+    }
+}
+
+impl Limits {
+    /// Of a room of a classic key.
+    pub(super) fn of_named(config: &Config) -> Self {
+        Self {
+            participants: config.max_participants,
+            hard_stop_ms: None,
+            empty_grace: EMPTY_GRACE,
+        }
+    }
+
+    /// Of a meeting.
+    pub(super) fn of_meeting(settings: &RoomSettings) -> Self {
+        Self {
+            participants: settings.max_participants,
+            hard_stop_ms: Some(settings.hard_stop.saturating_mul(1000)),
+            empty_grace: Duration::from_secs(settings.empty_grace_seconds.into()),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! A published track: what its publisher announced, and the media that carries it.
+
+use livekit_protocol::{
+    AddTrackRequest, AudioTrackFeature, BackupCodecPolicy, SimulcastCodecInfo, TimedVersion, TrackInfo, TrackSource,
+    TrackType, VideoLayer, VideoQuality, video_layer,
+};
+
+use super::context::{SessionId, TrackSid};
+use crate::{
+    forward::LayerSpec,
+    sdp::{PublishHints, Receiving},
+    types::{Codec, MediaKind, Mid, SourceId},
+};
+
+/// Most that an encoder starts with, in kbit/s: what nearly every uplink carries.
+const MAX_START_KBPS: u32 = 1_000;
+
+/// The media of a track, once the client's offer had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Media {
+    pub(super) source: SourceId,
+    pub(super) mid: Mid,
+    pub(super) codec: Codec,
+    /// Number of layers, lowest first.
+    pub(super) layers: u8,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) sid: TrackSid,
+    pub(super) publisher: SessionId,
+    /// The client's own ids: of the track, and of its tracks for other codecs.
+    pub(super) cids: Vec<String>,
+    pub(super) kind: MediaKind,
+    pub(super) info: TrackInfo,
+    /// The codec that the client announced.
+    pub(super) announced: Option<Codec>,
+    pub(super) media: Option<Media>,
+    /// Subscribers that get it.
+    pub(super) subscribers: usize,
+    /// Loudness in eighths of full scale.
+    pub(super) level: u8,
+}
+
+/// The codec that a client calls `vp8` or `video/vp8`.
+pub(super) fn codec_named(name: &str) -> Option<Codec> {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    match name.to_ascii_lowercase().as_str() {
+        "vp8" => Some(Codec::Vp8),
+        "h264" => Some(Codec::H264),
+        "opus" | "red" => Some(Codec::Opus),
+        _ => None,
+    }
+}
+
+/// The name that clients know a codec by.
+pub(super) const fn mime(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "audio/opus",
+        Codec::Vp8 => "video/VP8",
+        Codec::H264 => "video/H264",
+    }
+}
+
+/// The short name in dynacast messages.
+pub(super) const fn short_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "opus",
+        Codec::Vp8 => "vp8",
+        Codec::H264 => "h264",
+    }
+}
+
+/// The RID of a layer of that quality, as all LiveKit clients name them.
+const fn rid_of(quality: VideoQuality) -> &'static str {
+    match quality {
+        VideoQuality::Low | VideoQuality::Off => "q",
+        VideoQuality::Medium => "h",
+        VideoQuality::High => "f",
+    }
+}
+
+impl Track {
+    /// A track as announced. `None` when it is neither sound nor picture.
+    pub(super) fn announced(
+        sid: TrackSid,
+        publisher: SessionId,
+        request: AddTrackRequest,
+        unix_ms: i64,
+    ) -> Option<Self> {
+        let kind = match request.r#type() {
+            TrackType::Audio => MediaKind::Audio,
+            TrackType::Video => MediaKind::Video,
+            TrackType::Data => return None,
+        };
+        let mut cids = vec![request.cid.clone()];
+        cids.extend(
+            request
+                .simulcast_codecs
+                .iter()
+                .map(|codec| codec.cid.clone())
+                .filter(|cid| *cid != request.cid && !cid.is_empty()),
+        );
+        let announced = request
+            .simulcast_codecs
+            .iter()
+            .find_map(|codec| codec_named(&codec.codec));
+        let source = request.source();
+        let stream = if !request.stream.is_empty() {
+            request.stream
+        } else if matches!(
+            source,
+            TrackSource::ScreenShare | TrackSource::ScreenShareAudio
+        ) {
+            "screen".to_owned()
+        } else {
+            "camera".to_owned()
+        };
+        let layers = sorted(request.layers);
+        let codecs = vec![SimulcastCodecInfo {
+            mime_type: announced
+                .map(|codec| mime(codec).to_owned())
+                .unwrap_or_default(),
+            cid: request.cid,
+            layers: layers.clone(),
+            video_layer_mode: video_layer::Mode::OneSpatialLayerPerStream.into(),
+            ..SimulcastCodecInfo::default()
+        }];
+        let info = TrackInfo {
+            sid: sid.to_string(),
+            r#type: request.r#type,
+            name: request.name,
+            muted: request.muted,
+            width: request.width,
+            height: request.height,
+            simulcast: layers.len() > 1,
+            disable_dtx: request.disable_dtx,
+            source: request.source,
+            layers,
+            codecs,
+            stereo: request.stereo,
+            disable_red: request.disable_red,
+            encryption: request.encryption,
+            stream,
+            version: Some(TimedVersion {
+                unix_micro: unix_ms * 1000,
+                ticks: 0,
+            }),
+            audio_features: request.audio_features,
+            backup_codec_policy: BackupCodecPolicy::Regression.into(),
+            ..TrackInfo::default()
+        };
+        Some(Self {
+            sid,
+            publisher,
+            cids,
+            kind,
+            info,
+            announced,
+            media: None,
+            subscribers: 0,
+            level: 0,
+        })
+    }
+
+    /// Whether the client's section may be this track: same kind and one of its ids.
+    pub(super) fn is_named(&self, receiving: &Receiving) -> bool {
+        self.kind == receiving.kind
+            && receiving
+                .cid
+                .as_ref()
+                .is_some_and(|cid| self.cids.contains(cid))
+    }
+
+    /// What the publishing connection's negotiation should know about it.
+    pub(super) fn hints(&self) -> PublishHints {
+        let bits: u64 = self.info.layers.iter().map(|layer| u64::from(layer.bitrate)).sum();
+        PublishHints {
+            codec: self.announced,
+            start_kbps: u32::try_from(bits / 1000).ok().filter(|kbps| *kbps > 0).map(|kbps| kbps.min(MAX_START_KBPS)),
+            stereo: self.info.stereo || self.info.audio_features.contains(&AudioTrackFeature::TfStereo.into()),
+            dtx: !self.info.disable_dtx && !self.info.audio_features.contains(&AudioTrackFeature::TfNoDtx.into()),
+        }
+    }
+
+    /// A screen or its sound.
+    pub(super) fn is_screen(&self) -> bool {
+        matches!(
+            self.info.source(),
+            TrackSource::ScreenShare | TrackSource::ScreenShareAudio
+        )
+    }
+
+    /// The layers for the shard, lowest first, from what was announced and what the offer has.
+    pub(super) fn layer_specs(&self, receiving: &Receiving) -> Vec<LayerSpec> {
+        let biggest = self.info.layers.last();
+        if receiving.rids.len() < 2 {
+            let ssrc = receiving.ssrcs.first();
+            return vec![LayerSpec {
+                rid: receiving.rids.first().copied(),
+                ssrc: ssrc.map(|ssrc| ssrc.ssrc),
+                rtx_ssrc: ssrc.and_then(|ssrc| ssrc.rtx),
+                width: biggest.map_or(self.info.width, |layer| layer.width),
+                height: biggest.map_or(self.info.height, |layer| layer.height),
+                max_bitrate: biggest.map_or(0, |layer| layer.bitrate),
+            }];
+        }
+        let count = receiving.rids.len();
+        receiving
+            .rids
+            .iter()
+            .enumerate()
+            .map(|(i, rid)| {
+                let announced = self
+                    .info
+                    .layers
+                    .iter()
+                    .find(|layer| rid_of(layer.quality()) == rid.as_str())
+                    .or(self.info.layers.get(i));
+                let halvings = u32::try_from(count - 1 - i).unwrap_or(0).min(8);
+                LayerSpec {
+                    rid: Some(*rid),
+                    ssrc: receiving.ssrcs.get(i).map(|ssrc| ssrc.ssrc),
+                    rtx_ssrc: receiving.ssrcs.get(i).and_then(|ssrc| ssrc.rtx),
+                    width: announced.map_or(self.info.width >> halvings, |layer| layer.width),
+                    height: announced.map_or(self.info.height >> halvings, |layer| layer.height),
+                    max_bitrate: announced.map_or(0, |layer| layer.bitrate),
+                }
+            })
+            .collect()
+    }
+
+    /// The media is known: what the others are told about it.
+    pub(super) fn carried_by(&mut self, media: Media, receiving: &Receiving) {
+        let mime = mime(media.codec).to_owned();
+        let mid = media.mid.to_string();
+        for layer in &mut self.info.layers {
+            layer.spatial_layer = layer.quality;
+            if receiving.rids.len() > 1 {
+                layer.rid = rid_of(layer.quality()).to_owned();
+            }
+        }
+        self.info.simulcast = media.layers > 1;
+        self.info.mime_type.clone_from(&mime);
+        self.info.mid.clone_from(&mid);
+        if let Some(codec) = self.info.codecs.first_mut() {
+            codec.mime_type = mime;
+            codec.mid = mid;
+            codec.layers.clone_from(&self.info.layers);
+        }
+        self.media = Some(media);
+    }
+}
+
+/// Layers lowest quality first, at most three.
+fn sorted(mut layers: Vec<VideoLayer>) -> Vec<VideoLayer> {
+    layers.sort_by_key(|layer| layer.quality);
+    layers.dedup_by_key(|layer| layer.quality);
+    layers.truncate(3);
+    layers
+}

@@ -1,0 +1,205 @@
+//! What participants are told about each other and about the room.
+
+use std::time::Duration;
+
+use livekit_protocol::{
+    ParticipantInfo, ParticipantUpdate, RequestResponse, RoomUpdate, UpdateParticipantMetadata,
+    request_response::{Reason as Refused, Request},
+    signal_response::Message,
+};
+
+use super::{
+    context::{Context, SessionId, shared},
+    join::TOKEN_EVERY,
+    state::{Room, Timer},
+};
+
+/// In a room of more people, changes of those who publish nothing wait a little and go out together.
+const SMALL: usize = 50;
+
+/// How long they wait, and counts of the room in any case.
+const BATCH: Duration = Duration::from_secs(1);
+
+/// Longest metadata, and all attributes together, in bytes.
+const MAX_METADATA: usize = 65_536;
+
+/// Longest name, in bytes.
+const MAX_NAME: usize = 256;
+
+/// Those who went in the last minute, for who comes back to a broken connection.
+pub(super) const MAX_DEPARTED: usize = 100;
+
+impl Room {
+    /// Tells changes, at once where that matters.
+    pub(super) fn tell_changes(&mut self, ctx: &mut Context<'_>) {
+        let mut dirty = self
+            .participants
+            .values()
+            .filter(|participant| participant.dirty)
+            .peekable();
+        let urgent = !self.departed.is_empty() || self.participants.len() <= SMALL;
+        let waits = dirty.peek().is_some();
+        if urgent || dirty.any(|participant| !participant.published.is_empty()) {
+            self.tell_participants(ctx);
+        } else if waits {
+            self.timers.set_if_idle(Timer::Flush, ctx.after(BATCH));
+        }
+        if self.counts_changed {
+            self.timers.set_if_idle(Timer::Flush, ctx.after(BATCH));
+        }
+    }
+
+    /// What waited goes out.
+    pub(super) fn flush(&mut self, ctx: &mut Context<'_>) {
+        self.tell_participants(ctx);
+        if std::mem::take(&mut self.counts_changed) {
+            let update = shared(Message::RoomUpdate(RoomUpdate {
+                room: Some(self.info(0)),
+            }));
+            for participant in self.participants.values() {
+                ctx.send_shared(participant.connection, &update);
+            }
+        }
+    }
+
+    fn tell_participants(&mut self, ctx: &mut Context<'_>) {
+        let dirty: Vec<SessionId> = self
+            .participants
+            .values()
+            .filter(|participant| participant.dirty)
+            .map(|participant| participant.session)
+            .collect();
+        let mut public = std::mem::take(&mut self.departed);
+        for session in dirty {
+            if let Some(participant) = self.participants.get_mut(&session) {
+                participant.dirty = false;
+                participant.version += 1;
+            }
+            let Some(participant) = self.participants.get(&session) else {
+                continue;
+            };
+            let info = self.participant_info(ctx, participant);
+            if participant.grants.hidden {
+                ctx.send(participant.connection, update(vec![info]));
+            } else {
+                public.push(info);
+            }
+        }
+        if public.is_empty() {
+            return;
+        }
+        let update = shared(update(public));
+        for participant in self.participants.values() {
+            ctx.send_shared(participant.connection, &update);
+        }
+    }
+
+    /// Everything about everybody, for one who may have missed some of it.
+    pub(super) fn tell_all(&self, ctx: &mut Context<'_>, session: SessionId) {
+        let Some(participant) = self.participants.get(&session) else {
+            return;
+        };
+        let mut infos: Vec<ParticipantInfo> = self.recently_departed.iter().cloned().collect();
+        infos.extend(
+            self.participants
+                .values()
+                .filter(|other| !other.grants.hidden || other.session == session)
+                .map(|other| self.participant_info(ctx, other)),
+        );
+        ctx.send(participant.connection, update(infos));
+        ctx.send(
+            participant.connection,
+            Message::RoomUpdate(RoomUpdate {
+                room: Some(self.info(0)),
+            }),
+        );
+    }
+
+    /// The client gets its token again, to reconnect with.
+    pub(super) fn refresh_token(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        if let Some(participant) = self.participants.get(&session) {
+            ctx.send(
+                participant.connection,
+                Message::RefreshToken(participant.ticket.token.to_string()),
+            );
+            self.timers
+                .set(Timer::Token(session), ctx.after(TOKEN_EVERY));
+        }
+    }
+
+    /// The client changes its own name, metadata or attributes.
+    pub(super) fn update_metadata(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        request: UpdateParticipantMetadata,
+    ) {
+        let Some(participant) = self.participants.get_mut(&session) else {
+            return;
+        };
+        let connection = participant.connection;
+        let request_id = request.request_id;
+        let mut attributes = participant.attributes.clone();
+        for (key, value) in &request.attributes {
+            if value.is_empty() {
+                attributes.remove(key);
+            } else {
+                attributes.insert(key.clone(), value.clone());
+            }
+        }
+        // What the control plane wrote is not the participant's to change.
+        let kept = ["role", "observer"]
+            .iter()
+            .all(|key| attributes.get(*key) == participant.ticket.attributes.get(*key));
+        let size: usize = attributes
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        let refused = if !participant.grants.update_metadata || !kept {
+            Some((
+                Refused::NotAllowed,
+                "does not have permission to update own metadata",
+            ))
+        } else if request.metadata.len() > MAX_METADATA
+            || size > MAX_METADATA
+            || request.name.len() > MAX_NAME
+        {
+            Some((
+                Refused::LimitExceeded,
+                "name, metadata or attributes are too long",
+            ))
+        } else {
+            None
+        };
+        if let Some((reason, message)) = refused {
+            let response = RequestResponse {
+                request_id,
+                reason: reason.into(),
+                message: message.to_owned(),
+                request: Some(Request::UpdateMetadata(request)),
+            };
+            ctx.send(connection, Message::RequestResponse(response));
+            return;
+        }
+        participant.attributes = attributes;
+        if !request.metadata.is_empty() {
+            participant.metadata = request.metadata;
+        }
+        if !request.name.is_empty() {
+            participant.name = request.name;
+        }
+        participant.touch();
+        if request_id != 0 {
+            let response = RequestResponse {
+                request_id,
+                reason: Refused::Ok.into(),
+                ..RequestResponse::default()
+            };
+            ctx.send(connection, Message::RequestResponse(response));
+        }
+    }
+}
+
+fn update(participants: Vec<ParticipantInfo>) -> Message {
+    Message::Update(ParticipantUpdate { participants })
+}
