@@ -3,12 +3,15 @@
 //! ids are arguments.
 
 pub mod code;
+pub mod company;
 pub mod conference;
 pub mod error;
+pub mod host;
 pub mod id;
 pub mod join;
 pub mod join_token;
 pub mod jws;
+pub mod network;
 pub mod reason;
 pub mod relay;
 pub mod role;

@@ -1,5 +1,67 @@
-//! The one table: every key, item and query.
+//! The one table: every key, item and query. No other crate knows the SDK's types or a key's text.
+//!
+//! Every function is one read of at most two round trips, or one write that happens wholly or not at all. Times, random
+//! bytes and new ids are arguments; new ids come from the `new_*_id` functions, which claim them in blocks.
 
+mod attempt;
+mod audit;
+mod company;
+mod conference;
+mod contact;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod error;
+mod events;
 pub mod fault;
+mod handoff;
+mod host;
+mod ids;
+mod idempotency;
+mod job;
+mod keys;
+mod membership;
+mod rate;
+mod relay;
+mod reseller;
+mod room;
+mod scope;
+mod session;
+mod sweep;
+mod table;
+mod value;
+mod write;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+
+pub use self::attempt::{Attempt, Attempts};
+pub use self::audit::AuditEntry;
+pub use self::company::Tenant;
+pub use self::conference::{ConferenceState, EndedConference};
+pub use self::contact::NewContact;
+pub use self::error::{Error, Result, Unique};
+pub use self::handoff::{Handoff, HandoffKind};
+pub use self::idempotency::{Claim, Claimed, IdempotencyKey};
+pub use self::rate::Rate;
+pub use self::relay::Relay;
+pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};
+pub use self::scope::Scope;
+pub use self::session::{Session, SessionUse};
+pub use self::sweep::{Swept, SweptRoom};
+pub use self::write::{Actor, Write};
+
+/// The table, as the rest of the platform sees it. Cheap to clone; clones share their blocks of ids.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: Arc<str>,
+    ids: Arc<ids::Blocks>,
+}
+
+impl Store {
+    /// The table of this name, reached by this client. Nothing is read or written yet.
+    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
+        Self { client, table: table.into(), ids: Arc::default() }
+    }
+}

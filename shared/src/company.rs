@@ -1,0 +1,241 @@
+//! A company of a reseller: its name, its address below the reseller's domain, its looks and its policies.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::code::{Fqdn, Invalid, Phone, Subdomain};
+use crate::id::{CompanyId, ResellerId, string_on_the_wire};
+use crate::text::Name;
+use crate::time::{Zone, millis};
+
+/// A reseller: the partner under whose domain companies live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reseller {
+    /// Its id.
+    pub id: ResellerId,
+    /// Its name.
+    pub name: Name,
+    /// The domain below which its companies have their addresses.
+    pub domain: Fqdn,
+    /// The type of the message that a page posts when somebody leaves; the contract's own where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub leave_event_type: Option<String>,
+    /// When it was made.
+    #[serde(with = "millis")]
+    pub created: Timestamp,
+}
+
+/// A company as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Company {
+    /// Its id.
+    pub id: CompanyId,
+    /// Whose it is.
+    pub reseller: ResellerId,
+    /// Its label below the reseller's domain.
+    pub subdomain: Subdomain,
+    /// Its whole host name.
+    pub fqdn: Fqdn,
+    /// Its name.
+    pub name: Name,
+    /// When it was made.
+    #[serde(with = "millis")]
+    pub created: Timestamp,
+    /// What it may change.
+    #[serde(flatten)]
+    pub settings: CompanySettings,
+}
+
+/// What a company can be set to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CompanySettings {
+    /// Its hosts sign in with the reseller's OpenID Connect provider.
+    pub openid_provider: bool,
+    /// How its pages look.
+    pub branding: Branding,
+    /// Origins that may frame signed-in pages and use `/auth`.
+    pub embed_origins: Vec<Origin>,
+    /// Who may frame a guest's room.
+    pub embed_policy: EmbedPolicy,
+    /// What its rooms publish, and how many people they take.
+    pub media_policy: MediaPolicy,
+    /// How long things are kept.
+    pub retention_days: RetentionDays,
+    /// Numbers to dial in; the first is the default.
+    pub dialin_numbers: Vec<DialIn>,
+    /// The default zone of its hosts.
+    pub time_zone: Option<Zone>,
+    /// The default language of its hosts.
+    pub locale: Option<String>,
+    /// Room controls hidden for all of the company.
+    pub hidden_controls: Vec<String>,
+}
+
+/// How a company's pages look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Branding {
+    /// The product's name in place of ours.
+    pub product_name: Option<Name>,
+    /// The logo.
+    pub logo_url: Option<String>,
+    /// The icon.
+    pub icon_url: Option<String>,
+    /// The colour of buttons and links.
+    pub primary_color: Option<Color>,
+    /// The colour behind everything.
+    pub background_color: Option<Color>,
+    /// Where people find help.
+    pub support_url: Option<String>,
+}
+
+/// A colour: `#rgb` or `#rrggbb`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Color(String);
+
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Color {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let digits = text.strip_prefix('#').unwrap_or_default();
+        if matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Invalid("must be a colour such as #1a2b3c"))
+        }
+    }
+}
+
+string_on_the_wire!(Color, {"type": "string", "pattern": "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"});
+
+/// A web origin as browsers write it: `https://app.example.com`, `http://localhost:3000`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The origin as text, without a path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const WHAT: Invalid = Invalid("must be an origin such as https://app.example.com");
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, rest) = text.split_once("://").ok_or(WHAT)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let default_port = match scheme.as_str() {
+            "https" => 443,
+            "http" => 80,
+            _ => return Err(WHAT),
+        };
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (host, port.parse::<u16>().map_err(|_| WHAT)?)
+            }
+            Some(_) => return Err(WHAT),
+            None => (rest, default_port),
+        };
+        let host: Fqdn = host.parse().map_err(|_| WHAT)?;
+        if port == default_port { Ok(Self(format!("{scheme}://{host}"))) } else { Ok(Self(format!("{scheme}://{host}:{port}"))) }
+    }
+}
+
+string_on_the_wire!(Origin, {"type": "string", "maxLength": 300});
+
+/// Who may frame a guest's room and the livestream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbedPolicy {
+    /// Any page.
+    #[default]
+    Anyone,
+    /// Pages of the company's `embed_origins`.
+    Listed,
+}
+
+/// What a company's rooms publish, and how many people they take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MediaPolicy {
+    /// H.264 first, so that rooms can be streamed and recorded without transcoding.
+    pub h264: bool,
+    /// The highest resolution sent, in lines.
+    #[schemars(range(min = 180, max = 2160))]
+    pub max_resolution: u32,
+    /// Most participants of a meeting at one time.
+    #[schemars(range(min = 1, max = 500))]
+    pub max_participants: u32,
+}
+
+impl Default for MediaPolicy {
+    fn default() -> Self {
+        Self { h264: true, max_resolution: 720, max_participants: 100 }
+    }
+}
+
+/// How many days things are kept; for ever where absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RetentionDays {
+    /// Recordings.
+    pub recordings: Option<u32>,
+    /// Chat.
+    pub chat: Option<u32>,
+    /// Events: joins, leaves and the like.
+    pub events: Option<u32>,
+}
+
+/// A number to dial in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DialIn {
+    /// The number.
+    pub number: Phone,
+    /// Its country, two letters.
+    pub country: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_or_stays_itself(text in "(https?://)?\\PC{0,40}") {
+            if let Ok(origin) = text.parse::<Origin>() { prop_assert_eq!(origin.as_str().parse::<Origin>(), Ok(origin.clone())); }
+            if let Ok(color) = text.parse::<Color>() { prop_assert_eq!(color.to_string(), text); }
+        }
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        let origin = |text: &str| text.parse::<Origin>().map(|origin| origin.to_string()).ok();
+        assert_eq!(origin("HTTPS://App.Example.com:443/").as_deref(), Some("https://app.example.com"));
+        assert_eq!(origin("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
+        for text in ["example.com", "ftp://a.b", "https://a.b/c", "https://a b", "https://*.b", "https://u@a.b", "https://", "https://a:"] {
+            assert_eq!(origin(text), None, "{text}");
+        }
+    }
+}
