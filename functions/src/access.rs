@@ -1,11 +1,12 @@
 //! Who calls, and what they may touch: the tenant of a host name, the account behind a token, the rank rule.
 
 use domain::id::{CompanyId, HostId, ResellerId};
+use domain::sealed::token_hash;
 use domain::{Code, Error as Refusal, Role};
-use store::{Scope, Tenant};
+use jiff::Timestamp;
+use store::{Actor, Scope, Session, SessionUse, Tenant};
 
 use crate::app::App;
-use crate::endpoint::{Access, Route};
 use crate::error::Error;
 use crate::request::Request;
 
@@ -20,46 +21,17 @@ pub struct Caller {
     pub reseller: ResellerId,
     /// What it acts as: a session of single sign-on acts as HOST whatever the account's role.
     pub role: Role,
-}
-
-/// Something that a caller wants to reach: a company, an account, or what belongs to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// Its reseller.
-    pub reseller: ResellerId,
-    /// Its company.
-    pub company: CompanyId,
-    /// The account that owns it, where one does.
-    pub host: Option<HostId>,
+    /// How far it reaches: what the store shows and changes for it.
+    pub scope: Scope,
+    /// The hash under which its session lies in the table.
+    pub session: String,
 }
 
 impl Caller {
-    /// What the store may show and change for this caller.
+    /// The account as the audit names it.
     #[must_use]
-    pub fn scope(&self) -> Scope {
-        match self.role {
-            Role::ResellerAdmin => Scope::reseller(self.reseller),
-            Role::CompanyAdmin => Scope::company(self.reseller, self.company),
-            Role::Host => Scope::host(self.reseller, self.company, self.host),
-        }
-    }
-
-    /// Whether this caller may reach `object`.
-    ///
-    /// # Errors
-    ///
-    /// 404 for an object of another reseller, whose existence is not disclosed; 403 for one of the same reseller
-    /// outside the caller's company or account.
-    pub fn reach(&self, object: Object) -> Result<(), Refusal> {
-        if object.reseller != self.reseller {
-            return Err(not_found());
-        }
-        let inside = match self.role {
-            Role::ResellerAdmin => true,
-            Role::CompanyAdmin => object.company == self.company,
-            Role::Host => object.host == Some(self.host),
-        };
-        if inside { Ok(()) } else { Err(forbidden()) }
+    pub fn actor(&self) -> Actor {
+        Actor::Host { host: self.host, role: self.role }
     }
 
     /// The rank rule for reading: secrets of an account ranked above the caller are not shown.
@@ -73,27 +45,90 @@ impl Caller {
     /// # Errors
     ///
     /// 403 for an account ranked above the caller.
-    pub fn outranked_by_none(&self, role: Role) -> Result<(), Refusal> {
-        if role <= self.role {
-            Ok(())
-        } else {
-            Err(Refusal::new(Code::Forbidden, "the account is ranked above yours"))
-        }
+    pub fn check_rank(&self, role: Role) -> Result<(), Refusal> {
+        if role <= self.role { Ok(()) } else { Err(Refusal::new(Code::Forbidden, "The account is ranked above yours")) }
     }
 }
 
-/// 404: no such object, or one of another reseller.
-#[must_use]
-pub fn not_found() -> Refusal {
-    Refusal::new(Code::NotFound, "no such object")
+/// What is known of a request before its endpoint runs.
+#[derive(Debug, Default)]
+pub(crate) struct Entered {
+    pub(crate) tenant: Option<Tenant>,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) remaining: Option<u32>,
 }
 
-/// 403: outside the caller's company or account.
-#[must_use]
-pub fn forbidden() -> Refusal {
-    Refusal::new(Code::Forbidden, "outside of what your account may reach")
+/// Finds the tenant whose host name was asked for.
+pub(crate) async fn tenant(app: &App, request: &Request, now: Timestamp) -> Result<Entered, Error> {
+    let tenant = app.tenants.find(&app.store, request.host.as_ref(), now).await?;
+    Ok(Entered { tenant: Some(tenant.ok_or_else(unknown_tenant)?), ..Entered::default() })
 }
 
-fn unauthenticated(message: &'static str) -> Error {
-    Refusal::new(Code::Unauthenticated, message).into()
+/// Finds the account behind the token, beside the tenant; both must be of one reseller.
+pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Timestamp) -> Result<Entered, Error> {
+    let hash = token_hash(token(request)?);
+    let (tenant, used) = tokio::join!(
+        app.tenants.find(&app.store, request.host.as_ref(), now),
+        app.store.session_use(&hash, now)
+    );
+    let tenant = tenant?.ok_or_else(unknown_tenant)?;
+    let (session, requests) = match used? {
+        SessionUse::Valid { session, requests_in_minute } => (session, requests_in_minute),
+        SessionUse::Expired => return Err(unauthenticated("Session expired, please authenticate again").into()),
+        SessionUse::Unknown => return Err(unauthenticated("Invalid token").into()),
+    };
+    if session.reseller != tenant.reseller {
+        return Err(unauthenticated("Invalid token").into());
+    }
+    let limit = app.config.rates.session_per_minute;
+    if requests > limit {
+        return Err(Error::rate_limited(seconds_left(now)));
+    }
+    if session.role < lowest {
+        return Err(Refusal::forbidden().into());
+    }
+    let caller = caller(session, hash);
+    Ok(Entered { tenant: Some(tenant), caller: Some(caller), remaining: Some(limit - requests) })
+}
+
+fn caller(session: Session, hash: String) -> Caller {
+    Caller {
+        host: session.host,
+        company: session.company,
+        reseller: session.reseller,
+        role: session.role,
+        scope: session.scope(),
+        session: hash,
+    }
+}
+
+/// The token of the partner API: in the header or among the parameters.
+fn token(request: &Request) -> Result<&str, Error> {
+    if let Some(token) = request.credentials("AuthToken").filter(|token| !token.is_empty()) {
+        return Ok(token);
+    }
+    let parameters = request.parameters()?;
+    match parameters.text("auth_token").filter(|token| !token.is_empty()) {
+        Some(token) => Ok(token),
+        // Something was shown, but nothing that this API knows: an OAuth token, a number.
+        None if parameters.has("auth_token") || request.header("authorization").is_some() => {
+            Err(unauthenticated("Invalid token").into())
+        }
+        None => Err(unauthenticated("Missing auth_token").into()),
+    }
+}
+
+/// 404: the host name is no company's.
+pub(crate) fn unknown_tenant() -> Refusal {
+    Refusal::new(Code::NotFound, "Nothing is served under this host name")
+}
+
+/// 401 with one of the contract's texts.
+pub(crate) fn unauthenticated(message: &'static str) -> Refusal {
+    Refusal::new(Code::Unauthenticated, message)
+}
+
+/// Seconds until the minute of `now` is over, which is when rates count anew.
+pub(crate) fn seconds_left(now: Timestamp) -> u32 {
+    u32::try_from(60 - now.as_second().rem_euclid(60)).unwrap_or(60)
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use store::Store;
 
 use crate::relay_command::RelayCommands;
+use crate::tenants::Tenants;
 use crate::code_link::CodeKey;
 use crate::error::Error;
 use crate::passwords::Passwords;
@@ -110,6 +111,7 @@ pub struct App {
     pub passwords: Passwords,
     /// The way to the relays.
     pub commands: RelayCommands,
+    pub(crate) tenants: Tenants,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     chance: Box<dyn Fn(&mut [u8]) + Send + Sync>,
 }
@@ -130,6 +132,7 @@ impl App {
             keys,
             passwords,
             commands,
+            tenants: Tenants::default(),
             clock: Box::new(Timestamp::now),
             chance: Box::new(|bytes| rand::fill(bytes)),
         }

@@ -1,16 +1,17 @@
 //! What an endpoint knows beside its input: who calls, on whose host name, and the request itself.
 
+use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use domain::network::Network;
 use jiff::Timestamp;
-use store::Tenant;
+use store::{Store, Tenant, Write};
 
 use crate::access::{self, Caller};
-use crate::admission::{Admission, admit};
+use crate::admission::Admission;
 use crate::app::App;
-use crate::endpoint::{Access, Kind, Route};
+use crate::endpoint::{Access, Route};
 use crate::error::Error;
-use crate::reply::Response;
 use crate::request::Request;
 
 /// The surroundings of one request.
@@ -26,7 +27,7 @@ pub struct Context<'a> {
     pub now: Timestamp,
     tenant: Option<Tenant>,
     caller: Option<Caller>,
-    remaining: Option<u32>,
+    remaining: OnceLock<u32>,
     admission: OnceLock<Admission>,
 }
 
@@ -36,22 +37,32 @@ impl<'a> Context<'a> {
         let now = app.now();
         let entered = match route.access {
             Access::Anyone | Access::Relay => access::Entered::default(),
-            Access::Tenant => access::tenant(app, request).await?,
+            Access::Tenant => access::tenant(app, request, now).await?,
             Access::Session(lowest) => access::session(app, request, lowest, now).await?,
         };
-        Ok(Self {
+        let context = Self {
             app,
             request,
             endpoint: route.id,
             now,
             tenant: entered.tenant,
             caller: entered.caller,
-            remaining: entered.remaining,
+            remaining: OnceLock::new(),
             admission: OnceLock::new(),
-        })
+        };
+        if let Some(remaining) = entered.remaining {
+            context.tell_remaining(remaining);
+        }
+        Ok(context)
     }
 
-    /// The company whose host name was asked; known to endpoints of [`Access::Tenant`] and [`Access::Session`].
+    /// The table.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// Whose host name was asked; known to endpoints of [`Access::Tenant`] and [`Access::Session`].
     ///
     /// # Errors
     ///
@@ -69,28 +80,40 @@ impl<'a> Context<'a> {
         self.caller.as_ref().ok_or_else(|| access::unauthenticated("Missing auth_token").into())
     }
 
-    /// What the session has left in this minute.
+    pub(crate) fn known_caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    /// The network that the request comes from; all requests whose origin the edge did not tell are one network.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        Network::of(self.request.client.unwrap_or(IpAddr::from([0, 0, 0, 0])))
+    }
+
+    /// What the caller's write carries: who, when, by which method, and the claim of its idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// 401 where the endpoint asks for no session.
+    pub fn write(&self) -> Result<Write<'_>, Error> {
+        let claim = match self.admission.get() {
+            Some(Admission::First(claim)) => Some(claim),
+            _ => None,
+        };
+        Ok(Write { at: self.now, by: self.caller()?.actor(), action: self.endpoint, claim })
+    }
+
+    /// Tells the caller how many tries it has left: `X-RateLimit-Remaining`. The first word stands.
+    pub fn tell_remaining(&self, remaining: u32) {
+        let _ = self.remaining.set(remaining);
+    }
+
     pub(crate) fn remaining(&self) -> Option<u32> {
-        self.remaining
+        self.remaining.get().copied()
     }
 
-    /// Counts the request against its rates and claims its idempotency key.
-    pub(crate) async fn admit(&self, kind: Kind, object: Option<String>) -> Result<(), Error> {
-        let admission = admit(self, kind, object).await?;
-        // Set once: an endpoint runs once per context.
-        let _ = self.admission.set(admission);
-        Ok(())
-    }
-
-    /// The first answer, if this request repeats one.
-    pub(crate) fn replayed(&self) -> Option<Response> {
-        self.admission.get().and_then(Admission::replayed)
-    }
-
-    /// Lets the idempotency key go after a failure, so that another try runs.
-    pub(crate) async fn release(&self) {
-        if let Some(admission) = self.admission.get() {
-            admission.release(self).await;
-        }
+    /// Keeps what came of the admission. An endpoint runs once per context, so this is the only word.
+    pub(crate) fn admitted(&self, admission: Admission) -> &Admission {
+        self.admission.get_or_init(|| admission)
     }
 }

@@ -11,10 +11,11 @@ use domain::Role;
 use http::Method;
 use schemars::SchemaGenerator;
 
+use crate::admission::{Admission, admit, release};
 use crate::context::Context;
 use crate::error::Error;
 use crate::input::{Input, InputShape};
-use crate::reply::{Reply, ReplyShape, Response};
+use crate::reply::{Reply, ReplyShape, Response, json_bytes};
 use crate::request::Request;
 
 /// Who may call an endpoint. The framework refuses everybody else before the endpoint runs.
@@ -80,6 +81,19 @@ pub trait Endpoint: Send + Sync + 'static {
     /// The object that a write changes, for its rate: `host/9`. `None` counts against the session alone.
     fn object(_input: &Self::Input) -> Option<String> {
         None
+    }
+
+    /// Answers again what a write answered, from the object that it made or changed: for a repeat of a request by its
+    /// `idempotency_key`. Writes that take a session have their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Endpoint::handle`].
+    fn rebuild(
+        _context: &Context<'_>,
+        _reference: &str,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send {
+        std::future::ready(Err(Error::Broken("this write answers no repeats")))
     }
 
     /// Does it.
@@ -155,16 +169,28 @@ impl Route {
 
 async fn run<E: Endpoint>(context: &Context<'_>, request: &Request) -> Result<Response, Error> {
     let input = E::Input::read(request)?;
-    context.admit(E::KIND, E::object(&input)).await?;
-    match context.replayed() {
-        Some(first) => Ok(first),
-        None => match E::handle(context, input).await {
-            Ok(output) => Ok(output.into_response()),
-            Err(error) => {
-                context.release().await;
-                Err(error)
+    let object = E::object(&input);
+    let admission = admit(context, E::KIND, object.as_deref());
+    if E::KIND == Kind::Read {
+        // Nothing is written, so the answer may be made while the request is counted.
+        let (admitted, answer) = tokio::join!(admission, E::handle(context, input));
+        admitted?;
+        return answer.map(Reply::into_response);
+    }
+    match context.admitted(admission.await?) {
+        Admission::Plain => E::handle(context, input).await.map(Reply::into_response),
+        Admission::Repeat(reference) => E::rebuild(context, reference).await.map(Reply::into_response),
+        Admission::Answered(answer) => {
+            let answer = context.app.open(&format!("answer/{}", E::ID), answer)?;
+            Ok(json_bytes(answer.into()))
+        }
+        first @ Admission::First(_) => {
+            let answer = E::handle(context, input).await;
+            if answer.is_err() {
+                release(context, first).await;
             }
-        },
+            answer.map(Reply::into_response)
+        }
     }
 }
 

@@ -12,9 +12,6 @@ pub enum Error {
     /// The caller is told why.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The table failed.
-    #[error("the table failed")]
-    Store(#[source] store::Error),
     /// A password could not be hashed.
     #[error("a password could not be hashed")]
     Password,
@@ -24,6 +21,12 @@ pub enum Error {
     /// Something that we hold to be true was not: which.
     #[error("{0}")]
     Broken(&'static str),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Refused(error.into())
+    }
 }
 
 impl Error {

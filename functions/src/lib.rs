@@ -6,7 +6,7 @@
 //! row to the access matrix of the tests, regenerate the OpenAPI document.
 
 pub mod access;
-pub mod admission;
+mod admission;
 pub mod api;
 pub mod app;
 pub mod code_link;
@@ -21,6 +21,7 @@ pub mod relay_command;
 pub mod reply;
 pub mod request;
 pub mod serve;
+mod tenants;
 pub mod text;
 
 pub use access::Caller;

@@ -84,8 +84,14 @@ impl Reply for Response {
 pub(crate) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     // Our own types have text keys and finite numbers, which is all that JSON asks.
     let bytes = serde_json::to_vec(body).expect("answers are plain data");
-    let mut response = Response::new(Bytes::from(bytes));
+    let mut response = json_bytes(Bytes::from(bytes));
     *response.status_mut() = status;
+    response
+}
+
+/// 200 with a JSON document that is written already.
+pub(crate) fn json_bytes(body: Bytes) -> Response {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

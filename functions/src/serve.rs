@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use domain::{Code, Error as Refusal};
+use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 
 use crate::app::App;
@@ -90,7 +91,9 @@ fn finish(mut response: Response, id: &str, remaining: Option<u32>) -> Response 
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID_HEADER, id);
     }
-    if let Some(remaining) = remaining {
+    let spent = (response.status() == StatusCode::TOO_MANY_REQUESTS).then_some(0);
+    let headers = response.headers_mut();
+    if let Some(remaining) = remaining.or(spent) {
         headers.insert(REMAINING_HEADER, HeaderValue::from(remaining));
     }
     response

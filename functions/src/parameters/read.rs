@@ -131,7 +131,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some((name, value)) = self.rest.next() else { return Ok(None) };
+        // Null says the same as nothing.
+        let Some((name, value)) = self.rest.find(|(_, value)| !value.is_null()) else { return Ok(None) };
         self.next = Some((name, value));
         seed.deserialize(name.as_str().into_deserializer()).map(Some)
     }
