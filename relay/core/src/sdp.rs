@@ -15,6 +15,9 @@ mod server_offers;
 mod slot;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::{
     Candidate, CandidateProtocol, Local, PublishHints, Receiving, ReceivingSsrc, Remote, Role,
     Sections, SendKey, SendState, SendTrack, Sending,
