@@ -15,7 +15,31 @@ use std::{fmt, time::Instant};
 
 use crate::types::{Codec, ExtMap, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId};
 
+mod allocate;
+mod arrivals;
+mod bwe;
+mod cache;
+mod clock;
+mod commands;
+mod egress;
+mod feedback;
+mod ingress;
+mod intmap;
+mod latch;
+mod layer;
+mod nack;
+mod outbox;
+mod pacer;
+mod reception;
+mod rewrite;
+mod run;
+mod select;
 mod shard;
+mod sink;
+mod source;
+mod speakers;
+mod tick;
+mod transport;
 
 pub use shard::{Shard, Stats};
 
@@ -147,6 +171,12 @@ pub enum Command {
     /// Packets from and to this transport will come.
     TransportAdd {
         /// The new transport.
+        id: TransportId,
+    },
+    /// The transport can carry media from now on. What was sent before is taken for lost, so pictures start over. Optional:
+    /// without it they start when the subscriber asks.
+    TransportConnected {
+        /// Which transport.
         id: TransportId,
     },
     /// The transport is gone, and with it its sources and sinks.

@@ -1,14 +1,54 @@
 //! The shard: one owner of sources, sinks and transports.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
-use super::{Command, Config, Event, Transmit};
-use crate::types::TransportId;
+use slab::Slab;
+
+use super::{
+    Command, Config, Event, Transmit,
+    allocate::Demand,
+    clock::{Clock, Micros},
+    intmap::IntMap,
+    outbox::Outbox,
+    sink::Sink,
+    source::Source,
+    transport::Transport,
+};
+use crate::{random::Random, types::TransportId};
 
 /// Forwards packets between transports. See the [module](super) for how it is driven.
 #[derive(Debug)]
 pub struct Shard {
-    config: Config,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    pub(super) sources: Slab<Source>,
+    pub(super) sinks: Slab<Sink>,
+    pub(super) transports: Slab<Transport>,
+    pub(super) source_keys: IntMap<u32>,
+    pub(super) sink_keys: IntMap<u32>,
+    pub(super) transport_keys: IntMap<u32>,
+    /// Transports with something to send.
+    pub(super) ready: Vec<u32>,
+    /// Transports whose layers must be chosen again.
+    pub(super) unsettled: Vec<u32>,
+    pub(super) outbox: Outbox,
+    pub(super) events: VecDeque<Event>,
+    pub(super) next_tick: Micros,
+    pub(super) next_window: Micros,
+    pub(super) last_packet: Micros,
+    pub(super) stats: Stats,
+    pub(super) scratch: Scratch,
+}
+
+/// Buffers that are used again and again.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) seqs: Vec<u16>,
+    pub(super) demands: Vec<Demand>,
+    pub(super) grants: Vec<Option<u8>>,
+    pub(super) keys: Vec<u32>,
+    pub(super) ready: Vec<u32>,
 }
 
 /// Counters since the start.
@@ -20,10 +60,12 @@ pub struct Stats {
     pub packets_dropped: u64,
     /// RTP packets given out, RTX and padding included.
     pub packets_out: u64,
-    /// Their payload bytes.
+    /// Their bytes, headers included.
     pub bytes_out: u64,
     /// Packets given out again because a subscriber asked.
     pub retransmitted: u64,
+    /// Packets of padding given out to find bandwidth.
+    pub padding: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests: u64,
 }
@@ -31,49 +73,103 @@ pub struct Stats {
 impl Shard {
     /// A shard without transports.
     #[must_use]
-    pub const fn new(config: Config) -> Self {
-        Self { config }
+    pub fn new(config: Config) -> Self {
+        Self {
+            clock: Clock::new(config.start, config.start_ntp),
+            random: Random::new(config.seed),
+            config,
+            sources: Slab::new(),
+            sinks: Slab::new(),
+            transports: Slab::new(),
+            source_keys: IntMap::default(),
+            sink_keys: IntMap::default(),
+            transport_keys: IntMap::default(),
+            ready: Vec::new(),
+            unsettled: Vec::new(),
+            outbox: Outbox::default(),
+            events: VecDeque::new(),
+            next_tick: 0,
+            next_window: 0,
+            last_packet: 0,
+            stats: Stats::default(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// Carries out what room control says.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
-        let _ = (now, command, &self.config);
+        let now = self.clock.micros(now);
+        self.obey(now, command);
+        self.settle(now);
     }
 
     /// Takes one RTP packet as SRTP gave it: header, extensions, payload. Anything malformed is dropped.
     pub fn handle_rtp(&mut self, now: Instant, from: TransportId, packet: &[u8]) {
-        let _ = (now, from, packet);
+        let now = self.clock.micros(now);
+        self.stats.packets_in += 1;
+        self.last_packet = now;
+        if self.receive(now, from, packet).is_none() {
+            self.stats.packets_dropped += 1;
+        }
+        if !self.unsettled.is_empty() {
+            self.settle(now);
+        }
     }
 
     /// Takes one compound RTCP packet as SRTCP gave it. Anything malformed is dropped.
     pub fn handle_rtcp(&mut self, now: Instant, from: TransportId, compound: &[u8]) {
-        let _ = (now, from, compound);
+        let now = self.clock.micros(now);
+        self.read_rtcp(now, from, compound);
+        self.settle(now);
     }
 
     /// When [`Shard::handle_timeout`] and then [`Shard::transmit`] must be called at the latest.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        None
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.transports.is_empty() {
+            return None;
+        }
+        let paced = self
+            .ready
+            .iter()
+            .map(|key| self.transports[*key as usize].due)
+            .min();
+        let at = paced.map_or(self.next_tick, |paced| paced.min(self.next_tick));
+        Some(self.clock.instant(at))
     }
 
     /// Does what is due: feedback, repeated requests, estimates, layer choice.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        let now = self.clock.micros(now);
+        if now >= self.next_tick {
+            self.tick(now);
+            self.settle(now);
+        }
     }
 
-    /// Gives out what may be sent now, one subscriber after the other.
+    /// Gives out what may be sent now, one subscriber after the other. To be called after each batch of input of
+    /// any kind, and after [`Shard::handle_timeout`].
     pub fn transmit(&mut self, now: Instant, out: &mut impl Transmit) {
-        let _ = (now, out);
+        let now = self.clock.micros(now);
+        self.outbox.flush(out);
+        self.drain(now, out);
     }
 
     /// The next thing that room control should know.
-    pub const fn poll_event(&mut self) -> Option<Event> {
-        None
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
     /// Counters since the start.
     #[must_use]
-    pub fn stats(&self) -> Stats {
-        Stats::default()
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Bits per second that a subscriber's link is taken to carry, for metrics.
+    #[must_use]
+    pub fn estimate(&self, transport: TransportId) -> Option<u64> {
+        let key = self.transport_keys.get(&transport.0)?;
+        Some(self.transports[*key as usize].estimator.target())
     }
 }

@@ -29,6 +29,11 @@ impl ExtendedSeq {
         extended
     }
 
+    /// Takes note of an extended number that [`Self::peek`] gave.
+    pub fn raise(&mut self, extended: u64) {
+        self.highest = self.highest.max(Some(extended));
+    }
+
     /// The highest number so far.
     #[must_use]
     pub const fn highest(&self) -> Option<u64> {

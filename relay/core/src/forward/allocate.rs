@@ -1,0 +1,179 @@
+//! Sharing a subscriber's bandwidth between its pictures.
+
+use super::MAX_LAYERS;
+
+/// One picture that wants bandwidth.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    /// Whose demand it is; given back.
+    pub(super) sink: u32,
+    /// Larger goes first: priority, then screens, then size.
+    pub(super) rank: (u8, bool, u64),
+    /// Bits per second by layer; `None` for a layer that cannot be had.
+    pub(super) costs: [Option<u64>; MAX_LAYERS],
+    /// Highest layer that is of use.
+    pub(super) wanted: u8,
+    /// Whether it may get nothing.
+    pub(super) may_pause: bool,
+    /// What it has now.
+    pub(super) current: Option<u8>,
+}
+
+impl Demand {
+    /// The layers that can be had and are of use, lowest first. If there is none so low, the lowest there is.
+    fn usable(&self) -> impl Iterator<Item = (u8, u64)> + '_ {
+        let all = || {
+            (0_u8..)
+                .zip(self.costs)
+                .filter_map(|(layer, cost)| Some((layer, cost?)))
+        };
+        let lowest = all().next().map(|(layer, _)| layer);
+        all().filter(move |(layer, _)| *layer <= self.wanted || Some(*layer) == lowest)
+    }
+}
+
+/// The answer: for each demand its layer, in the order of the demands after sorting by rank.
+///
+/// The lowest layer of everybody goes first, by rank. Then those of the highest priority are raised, screens before
+/// cameras, all of a class step by step, by size. A raise above the present layer must leave a tenth of its cost free,
+/// so that layers do not flap.
+pub(super) fn allocate(demands: &mut [Demand], mut budget: u64, grants: &mut Vec<Option<u8>>) {
+    demands.sort_by_key(|demand| std::cmp::Reverse(demand.rank));
+    grants.clear();
+    for demand in demands.iter() {
+        let lowest = demand.usable().next();
+        let granted =
+            lowest.filter(|(_, cost)| !demand.may_pause || with_margin(demand, 0, *cost) <= budget);
+        if let Some((_, cost)) = granted {
+            budget = budget.saturating_sub(cost);
+        }
+        grants.push(granted.map(|(layer, _)| layer));
+    }
+    let class = |demand: &Demand| (demand.rank.0, demand.rank.1);
+    let mut start = 0;
+    for members in demands.chunk_by(|a, b| class(a) == class(b)) {
+        let end = start + members.len();
+        raise(members, &mut budget, &mut grants[start..end]);
+        start = end;
+    }
+}
+
+/// Raises the members of one class in turns while the budget lasts.
+fn raise(members: &[Demand], budget: &mut u64, grants: &mut [Option<u8>]) {
+    loop {
+        let mut raised = false;
+        for (demand, grant) in members.iter().zip(grants.iter_mut()) {
+            let Some(layer) = *grant else { continue };
+            let spent = demand.costs[usize::from(layer)].unwrap_or(0);
+            let Some((next, cost)) = demand.usable().find(|(next, _)| *next > layer) else {
+                continue;
+            };
+            let step = cost.saturating_sub(spent);
+            if with_margin(demand, next, step) <= *budget {
+                *budget -= step;
+                *grant = Some(next);
+                raised = true;
+            }
+        }
+        if !raised {
+            return;
+        }
+    }
+}
+
+fn with_margin(demand: &Demand, layer: u8, cost: u64) -> u64 {
+    if demand.current.is_some_and(|current| current >= layer) {
+        cost
+    } else {
+        cost + cost / 10
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn camera(sink: u32, size: u64) -> Demand {
+        Demand {
+            sink,
+            rank: (0, false, size),
+            costs: [Some(150_000), Some(500_000), Some(1_500_000), None],
+            wanted: 2,
+            may_pause: true,
+            current: None,
+        }
+    }
+
+    fn grants(demands: &mut [Demand], budget: u64) -> Vec<(u32, Option<u8>)> {
+        let mut out = Vec::new();
+        allocate(demands, budget, &mut out);
+        demands.iter().map(|demand| demand.sink).zip(out).collect()
+    }
+
+    #[test]
+    fn everybody_gets_the_low_layer_before_anybody_gets_more() {
+        let mut demands = [camera(1, 10), camera(2, 20), camera(3, 30)];
+        assert_eq!(
+            grants(&mut demands, 1_000_000),
+            [(3, Some(1)), (2, Some(0)), (1, Some(0))]
+        );
+        assert_eq!(
+            grants(&mut demands, 400_000),
+            [(3, Some(0)), (2, Some(0)), (1, None)]
+        );
+        assert_eq!(
+            grants(&mut demands, 9_000_000),
+            [(3, Some(2)), (2, Some(2)), (1, Some(2))]
+        );
+    }
+
+    #[test]
+    fn a_screen_goes_first_and_a_small_tile_takes_no_more_than_it_needs() {
+        let mut screen = camera(9, 1);
+        screen.rank.1 = true;
+        let mut small = camera(1, 10);
+        small.wanted = 0;
+        let mut demands = [small, camera(2, 20), screen];
+        assert_eq!(
+            grants(&mut demands, 2_100_000),
+            [(9, Some(2)), (2, Some(0)), (1, Some(0))]
+        );
+    }
+
+    #[test]
+    fn who_may_not_pause_keeps_the_lowest_layer_there_is() {
+        let mut demand = camera(1, 1);
+        demand.may_pause = false;
+        demand.costs[0] = None;
+        demand.wanted = 0;
+        assert_eq!(grants(&mut [demand], 10), [(1, Some(1))]);
+    }
+
+    #[test]
+    fn a_layer_that_is_had_is_kept_on_a_tight_budget() {
+        let mut demand = camera(1, 1);
+        assert_eq!(grants(&mut [demand], 510_000), [(1, Some(0))]);
+        demand.current = Some(1);
+        assert_eq!(grants(&mut [demand], 510_000), [(1, Some(1))]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_budget_holds_and_grants_can_be_had(
+            costs in proptest::collection::vec((proptest::array::uniform4(proptest::option::of(1_u64..3_000_000)), 0_u8..4, 0_u64..100), 0..12),
+            budget in 0_u64..20_000_000,
+        ) {
+            let mut demands: Vec<Demand> = costs.iter().zip(0..).map(|((costs, wanted, size), sink)| Demand {
+                sink, rank: (0, false, *size), costs: *costs, wanted: *wanted, may_pause: true, current: None,
+            }).collect();
+            let mut out = Vec::new();
+            allocate(&mut demands, budget, &mut out);
+            let spent: u64 = demands.iter().zip(&out).map(|(demand, grant)| {
+                grant.map_or(0, |layer| demand.costs[usize::from(layer)].expect("granted only what can be had"))
+            }).sum();
+            prop_assert!(spent <= budget);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! How much a subscriber's link carries: Google congestion control at the sender (draft-ietf-rmcat-gcc-02) on
+//! transport-wide feedback, with a loss-based bound and probing.
+
+mod acked;
+mod delay;
+mod history;
+mod loss;
+mod probe;
+
+use acked::AckedRate;
+use delay::{DelayDetector, Usage};
+use history::History;
+use loss::LossBound;
+pub(super) use probe::Prober;
+
+use super::clock::Micros;
+use crate::rtcp::twcc::Feedback;
+
+/// Least estimate, bits per second: one voice and its overhead.
+pub(super) const MIN_BITRATE: u64 = 50_000;
+/// Share of the acknowledged rate that an overused link is set to.
+const DECREASE: f64 = 0.85;
+/// Growth in a second while far from the known capacity.
+const GROWTH: f64 = 1.08;
+/// Silence of feedback after which the link counts as dark.
+const SILENT: Micros = 2_000_000;
+
+/// One acknowledged packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Acked {
+    sent: Micros,
+    /// On the receiver's clock.
+    received: i64,
+    bytes: u16,
+    cluster: u8,
+}
+
+/// The estimate for one transport.
+#[derive(Debug)]
+pub(super) struct Estimator {
+    history: History,
+    delay: DelayDetector,
+    acked: AckedRate,
+    loss: LossBound,
+    pub(super) prober: Prober,
+    /// What the delay allows.
+    by_delay: f64,
+    /// Acknowledged rate at the last overuse: near it, growth is slow.
+    capacity: Option<f64>,
+    hold: bool,
+    changed_at: Micros,
+    overused_at: Micros,
+    feedback_at: Micros,
+    max: u64,
+    scratch: Vec<Acked>,
+}
+
+impl Estimator {
+    pub(super) fn new(initial: u64, max: u64) -> Self {
+        Self {
+            history: History::default(),
+            delay: DelayDetector::default(),
+            acked: AckedRate::default(),
+            loss: LossBound::default(),
+            prober: Prober::default(),
+            by_delay: to_f64(initial),
+            capacity: None,
+            hold: false,
+            changed_at: 0,
+            overused_at: 0,
+            feedback_at: 0,
+            max,
+            scratch: Vec::with_capacity(512),
+        }
+    }
+
+    /// The number for a packet that is sent now; `cluster` is the probe that it belongs to, 0 for none.
+    pub(super) fn sent(&mut self, now: Micros, bytes: usize, cluster: u8) -> u16 {
+        self.history.push(now, bytes, cluster)
+    }
+
+    /// Bits per second.
+    pub(super) fn target(&self) -> u64 {
+        let target = self.by_delay.min(self.loss.bound().unwrap_or(f64::MAX));
+        to_u64(target).clamp(MIN_BITRATE, self.max)
+    }
+
+    /// Whether feedback has ever come.
+    pub(super) const fn is_measured(&self) -> bool {
+        self.feedback_at != 0
+    }
+
+    /// When the link was last found overused, 0 for never.
+    pub(super) const fn overused_at(&self) -> Micros {
+        self.overused_at
+    }
+
+    /// The subscriber tells what arrived.
+    pub(super) fn feedback(&mut self, now: Micros, feedback: &Feedback<'_>, rtt: Micros) {
+        self.feedback_at = now;
+        let mut acked = std::mem::take(&mut self.scratch);
+        acked.clear();
+        let lost = self.history.acknowledge(feedback, &mut acked);
+        for packet in &acked {
+            self.acked.add(packet.received, packet.bytes);
+            self.delay.add(now, packet.sent, packet.received);
+            if packet.cluster != 0 {
+                self.prober.acked(packet);
+            }
+        }
+        if self
+            .loss
+            .add(now, lost, acked.len(), self.target(), self.acked.rate())
+        {
+            self.overused_at = now;
+        }
+        self.scratch = acked;
+        self.adapt(now, rtt);
+        if let Some(found) = self.prober.result(now) {
+            self.raise(now, found);
+        }
+    }
+
+    /// A receiver without transport-wide feedback tells its loss, in 256ths.
+    pub(super) fn report_loss(&mut self, now: Micros, fraction: u8) {
+        if self.feedback_at == 0 {
+            let lost = usize::from(fraction);
+            self.loss.add(now, lost, 256 - lost, self.target(), None);
+        }
+    }
+
+    /// A link that has been silent for long is assumed to carry less and less.
+    pub(super) fn tick(&mut self, now: Micros) {
+        let outstanding = self.history.outstanding_since();
+        let dark = outstanding != 0 && now > outstanding.max(self.feedback_at) + SILENT;
+        if self.is_measured() && dark && now > self.changed_at + 500_000 {
+            self.by_delay = (self.by_delay / 2.0).max(to_f64(MIN_BITRATE));
+            self.changed_at = now;
+            self.overused_at = now;
+        }
+    }
+
+    /// A probe got through at `found` bits per second.
+    fn raise(&mut self, now: Micros, found: u64) {
+        let found = to_f64(found.min(self.max));
+        if found > to_f64(self.target()) {
+            self.by_delay = self.by_delay.max(found);
+            self.loss.raise(found);
+            self.capacity = None;
+            self.hold = false;
+            self.changed_at = now;
+        }
+    }
+
+    fn adapt(&mut self, now: Micros, rtt: Micros) {
+        let since = now.saturating_sub(self.changed_at).min(1_000_000);
+        match self.delay.usage() {
+            Usage::Over => {
+                let acked = self.acked.rate().unwrap_or(self.by_delay);
+                // One step down per round trip; the queue needs that long to show it.
+                if now > self.overused_at + rtt.clamp(50_000, 300_000)
+                    || acked < self.by_delay / 2.0
+                {
+                    self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
+                    self.capacity = Some(acked);
+                    self.overused_at = now;
+                }
+                self.hold = true;
+                self.changed_at = now;
+            }
+            Usage::Under => {
+                self.hold = true;
+                self.changed_at = now;
+            }
+            Usage::Normal => {
+                if std::mem::take(&mut self.hold) {
+                    self.changed_at = now;
+                    return;
+                }
+                self.changed_at = now;
+                let seconds = to_f64(since) / 1e6;
+                let near = self.capacity.is_some_and(|capacity| {
+                    self.by_delay > capacity * 0.8 && self.by_delay < capacity * 1.2
+                });
+                let grown = if near {
+                    // About one packet per response time.
+                    let response = to_f64(rtt) / 1e6 + 0.1;
+                    self.by_delay + 9_600.0 / response * seconds
+                } else {
+                    self.by_delay * GROWTH.powf(seconds)
+                };
+                // What is not sent is not measured: never far above what was acknowledged.
+                let bound = self
+                    .acked
+                    .rate()
+                    .map_or(grown, |acked| acked * 1.5 + 10_000.0);
+                if grown <= bound {
+                    self.by_delay = grown.min(to_f64(self.max));
+                } else if self.by_delay < bound {
+                    self.by_delay = bound;
+                }
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "rates and spans are far below 2^53"
+)]
+const fn to_f64(value: u64) -> f64 {
+    value as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, and rates are positive"
+)]
+const fn to_u64(value: f64) -> u64 {
+    value as u64
+}

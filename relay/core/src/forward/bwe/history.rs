@@ -1,0 +1,97 @@
+//! What was sent under which transport-wide number.
+
+use super::Acked;
+use crate::{forward::clock::Micros, rtcp::twcc::Feedback};
+
+/// Packets remembered: more than two seconds at 10 Mbit/s.
+const KEPT: u64 = 2048;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Free,
+    UnderWay,
+    Lost,
+    Arrived,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    at: Micros,
+    bytes: u16,
+    cluster: u8,
+    state: State,
+}
+
+/// A ring of the packets sent last.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    sent: Vec<Sent>,
+    next: u64,
+    /// Behind the highest number that feedback spoke of.
+    told: u64,
+}
+
+impl History {
+    pub(super) fn push(&mut self, now: Micros, bytes: usize, cluster: u8) -> u16 {
+        if self.sent.is_empty() {
+            self.sent
+                .resize(usize::try_from(KEPT).expect("small"), Sent::default());
+        }
+        let number = self.next;
+        self.next += 1;
+        self.sent[index(number)] = Sent {
+            at: now,
+            bytes: u16::try_from(bytes).unwrap_or(u16::MAX),
+            cluster,
+            state: State::UnderWay,
+        };
+        u16::try_from(number & 0xffff).expect("masked")
+    }
+
+    /// Appends what newly arrived; returns how many packets are newly known to be lost.
+    pub(super) fn acknowledge(&mut self, feedback: &Feedback<'_>, acked: &mut Vec<Acked>) -> usize {
+        let mut lost = 0;
+        for arrival in feedback.packets() {
+            let Some(highest) = self.next.checked_sub(1) else {
+                break;
+            };
+            let low = u16::try_from(highest & 0xffff).expect("masked");
+            let back = u64::from(low.wrapping_sub(arrival.seq));
+            let Some(number) = highest.checked_sub(back).filter(|_| back < KEPT) else {
+                continue;
+            };
+            self.told = self.told.max(number + 1);
+            let sent = &mut self.sent[index(number)];
+            match (sent.state, arrival.at_us) {
+                (State::UnderWay | State::Lost, Some(received)) => {
+                    sent.state = State::Arrived;
+                    acked.push(Acked {
+                        sent: sent.at,
+                        received,
+                        bytes: sent.bytes,
+                        cluster: sent.cluster,
+                    });
+                }
+                (State::UnderWay, None) => {
+                    sent.state = State::Lost;
+                    lost += 1;
+                }
+                _ => {}
+            }
+        }
+        lost
+    }
+
+    /// When the oldest packet was sent that no feedback spoke of; 0 if there is none.
+    pub(super) fn outstanding_since(&self) -> Micros {
+        if self.told == self.next {
+            return 0;
+        }
+        self.sent[index(self.told.max(self.next.saturating_sub(KEPT)))].at
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number % KEPT).expect("below a usize")
+}

@@ -1,0 +1,90 @@
+//! A bound that follows losses, for links whose queue is too short to show as delay.
+
+use crate::forward::clock::Micros;
+
+/// Less than this is noise of the air.
+const LOW: f64 = 0.02;
+/// More than this is congestion.
+const HIGH: f64 = 0.10;
+/// So much is congestion beyond doubt, and judged at once.
+const SEVERE: f64 = 0.30;
+
+/// The bound, if losses ever set one.
+#[derive(Debug, Default)]
+pub(super) struct LossBound {
+    bound: Option<f64>,
+    lost: usize,
+    total: usize,
+    since: Micros,
+}
+
+impl LossBound {
+    pub(super) const fn bound(&self) -> Option<f64> {
+        self.bound
+    }
+
+    /// Takes what feedback told; whether the link is found congested.
+    pub(super) fn add(
+        &mut self,
+        now: Micros,
+        lost: usize,
+        arrived: usize,
+        target: u64,
+        acked: Option<f64>,
+    ) -> bool {
+        self.lost += lost;
+        self.total += lost + arrived;
+        if self.since == 0 {
+            self.since = now;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let share = self.lost as f64 / self.total.max(1) as f64;
+        let elapsed = now.saturating_sub(self.since);
+        let judged = elapsed >= 500_000 && self.total >= 30
+            || elapsed >= 200_000 && self.total >= 20 && share > SEVERE;
+        if !judged {
+            return false;
+        }
+        (self.lost, self.total, self.since) = (0, 0, now);
+        let current = super::to_f64(target);
+        if share > HIGH {
+            let mut bound = current * (1.0 - share / 2.0);
+            if let Some(acked) = acked.filter(|_| share > SEVERE) {
+                bound = bound.min(acked);
+            }
+            self.bound = Some(bound);
+            return true;
+        }
+        if share < LOW
+            && let Some(bound) = self.bound
+        {
+            self.bound = (bound < current * 2.0).then_some(bound * 1.05);
+        }
+        false
+    }
+
+    /// A probe has shown that more gets through.
+    pub(super) fn raise(&mut self, found: f64) {
+        self.bound = self.bound.map(|bound| bound.max(found));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_heavy_loss_bounds() {
+        let mut loss = LossBound::default();
+        for i in 1..100 {
+            assert!(!loss.add(i * 100_000, 1, 19, 1_000_000, None));
+        }
+        assert_eq!(loss.bound(), None);
+        for i in 100..120 {
+            loss.add(i * 100_000, 8, 12, 1_000_000, Some(300_000.0));
+        }
+        assert!(loss.bound().is_some_and(|bound| bound <= 300_000.0));
+        loss.raise(900_000.0);
+        assert_eq!(loss.bound(), Some(900_000.0));
+    }
+}

@@ -1,0 +1,271 @@
+//! Finding out whether more would get through: short clusters of padding at a higher rate.
+
+use super::Acked;
+use crate::forward::clock::Micros;
+
+/// How long a cluster lasts.
+const CLUSTER: Micros = 20_000;
+/// Packets that make a cluster worth judging.
+const MIN_PACKETS: u32 = 5;
+/// Highest rate probed, bits per second.
+const MAX_RATE: u64 = 10_000_000;
+/// Answers that come later do not count.
+const TIMEOUT: Micros = 1_000_000;
+/// Pause after a cluster that found nothing, at first and at most.
+const PAUSE: Micros = 1_000_000;
+const MAX_PAUSE: Micros = 4_000_000;
+
+/// A cluster that is being sent or waits for its answers.
+#[derive(Debug, Clone, Copy)]
+struct Cluster {
+    id: u8,
+    rate: u64,
+    started: Micros,
+    sent_bytes: u64,
+    sent_packets: u32,
+    done: Option<Micros>,
+    acked: Tally,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    packets: u32,
+    bytes: u64,
+    first_sent: Micros,
+    last_sent: Micros,
+    last_sent_bytes: u64,
+    first_received: i64,
+    first_received_bytes: u64,
+    last_received: i64,
+}
+
+/// Decides when and how to probe one transport.
+#[derive(Debug)]
+pub(in super::super) struct Prober {
+    cluster: Option<Cluster>,
+    last_id: u8,
+    next_at: Micros,
+    pause: Micros,
+}
+
+impl Default for Prober {
+    fn default() -> Self {
+        Self {
+            cluster: None,
+            last_id: 0,
+            next_at: 0,
+            pause: PAUSE,
+        }
+    }
+}
+
+impl Prober {
+    /// Starts a cluster if more is wanted than the link is known to carry, and it is time.
+    pub(in super::super) fn consider(
+        &mut self,
+        now: Micros,
+        estimate: u64,
+        wanted: u64,
+        overused_at: Micros,
+    ) {
+        if let Some(cluster) = self.cluster {
+            if now > cluster.started + TIMEOUT {
+                self.failed(now);
+            }
+            return;
+        }
+        let rate = (estimate * 2).min(wanted * 5 / 4).min(MAX_RATE);
+        let calm = overused_at == 0 || now > overused_at + PAUSE;
+        if now < self.next_at || !calm || estimate >= wanted || rate < estimate * 21 / 20 {
+            return;
+        }
+        self.last_id = self.last_id % 255 + 1;
+        self.cluster = Some(Cluster {
+            id: self.last_id,
+            rate,
+            started: now,
+            sent_bytes: 0,
+            sent_packets: 0,
+            done: None,
+            acked: Tally::default(),
+        });
+    }
+
+    /// The cluster that packets sent now belong to; 0 is none.
+    pub(in super::super) fn cluster(&self) -> u8 {
+        self.cluster
+            .filter(|cluster| cluster.done.is_none())
+            .map_or(0, |cluster| cluster.id)
+    }
+
+    /// Bytes of padding that are due now.
+    pub(in super::super) fn due(&self, now: Micros) -> u64 {
+        let Some(cluster) = self.cluster.filter(|cluster| cluster.done.is_none()) else {
+            return 0;
+        };
+        // The first packet starts the clock; then what the rate asks for until now.
+        let since = now.saturating_sub(cluster.started).min(CLUSTER) + 1_000;
+        (cluster.rate * since / 8_000_000).saturating_sub(cluster.sent_bytes)
+    }
+
+    /// A packet of the cluster was sent.
+    pub(in super::super) fn sent(&mut self, now: Micros, bytes: usize) {
+        let Some(cluster) = self
+            .cluster
+            .as_mut()
+            .filter(|cluster| cluster.done.is_none())
+        else {
+            return;
+        };
+        cluster.sent_bytes += bytes as u64;
+        cluster.sent_packets += 1;
+        if now >= cluster.started + CLUSTER && cluster.sent_packets >= MIN_PACKETS
+            || now > cluster.started + TIMEOUT / 2
+        {
+            cluster.done = Some(now);
+        }
+    }
+
+    /// When padding is due next, while a cluster is being sent.
+    pub(in super::super) fn next_due(&self, now: Micros) -> Option<Micros> {
+        self.cluster
+            .filter(|cluster| cluster.done.is_none())
+            .map(|_| now + 2_000)
+    }
+
+    /// Nothing can be padded with: the cluster ends.
+    pub(in super::super) fn abandon(&mut self, now: Micros) {
+        self.failed(now);
+    }
+
+    /// A packet of a cluster arrived.
+    pub(super) fn acked(&mut self, packet: &Acked) {
+        let Some(cluster) = self
+            .cluster
+            .as_mut()
+            .filter(|cluster| cluster.id == packet.cluster)
+        else {
+            return;
+        };
+        let bytes = u64::from(packet.bytes);
+        let tally = &mut cluster.acked;
+        if tally.packets == 0 {
+            tally.first_sent = packet.sent;
+            tally.first_received = packet.received;
+            tally.first_received_bytes = bytes;
+            tally.last_received = packet.received;
+        }
+        tally.packets += 1;
+        tally.bytes += bytes;
+        if packet.sent >= tally.last_sent {
+            tally.last_sent_bytes = if packet.sent == tally.last_sent {
+                tally.last_sent_bytes + bytes
+            } else {
+                bytes
+            };
+            tally.last_sent = packet.sent;
+        }
+        tally.last_received = tally.last_received.max(packet.received);
+    }
+
+    /// The rate that got through, once enough answers have come.
+    pub(super) fn result(&mut self, now: Micros) -> Option<u64> {
+        let cluster = self.cluster.filter(|cluster| cluster.done.is_some())?;
+        if cluster.acked.packets < MIN_PACKETS
+            || cluster.acked.packets * 5 < cluster.sent_packets * 4
+        {
+            return None;
+        }
+        let Some(found) = cluster.acked.rate() else {
+            self.failed(now);
+            return None;
+        };
+        // Clearly less than was sent: that is what the link carries, and it needs some air.
+        let saturated = found * 10 < cluster.rate * 9;
+        if saturated {
+            self.failed(now);
+            return Some(found * 19 / 20);
+        }
+        self.cluster = None;
+        self.pause = PAUSE;
+        self.next_at = now;
+        Some(found.min(cluster.rate))
+    }
+
+    fn failed(&mut self, now: Micros) {
+        self.cluster = None;
+        self.next_at = now + self.pause;
+        self.pause = (self.pause * 3 / 2).min(MAX_PAUSE);
+    }
+}
+
+impl Tally {
+    /// The lesser of the rates of sending and receiving, in bits per second.
+    fn rate(&self) -> Option<u64> {
+        let sending = self
+            .last_sent
+            .checked_sub(self.first_sent)
+            .filter(|span| *span > 0)?;
+        let receiving = u64::try_from(self.last_received - self.first_received)
+            .ok()?
+            .max(1_000);
+        let sent = (self.bytes - self.last_sent_bytes) * 8_000_000 / sending;
+        let received = (self.bytes - self.first_received_bytes) * 8_000_000 / receiving;
+        (sent > 0).then(|| sent.min(received))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends one cluster through a link of `capacity` and returns what it finds.
+    fn probe(estimate: u64, wanted: u64, capacity: u64) -> Option<u64> {
+        let mut prober = Prober::default();
+        let mut now = 1_000_000;
+        prober.consider(now, estimate, wanted, 0);
+        let id = prober.cluster();
+        let mut free_at = 0;
+        let mut acks = Vec::new();
+        while id != 0 && prober.cluster() == id {
+            while prober.due(now) > 0 && prober.cluster() == id {
+                prober.sent(now, 280);
+                free_at = now.max(free_at) + 280 * 8_000_000 / capacity;
+                acks.push(Acked {
+                    sent: now,
+                    received: i64::try_from(free_at).expect("small"),
+                    bytes: 280,
+                    cluster: id,
+                });
+            }
+            now += 2_000;
+        }
+        for ack in &acks {
+            prober.acked(ack);
+        }
+        prober.result(now)
+    }
+
+    #[test]
+    fn a_probe_finds_room_or_the_limit() {
+        assert_eq!(probe(1_000_000, 900_000, 5_000_000), None);
+        let found = probe(1_000_000, 3_000_000, 50_000_000).expect("answered");
+        assert!((1_600_000..=2_000_000).contains(&found), "{found}");
+        let found = probe(1_000_000, 3_000_000, 1_200_000).expect("answered");
+        assert!((1_000_000..1_300_000).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn after_a_failure_there_is_a_pause() {
+        let mut prober = Prober::default();
+        prober.consider(1_000_000, 100, 1_000, 0);
+        assert_ne!(prober.cluster(), 0);
+        prober.abandon(1_000_000);
+        prober.consider(1_500_000, 100, 1_000, 0);
+        assert_eq!(prober.cluster(), 0);
+        prober.consider(2_100_000, 100, 1_000, 2_000_000);
+        assert_eq!(prober.cluster(), 0);
+        prober.consider(3_100_000, 100, 1_000, 2_000_000);
+        assert_ne!(prober.cluster(), 0);
+    }
+}

@@ -1,0 +1,335 @@
+//! Packets for subscribers: from the queues to [`Transmit`], numbered and rewritten for each.
+
+use super::{
+    Event, Outgoing, Shard, Stats, Transmit,
+    cache::Slot,
+    clock::{Clock, Micros},
+    layer::Layer,
+    pacer::Queued,
+    rewrite::vp8,
+    run::{LastSent, Run},
+    sink::Sink,
+    source::Source,
+    transport::Transport,
+};
+use crate::{
+    rtp::{HeaderFields, HeaderWriter},
+    types::ExtKind,
+};
+
+/// Padding of one packet: 254 zeros and their count.
+const PADDING: [u8; 255] = {
+    let mut padding = [0; 255];
+    padding[254] = 255;
+    padding
+};
+
+/// Least time between two repairs of one packet.
+const REPAIR_INTERVAL: Micros = 10_000;
+
+impl Shard {
+    /// Sends what may go now, transport by transport, so that packets to one address follow each other.
+    pub(super) fn drain(&mut self, now: Micros, out: &mut impl Transmit) {
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.scratch.ready));
+        for key in ready.drain(..) {
+            let transport = &mut self.transports[key as usize];
+            if transport.due > now {
+                self.ready.push(key);
+                continue;
+            }
+            let mut egress = Egress {
+                now,
+                clock: &self.clock,
+                transport,
+                sinks: &mut self.sinks,
+                sources: &self.sources,
+                events: &mut self.events,
+                stats: &mut self.stats,
+                out,
+            };
+            egress.drain();
+            match egress.next_due() {
+                Some(due) => {
+                    transport.due = due;
+                    self.ready.push(key);
+                }
+                None => transport.ready = false,
+            }
+        }
+        self.scratch.ready = ready;
+    }
+}
+
+/// All that sending to one transport touches.
+struct Egress<'a, T> {
+    now: Micros,
+    clock: &'a Clock,
+    transport: &'a mut Transport,
+    sinks: &'a mut slab::Slab<Sink>,
+    sources: &'a slab::Slab<Source>,
+    events: &'a mut std::collections::VecDeque<Event>,
+    stats: &'a mut Stats,
+    out: &'a mut T,
+}
+
+/// What goes into a header besides what the sink itself says.
+struct Head<'a> {
+    rtx: bool,
+    padding: bool,
+    marker: bool,
+    number: u64,
+    timestamp: u32,
+    /// Extensions that are passed on.
+    kept: &'a [u8],
+}
+
+impl<T: Transmit> Egress<'_, T> {
+    fn drain(&mut self) {
+        self.transport
+            .pacer
+            .refill(self.now, self.transport.estimator.target());
+        while let Some(packet) = self.transport.pacer.audio.pop_front() {
+            self.send(&packet);
+        }
+        while self.transport.pacer.is_open()
+            && let Some(packet) = self.transport.pacer.repairs.pop_front()
+        {
+            self.repair(&packet);
+        }
+        self.probe();
+        while self.transport.pacer.is_open()
+            && let Some(packet) = self.transport.pacer.pop_video()
+        {
+            self.send(&packet);
+        }
+    }
+
+    fn next_due(&self) -> Option<Micros> {
+        let paced = (!self.transport.pacer.is_empty()).then(|| {
+            self.transport
+                .pacer
+                .next_due(self.now, self.transport.estimator.target())
+        });
+        let probing = self.transport.estimator.prober.next_due(self.now);
+        match (paced, probing) {
+            (Some(paced), Some(probing)) => Some(paced.min(probing)),
+            (paced, probing) => paced.or(probing),
+        }
+    }
+
+    /// Sends a packet for the first time.
+    fn send(&mut self, packet: &Queued) {
+        let sources = self.sources;
+        let Some(sink) = self.sinks.get_mut(packet.sink as usize) else {
+            return;
+        };
+        let source = &sources[sink.source as usize];
+        let layer = &source.layers[usize::from(packet.layer)];
+        let Some(slot) = layer.cache.slot(packet.seq) else {
+            return;
+        };
+        if packet.starts {
+            sink.start_run(
+                &source.layers,
+                packet.layer,
+                slot,
+                source.spec.codec.clock_rate(),
+            );
+        }
+        let Some((number, run)) = sink.runs.send(packet.layer, packet.seq) else {
+            return;
+        };
+        let timestamp = slot.timestamp.wrapping_add(run.ts_shift);
+        let last = LastSent {
+            layer: packet.layer,
+            in_timestamp: slot.timestamp,
+            timestamp,
+            arrived: slot.at,
+            vp8: slot
+                .vp8
+                .map(|descriptor| descriptor.sent(run.vp8))
+                .unwrap_or_default(),
+        };
+        sink.runs.sent(number, last);
+        sink.packets = sink.packets.wrapping_add(1);
+        sink.bytes = sink.bytes.wrapping_add(u32::from(slot.payload_len));
+        sink.sent_since_report = true;
+        if !std::mem::replace(&mut sink.flowing, true) {
+            self.events.push_back(Event::StreamState {
+                sink: sink.id,
+                active: true,
+            });
+        }
+        let (kept, _) = layer.cache.content(slot);
+        let head = Head {
+            rtx: false,
+            padding: false,
+            marker: slot.marker,
+            number,
+            timestamp,
+            kept,
+        };
+        self.emit(packet.sink, &head, layer, slot, &run);
+    }
+
+    /// Sends a packet again, as RTX.
+    fn repair(&mut self, packet: &Queued) {
+        let sources = self.sources;
+        let Some(sink) = self.sinks.get_mut(packet.sink as usize) else {
+            return;
+        };
+        let source = &sources[sink.source as usize];
+        let Some((run, seq)) = sink.runs.find(packet.seq) else {
+            return;
+        };
+        let run = *run;
+        let layer = &source.layers[usize::from(run.layer)];
+        let Some(slot) = layer.cache.slot(seq) else {
+            return;
+        };
+        let interval = self
+            .transport
+            .rtt_or_default()
+            .min(100_000)
+            .max(REPAIR_INTERVAL);
+        if sink.spec.rtx_ssrc.is_none()
+            || sink.spec.rtx_pt.is_none()
+            || !sink.may_repair(self.now, packet.seq, interval)
+        {
+            return;
+        }
+        let (kept, _) = layer.cache.content(slot);
+        let head = Head {
+            rtx: true,
+            padding: false,
+            marker: slot.marker,
+            number: packet.seq,
+            timestamp: slot.timestamp.wrapping_add(run.ts_shift),
+            kept,
+        };
+        self.stats.retransmitted += 1;
+        self.emit(packet.sink, &head, layer, slot, &run);
+    }
+
+    /// Sends the padding that a probe asks for.
+    fn probe(&mut self) {
+        if self.transport.estimator.prober.due(self.now) == 0 {
+            return;
+        }
+        let padded = |key: &&u32| {
+            let sink = &self.sinks[**key as usize];
+            sink.spec.rtx_ssrc.is_some() && sink.spec.rtx_pt.is_some() && sink.runs.last().is_some()
+        };
+        let Some(&key) = self.transport.sinks.iter().find(padded) else {
+            self.transport.estimator.prober.abandon(self.now);
+            return;
+        };
+        while self.transport.estimator.prober.due(self.now) > 0 {
+            let timestamp = self.sinks[key as usize]
+                .runs
+                .last()
+                .map_or(0, |last| last.timestamp);
+            let head = Head {
+                rtx: true,
+                padding: true,
+                marker: false,
+                number: 0,
+                timestamp,
+                kept: &[],
+            };
+            self.stats.padding += 1;
+            self.give_out(key, &head, [&PADDING, &[]]);
+        }
+    }
+
+    /// Puts the payload together: RTX number and rewritten descriptor in front, the rest as it came.
+    fn emit(&mut self, key: u32, head: &Head<'_>, layer: &Layer, slot: &Slot, run: &Run) {
+        let (_, payload) = layer.cache.content(slot);
+        let mut front = [0; 2 + vp8::MAX_LEN];
+        let mut len = 0;
+        if head.rtx {
+            front[..2].copy_from_slice(&low(head.number).to_be_bytes());
+            len = 2;
+        }
+        let mut rest = payload;
+        if let Some(descriptor) = &slot.vp8 {
+            let mut written = [0; vp8::MAX_LEN];
+            let size = descriptor.write(run.vp8, &mut written);
+            front[len..len + size].copy_from_slice(&written[..size]);
+            len += size;
+            rest = &payload[usize::from(descriptor.len)..];
+        }
+        self.give_out(key, head, [&front[..len], rest]);
+    }
+
+    fn give_out(&mut self, key: u32, head: &Head<'_>, payload: [&[u8]; 2]) {
+        let sink = &mut self.sinks[key as usize];
+        let spec = &sink.spec;
+        let (pt, ssrc, index) = match (head.rtx, spec.rtx_pt, spec.rtx_ssrc) {
+            (true, Some(pt), Some(ssrc)) => (pt, ssrc, sink.rtx_next),
+            (true, ..) => return,
+            (false, ..) => (spec.pt, spec.ssrc, head.number),
+        };
+        let fields = HeaderFields {
+            padding: head.padding,
+            marker: head.marker,
+            pt: pt.0,
+            seq: low(index),
+            timestamp: head.timestamp,
+            ssrc: ssrc.0,
+        };
+        let mut header = HeaderWriter::new(&fields, sink.two_byte);
+        let exts = &spec.exts;
+        if !sink.known
+            && let Some(id) = exts.id(ExtKind::Mid)
+        {
+            header.ext(id, spec.mid.as_bytes());
+        }
+        let cluster = self.transport.estimator.prober.cluster();
+        // The number is taken when the packet's size is known; its place is written before.
+        let payload_len = payload[0].len() + payload[1].len();
+        let number_id = exts.id(ExtKind::TransportCc);
+        let bytes = payload_len + 20;
+        if let Some(id) = number_id {
+            let number = self.transport.estimator.sent(self.now, bytes, cluster);
+            header.ext(id, &number.to_be_bytes());
+        }
+        if let Some(id) = exts.id(ExtKind::AbsSendTime) {
+            // 6.18 fixed point seconds of the NTP time.
+            let [.., a, b, c] = (self.clock.ntp(self.now) >> 14).to_be_bytes();
+            header.ext(id, &[a, b, c]);
+        }
+        let mut kept = head.kept;
+        while let Some((&[kind, len], rest)) = kept.split_first_chunk::<2>() {
+            let Some((data, behind)) = rest.split_at_checked(usize::from(len)) else {
+                break;
+            };
+            if let Some(id) = exts.id(ExtKind::ALL[usize::from(kind)]) {
+                header.ext(id, data);
+            }
+            kept = behind;
+        }
+        if head.rtx {
+            sink.rtx_next += 1;
+        }
+        if cluster != 0 && number_id.is_some() {
+            self.transport.estimator.prober.sent(self.now, bytes);
+        }
+        self.transport.pacer.spend(bytes);
+        self.transport.quality.media = true;
+        let header = header.finish();
+        self.stats.packets_out += 1;
+        self.stats.bytes_out += (header.len() + payload_len) as u64;
+        self.out.rtp(Outgoing {
+            to: self.transport.id,
+            index,
+            header,
+            payload,
+        });
+    }
+}
+
+/// The 16 bits of a number that a header carries.
+fn low(number: u64) -> u16 {
+    u16::try_from(number & 0xffff).expect("masked")
+}

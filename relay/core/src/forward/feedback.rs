@@ -1,0 +1,131 @@
+//! RTCP that comes in: what publishers report and subscribers ask for.
+
+use super::{Shard, clock::Micros, pacer::Queued, transport::mark_ready};
+use crate::{
+    rtcp::{Compound, NackSeqs, ReportBlocks, RtcpPacket},
+    types::TransportId,
+};
+
+impl Shard {
+    pub(super) fn read_rtcp(&mut self, now: Micros, from: TransportId, compound: &[u8]) {
+        let Some(&key) = self.transport_keys.get(&from.0) else {
+            return;
+        };
+        for packet in Compound::new(compound) {
+            match packet {
+                RtcpPacket::SenderReport {
+                    ssrc,
+                    ntp,
+                    timestamp,
+                    blocks,
+                } => {
+                    self.sender_reported(now, key, ssrc, ntp, timestamp);
+                    self.receiver_reported(now, key, blocks);
+                }
+                RtcpPacket::ReceiverReport { blocks } => self.receiver_reported(now, key, blocks),
+                RtcpPacket::Nack { media, seqs } => self.asked_again(key, media, seqs),
+                RtcpPacket::TransportFeedback(feedback) => {
+                    let transport = &mut self.transports[key as usize];
+                    let rtt = transport.rtt_or_default();
+                    let before = transport.estimator.target();
+                    transport.estimator.feedback(now, &feedback, rtt);
+                    let after = transport.estimator.target();
+                    // A fall is acted on at once, a rise too when somebody waits for it.
+                    if after < before && after < transport.wanted
+                        || transport.constrained && after > before + before / 20
+                    {
+                        self.unsettle(key);
+                    }
+                }
+                RtcpPacket::Pli { media } => self.keyframe_asked(now, key, media),
+                RtcpPacket::Fir(streams) => {
+                    // A packet names few streams; more is an attack on our time.
+                    for media in streams.take(16) {
+                        self.keyframe_asked(now, key, media);
+                    }
+                }
+                RtcpPacket::Remb { .. } | RtcpPacket::Bye | RtcpPacket::Other => {}
+            }
+        }
+    }
+
+    fn sender_reported(&mut self, now: Micros, key: u32, ssrc: u32, ntp: u64, timestamp: u32) {
+        if let Some(stream) = self.transports[key as usize]
+            .streams
+            .get(&ssrc)
+            .filter(|stream| !stream.repairs)
+        {
+            let source = &mut self.sources[stream.source as usize];
+            source.layers[usize::from(stream.layer)]
+                .clock
+                .reported(now, ntp, timestamp);
+        }
+    }
+
+    fn receiver_reported(&mut self, now: Micros, key: u32, blocks: ReportBlocks<'_>) {
+        let transport = &mut self.transports[key as usize];
+        for block in blocks {
+            let Some(&sink_key) = transport.sink_of.get(&block.ssrc) else {
+                continue;
+            };
+            let sink = &mut self.sinks[sink_key as usize];
+            if sink.spec.ssrc.0 == block.ssrc {
+                sink.known = true;
+                transport.quality.fractions += u32::from(block.fraction_lost);
+                transport.quality.reports += 1;
+                transport.estimator.report_loss(now, block.fraction_lost);
+            }
+            if block.last_report != 0 {
+                transport.report_answered(now, block.last_report, block.delay);
+            }
+        }
+    }
+
+    /// A subscriber misses packets: they are queued to be sent again, if they are still there.
+    fn asked_again(&mut self, key: u32, media: u32, seqs: NackSeqs<'_>) {
+        let transport = &mut self.transports[key as usize];
+        let Some(&sink_key) = transport.sink_of.get(&media) else {
+            return;
+        };
+        let sink = &self.sinks[sink_key as usize];
+        if sink.spec.ssrc.0 != media || sink.spec.rtx_ssrc.is_none() {
+            return;
+        }
+        for seq in seqs {
+            let Some(number) = sink
+                .runs
+                .extend(seq)
+                .filter(|number| sink.runs.find(*number).is_some())
+            else {
+                continue;
+            };
+            transport.pacer.push_repair(Queued {
+                sink: sink_key,
+                layer: 0,
+                starts: false,
+                bytes: 0,
+                seq: number,
+            });
+        }
+        if !transport.pacer.repairs.is_empty() {
+            mark_ready(transport, key, &mut self.ready);
+        }
+    }
+
+    /// A subscriber cannot decode.
+    fn keyframe_asked(&mut self, now: Micros, key: u32, media: u32) {
+        let Some(&sink_key) = self.transports[key as usize].sink_of.get(&media) else {
+            return;
+        };
+        let sink = &self.sinks[sink_key as usize];
+        let Some(index) = sink.target.or(sink.current) else {
+            return;
+        };
+        let source = &mut self.sources[sink.source as usize];
+        if source.is_audio() {
+            return;
+        }
+        source.layers[usize::from(index)].want_keyframe(now);
+        self.request_for_layer(now, self.sinks[sink_key as usize].source, index);
+    }
+}

@@ -1,0 +1,341 @@
+//! A packet of a publisher: from bytes to the queues of its subscribers.
+
+use super::{
+    Event, Shard,
+    cache::{Entry, Inserted},
+    clock::Micros,
+    layer::{Layer, Listener, Place},
+    pacer::Queued,
+    rewrite::{Start, h264, vp8},
+    source::Source,
+    transport::{Stream, enqueue},
+};
+use crate::{
+    rtp::{RtpPacket, red_primary},
+    types::{Codec, ExtKind, Ssrc, TransportId},
+};
+
+/// Bytes of kept extensions at most.
+const MAX_EXTS: usize = 64;
+
+/// Bytes that a packet needs besides its payload, about: header, extensions, seal.
+const OVERHEAD: usize = 36;
+
+/// A packet of a layer, placed and read: what another shard would be handed, too.
+struct Media<'a> {
+    seq: u64,
+    /// The highest number before it.
+    highest: Option<u64>,
+    timestamp: u32,
+    marker: bool,
+    /// Sent again by the publisher.
+    again: bool,
+    vp8: Option<vp8::Descriptor>,
+    start: Start,
+    exts: &'a [u8],
+    payload: &'a [u8],
+}
+
+impl Shard {
+    /// Takes a packet; `None` if it is of no use.
+    pub(super) fn receive(&mut self, now: Micros, from: TransportId, bytes: &[u8]) -> Option<()> {
+        let key = *self.transport_keys.get(&from.0)?;
+        let packet = RtpPacket::parse(bytes).ok()?;
+        let transport = &mut self.transports[key as usize];
+        transport.quality.media = true;
+        if transport.feedback_ext != 0
+            && let Some(&[high, low]) = packet.exts.find(transport.feedback_ext)
+        {
+            transport.arrivals.add(now, u16::from_be_bytes([high, low]));
+        }
+        let stream = match transport.streams.get(&packet.ssrc) {
+            Some(stream) => *stream,
+            None => self.latch(key, &packet)?,
+        };
+        let source = &mut self.sources[stream.source as usize];
+        let (seq, payload) = content(source, stream, &packet)?;
+        let again = stream.repairs;
+        let layer = &mut source.layers[usize::from(stream.layer)];
+        let highest = layer.seq.highest();
+        let (seq, highest) = match layer.place(seq, again) {
+            Place::Here(seq) => {
+                if highest.is_none_or(|highest| seq > highest) {
+                    layer.seq.raise(seq);
+                }
+                (seq, highest)
+            }
+            Place::Restarted(seq) => {
+                layer.reset();
+                self.restart_listeners(now, stream);
+                (seq, None)
+            }
+            Place::Nowhere => return None,
+        };
+        let source = &mut self.sources[stream.source as usize];
+        let mut exts = [0; MAX_EXTS];
+        let (len, level) = keep_exts(source, &packet, &mut exts);
+        if let Some(level) = level.filter(|_| !again && source.is_audio()) {
+            source.level.observe(now, level);
+        }
+        let (vp8, start) = read_payload(source.spec.codec, payload);
+        let media = Media {
+            seq,
+            highest,
+            timestamp: packet.timestamp,
+            marker: packet.marker,
+            again,
+            vp8,
+            start,
+            exts: &exts[..len],
+            payload,
+        };
+        self.accept(now, stream, &media)
+    }
+
+    /// Keeps a packet of a layer and queues it for who listens.
+    fn accept(&mut self, now: Micros, stream: Stream, media: &Media<'_>) -> Option<()> {
+        let source = &mut self.sources[stream.source as usize];
+        let (nack, clock_rate, is_audio) = (
+            source.spec.nack,
+            source.spec.codec.clock_rate(),
+            source.is_audio(),
+        );
+        let layer = &mut source.layers[usize::from(stream.layer)];
+        let entry = Entry {
+            seq: media.seq,
+            timestamp: media.timestamp,
+            marker: media.marker,
+            vp8: media.vp8,
+            exts: media.exts,
+            payload: media.payload,
+        };
+        if layer.cache.insert(now, &entry) == Inserted::Refused {
+            return None;
+        }
+        if nack {
+            layer.nack.received(now, media.seq, media.highest);
+        }
+        layer
+            .reception
+            .received(now, media.seq, media.timestamp, clock_rate, media.again);
+        layer.rate.add(now, media.payload.len() + 20);
+        let started = !layer.active;
+        layer.active = true;
+        let keyframe = find_start(layer, media);
+        if let Some(start) = keyframe {
+            layer.keyframe_came(now, start);
+        }
+        source.heard(stream.layer, now);
+        if started {
+            self.layer_started(stream);
+        }
+        self.queue_for_listeners(stream, media, is_audio);
+        if keyframe.is_some() {
+            self.admit_waiters(stream);
+        }
+        Some(())
+    }
+
+    fn layer_started(&mut self, stream: Stream) {
+        let source = &self.sources[stream.source as usize];
+        let layer = &source.layers[usize::from(stream.layer)];
+        self.events.push_back(Event::LayerStarted {
+            source: source.id,
+            layer: stream.layer,
+            ssrc: Ssrc(layer.ssrc.unwrap_or_default()),
+            rtx_ssrc: layer.rtx_ssrc.map(Ssrc),
+        });
+        self.unsettle_sinks_of(stream.source);
+    }
+
+    fn queue_for_listeners(&mut self, stream: Stream, media: &Media<'_>, is_audio: bool) {
+        let layer = &mut self.sources[stream.source as usize].layers[usize::from(stream.layer)];
+        let bytes = size_of(media.payload.len());
+        for listener in &mut layer.listeners {
+            let packet = Queued {
+                sink: listener.sink,
+                layer: stream.layer,
+                starts: std::mem::take(&mut listener.fresh),
+                bytes,
+                seq: media.seq,
+            };
+            let transport = &mut self.transports[listener.transport as usize];
+            enqueue(
+                transport,
+                listener.transport,
+                &mut self.ready,
+                packet,
+                is_audio,
+            );
+        }
+    }
+
+    /// A keyframe has come: who waited for the layer gets it from the keyframe on.
+    fn admit_waiters(&mut self, stream: Stream) {
+        let layer = &mut self.sources[stream.source as usize].layers[usize::from(stream.layer)];
+        if layer.waiters.is_empty() {
+            return;
+        }
+        let mut waiters = std::mem::take(&mut self.scratch.keys);
+        waiters.clear();
+        waiters.append(&mut layer.waiters);
+        for sink in &waiters {
+            self.begin(*sink, stream.layer);
+        }
+        self.scratch.keys = waiters;
+    }
+
+    /// Gives a sink the layer from its last keyframe on, which must be in the cache.
+    pub(super) fn begin(&mut self, sink_key: u32, index: u8) {
+        let sink = &mut self.sinks[sink_key as usize];
+        let former = sink.current.replace(index);
+        sink.target = None;
+        let source = &mut self.sources[sink.source as usize];
+        if let Some(former) = former {
+            source.layers[usize::from(former)].forget(sink_key);
+        }
+        let layer = &mut source.layers[usize::from(index)];
+        layer.waiters.retain(|waiter| *waiter != sink_key);
+        let transport_key = sink.transport;
+        let transport = &mut self.transports[transport_key as usize];
+        let mut starts = true;
+        if let (Some(keyframe), Some(highest)) = (layer.keyframe, layer.seq.highest()) {
+            for slot in (keyframe.start..=highest).filter_map(|seq| layer.cache.slot(seq)) {
+                let packet = Queued {
+                    sink: sink_key,
+                    layer: index,
+                    starts: std::mem::take(&mut starts),
+                    bytes: size_of(usize::from(slot.payload_len)),
+                    seq: slot.seq,
+                };
+                enqueue(transport, transport_key, &mut self.ready, packet, false);
+            }
+        }
+        layer.listeners.push(Listener {
+            sink: sink_key,
+            transport: transport_key,
+            fresh: starts,
+        });
+    }
+
+    /// The publisher started a stream over: audio goes on with the next packet, pictures with the next keyframe.
+    fn restart_listeners(&mut self, now: Micros, stream: Stream) {
+        let source = &mut self.sources[stream.source as usize];
+        let is_audio = source.is_audio();
+        let layer = &mut source.layers[usize::from(stream.layer)];
+        if is_audio {
+            for listener in &mut layer.listeners {
+                listener.fresh = true;
+            }
+            return;
+        }
+        for listener in std::mem::take(&mut layer.listeners) {
+            layer.waiters.push(listener.sink);
+            let sink = &mut self.sinks[listener.sink as usize];
+            sink.current = None;
+            // Who was about to leave for another layer waits for that one only.
+            if sink.target.is_some() {
+                layer.waiters.pop();
+            } else {
+                sink.target = Some(stream.layer);
+            }
+            self.transports[listener.transport as usize]
+                .pacer
+                .forget(listener.sink);
+        }
+        layer.want_keyframe(now);
+    }
+}
+
+/// The number and payload of the packet itself, taken out of RTX (RFC 4588) or RED; `None` for padding and strangers.
+fn content<'a>(source: &Source, stream: Stream, packet: &RtpPacket<'a>) -> Option<(u16, &'a [u8])> {
+    let spec = &source.spec;
+    if stream.repairs {
+        // What is shorter than a number and a byte is there to find bandwidth.
+        let (number, payload) = packet.payload.split_first_chunk::<2>()?;
+        return (!payload.is_empty()).then_some((u16::from_be_bytes(*number), payload));
+    }
+    if spec.pt.0 == packet.pt {
+        return Some((packet.seq, packet.payload));
+    }
+    if spec.red_pt.is_some_and(|pt| pt.0 == packet.pt) {
+        return Some((packet.seq, red_primary(packet.payload)?));
+    }
+    None
+}
+
+/// Copies the extensions that are passed on as `kind, length, data`; returns their length and the audio level.
+fn keep_exts(
+    source: &Source,
+    packet: &RtpPacket<'_>,
+    out: &mut [u8; MAX_EXTS],
+) -> (usize, Option<u8>) {
+    let mut len = 0;
+    let mut level = None;
+    for (id, data) in packet.exts {
+        let Some(kind) = source.ext_kind(id) else {
+            continue;
+        };
+        match kind {
+            ExtKind::AudioLevel => level = data.first().map(|byte| byte & 0x7f),
+            ExtKind::AbsCaptureTime
+            | ExtKind::VideoOrientation
+            | ExtKind::PlayoutDelay
+            | ExtKind::VideoContentType => {}
+            _ => continue,
+        }
+        let end = len + 2 + data.len();
+        if data.is_empty() || data.len() > 16 || end > MAX_EXTS {
+            continue;
+        }
+        out[len] = kind as u8;
+        out[len + 1] = u8::try_from(data.len()).expect("at most 16");
+        out[len + 2..end].copy_from_slice(data);
+        len = end;
+    }
+    (len, level)
+}
+
+fn read_payload(codec: Codec, payload: &[u8]) -> (Option<vp8::Descriptor>, Start) {
+    match codec {
+        Codec::Opus => (None, Start::No),
+        Codec::Vp8 => {
+            let descriptor = vp8::Descriptor::parse(payload);
+            (
+                descriptor,
+                descriptor.map_or(Start::No, |descriptor| descriptor.start()),
+            )
+        }
+        Codec::H264 => (None, h264::start(payload)),
+    }
+}
+
+/// The first packet of a keyframe that this packet completes the knowledge of.
+fn find_start(layer: &mut Layer, media: &Media<'_>) -> Option<u64> {
+    let newer = |start: u64| layer.keyframe.is_none_or(|keyframe| start > keyframe.start);
+    match media.start {
+        Start::Keyframe => newer(media.seq).then_some(media.seq),
+        Start::IfFirst => match layer.cache.slot(media.seq - 1) {
+            Some(before) => {
+                (before.timestamp != media.timestamp && newer(media.seq)).then_some(media.seq)
+            }
+            None if media.highest.is_none() => Some(media.seq),
+            None => {
+                layer.pending_idr = Some(media.timestamp);
+                None
+            }
+        },
+        // The packet before an IDR slice came late: it ends the picture before.
+        Start::No => {
+            let pending = layer.pending_idr?;
+            let next = layer.cache.slot(media.seq + 1)?;
+            let found =
+                next.timestamp == pending && media.timestamp != pending && newer(media.seq + 1);
+            found.then_some(media.seq + 1)
+        }
+    }
+}
+
+fn size_of(payload: usize) -> u16 {
+    u16::try_from(payload + OVERHEAD).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,278 @@
+//! One layer of a published track: its stream as it arrives, its packets, and who listens.
+
+use super::{
+    LayerSpec,
+    cache::PacketCache,
+    clock::Micros,
+    nack::NackQueue,
+    reception::{RateMeter, Reception, SenderClock},
+};
+use crate::{
+    rtp::ExtendedSeq,
+    types::{Codec, MediaKind},
+};
+
+/// Least time between two keyframe requests for a layer.
+const REQUEST_INTERVAL: Micros = 500_000;
+/// A keyframe younger than this answers a request before it is made.
+const FRESH: Micros = 100_000;
+/// Pictures since a keyframe that a newcomer is given from the cache: as old, and as many packets.
+const REPLAY_AGE: Micros = 600_000;
+const REPLAY_PACKETS: u64 = 400;
+
+/// A sink that gets every packet of the layer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listener {
+    pub(super) sink: u32,
+    pub(super) transport: u32,
+    /// Its next packet begins a run.
+    pub(super) fresh: bool,
+}
+
+/// Where a decoder can start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keyframe {
+    /// First packet of the keyframe.
+    pub(super) start: u64,
+    pub(super) at: Micros,
+}
+
+/// State of one layer.
+#[derive(Debug)]
+pub(super) struct Layer {
+    pub(super) spec: LayerSpec,
+    pub(super) ssrc: Option<u32>,
+    pub(super) rtx_ssrc: Option<u32>,
+    pub(super) seq: ExtendedSeq,
+    /// The last packet that did not fit the sequence; two in a row are a restart.
+    misfit: Option<u16>,
+    /// Another SSRC has taken over: its first packet is a restart.
+    renewed: bool,
+    pub(super) cache: PacketCache,
+    pub(super) nack: NackQueue,
+    pub(super) reception: Reception,
+    pub(super) clock: SenderClock,
+    pub(super) rate: RateMeter,
+    pub(super) keyframe: Option<Keyframe>,
+    /// An IDR picture whose first packet is not known yet: its timestamp.
+    pub(super) pending_idr: Option<u32>,
+    keyframe_wanted: bool,
+    requested_at: Micros,
+    pub(super) active: bool,
+    pub(super) last_packet: Micros,
+    /// Packets since the layer above was last heard.
+    pub(super) packets: u64,
+    pub(super) listeners: Vec<Listener>,
+    /// Sinks that get this layer from its next keyframe on.
+    pub(super) waiters: Vec<u32>,
+}
+
+/// Where a packet lies in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In sequence, or within the usual disorder.
+    Here(u64),
+    /// The sender has started over; what was before is of no use.
+    Restarted(u64),
+    /// Too far off to be believed yet.
+    Nowhere,
+}
+
+impl Layer {
+    pub(super) fn new(spec: LayerSpec, codec: Codec, cache_bytes: usize) -> Self {
+        let cache = match codec.kind() {
+            MediaKind::Audio => PacketCache::new(128, 16_384, 16_384),
+            MediaKind::Video => {
+                PacketCache::new(1024, 65_536.min(cache_bytes.max(16_384)), cache_bytes)
+            }
+        };
+        Self {
+            spec,
+            ssrc: None,
+            rtx_ssrc: None,
+            seq: ExtendedSeq::default(),
+            misfit: None,
+            renewed: false,
+            cache,
+            nack: NackQueue::default(),
+            reception: Reception::default(),
+            clock: SenderClock::default(),
+            rate: RateMeter::default(),
+            keyframe: None,
+            pending_idr: None,
+            keyframe_wanted: false,
+            requested_at: 0,
+            active: false,
+            last_packet: 0,
+            packets: 0,
+            listeners: Vec::new(),
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Places a packet in the endless sequence. A repeated one never moves the sequence.
+    pub(super) fn place(&mut self, seq: u16, again: bool) -> Place {
+        let extended = self.seq.peek(seq);
+        let Some(highest) = self.seq.highest() else {
+            return if again {
+                Place::Nowhere
+            } else {
+                Place::Here(extended)
+            };
+        };
+        let limit = super::nack::MAX_GAP;
+        if std::mem::take(&mut self.renewed) {
+            return Place::Restarted(self.seq.restart(seq));
+        }
+        if extended <= highest + limit && extended + limit >= highest {
+            self.misfit = None;
+            return if again && extended > highest {
+                Place::Nowhere
+            } else {
+                Place::Here(extended)
+            };
+        }
+        if again {
+            return Place::Nowhere;
+        }
+        // RFC 3550 §A.1: a jump is believed when the next packet follows it.
+        if self.misfit.replace(seq.wrapping_add(1)) == Some(seq) {
+            self.misfit = None;
+            return Place::Restarted(self.seq.restart(seq));
+        }
+        Place::Nowhere
+    }
+
+    /// Another SSRC has taken over.
+    pub(super) const fn renew(&mut self) {
+        self.renewed = true;
+        self.active = false;
+    }
+
+    /// Whether the last keyframe makes up for what was lost before it.
+    pub(super) fn keyframe_is_newer_than_losses(&self) -> bool {
+        // Losses are given up after more than a second at the earliest, or in a burst that is going on.
+        self.keyframe
+            .is_some_and(|keyframe| self.last_packet < keyframe.at + FRESH)
+    }
+
+    /// Forgets the stream but not its numbers: another SSRC, or the sender started over.
+    pub(super) fn reset(&mut self) {
+        self.cache.clear();
+        self.nack.clear();
+        self.reception = Reception::default();
+        self.clock = SenderClock::default();
+        self.keyframe = None;
+        self.pending_idr = None;
+    }
+
+    /// Somebody needs a keyframe.
+    pub(super) fn want_keyframe(&mut self, now: Micros) {
+        let fresh = self
+            .keyframe
+            .is_some_and(|keyframe| now < keyframe.at + FRESH);
+        if !fresh {
+            self.keyframe_wanted = true;
+        }
+    }
+
+    /// A keyframe has come.
+    pub(super) fn keyframe_came(&mut self, now: Micros, start: u64) {
+        self.keyframe = Some(Keyframe { start, at: now });
+        self.pending_idr = None;
+        self.keyframe_wanted = false;
+    }
+
+    /// Whether to ask the publisher for a keyframe now; the asking is noted.
+    pub(super) fn take_request(&mut self, now: Micros) -> bool {
+        let wanted = self.keyframe_wanted || !self.waiters.is_empty();
+        if !wanted || self.ssrc.is_none() || now < self.requested_at + REQUEST_INTERVAL {
+            return false;
+        }
+        self.keyframe_wanted = false;
+        self.requested_at = now;
+        true
+    }
+
+    /// Whether a keyframe is wanted or was asked for in vain so far.
+    pub(super) fn needs_request(&self) -> bool {
+        self.keyframe_wanted || !self.waiters.is_empty()
+    }
+
+    /// The keyframe that a newcomer can be given from the cache, if all since then is still there.
+    pub(super) fn replay_from(&self, now: Micros) -> Option<u64> {
+        let keyframe = self.keyframe?;
+        let highest = self.seq.highest()?;
+        let young = now <= keyframe.at + REPLAY_AGE && highest - keyframe.start < REPLAY_PACKETS;
+        (young && self.cache.slot(keyframe.start).is_some()).then_some(keyframe.start)
+    }
+
+    /// Bits per second, measured, or announced while it is not known.
+    pub(super) fn cost(&mut self, now: Micros, codec: Codec) -> u64 {
+        let measured = self.rate.bits_per_second(now);
+        if measured > 0 {
+            return measured;
+        }
+        match (self.spec.max_bitrate, codec.kind()) {
+            (0, MediaKind::Audio) => 40_000,
+            // About what browsers spend: 2 bits a pixel and second and then some.
+            (0, MediaKind::Video) => (u64::from(self.spec.width) * u64::from(self.spec.height) * 2)
+                .clamp(100_000, 3_000_000),
+            (announced, _) => u64::from(announced),
+        }
+    }
+
+    /// Drops a sink from both lists.
+    pub(super) fn forget(&mut self, sink: u32) {
+        self.listeners.retain(|listener| listener.sink != sink);
+        self.waiters.retain(|waiter| *waiter != sink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer() -> Layer {
+        Layer::new(LayerSpec::default(), Codec::Vp8, 1 << 18)
+    }
+
+    #[test]
+    fn a_jump_is_believed_when_the_next_packet_follows_it() {
+        let mut layer = layer();
+        let Place::Here(first) = layer.place(100, false) else {
+            panic!("the first packet has a place");
+        };
+        layer.seq.extend(100);
+        assert_eq!(layer.place(101, false), Place::Here(first + 1));
+        assert_eq!(layer.place(5_000, false), Place::Nowhere);
+        assert_eq!(layer.place(102, false), Place::Here(first + 2));
+        assert_eq!(layer.place(5_001, false), Place::Nowhere);
+        assert!(matches!(layer.place(5_002, false), Place::Restarted(seq) if seq > first + 65_536));
+    }
+
+    #[test]
+    fn keyframe_requests_are_merged() {
+        let mut layer = layer();
+        layer.ssrc = Some(1);
+        layer.want_keyframe(1_000_000);
+        layer.want_keyframe(1_000_000);
+        assert!(layer.take_request(1_000_000));
+        layer.want_keyframe(1_200_000);
+        assert!(!layer.take_request(1_300_000));
+        assert!(layer.take_request(1_500_000));
+        assert!(!layer.take_request(2_500_000));
+        layer.keyframe_came(3_000_000, 7);
+        layer.want_keyframe(3_050_000);
+        assert!(!layer.take_request(3_050_000));
+    }
+
+    #[test]
+    fn repeated_packets_do_not_move_the_sequence() {
+        let mut layer = layer();
+        assert_eq!(layer.place(9, true), Place::Nowhere);
+        let seq = layer.seq.extend(100);
+        assert_eq!(layer.place(99, true), Place::Here(seq - 1));
+        assert_eq!(layer.place(150, true), Place::Nowhere);
+    }
+}

@@ -1,0 +1,273 @@
+//! Which layer each sink gets: from what is wanted, what arrives and what the link carries.
+
+use super::{
+    Event, MAX_LAYERS, Shard,
+    allocate::{Demand, allocate},
+    clock::Micros,
+    layer::Listener,
+    sink::Sink,
+    source::Source,
+};
+use crate::{rtcp, types::SourceId};
+
+/// SSRC of the relay as a sender of RTCP that belongs to no stream of ours.
+pub(super) const OWN_SSRC: u32 = 1;
+
+/// Pixels of a tile whose size is not known.
+const UNKNOWN_SIZE: u64 = 1280 * 720;
+
+impl Shard {
+    /// Has the layers of a transport chosen again before anything else happens.
+    pub(super) fn unsettle(&mut self, transport: u32) {
+        if let Some(found) = self.transports.get_mut(transport as usize)
+            && !std::mem::replace(&mut found.unsettled, true)
+        {
+            self.unsettled.push(transport);
+        }
+    }
+
+    pub(super) fn unsettle_sinks_of(&mut self, source: u32) {
+        for place in 0..self.sources[source as usize].sinks.len() {
+            let sink = self.sources[source as usize].sinks[place];
+            self.unsettle(self.sinks[sink as usize].transport);
+        }
+    }
+
+    pub(super) fn settle(&mut self, now: Micros) {
+        while let Some(key) = self.unsettled.pop() {
+            self.transports[key as usize].unsettled = false;
+            self.choose(now, key);
+        }
+    }
+
+    /// Chooses the layers of all sinks of a transport.
+    pub(super) fn choose(&mut self, now: Micros, key: u32) {
+        let mut demands = std::mem::take(&mut self.scratch.demands);
+        let mut grants = std::mem::take(&mut self.scratch.grants);
+        demands.clear();
+        let measured = self.transports[key as usize].may_pause(now);
+        let (mut audio_bits, mut wanted_bits) = (0, 0);
+        for place in 0..self.transports[key as usize].sinks.len() {
+            let sink_key = self.transports[key as usize].sinks[place];
+            let sink = &self.sinks[sink_key as usize];
+            let source = &mut self.sources[sink.source as usize];
+            if !sink.want.enabled {
+                if sink.current.is_some() || sink.target.is_some() {
+                    self.stop(sink_key);
+                }
+                self.sinks[sink_key as usize].paused = false;
+            } else if source.is_audio() {
+                audio_bits += source.layers[0].cost(now, source.spec.codec);
+                self.listen_to_audio(sink_key);
+            } else {
+                let mut demand = demand_of(now, sink_key, sink, source);
+                demand.may_pause &= measured;
+                let best = demand.costs[..=usize::from(demand.wanted)]
+                    .iter()
+                    .rev()
+                    .find_map(|cost| *cost);
+                wanted_bits += best.unwrap_or(0);
+                demands.push(demand);
+            }
+        }
+        let transport = &mut self.transports[key as usize];
+        transport.wanted = wanted_bits + audio_bits;
+        let budget = transport.budget(now).saturating_sub(audio_bits);
+        allocate(&mut demands, budget, &mut grants);
+        let mut constrained = false;
+        for (demand, grant) in demands.iter().zip(&grants) {
+            let best = (0..=demand.wanted)
+                .rev()
+                .find(|layer| demand.costs[usize::from(*layer)].is_some());
+            constrained |= *grant < best;
+            self.give(now, demand.sink, *grant);
+        }
+        self.transports[key as usize].constrained = constrained;
+        self.scratch.demands = demands;
+        self.scratch.grants = grants;
+    }
+
+    fn listen_to_audio(&mut self, sink_key: u32) {
+        let sink = &mut self.sinks[sink_key as usize];
+        if sink.current.is_none() {
+            sink.current = Some(0);
+            self.sources[sink.source as usize].layers[0]
+                .listeners
+                .push(Listener {
+                    sink: sink_key,
+                    transport: sink.transport,
+                    fresh: true,
+                });
+        }
+    }
+
+    /// Gives a sink a layer, or nothing for lack of bandwidth.
+    fn give(&mut self, now: Micros, sink_key: u32, grant: Option<u8>) {
+        let sink = &mut self.sinks[sink_key as usize];
+        let Some(index) = grant else {
+            if !std::mem::replace(&mut sink.paused, true) {
+                let (id, flowed) = (sink.id, sink.flowing);
+                self.stop(sink_key);
+                if flowed {
+                    self.events.push_back(Event::StreamState {
+                        sink: id,
+                        active: false,
+                    });
+                }
+            }
+            return;
+        };
+        sink.paused = false;
+        if sink.target == Some(index) {
+            self.request_keyframe(now, sink_key);
+            return;
+        }
+        if let Some(waited) = sink.target.take() {
+            let layer = &mut self.sources[sink.source as usize].layers[usize::from(waited)];
+            layer.waiters.retain(|waiter| *waiter != sink_key);
+        }
+        if sink.current == Some(index) {
+            return;
+        }
+        let source = &mut self.sources[sink.source as usize];
+        let layer = &mut source.layers[usize::from(index)];
+        // Times must not go back: only who has had nothing since the keyframe gets it from the cache.
+        let behind = layer.keyframe.is_some_and(|keyframe| {
+            sink.runs
+                .last()
+                .is_none_or(|last| last.arrived < keyframe.at)
+        });
+        if behind && layer.replay_from(now).is_some() {
+            self.begin(sink_key, index);
+            return;
+        }
+        layer.waiters.push(sink_key);
+        layer.want_keyframe(now);
+        sink.target = Some(index);
+        self.drop_if_far_too_much(now, sink_key);
+        self.request_keyframe(now, sink_key);
+    }
+
+    /// On a link that carries less than half of the present layer, waiting for the switch would only fill its queue.
+    fn drop_if_far_too_much(&mut self, now: Micros, sink_key: u32) {
+        let sink = &mut self.sinks[sink_key as usize];
+        let (Some(current), Some(target)) = (sink.current, sink.target) else {
+            return;
+        };
+        let source = &mut self.sources[sink.source as usize];
+        let codec = source.spec.codec;
+        let layer = &mut source.layers[usize::from(current)];
+        let transport = &mut self.transports[sink.transport as usize];
+        if target < current && layer.cost(now, codec) / 2 > transport.budget(now) {
+            layer.forget(sink_key);
+            transport.pacer.forget(sink_key);
+            sink.current = None;
+        }
+    }
+
+    /// Sends nothing more to a sink until it is given a layer.
+    pub(super) fn stop(&mut self, sink_key: u32) {
+        let sink = &mut self.sinks[sink_key as usize];
+        if let Some(source) = self.sources.get_mut(sink.source as usize) {
+            for index in [sink.current.take(), sink.target.take()]
+                .into_iter()
+                .flatten()
+            {
+                source.layers[usize::from(index)].forget(sink_key);
+            }
+        }
+        sink.flowing = false;
+        if let Some(transport) = self.transports.get_mut(sink.transport as usize) {
+            transport.pacer.forget(sink_key);
+        }
+    }
+
+    /// Asks the publisher for a keyframe of the layer that a sink waits for, or has, if it is time.
+    pub(super) fn request_keyframe(&mut self, now: Micros, sink_key: u32) {
+        let sink = &self.sinks[sink_key as usize];
+        if let Some(index) = sink.target.or(sink.current) {
+            self.request_for_layer(now, sink.source, index);
+        }
+    }
+
+    /// Asks the publisher for a keyframe of a layer, if one is needed and it is time.
+    pub(super) fn request_for_layer(&mut self, now: Micros, source_key: u32, index: u8) {
+        let source = &mut self.sources[source_key as usize];
+        if source.spec.muted {
+            return;
+        }
+        let layer = &mut source.layers[usize::from(index)];
+        if layer.take_request(now)
+            && let Some(ssrc) = layer.ssrc
+        {
+            let to = self.transports[source.transport as usize].id;
+            self.outbox
+                .write(to, |out| rtcp::write::pli(out, OWN_SSRC, ssrc));
+            self.stats.keyframe_requests += 1;
+        }
+    }
+
+    /// Takes note of the highest layer that anybody wants of a source, and tells the publisher if it is time.
+    pub(super) fn learn_wish(&mut self, now: Micros, source_key: u32) {
+        let Some(source) = self
+            .sources
+            .get(source_key as usize)
+            .filter(|source| !source.is_audio())
+        else {
+            return;
+        };
+        let highest = source
+            .sinks
+            .iter()
+            .map(|sink| &self.sinks[*sink as usize])
+            .filter(|sink| sink.want.enabled)
+            .map(|sink| wanted_layer(sink, source))
+            .max();
+        let source = &mut self.sources[source_key as usize];
+        source.wanted = highest;
+        let id = source.id;
+        if let Some(highest) = source.wish(now) {
+            self.events.push_back(Event::LayerWanted {
+                source: id,
+                highest,
+            });
+        }
+    }
+
+    pub(super) fn tell_level(&mut self, source: SourceId, eighths: u8) {
+        self.events.push_back(Event::Speakers {
+            changed: vec![super::SpeakerLevel { source, eighths }],
+        });
+    }
+}
+
+/// The highest layer that is of use to a sink.
+fn wanted_layer(sink: &Sink, source: &Source) -> u8 {
+    let by_size = source.layer_for(sink.want.width, sink.want.height);
+    sink.want.max_layer.map_or(by_size, |max| by_size.min(max))
+}
+
+fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> Demand {
+    let size = match u64::from(sink.want.width) * u64::from(sink.want.height) {
+        0 => UNKNOWN_SIZE,
+        size => size,
+    };
+    let wanted = wanted_layer(sink, source);
+    // Before anything has come, all layers may still come.
+    let any_active = source.layers.iter().any(|layer| layer.active);
+    let codec = source.spec.codec;
+    let mut costs = [None; MAX_LAYERS];
+    for (cost, layer) in costs.iter_mut().zip(&mut source.layers) {
+        if layer.active || !any_active {
+            *cost = Some(layer.cost(now, codec));
+        }
+    }
+    Demand {
+        sink: sink_key,
+        rank: (sink.spec.priority, sink.spec.is_screen, size),
+        costs,
+        wanted,
+        may_pause: sink.spec.allow_pause,
+        current: sink.target.or(sink.current),
+    }
+}

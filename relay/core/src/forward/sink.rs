@@ -1,0 +1,163 @@
+//! One source on its way to one transport.
+
+use super::{
+    SinkSpec, Want,
+    cache::Slot,
+    clock::{Micros, ticks},
+    layer::Layer,
+    rewrite::vp8,
+    run::Runs,
+};
+use crate::types::{ExtKind, SinkId};
+
+/// Repairs remembered, so that a packet asked for twice in a round trip is sent once.
+const REPAIRS: usize = 64;
+
+/// State of one sink.
+#[derive(Debug)]
+pub(super) struct Sink {
+    pub(super) id: SinkId,
+    /// Key of the subscriber's transport.
+    pub(super) transport: u32,
+    /// Key of its source.
+    pub(super) source: u32,
+    pub(super) spec: SinkSpec,
+    pub(super) want: Want,
+    /// The layer that it gets.
+    pub(super) current: Option<u8>,
+    /// The layer that it waits for.
+    pub(super) target: Option<u8>,
+    pub(super) runs: Runs,
+    /// The next number of the RTX stream; never falls.
+    pub(super) rtx_next: u64,
+    /// Whether packets flow, as told.
+    pub(super) flowing: bool,
+    /// Stopped for lack of bandwidth.
+    pub(super) paused: bool,
+    /// The subscriber has named our SSRC in a report: it knows which m-section it belongs to.
+    pub(super) known: bool,
+    /// Its extensions need the two-byte form.
+    pub(super) two_byte: bool,
+    pub(super) packets: u32,
+    pub(super) bytes: u32,
+    /// Whether a packet went out since the last sender report.
+    pub(super) sent_since_report: bool,
+    first_timestamp_shift: u32,
+    /// How far timestamps run ahead because a switch could not step back, in ticks.
+    lead: i32,
+    repaired: [(u64, Micros); REPAIRS],
+    repaired_next: usize,
+}
+
+impl Sink {
+    /// A sink that sends nothing yet; `firsts` are its first number, first RTX number and first shift of timestamps.
+    pub(super) fn new(
+        id: SinkId,
+        transport: u32,
+        source: u32,
+        spec: SinkSpec,
+        want: Want,
+        firsts: (u64, u64, u32),
+    ) -> Self {
+        let (first, rtx_first, timestamp) = firsts;
+        Self {
+            two_byte: needs_two_bytes(&spec),
+            id,
+            transport,
+            source,
+            spec,
+            want,
+            current: None,
+            target: None,
+            runs: Runs::new(first),
+            rtx_next: rtx_first,
+            flowing: false,
+            paused: false,
+            known: false,
+            packets: 0,
+            bytes: 0,
+            sent_since_report: false,
+            first_timestamp_shift: timestamp,
+            lead: 0,
+            repaired: [(0, 0); REPAIRS],
+            repaired_next: 0,
+        }
+    }
+
+    /// Takes another description; SSRCs stay, their numbers belong to them.
+    pub(super) fn update(&mut self, spec: SinkSpec) {
+        let (ssrc, rtx_ssrc) = (self.spec.ssrc, self.spec.rtx_ssrc);
+        self.two_byte = needs_two_bytes(&spec);
+        self.spec = SinkSpec {
+            ssrc,
+            rtx_ssrc,
+            ..spec
+        };
+        self.known = false;
+    }
+
+    /// Begins a run with this packet of `layer`, so that numbers and times go on from what was sent last.
+    pub(super) fn start_run(&mut self, layers: &[Layer], layer: u8, slot: &Slot, clock_rate: u32) {
+        let Some(last) = self.runs.last().copied() else {
+            self.runs.start(
+                layer,
+                slot.seq,
+                self.first_timestamp_shift,
+                vp8::Shift::default(),
+            );
+            return;
+        };
+        let clock = |index: u8| {
+            layers
+                .get(usize::from(index))
+                .and_then(|layer| layer.clock.to_shared(clock_rate))
+        };
+        let by_arrival = if slot.at >= last.arrived {
+            ticks(slot.at - last.arrived, clock_rate).cast_signed()
+        } else {
+            -ticks(last.arrived - slot.at, clock_rate).cast_signed()
+        };
+        let by_report = clock(layer).zip(clock(last.layer)).map(|(new, old)| {
+            let new = slot.timestamp.wrapping_add(new);
+            new.wrapping_sub(last.in_timestamp.wrapping_add(old))
+                .cast_signed()
+        });
+        // Reports are exact, arrivals are sane: believe a report unless it is a second off.
+        let second = i64::from(clock_rate);
+        let distance = by_report
+            .filter(|reported| (i64::from(*reported) - i64::from(by_arrival)).abs() < second)
+            .unwrap_or(by_arrival);
+        let wanted = distance.saturating_sub(self.lead);
+        let step = wanted.max(1);
+        self.lead = step.saturating_sub(wanted).min(clock_rate.cast_signed());
+        let timestamp = last.timestamp.wrapping_add(step.cast_unsigned());
+        let shift = slot.vp8.map_or_else(vp8::Shift::default, |descriptor| {
+            descriptor.follow(last.vp8)
+        });
+        self.runs.start(
+            layer,
+            slot.seq,
+            timestamp.wrapping_sub(slot.timestamp),
+            shift,
+        );
+    }
+
+    /// Whether a packet may be sent again now: not twice within `interval`.
+    pub(super) fn may_repair(&mut self, now: Micros, number: u64, interval: Micros) -> bool {
+        let recent =
+            |(sent, at): &(u64, Micros)| *at != 0 && *sent == number && now < *at + interval;
+        if self.repaired.iter().any(recent) {
+            return false;
+        }
+        self.repaired[self.repaired_next] = (number, now);
+        self.repaired_next = (self.repaired_next + 1) % REPAIRS;
+        true
+    }
+}
+
+/// Whether an extension that is written has an id above 14 (RFC 8285 §4.2).
+fn needs_two_bytes(spec: &SinkSpec) -> bool {
+    spec.exts
+        .iter()
+        .any(|(kind, id)| id > 14 && kind != ExtKind::DependencyDescriptor)
+}

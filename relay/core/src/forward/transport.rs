@@ -1,0 +1,185 @@
+//! One client connection: streams coming in, sinks going out, and what both share.
+
+use super::{
+    Config,
+    arrivals::Arrivals,
+    bwe::Estimator,
+    clock::Micros,
+    intmap::IntMap,
+    pacer::{Pacer, Queued},
+};
+use crate::types::TransportId;
+
+/// Sender reports remembered to measure the round trip by.
+const REPORTS: usize = 8;
+/// Round trip assumed before one is measured.
+const DEFAULT_RTT: Micros = 100_000;
+
+/// What an SSRC that arrives stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stream {
+    /// Key of the source.
+    pub(super) source: u32,
+    pub(super) layer: u8,
+    /// An RTX stream.
+    pub(super) repairs: bool,
+}
+
+/// State of one transport.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) id: TransportId,
+    pub(super) connected: bool,
+    /// Keys of the sources that arrive on it.
+    pub(super) sources: Vec<u32>,
+    /// Keys of the sinks that leave on it.
+    pub(super) sinks: Vec<u32>,
+    /// Known SSRCs that arrive; at most two per layer.
+    pub(super) streams: IntMap<Stream>,
+    /// Sinks by the SSRCs that we send, RTX included.
+    pub(super) sink_of: IntMap<u32>,
+    /// Where the numbers of SSRCs went on that are not sent any more: they never start over.
+    pub(super) retired: IntMap<u64>,
+    /// Id of the transport-wide number in what arrives, 0 for none.
+    pub(super) feedback_ext: u8,
+    pub(super) arrivals: Arrivals,
+    pub(super) pacer: Pacer,
+    pub(super) estimator: Estimator,
+    /// Whether anything that is sent carries the transport-wide number.
+    pub(super) numbered: bool,
+    pub(super) numbered_since: Micros,
+    /// In the list of transports that have something to send.
+    pub(super) ready: bool,
+    /// When the pacer wants to go on.
+    pub(super) due: Micros,
+    /// In the list of transports whose layers must be chosen again.
+    pub(super) unsettled: bool,
+    /// Bits per second if everybody's wish were met.
+    pub(super) wanted: u64,
+    /// Whether somebody's wish was not met.
+    pub(super) constrained: bool,
+    pub(super) told_estimate: u64,
+    pub(super) rtt: Option<Micros>,
+    pub(super) next_feedback: Micros,
+    pub(super) next_report: Micros,
+    pub(super) next_choice: Micros,
+    pub(super) next_quality: Micros,
+    pub(super) quality: Quality,
+    reports: [(u32, Micros); REPORTS],
+    reports_next: usize,
+}
+
+/// What the next quality event is made of.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Quality {
+    pub(super) expected: u64,
+    pub(super) lost: u64,
+    /// Sum and count of the fractions in reports, in 256ths.
+    pub(super) fractions: u32,
+    pub(super) reports: u32,
+    pub(super) media: bool,
+}
+
+impl Transport {
+    pub(super) fn new(id: TransportId, now: Micros, config: &Config) -> Self {
+        // Spread over the second, so that not all reports of a shard fall together.
+        let phase = Micros::from(id.0.wrapping_mul(0x9e37_79b9) >> 12) % 1_000_000;
+        Self {
+            id,
+            connected: false,
+            sources: Vec::new(),
+            sinks: Vec::new(),
+            streams: IntMap::default(),
+            sink_of: IntMap::default(),
+            retired: IntMap::default(),
+            feedback_ext: 0,
+            arrivals: Arrivals::default(),
+            pacer: Pacer::default(),
+            estimator: Estimator::new(config.initial_bitrate, config.max_bitrate),
+            numbered: false,
+            numbered_since: 0,
+            ready: false,
+            due: 0,
+            unsettled: false,
+            wanted: 0,
+            constrained: false,
+            told_estimate: 0,
+            rtt: None,
+            next_feedback: now,
+            next_report: now + phase,
+            next_choice: now + phase % 100_000,
+            next_quality: now + 5_000_000,
+            quality: Quality::default(),
+            reports: [(0, 0); REPORTS],
+            reports_next: 0,
+        }
+    }
+
+    /// The round trip, or what it is taken for.
+    pub(super) fn rtt_or_default(&self) -> Micros {
+        self.rtt.unwrap_or(DEFAULT_RTT)
+    }
+
+    /// Bits per second that may be spent on it; unlimited for a client that never tells what arrives.
+    pub(super) fn budget(&self, now: Micros) -> u64 {
+        let deaf = !self.numbered || now > self.numbered_since + 5_000_000;
+        if !self.estimator.is_measured() && deaf && self.estimator.overused_at() == 0 {
+            return u64::MAX / 4;
+        }
+        self.estimator.target()
+    }
+
+    /// Whether enough is known of the link to stop pictures on it.
+    pub(super) const fn may_pause(&self, now: Micros) -> bool {
+        self.estimator.is_measured() && now > self.numbered_since + 1_500_000
+            || self.estimator.overused_at() != 0
+    }
+
+    /// A sender report with that middle of its NTP time goes out.
+    pub(super) const fn report_sent(&mut self, now: Micros, middle: u32) {
+        self.reports[self.reports_next] = (middle, now);
+        self.reports_next = (self.reports_next + 1) % REPORTS;
+    }
+
+    /// A report answers one of ours after `delay` in 65,536ths of a second.
+    pub(super) fn report_answered(&mut self, now: Micros, middle: u32, delay: u32) {
+        let Some((_, at)) = self
+            .reports
+            .iter()
+            .find(|(sent, at)| *sent == middle && *at != 0)
+        else {
+            return;
+        };
+        let held = Micros::from(delay) * 1_000_000 / 65_536;
+        let sample = now
+            .saturating_sub(*at)
+            .saturating_sub(held)
+            .clamp(1_000, 5_000_000);
+        self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 3 + sample) / 4));
+    }
+}
+
+/// Queues a packet, and the transport if it was idle.
+pub(super) fn enqueue(
+    transport: &mut Transport,
+    key: u32,
+    ready: &mut Vec<u32>,
+    packet: Queued,
+    audio: bool,
+) {
+    if audio {
+        transport.pacer.audio.push_back(packet);
+    } else {
+        transport.pacer.push_video(packet);
+    }
+    mark_ready(transport, key, ready);
+}
+
+/// Puts a transport on the list of those that have something to send, now.
+pub(super) fn mark_ready(transport: &mut Transport, key: u32, ready: &mut Vec<u32>) {
+    if !transport.ready {
+        transport.ready = true;
+        transport.due = 0;
+        ready.push(key);
+    }
+}
