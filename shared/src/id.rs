@@ -97,6 +97,14 @@ numeric_id!(
     ConferenceId, u64, LARGEST_ID, "a conference's id"
 );
 numeric_id!(
+    /// A reseller's plan: what its companies may subscribe to.
+    PlanId, u64, LARGEST_ID, "a plan's id"
+);
+numeric_id!(
+    /// A company's subscription to a plan, or a host's own instance of it.
+    SubscriptionId, u64, LARGEST_ID, "a subscription's id"
+);
+numeric_id!(
     /// A participant's number in its conference, from 1; what the embedding messages carry.
     ParticipantNumber, u32, u32::MAX, "a participant's number"
 );

@@ -5,7 +5,37 @@ use domain::id::{HostId, ResellerId};
 use domain::network::Network;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Result, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Cause;
+use crate::op::{Failure, Op};
+use crate::table::Outcome;
+use crate::value::{Item, from_item};
+use crate::{Error, Result, Store, keys};
+
+/// Failures as they are kept. Times are Unix milliseconds.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    failures: u32,
+    first: i64,
+    last: i64,
+}
+
+impl Kept {
+    /// What counts of them now.
+    fn now(item: Option<&Item>, now: Timestamp) -> Result<Attempts> {
+        let Some(item) = item else { return Ok(Attempts::default()) };
+        let kept: Self = from_item("failures", item)?;
+        let until = kept.first + WINDOW_MILLIS;
+        if until <= now.as_millisecond() {
+            return Ok(Attempts::default());
+        }
+        let time = |at| Timestamp::from_millisecond(at).ok();
+        Ok(Attempts { failures: kept.failures, last: time(kept.last), until: time(until) })
+    }
+}
+
+const WINDOW_MILLIS: i64 = Attempts::WINDOW.as_secs() * 1_000;
 
 /// What failures are counted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,16 +81,40 @@ impl Attempts {
 impl Store {
     /// The failures so far, in the order asked. One read.
     pub async fn attempts(&self, of: &[Attempt<'_>], now: Timestamp) -> Result<Vec<Attempts>> {
-        todo!()
+        let keys: Vec<_> = of.iter().map(keys::attempt).collect();
+        self.get_many(&keys).await?.iter().map(|item| Kept::now(item.as_ref(), now)).collect()
     }
 
     /// Counts one failure, and answers how many there are now.
     pub async fn attempt_failed(&self, of: &Attempt<'_>, now: Timestamp) -> Result<Attempts> {
-        todo!()
+        let at = now.as_millisecond();
+        let count = |expression: &str, condition: &str| {
+            Op::update(keys::attempt(of), expression)
+                .value(":now", &at)
+                .value(":one", &1)
+                .value(":ttl", &(now.as_second() + Attempts::WINDOW.as_secs()))
+                .value(":forgotten", &(at - WINDOW_MILLIS))
+                .when(condition, Failure::Raced)
+        };
+        // Two tries: the first of a window may be counted by somebody else between them.
+        for _ in 0..2 {
+            let more = count(
+                "SET #last = :now, #first = if_not_exists(#first, :now), #ttl = if_not_exists(#ttl, :ttl) ADD #failures :one",
+                "attribute_not_exists(#first) OR #first > :forgotten",
+            );
+            if let Outcome::Done(item) = self.update(more).await? {
+                return Kept::now(Some(&item), now);
+            }
+            let anew = count("SET #first = :now, #last = :now, #ttl = :ttl, #failures = :one", "#first <= :forgotten");
+            if let Outcome::Done(item) = self.update(anew).await? {
+                return Kept::now(Some(&item), now);
+            }
+        }
+        Err(Error::Unavailable(Cause("failures are counted by too many at once".into())))
     }
 
     /// Forgets the failures after a success.
     pub async fn attempts_clear(&self, of: &Attempt<'_>) -> Result<()> {
-        todo!()
+        self.commit(vec![Op::delete(keys::attempt(of))]).await
     }
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Actor, Result, Store};
+use crate::table::Query;
+use crate::value::from_item;
+use crate::{Actor, Result, Store, keys};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +30,48 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
+/// What a change is about.
+pub(crate) struct Change {
+    pub(crate) object: String,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
+}
+
+impl Change {
+    /// Something new.
+    pub(crate) fn created(object: String, after: &impl Serialize) -> Self {
+        Self { object, before: None, after: Some(shown(after)) }
+    }
+
+    /// Something that became something else.
+    pub(crate) fn changed(object: String, before: &impl Serialize, after: &impl Serialize) -> Self {
+        Self { object, before: Some(shown(before)), after: Some(shown(after)) }
+    }
+}
+
+/// Fields that the audit leaves out: secrets, and people who are no accounts.
+const HIDDEN: [&str; 8] =
+    ["password_hash", "password_link", "moderator_pin", "sso_token", "sso_token_hash", "security_pin", "moderator_token", "invited"];
+
+fn shown(value: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(value).expect("our types have string keys and no failing serializer");
+    if let Value::Object(fields) = &mut value {
+        fields.retain(|name, value| !value.is_null() && !HIDDEN.contains(&name.as_str()));
+    }
+    value
+}
+
 impl Store {
     /// The latest changes of a company, or of the reseller itself, newest first.
     pub async fn audit(&self, reseller: ResellerId, company: Option<CompanyId>, limit: u32) -> Result<Vec<AuditEntry>> {
-        todo!()
+        let query = Query {
+            index: false,
+            pk: keys::audit_list(Some(reseller), company),
+            from: "0".into(),
+            to: "~".into(),
+            newest_first: true,
+            limit: Some(limit),
+        };
+        self.query(&query).await?.iter().take(limit as usize).map(|item| from_item("audit", item)).collect()
     }
 }

@@ -6,7 +6,10 @@ use domain::time::millis;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store};
+use crate::op::{Failure, Op};
+use crate::table::Outcome;
+use crate::value::from_item;
+use crate::{Result, Store, keys};
 
 /// What a one-time value is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,12 +43,24 @@ pub struct Handoff {
 impl Store {
     /// Keeps a one-time value under [`domain::sealed::token_hash`] of it.
     pub async fn handoff_create(&self, value_hash: &str, handoff: &Handoff) -> Result<()> {
-        todo!()
+        let op = Op::put(keys::handoff(value_hash), handoff).expires(handoff.expires);
+        self.commit(vec![op]).await
     }
 
     /// Takes a one-time value: only the first of all takers gets it. The nonce names this taking, so that a repeat of the
     /// same call after a lost answer is not a second taker.
     pub async fn handoff_take(&self, value_hash: &str, kind: HandoffKind, nonce: [u8; 16], now: Timestamp) -> Result<Option<Handoff>> {
-        todo!()
+        let op = Op::update(keys::handoff(value_hash), "SET #taken = :nonce")
+            .value(":nonce", &hex::encode(nonce))
+            .value(":kind", &kind)
+            .value(":now", &now.as_millisecond())
+            .when(
+                "attribute_exists(#pk) AND #kind = :kind AND #expires > :now AND (attribute_not_exists(#taken) OR #taken = :nonce)",
+                Failure::Raced,
+            );
+        match self.update(op).await? {
+            Outcome::Done(item) => from_item("one-time value", &item).map(Some),
+            Outcome::Refused(_) => Ok(None),
+        }
     }
 }

@@ -8,7 +8,22 @@ use domain::id::{HostId, ResellerId};
 use domain::sealed::Sealed;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Result, Store};
+use serde::Deserialize;
+
+use crate::op::{Failure, Op};
+use crate::table::Outcome;
+use crate::value::from_item;
+use crate::{Error, Result, Store, keys};
+
+/// A record as it is kept.
+#[derive(Deserialize)]
+struct Record {
+    body: String,
+    nonce: String,
+    claimed: i64,
+    applied: Option<String>,
+    answer: Option<Sealed>,
+}
 
 /// Which request: the caller's account, the method and the caller's own key (up to 64 characters).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +41,8 @@ pub struct IdempotencyKey {
 /// The right to do the work of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    key: IdempotencyKey,
-    nonce: String,
+    pub(crate) key: IdempotencyKey,
+    pub(crate) nonce: String,
 }
 
 /// What a key stands for.
@@ -60,17 +75,67 @@ impl Claim {
 impl Store {
     /// Claims a key for a body (its hash); the nonce names this request.
     pub async fn idempotency_claim(&self, key: &IdempotencyKey, body_hash: &str, nonce: [u8; 16], now: Timestamp) -> Result<Claimed> {
-        todo!()
+        let nonce = hex::encode(nonce);
+        let claim = |condition: &str| {
+            Op::update(
+                keys::idempotency(key),
+                "SET #body = :body, #nonce = :nonce, #claimed = :now, #expires = :expires, #ttl = :ttl REMOVE #applied, #answer",
+            )
+            .value(":body", &body_hash)
+            .value(":nonce", &nonce)
+            .value(":now", &now.as_millisecond())
+            .value(":expires", &(now.as_millisecond() + Claim::KEPT.as_secs() * 1_000))
+            .value(":ttl", &(now.as_second() + Claim::KEPT.as_secs()))
+            .when(condition, Failure::Raced)
+        };
+        let fresh = claim(
+            "attribute_not_exists(#pk) OR #expires <= :now OR (#nonce = :nonce AND attribute_not_exists(#applied))",
+        );
+        let record: Record = match self.update(fresh).await? {
+            Outcome::Done(_) => return Ok(Claimed::Fresh(Claim { key: key.clone(), nonce })),
+            Outcome::Refused(item) => from_item("idempotency record", &item)?,
+        };
+        if record.body != body_hash {
+            return Ok(Claimed::OtherBody);
+        }
+        if let Some(answer) = record.answer {
+            return Ok(Claimed::Done(answer));
+        }
+        if let Some(reference) = record.applied {
+            return Ok(Claimed::Applied { claim: Claim { key: key.clone(), nonce: record.nonce }, reference });
+        }
+        if now.as_millisecond() < record.claimed + Claim::LEASE.as_secs() * 1_000 {
+            return Ok(Claimed::Running);
+        }
+        let takeover = claim("#nonce = :former AND attribute_not_exists(#applied) AND attribute_not_exists(#answer)")
+            .value(":former", &record.nonce);
+        match self.update(takeover).await? {
+            Outcome::Done(_) => Ok(Claimed::Fresh(Claim { key: key.clone(), nonce })),
+            Outcome::Refused(_) => Ok(Claimed::Running),
+        }
     }
 
     /// Keeps the answer for repeats.
     pub async fn idempotency_finish(&self, claim: &Claim, answer: &Sealed) -> Result<()> {
-        todo!()
+        let op = Op::update(keys::idempotency(&claim.key), "SET #answer = :answer")
+            .value(":answer", answer)
+            .value(":nonce", &claim.nonce)
+            .when("#nonce = :nonce", Failure::ClaimLost);
+        match self.update(op).await? {
+            Outcome::Done(_) => Ok(()),
+            Outcome::Refused(_) => Err(Error::ClaimLost),
+        }
     }
 
     /// Gives a claim back when the work was refused, so that the caller may repair the request and use the key again.
     /// Keeps it when the work was applied.
     pub async fn idempotency_release(&self, claim: &Claim) -> Result<()> {
-        todo!()
+        let op = Op::delete(keys::idempotency(&claim.key))
+            .value(":nonce", &claim.nonce)
+            .when("attribute_not_exists(#pk) OR (#nonce = :nonce AND attribute_not_exists(#applied))", Failure::ClaimLost);
+        match self.commit(vec![op]).await {
+            Err(Error::ClaimLost) => Ok(()),
+            done => done,
+        }
     }
 }

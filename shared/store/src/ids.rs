@@ -4,9 +4,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId, ResellerId};
+use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::{Result, Store};
+use crate::error::Cause;
+use crate::op::Op;
+use crate::table::Outcome;
+use crate::value::from_item;
+use crate::{Error, Result, Store, keys};
 
 /// What is numbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +23,28 @@ pub(crate) enum Counter {
     Conference,
 }
 
+impl Counter {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Reseller => "reseller",
+            Self::Company => "company",
+            Self::Host => "host",
+            Self::Contact => "contact",
+            Self::Conference => "conference",
+        }
+    }
+
+    /// How many ids are claimed at once.
+    const fn block(self) -> u64 {
+        match self {
+            Self::Reseller => 1,
+            Self::Company => 8,
+            Self::Host | Self::Conference => 32,
+            Self::Contact => 128,
+        }
+    }
+}
+
 /// The blocks that this process holds.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks(Mutex<HashMap<Counter, Range<u64>>>);
@@ -25,26 +52,55 @@ pub(crate) struct Blocks(Mutex<HashMap<Counter, Range<u64>>>);
 impl Store {
     /// An id that no reseller has had.
     pub async fn new_reseller_id(&self) -> Result<ResellerId> {
-        todo!()
+        ResellerId::new(self.next(Counter::Reseller).await?).ok_or_else(used_up)
     }
 
     /// An id that no company has had.
     pub async fn new_company_id(&self) -> Result<CompanyId> {
-        todo!()
+        CompanyId::new(self.next(Counter::Company).await?).ok_or_else(used_up)
     }
 
     /// An id that no host has had.
     pub async fn new_host_id(&self) -> Result<HostId> {
-        todo!()
+        HostId::new(self.next(Counter::Host).await?).ok_or_else(used_up)
     }
 
     /// An id that no contact has had.
     pub async fn new_contact_id(&self) -> Result<ContactId> {
-        todo!()
+        ContactId::new(self.next(Counter::Contact).await?).ok_or_else(used_up)
     }
 
     /// An id that no conference has had.
     pub async fn new_conference_id(&self) -> Result<ConferenceId> {
-        todo!()
+        ConferenceId::new(self.next(Counter::Conference).await?).ok_or_else(used_up)
     }
+
+    async fn next(&self, of: Counter) -> Result<u64> {
+        // Held while a block is claimed: others wait for that block instead of claiming one each.
+        let mut blocks = self.ids.0.lock().await;
+        if let Some(id) = blocks.get_mut(&of).and_then(Iterator::next) {
+            return Ok(id);
+        }
+        let claimed = self.claim_numbers(keys::counter(of), of.block()).await?;
+        let id = claimed.start;
+        blocks.insert(of, id + 1..claimed.end);
+        Ok(id)
+    }
+
+    /// The next numbers of a counter that starts at 1. A lost answer leaves a gap.
+    pub(crate) async fn claim_numbers(&self, counter: keys::Key, count: u64) -> Result<Range<u64>> {
+        let op = Op::update(counter, "ADD #last :count").value(":count", &count);
+        let (Outcome::Done(item) | Outcome::Refused(item)) = self.update(op).await?;
+        let Last { last } = from_item("counter", &item)?;
+        Ok(last + 1 - count..last + 1)
+    }
+}
+
+#[derive(Deserialize)]
+struct Last {
+    last: u64,
+}
+
+fn used_up() -> Error {
+    Error::Refused(Cause("all ids are used up".into()))
 }

@@ -1,1 +1,313 @@
-//! To come.
+//! Every key of the table, built from typed ids; docs/table.md says what lies under each. A reseller's objects have its id
+//! in their partition key, so that another reseller's caller cannot name them.
+
+use domain::code::{AccessCode, Email, Fqdn};
+use domain::id::{
+    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
+    SubscriptionId,
+};
+use domain::sealed::token_hash;
+use jiff::Timestamp;
+
+use crate::attempt::Attempt;
+use crate::idempotency::IdempotencyKey;
+use crate::ids::Counter;
+use crate::rate::Rate;
+
+/// The name of the partition key.
+pub const PK: &str = "pk";
+/// The name of the sort key.
+pub const SK: &str = "sk";
+/// The name of the index.
+pub const INDEX: &str = "gs1";
+/// The index's partition key.
+pub const INDEX_PK: &str = "gs1pk";
+/// The index's sort key.
+pub const INDEX_SK: &str = "gs1sk";
+/// The attribute after which the table drops an item, in Unix seconds. No code relies on it alone.
+pub const TTL: &str = "ttl";
+
+/// The shards of the index of what is due.
+pub const DUE_SHARDS: u64 = 4;
+
+/// An item's key in the table, or in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The partition.
+    pub pk: String,
+    /// The place in it.
+    pub sk: String,
+}
+
+fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
+    Key { pk: pk.into(), sk: sk.into() }
+}
+
+/// A time as sortable text: Unix milliseconds, 14 digits.
+fn time(at: Timestamp) -> String {
+    format!("{:014}", at.as_millisecond())
+}
+
+/// An id as sortable text: 16 digits.
+fn number(id: impl Into<u64>) -> String {
+    format!("{:016}", id.into())
+}
+
+fn created(at: Timestamp, id: u64) -> String {
+    format!("{}#{}", time(at), number(id))
+}
+
+/// The counter that ids of one kind come from.
+pub(crate) fn counter(of: Counter) -> Key {
+    key(format!("COUNTER#{}", of.name()), "COUNTER")
+}
+
+/// A reseller.
+pub fn reseller(id: ResellerId) -> Key {
+    key(format!("R#{id}"), "RESELLER")
+}
+
+/// A reseller's plan.
+pub fn plan(reseller: ResellerId, plan: PlanId) -> Key {
+    key(format!("R#{reseller}"), format!("PLAN#{}", number(plan.value())))
+}
+
+/// Whom a host name belongs to; also keeps it unique.
+pub fn fqdn(name: &Fqdn) -> Key {
+    key(format!("FQDN#{name}"), "FQDN")
+}
+
+/// A company.
+pub fn company(reseller: ResellerId, id: CompanyId) -> Key {
+    key(format!("R#{reseller}#C#{id}"), "COMPANY")
+}
+
+/// Index: a reseller's companies by creation.
+pub fn company_list(reseller: ResellerId, at: Timestamp, id: CompanyId) -> Key {
+    key(format!("R#{reseller}#COMPANIES"), created(at, id.value()))
+}
+
+/// A company's subscription to a plan.
+pub fn subscription(reseller: ResellerId, company: CompanyId, id: SubscriptionId) -> Key {
+    key(format!("R#{reseller}#C#{company}"), format!("SUBSCRIPTION#{}", number(id.value())))
+}
+
+/// A host.
+pub fn host(reseller: ResellerId, id: HostId) -> Key {
+    key(format!("R#{reseller}#H#{id}"), "HOST")
+}
+
+/// Index: a company's hosts by creation.
+pub fn host_list(reseller: ResellerId, company: CompanyId, at: Timestamp, id: HostId) -> Key {
+    key(format!("R#{reseller}#C#{company}#HOSTS"), created(at, id.value()))
+}
+
+/// The host of a mail address; also keeps it unique in the reseller.
+pub fn host_email(reseller: ResellerId, email: &Email) -> Key {
+    key(format!("R#{reseller}#EMAIL#{}", email.folded()), "EMAIL")
+}
+
+/// The host of an OpenID subject; also keeps it unique in the reseller.
+pub fn host_openid(reseller: ResellerId, sub: &str) -> Key {
+    key(format!("R#{reseller}#OPENID#{}", token_hash(sub)), "OPENID")
+}
+
+/// An entry of a host's address book.
+pub fn contact(reseller: ResellerId, host: HostId, id: ContactId) -> Key {
+    key(format!("R#{reseller}#H#{host}"), format!("CONTACT#{}", number(id.value())))
+}
+
+/// The entry of a mail address; also keeps it unique in the address book.
+pub fn contact_email(reseller: ResellerId, host: HostId, email: &Email) -> Key {
+    key(format!("R#{reseller}#H#{host}"), format!("CONTACT-EMAIL#{}", email.folded()))
+}
+
+/// A session, by the hash of its token.
+pub fn session(token_hash: &str) -> Key {
+    key(format!("SESSION#{token_hash}"), "SESSION")
+}
+
+/// Index: a host's sessions by creation, to end them all.
+pub fn session_list(reseller: ResellerId, host: HostId, at: Timestamp) -> Key {
+    key(format!("R#{reseller}#H#{host}#SESSIONS"), time(at))
+}
+
+/// A one-time value, by its hash.
+pub fn handoff(value_hash: &str) -> Key {
+    key(format!("HANDOFF#{value_hash}"), "HANDOFF")
+}
+
+/// The record of an idempotency key.
+pub fn idempotency(of: &IdempotencyKey) -> Key {
+    let IdempotencyKey { reseller, account, method, key: own } = of;
+    key(format!("R#{reseller}#H#{account}#IDEMPOTENCY#{method}#{}", token_hash(own)), "IDEMPOTENCY")
+}
+
+/// One change in the audit: of a company, of a reseller, or of the installation.
+pub fn audit(reseller: Option<ResellerId>, company: Option<CompanyId>, at: Timestamp, unique: &str) -> Key {
+    key(audit_list(reseller, company), format!("{}#{unique}", time(at)))
+}
+
+/// The partition of an audit.
+pub(crate) fn audit_list(reseller: Option<ResellerId>, company: Option<CompanyId>) -> String {
+    match (reseller, company) {
+        (Some(reseller), Some(company)) => format!("R#{reseller}#C#{company}#AUDIT"),
+        (Some(reseller), None) => format!("R#{reseller}#AUDIT"),
+        (None, _) => "AUDIT".into(),
+    }
+}
+
+/// A code's room, with its live pointer; also keeps the code unique in the installation.
+pub fn room(code: AccessCode) -> Key {
+    key(format!("CODE#{code}"), "ROOM")
+}
+
+/// A meeting planned on a code, by its start.
+pub fn planned(code: AccessCode, start: Timestamp, conference: ConferenceId) -> Key {
+    key(format!("CODE#{code}"), format!("AT#{}", created(start, conference.value())))
+}
+
+/// What is planned on a code from this time on: the first and the last sort key.
+pub(crate) fn planned_from(code: AccessCode, from: Timestamp) -> (Key, String) {
+    (key(format!("CODE#{code}"), format!("AT#{}", time(from))), "AT#~".into())
+}
+
+fn conference_pk(reseller: ResellerId, id: ConferenceId) -> String {
+    format!("R#{reseller}#F#{id}")
+}
+
+/// A conference. Its occurrences lie right behind it.
+pub fn conference(reseller: ResellerId, id: ConferenceId) -> Key {
+    key(conference_pk(reseller, id), "CONFERENCE")
+}
+
+/// Index: a host's conferences by creation.
+pub fn conference_list(reseller: ResellerId, host: HostId, at: Timestamp, id: ConferenceId) -> Key {
+    key(format!("R#{reseller}#H#{host}#CONFERENCES"), created(at, id.value()))
+}
+
+/// An occurrence of a conference.
+pub fn occurrence(room: &RoomName) -> Key {
+    key(conference_pk(room.reseller, room.conference), format!("CONFERENCE#{}", occurrence_text(room.occurrence)))
+}
+
+fn occurrence_text(occurrence: Occurrence) -> String {
+    format!("{:011}", occurrence.value())
+}
+
+/// Index: occurrences by when time next does something to them.
+pub fn due(conference: ConferenceId, at: Timestamp) -> Key {
+    key(due_shard(conference.value() % DUE_SHARDS), time(at))
+}
+
+/// The partition of one shard of what is due.
+pub(crate) fn due_shard(shard: u64) -> String {
+    format!("DUE#{shard}")
+}
+
+/// The last sort key of what is due at this time.
+pub(crate) fn due_until(now: Timestamp) -> String {
+    time(now)
+}
+
+/// The counter of a conference's participants.
+pub fn participant_counter(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "PARTICIPANTS")
+}
+
+/// A participant of an occurrence.
+pub fn participant(room: &RoomName, participant: ParticipantNumber) -> Key {
+    let Key { pk, sk } = participant_list(room);
+    key(pk, format!("{sk}{}", number(participant.value())))
+}
+
+/// The participants of an occurrence: the partition, and how their sort keys begin.
+pub(crate) fn participant_list(room: &RoomName) -> Key {
+    key(
+        conference_pk(room.reseller, room.conference),
+        format!("PARTICIPANT#{}#", occurrence_text(room.occurrence)),
+    )
+}
+
+/// The counter of a conference's events.
+pub fn event_counter(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "SEQUENCE")
+}
+
+/// An event of a conference, by its number.
+pub fn event(reseller: ResellerId, conference: ConferenceId, sequence: u64) -> Key {
+    key(conference_pk(reseller, conference), format!("EVENT#{}", number(sequence)))
+}
+
+/// The last sort key of a conference's events.
+pub(crate) fn event_end() -> String {
+    "EVENT#~".into()
+}
+
+/// A relay.
+pub fn relay(id: &RelayId) -> Key {
+    key(format!("RELAY#{id}"), "RELAY")
+}
+
+/// Index: all relays.
+pub fn relay_list(id: &RelayId) -> Key {
+    key("RELAYS", id.to_string())
+}
+
+/// How far a relay's batches of events are kept.
+pub fn relay_cursor(id: &RelayId) -> Key {
+    key(format!("RELAY#{id}"), "CURSOR")
+}
+
+/// A room that a relay holds or has held.
+pub fn membership(relay: &RelayId, room: &RoomName) -> Key {
+    let Key { pk, sk } = membership_list(relay);
+    key(pk, format!("{sk}{room}"))
+}
+
+/// The rooms of a relay: the partition, and how their sort keys begin.
+pub(crate) fn membership_list(relay: &RelayId) -> Key {
+    key(format!("RELAY#{relay}"), "ROOM#")
+}
+
+/// Failures of one kind.
+pub fn attempt(of: &Attempt<'_>) -> Key {
+    let text = match of {
+        Attempt::Login(reseller, email, network) => format!("LOGIN#{reseller}#{}#{network}", token_hash(&email.folded())),
+        Attempt::LoginAnywhere(reseller, email) => format!("LOGIN#{reseller}#{}#ANY", token_hash(&email.folded())),
+        Attempt::LoginNetwork(reseller, network) => format!("LOGIN#{reseller}#ANY#{network}"),
+        Attempt::Sso(host, network) => format!("SSO#{host}#{network}"),
+        Attempt::Pin(code, network) => format!("PIN#{code}#{network}"),
+        Attempt::Moderator(code, network) => format!("MODERATOR#{code}#{network}"),
+        Attempt::Code(reseller, network) => format!("CODE#{reseller}#{network}"),
+    };
+    key(format!("ATTEMPT#{text}"), "ATTEMPT")
+}
+
+/// Requests of one kind in one minute.
+pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
+    let text = match of {
+        Rate::Company(reseller, company) => format!("C#{reseller}#{company}"),
+        Rate::ObjectWrites { session, object } => format!("W#{session}#{object}"),
+    };
+    key(format!("RATE#{text}#{minute}"), "RATE")
+}
+
+/// A job: a bucket of one minute and shard, in it by due time.
+pub fn job(due: Timestamp, shard: u8, unique: &str) -> Key {
+    let minute = due.as_second().div_euclid(60);
+    key(format!("JOB#{minute}#{shard}"), format!("{}#{unique}", time(due)))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_key_has_its_row_in_the_table_map() {
+        let map = include_str!("../../../docs/table.md");
+        let source = include_str!("keys.rs");
+        let names = source.lines().filter_map(|line| line.strip_prefix("pub fn ").or(line.strip_prefix("pub(crate) fn counter").map(|_| "counter(")));
+        let missing: Vec<&str> =
+            names.filter_map(|rest| rest.split('(').next()).filter(|name| !map.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/table.md has no row for {missing:?}");
+    }
+}

@@ -17,9 +17,9 @@ mod handoff;
 mod host;
 mod ids;
 mod idempotency;
-mod job;
-mod keys;
+pub mod keys;
 mod membership;
+mod op;
 mod rate;
 mod relay;
 mod reseller;
@@ -60,8 +60,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// The table of this name, reached by this client. Nothing is read or written yet.
-    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
-        Self { client, table: table.into(), ids: Arc::default() }
+    /// The table of this name, reached by this client. Nothing is read or written yet; retries and time-outs are the
+    /// store's own, whatever the client's.
+    #[must_use]
+    pub fn new(client: &Client, table: impl Into<Arc<str>>) -> Self {
+        Self { client: table::configured(client), table: table.into(), ids: Arc::default() }
     }
 }

@@ -3,7 +3,17 @@
 use domain::id::{CompanyId, ResellerId};
 use jiff::Timestamp;
 
-use crate::{Result, Store};
+use serde::Deserialize;
+
+use crate::op::Op;
+use crate::table::Outcome;
+use crate::value::from_item;
+use crate::{Result, Store, keys};
+
+#[derive(Deserialize)]
+struct Count {
+    requests: u32,
+}
 
 /// What requests are counted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +32,11 @@ pub enum Rate<'a> {
 impl Store {
     /// Counts one request and answers how many there are in this minute. One update.
     pub async fn rate_count(&self, of: &Rate<'_>, now: Timestamp) -> Result<u32> {
-        todo!()
+        let minute = now.as_second().div_euclid(60);
+        let op = Op::update(keys::rate(of, minute), "SET #ttl = :ttl ADD #requests :one")
+            .value(":ttl", &((minute + 2) * 60))
+            .value(":one", &1);
+        let (Outcome::Done(item) | Outcome::Refused(item)) = self.update(op).await?;
+        Ok(from_item::<Count>("rate", &item)?.requests)
     }
 }

@@ -4,21 +4,35 @@ use domain::code::Fqdn;
 use domain::company::Reseller;
 use domain::id::ResellerId;
 
-use crate::{Result, Store, Write};
+use crate::audit::Change;
+use crate::op::{Failure, Op};
+use crate::value::from_item;
+use crate::{Error, Result, Store, Tenant, Unique, Write, keys};
 
 impl Store {
     /// Makes a reseller; its domain must be unique.
     pub async fn reseller_create(&self, reseller: &Reseller, write: &Write<'_>) -> Result<()> {
-        todo!()
+        let tenant = Tenant { reseller: reseller.id, company: None };
+        let mut ops = vec![
+            Op::put(keys::fqdn(&reseller.domain), &tenant).when_new(Failure::Taken(Unique::Domain)),
+            Op::put(keys::reseller(reseller.id), reseller).when_new(Failure::Raced),
+        ];
+        let change = Change::created(format!("reseller/{}", reseller.id), reseller);
+        ops.extend(write.ops(Some(reseller.id), None, change, &reseller.id));
+        self.commit(ops).await
     }
 
     /// A reseller.
     pub async fn reseller(&self, id: ResellerId) -> Result<Reseller> {
-        todo!()
+        let item = self.get(keys::reseller(id)).await?.ok_or(Error::NotFound("reseller"))?;
+        from_item("reseller", &item)
     }
 
     /// The reseller of this domain, if there is one. Two sequential reads.
     pub async fn reseller_by_domain(&self, domain: &Fqdn) -> Result<Option<Reseller>> {
-        todo!()
+        match self.tenant(domain).await? {
+            Some(Tenant { reseller, company: None }) => self.reseller(reseller).await.map(Some),
+            _ => Ok(None),
+        }
     }
 }

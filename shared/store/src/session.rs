@@ -6,7 +6,29 @@ use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Scope, Store};
+use crate::op::{Failure, Op};
+use crate::table::Outcome;
+use crate::value::from_item;
+use crate::{Result, Scope, Store, keys};
+
+/// How the requests of a minute are counted: `total` counts all, `base` is the total before this `minute`.
+#[derive(Deserialize)]
+struct Count {
+    total: u64,
+    #[serde(default)]
+    minute: i64,
+    #[serde(default)]
+    base: u64,
+}
+
+/// A session with what only the table keeps of it.
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(flatten)]
+    session: &'a Session,
+    idle: i64,
+    total: u64,
+}
 
 /// A session as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +55,7 @@ pub struct Session {
 impl Session {
     /// How long a session lives after its last use.
     pub const IDLE: SignedDuration = SignedDuration::from_hours(24);
+    const IDLE_MILLIS: i64 = Self::IDLE.as_secs() * 1000;
     /// How long a session lives at most.
     pub const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 7);
 
@@ -65,16 +88,55 @@ pub enum SessionUse {
 impl Store {
     /// Keeps a new session under [`domain::sealed::token_hash`] of its token.
     pub async fn session_create(&self, token_hash: &str, session: &Session) -> Result<()> {
-        todo!()
+        let idle = session.created.as_millisecond() + Session::IDLE_MILLIS;
+        let kept = Kept { session, idle, total: 0 };
+        let op = Op::put(keys::session(token_hash), &kept)
+            .indexed(keys::session_list(session.reseller, session.host, session.created))
+            .expires(session.ends);
+        self.commit(vec![op]).await
     }
 
     /// Reads a session, prolongs it and counts the request, in one update.
     pub async fn session_use(&self, token_hash: &str, now: Timestamp) -> Result<SessionUse> {
-        todo!()
+        let at = now.as_millisecond();
+        let op = Op::update(keys::session(token_hash), "SET #idle = :idle ADD #total :one")
+            .value(":idle", &(at + Session::IDLE_MILLIS))
+            .value(":one", &1)
+            .value(":now", &at)
+            .when("attribute_exists(#pk) AND #idle > :now AND #ends > :now", Failure::Raced);
+        let item = match self.update(op).await? {
+            Outcome::Done(item) => item,
+            Outcome::Refused(item) if item.is_empty() => return Ok(SessionUse::Unknown),
+            Outcome::Refused(_) => return Ok(SessionUse::Expired),
+        };
+        let session = from_item("session", &item)?;
+        let count: Count = from_item("session", &item)?;
+        let minute = now.as_second().div_euclid(60);
+        let requests = if count.minute == minute {
+            count.total.saturating_sub(count.base)
+        } else {
+            self.session_minute(token_hash, minute, count.total - 1);
+            1
+        };
+        Ok(SessionUse::Valid { session, requests_in_minute: u32::try_from(requests).unwrap_or(u32::MAX) })
     }
 
     /// Ends a session; harmless when there is none.
     pub async fn session_delete(&self, token_hash: &str) -> Result<()> {
-        todo!()
+        self.commit(vec![Op::delete(keys::session(token_hash))]).await
+    }
+
+    /// Begins a new minute of a session's count, beside the request: should it fail, the next request begins it.
+    fn session_minute(&self, token_hash: &str, minute: i64, base: u64) {
+        let op = Op::update(keys::session(token_hash), "SET #minute = :minute, #base = :base")
+            .value(":minute", &minute)
+            .value(":base", &base)
+            .when("attribute_exists(#pk) AND (attribute_not_exists(#minute) OR #minute < :minute)", Failure::Raced);
+        let store = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.update(op).await {
+                tracing::warn!(%error, "the count of a session's minute was not begun");
+            }
+        });
     }
 }

@@ -1,1 +1,325 @@
-//! To come.
+//! Reads and writes of items: the only file that calls the SDK.
+//!
+//! Retries are ours, not the SDK's: throttling, conflicts and lost answers are tried again with full jitter. Transactions
+//! carry a request token, so a repeat after a lost answer has no second effect; single updates that are repeated are only
+//! such that a repeat is harmless (a gap in numbers, a request counted twice).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, KeysAndAttributes,
+    Projection, ProjectionType, ReturnValue, ReturnValuesOnConditionCheckFailure, ScalarAttributeType,
+    TimeToLiveSpecification,
+};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::error::Cause;
+use crate::keys::{self, Key};
+use crate::op::{Failure, Op};
+use crate::value::Item;
+use crate::{Error, Result, Store};
+
+/// How often a request is tried.
+const TRIES: u32 = 10;
+/// The longest wait before the second try; doubles with each.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+/// The longest wait of all.
+const LONGEST_WAIT: Duration = Duration::from_millis(640);
+/// How long one try may take.
+const TRY_TIME: Duration = Duration::from_secs(5);
+/// Most items of one transaction.
+pub(crate) const LARGEST_TRANSACTION: usize = 100;
+
+/// What became of a single conditional write.
+pub(crate) enum Outcome {
+    /// Done; the item as it is now.
+    Done(Item),
+    /// The condition did not hold; the item as it was.
+    Refused(Item),
+}
+
+/// A query of one partition.
+pub(crate) struct Query {
+    pub(crate) index: bool,
+    pub(crate) pk: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) newest_first: bool,
+    pub(crate) limit: Option<u32>,
+}
+
+/// The client with retries and time-outs as the store wants them.
+pub(crate) fn configured(client: &Client) -> Client {
+    let config = client
+        .config()
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIME).build())
+        .build();
+    Client::from_conf(config)
+}
+
+impl Store {
+    /// Makes the table with its index and its expiry; harmless when it is there. On AWS the template makes it.
+    pub async fn create_table(&self) -> Result<()> {
+        let text = |name: &str| {
+            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().expect("complete")
+        };
+        let part = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("complete");
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(keys::INDEX)
+            .key_schema(part(keys::INDEX_PK, KeyType::Hash))
+            .key_schema(part(keys::INDEX_SK, KeyType::Range))
+            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .build()
+            .expect("complete");
+        let created = retried(|| {
+            self.client
+                .create_table()
+                .table_name(&*self.table)
+                .billing_mode(BillingMode::PayPerRequest)
+                .set_attribute_definitions(Some([keys::PK, keys::SK, keys::INDEX_PK, keys::INDEX_SK].map(text).to_vec()))
+                .key_schema(part(keys::PK, KeyType::Hash))
+                .key_schema(part(keys::SK, KeyType::Range))
+                .global_secondary_indexes(index.clone())
+                .send()
+        })
+        .await;
+        match created {
+            Err(error) if error.code() == Some("ResourceInUseException") => return Ok(()),
+            other => other.map_err(|error| failed(&error))?,
+        };
+        let ttl = TimeToLiveSpecification::builder().attribute_name(keys::TTL).enabled(true).build().expect("complete");
+        let set = retried(|| {
+            self.client.update_time_to_live().table_name(&*self.table).time_to_live_specification(ttl.clone()).send()
+        })
+        .await;
+        match set {
+            // A repeat after a lost answer finds it set.
+            Err(error) if error.code() == Some("ValidationException") => Ok(()),
+            other => other.map(drop).map_err(|error| failed(&error)),
+        }
+    }
+
+    /// One item, as it is now.
+    pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>> {
+        let got = retried(|| {
+            self.client.get_item().table_name(&*self.table).set_key(Some(key_item(&key))).consistent_read(true).send()
+        });
+        Ok(got.await.map_err(|error| failed(&error))?.item)
+    }
+
+    /// Items in the order of their keys, as they are now, each key once. One round trip for up to 100.
+    pub(crate) async fn get_many(&self, wanted: &[Key]) -> Result<Vec<Option<Item>>> {
+        let mut found: HashMap<Key, Item> = HashMap::new();
+        for chunk in wanted.chunks(100) {
+            let mut left: Vec<Item> = chunk.iter().map(key_item).collect();
+            let mut tries = 0;
+            while !left.is_empty() {
+                let request =
+                    KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().expect("keys are set");
+                let got = retried(|| self.client.batch_get_item().request_items(&*self.table, request.clone()).send());
+                let got = got.await.map_err(|error| failed(&error))?;
+                for item in got.responses.into_iter().flat_map(|mut tables| tables.remove(&*self.table)).flatten() {
+                    found.insert(key_of(&item), item);
+                }
+                left = got.unprocessed_keys.into_iter().flat_map(|mut tables| tables.remove(&*self.table)).flat_map(|k| k.keys).collect();
+                tries += 1;
+                if !left.is_empty() {
+                    if tries == TRIES {
+                        return Err(Error::Unavailable(Cause("keys stay unprocessed".into())));
+                    }
+                    wait(tries).await;
+                }
+            }
+        }
+        Ok(wanted.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    /// The items of a partition between two sort keys, both included. Consistent, unless it reads the index.
+    pub(crate) async fn query(&self, query: &Query) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let (page, next) = self.query_page(query, start).await?;
+            items.extend(page);
+            let enough = query.limit.is_some_and(|limit| items.len() >= limit as usize);
+            if next.is_none() || enough {
+                return Ok(items);
+            }
+            start = next;
+        }
+    }
+
+    /// One page of a query, and where the next one begins.
+    pub(crate) async fn query_page(&self, query: &Query, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>)> {
+        let (pk, sk) = if query.index { (keys::INDEX_PK, keys::INDEX_SK) } else { (keys::PK, keys::SK) };
+        let got = retried(|| {
+            self.client
+                .query()
+                .table_name(&*self.table)
+                .set_index_name(query.index.then(|| keys::INDEX.into()))
+                .consistent_read(!query.index)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .expression_attribute_names("#pk", pk)
+                .expression_attribute_names("#sk", sk)
+                .expression_attribute_values(":pk", AttributeValue::S(query.pk.clone()))
+                .expression_attribute_values(":from", AttributeValue::S(query.from.clone()))
+                .expression_attribute_values(":to", AttributeValue::S(query.to.clone()))
+                .scan_index_forward(!query.newest_first)
+                .set_limit(query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+                .set_exclusive_start_key(start.clone())
+                .send()
+        });
+        let got = got.await.map_err(|error| failed(&error))?;
+        Ok((got.items.unwrap_or_default(), got.last_evaluated_key))
+    }
+
+    /// One update whose repeat is harmless.
+    pub(crate) async fn update(&self, op: Op) -> Result<Outcome> {
+        let update = op.into_update();
+        let done = retried(|| {
+            self.client
+                .update_item()
+                .table_name(&*self.table)
+                .set_key(Some(update.key.clone()))
+                .update_expression(&update.update_expression)
+                .set_condition_expression(update.condition_expression.clone())
+                .set_expression_attribute_names(update.expression_attribute_names.clone())
+                .set_expression_attribute_values(update.expression_attribute_values.clone())
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .send()
+        });
+        match done.await {
+            Ok(done) => Ok(Outcome::Done(done.attributes.unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Outcome::Refused(refused.item.clone().unwrap_or_default()))
+                }
+                _ => Err(failed(&error)),
+            },
+        }
+    }
+
+    /// Several writes, all or none; what a broken condition means is said by its write.
+    pub(crate) async fn commit(&self, ops: Vec<Op>) -> Result<()> {
+        if ops.len() > LARGEST_TRANSACTION {
+            return Err(Error::TooLarge("items"));
+        }
+        let failures: Vec<Failure> = ops.iter().map(|op| op.failure).collect();
+        let items: Vec<_> = ops.into_iter().map(|op| op.into_transact_item(&self.table)).collect();
+        let token = hex::encode(random::<16>());
+        let mut tries = 0;
+        loop {
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(&token)
+                .send()
+                .await;
+            let Err(error) = sent else { return Ok(()) };
+            if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() {
+                let reasons = canceled.cancellation_reasons();
+                let broken = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed"));
+                if let Some(failure) = broken.and_then(|at| failures.get(at)) {
+                    return Err(failure.error());
+                }
+                let passing = |code: Option<&str>| {
+                    matches!(code, None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+                };
+                if !reasons.iter().all(|reason| passing(reason.code())) {
+                    return Err(Error::Refused(Cause::of(&error)));
+                }
+            } else if !is_passing(&error) {
+                return Err(failed(&error));
+            }
+            tries += 1;
+            if tries == TRIES {
+                return Err(Error::Unavailable(Cause::of(&error)));
+            }
+            wait(tries).await;
+        }
+    }
+}
+
+/// The sort key just above every one that begins with this text.
+pub(crate) fn beginning_with(pk: String, begin: &str) -> Query {
+    Query { index: false, pk, from: begin.into(), to: format!("{begin}~"), newest_first: false, limit: None }
+}
+
+fn key_item(key: &Key) -> Item {
+    HashMap::from([
+        (keys::PK.to_owned(), AttributeValue::S(key.pk.clone())),
+        (keys::SK.to_owned(), AttributeValue::S(key.sk.clone())),
+    ])
+}
+
+fn key_of(item: &Item) -> Key {
+    let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned().unwrap_or_default();
+    Key { pk: text(keys::PK), sk: text(keys::SK) }
+}
+
+/// Random bytes for request tokens, names of audit items and jitter: nothing that the domain decides by.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the system has random bytes");
+    bytes
+}
+
+async fn retried<T, E, F>(mut send: impl FnMut() -> F) -> Result<T, SdkError<E>>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = Result<T, SdkError<E>>>,
+{
+    let mut tries = 0;
+    loop {
+        match send().await {
+            Err(error) if is_passing(&error) && tries + 1 < TRIES => {
+                tries += 1;
+                wait(tries).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn wait(tries: u32) {
+    let longest = FIRST_WAIT.saturating_mul(1 << tries.min(16)).min(LONGEST_WAIT);
+    let share = f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX);
+    tokio::time::sleep(longest.mul_f64(share)).await;
+}
+
+/// Whether the same request may do better in a moment.
+fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(service) => {
+            let passing = matches!(
+                service.err().code(),
+                Some(
+                    "ProvisionedThroughputExceededException"
+                        | "ThrottlingException"
+                        | "RequestLimitExceeded"
+                        | "InternalServerError"
+                        | "TransactionConflictException"
+                        | "TransactionInProgressException"
+                        | "LimitExceededException"
+                )
+            );
+            passing || service.raw().status().is_server_error()
+        }
+        _ => false,
+    }
+}
+
+fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> Error {
+    if is_passing(error) { Error::Unavailable(Cause::of(error)) } else { Error::Refused(Cause::of(error)) }
+}

@@ -2,11 +2,15 @@
 //! idempotency record are part of the same transaction.
 
 use domain::Role;
-use domain::id::HostId;
+use domain::id::{CompanyId, HostId, ResellerId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Claim;
+use crate::audit::Change;
+use crate::keys;
+use crate::op::{Failure, Op};
+use crate::table::random;
+use crate::{AuditEntry, Claim};
 
 /// Who writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,4 +40,36 @@ pub struct Write<'a> {
     pub action: &'a str,
     /// The request's idempotency claim: marked as applied in the same transaction.
     pub claim: Option<&'a Claim>,
+}
+
+impl Write<'_> {
+    /// The audit item of a change, and the mark on the idempotency record where there is a claim. `reference` is what a
+    /// repeat finds the object again by.
+    pub(crate) fn ops(
+        &self,
+        reseller: Option<ResellerId>,
+        company: Option<CompanyId>,
+        change: Change,
+        reference: &impl ToString,
+    ) -> Vec<Op> {
+        let entry = AuditEntry {
+            at: self.at,
+            by: self.by,
+            action: self.action.into(),
+            object: change.object,
+            before: change.before,
+            after: change.after,
+        };
+        let unique = hex::encode(random::<8>());
+        let mut ops = vec![Op::put(keys::audit(reseller, company, self.at, &unique), &entry)];
+        if let Some(claim) = self.claim {
+            ops.push(
+                Op::update(keys::idempotency(&claim.key), "SET #applied = :reference")
+                    .value(":reference", &reference.to_string())
+                    .value(":nonce", &claim.nonce)
+                    .when("#nonce = :nonce AND attribute_not_exists(#applied)", Failure::ClaimLost),
+            );
+        }
+        ops
+    }
 }
