@@ -1,4 +1,21 @@
 //! The media relay: sockets, HTTP and transports around relay-core.
+//!
+//! [`Relay::start`] runs one inside a process; the binary `relay` is a thin main around it.
 
+mod call;
+pub mod config;
+mod control;
 pub mod engine;
+mod http;
+mod key;
+mod limit;
+mod relay;
+mod report;
+pub mod secret;
+mod signal;
+mod tokens;
 pub mod transport;
+
+pub use config::Config;
+pub use key::{KeyError, public_key};
+pub use relay::{Relay, StartError};

@@ -288,6 +288,7 @@ impl Room {
             return;
         };
         peer.connected = true;
+        ctx.forward(forward::Command::TransportConnected { id });
         if participant.is_connected() {
             self.timers.clear(&Timer::Connect(session));
             self.timers.clear(&Timer::Media(session));

@@ -1,0 +1,194 @@
+//! The relay's configuration: one typed tree, from a file, then the environment and flags.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use domain::{id::RelayId, jws::Jwk};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::secret::Secret;
+
+/// Everything a relay is told at its start. `relay/relay.example.toml` explains each key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Name of this relay, unique in the installation.
+    pub name: RelayId,
+    /// Where it is, as participants see it.
+    pub region: String,
+    /// Address of the HTTP and WebSocket port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Base of the public address, such as `https://r1.eu.relays.example`; absent: made from `listen`.
+    pub url: Option<String>,
+    /// Participants on this relay.
+    pub capacity: u32,
+    /// Folder in which the relay keeps its key.
+    pub data: PathBuf,
+    /// Media ports and threads.
+    pub media: Media,
+    /// The control plane; absent: the relay stands alone and opens rooms of API keys only.
+    pub control: Option<ControlPlane>,
+    /// Classic API keys (HS256): name to secret. Empty switches them off.
+    pub api_keys: BTreeMap<String, Secret<String>>,
+    /// Participants in a room of an API key.
+    pub max_participants: u32,
+    /// The relay's key pair (PKCS #8), when whoever starts it brings it instead of the data folder.
+    #[serde(skip)]
+    pub key: Option<Secret<Vec<u8>>>,
+}
+
+/// Media ports and threads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// Address of the UDP port for everybody's media; port 0 takes a free one.
+    pub udp: SocketAddr,
+    /// Addresses at which clients reach that port, best first; empty: that of `udp`, or 127.0.0.1.
+    pub addresses: Vec<IpAddr>,
+    /// Media threads.
+    pub workers: usize,
+    /// Send and receive buffer asked of the kernel per socket, in bytes.
+    pub socket_buffer: usize,
+}
+
+/// How the control plane is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlPlane {
+    /// Base of its address, such as `https://api.example`.
+    pub url: String,
+    /// Its public keys, when they shall be known before it was reached.
+    #[serde(default)]
+    pub keys: Vec<Jwk>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "relay-1".parse().expect("a plain name"),
+            region: "local".to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7880)),
+            url: None,
+            capacity: 2_000,
+            data: PathBuf::from("data/relay"),
+            media: Media::default(),
+            control: None,
+            api_keys: BTreeMap::new(),
+            max_participants: 200,
+            key: None,
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            udp: SocketAddr::from(([0, 0, 0, 0], 7882)),
+            addresses: Vec::new(),
+            workers: 1,
+            socket_buffer: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration file {0}")]
+    File(PathBuf, #[source] io::Error),
+    /// The file is not what it should be.
+    #[error("configuration file {0}")]
+    Toml(PathBuf, #[source] Box<toml::de::Error>),
+    /// An API key's secret is too short to be one.
+    #[error("the secret of API key {0} is shorter than 32 characters")]
+    ShortSecret(String),
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, has an unknown key or a wrong value.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|error| ConfigError::File(path.to_owned(), error))?;
+        toml::from_str(&text).map_err(|error| ConfigError::Toml(path.to_owned(), Box::new(error)))
+    }
+
+    /// Checks what types cannot say.
+    ///
+    /// # Errors
+    /// When a secret is too short.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self.api_keys.iter().find(|(_, secret)| secret.0.len() < 32) {
+            Some((name, _)) => Err(ConfigError::ShortSecret(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The addresses that clients are told for a UDP port that is open at `udp`.
+    #[must_use]
+    pub fn media_addresses(&self, udp: SocketAddr) -> Vec<SocketAddr> {
+        let own = if udp.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { udp.ip() };
+        let addresses = if self.media.addresses.is_empty() { &[own][..] } else { &self.media.addresses };
+        addresses.iter().map(|ip| SocketAddr::new(*ip, udp.port())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("relay.example.toml")
+    }
+
+    #[test]
+    fn the_example_file_is_the_default() {
+        assert_eq!(Config::read(&example()).expect("the example is valid"), Config::default());
+    }
+
+    #[test]
+    fn the_example_file_names_every_key() {
+        let text = fs::read_to_string(example()).expect("the example exists");
+        let full = Config {
+            url: Some("x".to_owned()),
+            control: Some(ControlPlane { url: "x".to_owned(), keys: Vec::new() }),
+            api_keys: BTreeMap::from([("devkey".to_owned(), Secret("x".to_owned()))]),
+            ..Config::default()
+        };
+        let tree = toml::Table::try_from(full).expect("a table");
+        let inner = tree.values().filter_map(toml::Value::as_table).flat_map(|table| table.keys());
+        for key in tree.keys().chain(inner) {
+            assert!(text.contains(key.as_str()), "{key} is missing in the example");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(toml::from_str::<Config>("regoin = \"eu\"").is_err());
+        assert!(toml::from_str::<Config>("[media]\nport = 1").is_err());
+    }
+
+    #[test]
+    fn secrets_are_never_printed() {
+        let config = Config {
+            api_keys: BTreeMap::from([("devkey".to_owned(), Secret("hush-hush".to_owned()))]),
+            key: Some(Secret(vec![77; 3])),
+            ..Config::default()
+        };
+        let text = format!("{config:?}");
+        assert!(text.contains("***") && !text.contains("hush") && !text.contains("77"), "{text}");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        let config = Config { api_keys: BTreeMap::from([("k".to_owned(), Secret("short".to_owned()))]), ..Config::default() };
+        assert!(matches!(config.check(), Err(ConfigError::ShortSecret(name)) if name == "k"));
+    }
+}

@@ -1,0 +1,215 @@
+//! The relay's HTTP side: signalling, its validation, orders, health and figures.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRequestParts as _, RawQuery, Request, State, WebSocketUpgrade},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{any, get, post},
+};
+use domain::{
+    Code, Error, Reason,
+    id::RelayId,
+    relay::{Action, Command, CommandClaims},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use relay_core::room::{Input, Order, Refusal, RoomKey, Ticket};
+
+use crate::{
+    control::{Connection, Rooms, ToClient, unix_ms},
+    signal::{self, Asked, MAX_FRAME, access_token, pairs},
+    tokens::{Refused, Tokens},
+};
+
+/// Largest body of a request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Commands remembered, so that none is carried out twice.
+const NONCES: usize = 10_000;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) relay: RelayId,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) rooms: Rooms,
+    /// Ids of the last commands, oldest first.
+    pub(crate) commands: Mutex<VecDeque<String>>,
+}
+
+/// All routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(|| async { "OK" }))
+        .route("/rtc", any(rtc))
+        .route("/rtc/v1", any(rtc_v1))
+        .route("/rtc/validate", get(validate))
+        .route("/rtc/v1/validate", get(validate_v1))
+        .route("/command", post(command))
+        .route("/room/end", post(room_end))
+        .route("/metrics", get(metrics))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(cross_origin))
+        .with_state(app)
+}
+
+/// Any page may talk to a relay: the token decides, not the origin.
+async fn cross_origin(request: Request, next: Next) -> Response {
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if preflight {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    } else {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+async fn rtc(State(app): State<Arc<App>>, query: RawQuery, request: Request) -> Response {
+    enter(&app, query, request, false).await
+}
+
+async fn rtc_v1(State(app): State<Arc<App>>, query: RawQuery, request: Request) -> Response {
+    enter(&app, query, request, true).await
+}
+
+/// A client asks to come in. The connection is upgraded only once it is in, so that errors are statuses.
+async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let query = pairs(query.as_deref().unwrap_or_default());
+    let (ticket, asked) = match read(app, &query, &parts.headers, v1) {
+        Ok(read) => read,
+        Err(response) => return *response,
+    };
+    let mut connection = app.rooms.connect(|id| asked.into_input(id, ticket));
+    if let Err(response) = admitted(&mut connection).await {
+        return *response;
+    }
+    upgrade.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME).on_upgrade(move |socket| signal::run(socket, connection))
+}
+
+async fn validate(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {
+    would_enter(&app, query, &headers, false).await
+}
+
+async fn validate_v1(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {
+    would_enter(&app, query, &headers, true).await
+}
+
+/// Browsers do not see the status of a refused WebSocket: they ask here.
+async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, v1: bool) -> Response {
+    let query = pairs(query.as_deref().unwrap_or_default());
+    let ticket = match read(app, &query, headers, v1) {
+        Ok((ticket, _)) => ticket,
+        Err(response) => return *response,
+    };
+    let mut connection = app.rooms.connect(|connection| Input::Validate { connection, ticket: Box::new(ticket) });
+    match admitted(&mut connection).await {
+        Ok(()) => "success".into_response(),
+        Err(response) => *response,
+    }
+}
+
+fn read(app: &App, query: &[(String, String)], headers: &HeaderMap, v1: bool) -> Result<(Ticket, Asked), Box<Response>> {
+    let ticket = access_token(query, headers)
+        .ok_or(Refused::Missing)
+        .and_then(|token| app.tokens.ticket(token, unix_ms() / 1000))
+        .map_err(|refused| Box::new(turned_away(refused)))?;
+    let asked = Asked::read(query, v1).map_err(|error| Box::new((StatusCode::BAD_REQUEST, error.to_string()).into_response()))?;
+    Ok((ticket, asked))
+}
+
+async fn admitted(connection: &mut Connection) -> Result<(), Box<Response>> {
+    let (status, text) = match connection.from_rooms.recv().await {
+        Some(ToClient::Accept) => return Ok(()),
+        Some(ToClient::Refuse(Refusal::Because(reason))) => (StatusCode::FORBIDDEN, reason.word()),
+        Some(ToClient::Refuse(Refusal::Unavailable)) | None => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        Some(ToClient::Message(_) | ToClient::Close) => (StatusCode::INTERNAL_SERVER_ERROR, "error"),
+    };
+    Err(Box::new((status, text).into_response()))
+}
+
+fn turned_away(refused: Refused) -> Response {
+    match (refused.reason(), refused) {
+        (Some(reason), _) => (StatusCode::FORBIDDEN, reason.word()).into_response(),
+        (None, Refused::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable").into_response(),
+        (None, refused) => (StatusCode::UNAUTHORIZED, refused.to_string()).into_response(),
+    }
+}
+
+/// The control plane orders something. The same command again has no effect.
+async fn command(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let unauthenticated = || failure(&Error::new(Code::Unauthenticated, "not a command for this relay"));
+    let Some(claims) = credentials(&headers, "Command ").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok()) else {
+        return unauthenticated();
+    };
+    if claims.check(&app.relay, &body, unix_ms() / 1000).is_err() {
+        return unauthenticated();
+    }
+    let Ok(command) = serde_json::from_slice::<Command>(&body) else {
+        return failure(&Error::new(Code::InvalidField, "not a command"));
+    };
+    {
+        let mut done = app.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        if done.contains(&claims.jti) {
+            return axum::Json(HashMap::<(), ()>::new()).into_response();
+        }
+        if done.len() >= NONCES {
+            done.pop_front();
+        }
+        done.push_back(claims.jti);
+    }
+    let order = match command.action {
+        Action::End { reason } => Order::End { reason, by: None },
+        Action::Remove { participant, reason } => Order::Remove { participant, reason },
+    };
+    tracing::info!(room = %command.room, ?order, "command");
+    app.rooms.send(Input::Order { room: RoomKey::Meeting(command.room), order });
+    axum::Json(HashMap::<(), ()>::new()).into_response()
+}
+
+/// A moderator ends the meeting for all, by the join token.
+async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let ticket = credentials(&headers, "Bearer ").ok_or(Refused::Missing).and_then(|token| app.tokens.ticket(token, unix_ms() / 1000));
+    let ticket = match ticket {
+        Ok(ticket) => ticket,
+        Err(refused) => return failure(&Error::new(Code::Unauthenticated, refused.to_string())),
+    };
+    if !ticket.moderator {
+        return failure(&Error::new(Code::Forbidden, "only a moderator ends a meeting"));
+    }
+    tracing::info!(room = %ticket.room, "ended by a moderator");
+    app.rooms.send(Input::Order { room: ticket.room, order: Order::End { reason: Reason::Ended, by: ticket.number } });
+    axum::Json(HashMap::<(), ()>::new()).into_response()
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> String {
+    let census = app.rooms.census().await;
+    format!(
+        "# TYPE convoke_relay_rooms gauge\nconvoke_relay_rooms {}\n# TYPE convoke_relay_participants gauge\nconvoke_relay_participants {}\n# TYPE convoke_relay_tracks gauge\nconvoke_relay_tracks {}\n",
+        census.rooms, census.participants, census.tracks
+    )
+}
+
+fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix(scheme)
+}
+
+fn failure(error: &Error) -> Response {
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::json!({"message": error.message, "code": error.code});
+    (status, axum::Json(body)).into_response()
+}

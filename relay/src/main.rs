@@ -1,0 +1,131 @@
+//! A relay of its own process: configuration from a file, the environment and flags, then until a signal.
+
+use std::{collections::BTreeMap, net::{IpAddr, SocketAddr}, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Parser;
+use relay::{Config, Relay, config::ControlPlane, secret::Secret};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// A media relay of Convoke. Each option wins over the configuration file.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Configuration file; `relay.example.toml` explains each key.
+    #[arg(long, env = "CONVOKE_RELAY_CONFIG")]
+    config: Option<PathBuf>,
+    /// Name of this relay.
+    #[arg(long, env = "CONVOKE_RELAY_NAME")]
+    name: Option<domain::id::RelayId>,
+    /// Where it is.
+    #[arg(long, env = "CONVOKE_RELAY_REGION")]
+    region: Option<String>,
+    /// Address of the HTTP and WebSocket port.
+    #[arg(long, env = "CONVOKE_RELAY_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Base of the public address.
+    #[arg(long, env = "CONVOKE_RELAY_URL")]
+    url: Option<String>,
+    /// Address of the UDP port for media.
+    #[arg(long, env = "CONVOKE_RELAY_UDP")]
+    udp: Option<SocketAddr>,
+    /// Addresses at which clients reach the UDP port, separated by commas.
+    #[arg(long, env = "CONVOKE_RELAY_ADDRESSES", value_delimiter = ',')]
+    addresses: Vec<IpAddr>,
+    /// Media threads.
+    #[arg(long, env = "CONVOKE_RELAY_WORKERS")]
+    workers: Option<usize>,
+    /// Folder in which the relay keeps its key.
+    #[arg(long, env = "CONVOKE_RELAY_DATA")]
+    data: Option<PathBuf>,
+    /// Base of the control plane's address.
+    #[arg(long, env = "CONVOKE_RELAY_CONTROL")]
+    control: Option<String>,
+    /// A classic API key, `name:secret`; replaces those of the file.
+    #[arg(long, env = "CONVOKE_RELAY_API_KEY", hide_env_values = true, value_parser = api_key)]
+    api_key: Option<(String, Secret<String>)>,
+    /// What is logged, such as `info` or `relay=debug`.
+    #[arg(long, env = "CONVOKE_RELAY_LOG", default_value = "info")]
+    log: String,
+    /// Log as JSON lines.
+    #[arg(long, env = "CONVOKE_RELAY_LOG_JSON")]
+    log_json: bool,
+    /// Print the relay's public key (JWK), for the operator to register, and end.
+    #[arg(long)]
+    print_key: bool,
+}
+
+fn api_key(text: &str) -> Result<(String, Secret<String>), &'static str> {
+    let (name, secret) = text.split_once(':').ok_or("is not name:secret")?;
+    Ok((name.to_owned(), Secret(secret.to_owned())))
+}
+
+impl Options {
+    fn into_config(self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        if let Some(name) = self.name {
+            config.name = name;
+        }
+        if let Some(region) = self.region {
+            config.region = region;
+        }
+        if let Some(listen) = self.listen {
+            config.listen = listen;
+        }
+        if self.url.is_some() {
+            config.url = self.url;
+        }
+        if let Some(udp) = self.udp {
+            config.media.udp = udp;
+        }
+        if !self.addresses.is_empty() {
+            config.media.addresses = self.addresses;
+        }
+        if let Some(workers) = self.workers {
+            config.media.workers = workers;
+        }
+        if let Some(data) = self.data {
+            config.data = data;
+        }
+        if let Some(url) = self.control {
+            let keys = config.control.map(|control| control.keys).unwrap_or_default();
+            config.control = Some(ControlPlane { url, keys });
+        }
+        if let Some((name, secret)) = self.api_key {
+            config.api_keys = BTreeMap::from([(name, secret)]);
+        }
+        Ok(config)
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let filter = EnvFilter::try_new(&options.log).context("--log")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if options.log_json {
+        log.json().init();
+    } else {
+        log.init();
+    }
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let print_key = options.print_key;
+    let config = options.into_config()?;
+    if print_key {
+        let key = relay::public_key(&config)?;
+        println!("{}", serde_json::to_string(&key)?);
+        return Ok(());
+    }
+    let relay = Relay::start(config).await?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminated.recv() => {}
+    }
+    relay.shutdown().await;
+    Ok(())
+}

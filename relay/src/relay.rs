@@ -1,0 +1,232 @@
+//! Start and end of a relay.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use domain::jws::{InvalidKey, Jwk, KeySet, SharedSecret};
+use relay_core::{
+    room::{self, Input},
+    sdp::{Candidate, CandidateProtocol},
+};
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    call::Caller,
+    config::{Config, ConfigError},
+    control::{self, Rooms},
+    engine::{Engine, EngineConfig, EngineError},
+    http::{App, router},
+    key::{self, KeyError},
+    report::{About, Reporter, Reports},
+    tokens::Tokens,
+};
+
+/// What waits for the control plane at the end is given up after this long.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// Open connections are given this long to close at the end.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why a relay did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The relay has no key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A key of the control plane in the configuration is none.
+    #[error("a key of the control plane in the configuration")]
+    ControlKey(#[source] InvalidKey),
+    /// The HTTP port cannot be opened.
+    #[error("HTTP port {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The media threads do not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A thread does not start.
+    #[error("room thread")]
+    Thread(#[source] io::Error),
+    /// The HTTP client for the control plane cannot be made.
+    #[error("HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A running relay. Dropping it stops it at once; [`shutdown`](Self::shutdown) says goodbye first.
+pub struct Relay {
+    http: SocketAddr,
+    udp: SocketAddr,
+    url: String,
+    public_key: Jwk,
+    rooms: Rooms,
+    reports: Reports,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+    reporter: Option<JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("http", &self.http).field("udp", &self.udp).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    /// Opens the ports and starts. It does not wait for the control plane.
+    ///
+    /// # Errors
+    /// When a port is taken or the configuration cannot be followed.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let key = key::open(&config)?;
+        let public_key = key.verifying_key().to_jwk();
+        let listener = TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let http = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let url = config.url.clone().unwrap_or_else(|| format!("http://{http}"));
+        let (events_in, events) = crossbeam_channel::unbounded();
+        let engine = Engine::start(
+            &EngineConfig {
+                udp: config.media.udp,
+                workers: config.media.workers.max(1),
+                socket_buffer: config.media.socket_buffer,
+                ..EngineConfig::default()
+            },
+            events_in,
+        )?;
+        let udp = engine.udp_addr();
+        let (reports, receiver) = match &config.control {
+            Some(_) => {
+                let (reports, receiver) = Reports::channel();
+                (reports, Some(receiver))
+            }
+            None => (Reports::none(), None),
+        };
+        let tokens = Arc::new(tokens(&config)?);
+        let room_config = room_config(&config, &engine);
+        let (rooms, thread) = control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
+        let reporter = match (&config.control, receiver) {
+            (Some(control), Some(receiver)) => {
+                let caller = Caller::new(config.name.clone(), &control.url, key).map_err(StartError::Client)?;
+                let about = About { relay: config.name.clone(), region: config.region.clone(), url: url.clone(), capacity: config.capacity };
+                let reporter = Reporter::new(about, caller, tokens.clone(), rooms.clone());
+                Some(tokio::spawn(reporter.run(receiver)))
+            }
+            _ => None,
+        };
+        let app = Arc::new(App { relay: config.name.clone(), tokens, rooms: rooms.clone(), commands: Mutex::new(VecDeque::new()) });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(ListenerNoDelay(listener), router(app)).with_graceful_shutdown(async {
+            let _ = stopped.await;
+        });
+        let server = tokio::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "HTTP server");
+            }
+        });
+        tracing::info!(relay = %config.name, region = config.region, %http, %udp, standalone = config.control.is_none(), "relay started");
+        Ok(Self { http, udp, url, public_key, rooms, reports, stop: Some(stop), server, reporter, thread: Some(thread) })
+    }
+
+    /// Where HTTP and WebSockets are served.
+    #[must_use]
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where media is received.
+    #[must_use]
+    pub fn udp_addr(&self) -> SocketAddr {
+        self.udp
+    }
+
+    /// Base of the public address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The public half of the relay's key, for the operator to register.
+    #[must_use]
+    pub fn public_key(&self) -> &Jwk {
+        &self.public_key
+    }
+
+    /// Tells everybody to go on elsewhere, reports what waits, and ends.
+    pub async fn shutdown(mut self) {
+        self.rooms.send(Input::Shutdown);
+        // The rooms have reported what they had before they answer this.
+        self.rooms.census().await;
+        self.reports.flush(FLUSH).await;
+        drop(self.stop.take());
+        if tokio::time::timeout(GOODBYE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        self.end();
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        tracing::info!("relay stopped");
+    }
+
+    fn end(&mut self) {
+        self.rooms.stop();
+        self.server.abort();
+        if let Some(reporter) = self.reporter.take() {
+            reporter.abort();
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn tokens(config: &Config) -> Result<Tokens, StartError> {
+    let keys = config.control.as_ref().map_or(&[][..], |control| &control.keys);
+    let keys = KeySet::from_jwks(keys).map_err(StartError::ControlKey)?;
+    let secrets: HashMap<_, _> = config.api_keys.iter().map(|(name, secret)| (name.clone(), SharedSecret::new(secret.0.as_bytes()))).collect();
+    Ok(Tokens::new(keys, secrets))
+}
+
+fn room_config(config: &Config, engine: &Engine) -> room::Config {
+    let addresses = config.media_addresses(engine.udp_addr());
+    room::Config {
+        region: config.region.clone(),
+        relay: config.name.to_string(),
+        ice_urls: addresses.iter().map(|address| format!("stun:{address}")).collect(),
+        candidates: addresses.into_iter().map(|address| Candidate { address, protocol: CandidateProtocol::Udp }).collect(),
+        fingerprint: engine.fingerprint(),
+        workers: u32::try_from(engine.workers()).unwrap_or(1),
+        max_participants: config.max_participants,
+        capacity: config.capacity,
+    }
+}
+
+/// Signalling is small messages that must not wait for each other.
+struct ListenerNoDelay(TcpListener);
+
+impl axum::serve::Listener for ListenerNoDelay {
+    type Io = tokio::net::TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+        let _ = stream.set_nodelay(true);
+        (stream, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
