@@ -1,0 +1,228 @@
+//! `/auth`: a pair of host and SSO token, from a page that may bring it, becomes a session.
+
+use domain::company::Company;
+use domain::host::Host;
+use domain::id::HostId;
+use domain::network::Network;
+use domain::sealed::{same_secret, token_hash};
+use domain::{Code, Error as Refusal};
+use http::{HeaderValue, Method, StatusCode, header};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use store::{Attempt, Handoff, HandoffKind, Scope};
+
+use super::cookie::Cookies;
+use super::origin::{Destination, Source};
+use super::page::{self, Question};
+use super::redirect::{AfterCall, Redirect};
+use super::session;
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Form;
+use crate::reply::{Reply as _, Response};
+use crate::visit::Place;
+
+/// How long a handoff waits for its page.
+const HANDOFF: SignedDuration = SignedDuration::from_secs(60);
+
+/// What `/auth` reads.
+#[derive(Clone, Deserialize)]
+pub struct SignInParameters {
+    host_id: HostId,
+    login_token_public_key: String,
+    redirect_url: Option<String>,
+    after_call_url: Option<String>,
+    remember_me: Option<u8>,
+}
+
+impl std::fmt::Debug for SignInParameters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignInParameters").field("host_id", &self.host_id).finish_non_exhaustive()
+    }
+}
+
+/// `POST /auth`, from a form of a partner's page.
+#[derive(Debug)]
+pub struct SignIn;
+
+impl Endpoint for SignIn {
+    const ID: &'static str = "sign_in";
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/auth";
+    const ACCESS: Access = Access::Anyone;
+    const KIND: Kind = Kind::Read;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
+    const SUMMARY: &'static str = "Signs a host in by its SSO token.";
+    type Input = Form<SignInParameters>;
+    type Output = Response;
+
+    async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Response, Error> {
+        for_people(context, sign_in(context, input.0, Destination::Own).await)
+    }
+}
+
+/// `GET /auth`, as the `src` of an iframe in a partner's page.
+#[derive(Debug)]
+pub struct SignInFramed;
+
+impl Endpoint for SignInFramed {
+    const ID: &'static str = "sign_in_framed";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/auth";
+    const ACCESS: Access = Access::Anyone;
+    const KIND: Kind = Kind::Read;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
+    const SUMMARY: &'static str = "Signs a host in by its SSO token, inside a frame.";
+    type Input = Form<SignInParameters>;
+    type Output = Response;
+
+    async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Response, Error> {
+        if input.0.redirect_url.is_none() {
+            return for_people(context, Err(Refusal::missing("redirect_url").into()));
+        }
+        for_people(context, sign_in(context, input.0, Destination::Frame).await)
+    }
+}
+
+async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destination) -> Result<Response, Error> {
+    let (app, request) = (context.app, context.request);
+    let redirect = match &asked.redirect_url {
+        Some(text) => Redirect::parse(text)
+            .ok_or_else(|| Refusal::invalid("redirect_url", "must be a path of this domain, such as /conf/call/1234567"))?,
+        None => Redirect::home(),
+    };
+    let redirect = match &asked.after_call_url {
+        Some(text) => redirect.with_after_call(
+            &AfterCall::parse(text).ok_or_else(|| Refusal::invalid("after_call_url", "must be a web address or a path"))?,
+        ),
+        None => redirect,
+    };
+    let place = Place::of(context).await?;
+    let network = context.network();
+    let scope = Scope::company(place.reseller, place.company);
+    let lock = [Attempt::Sso(asked.host_id, network)];
+    let (company, host, attempts) = tokio::join!(
+        app.store.company(&scope, place.company),
+        app.store.host(&scope, asked.host_id),
+        app.store.attempts(&lock, context.now)
+    );
+    let company = company?;
+    check_source(context, &company)?;
+    if let Some(attempts) = attempts?.first().filter(|found| found.failures >= app.config.rates.sso_failures) {
+        return Err(Error::rate_limited(attempts.retry_after(context.now)));
+    }
+    let host = known(host)?.filter(|host| {
+        same_secret(host.sso_token_hash.as_bytes(), token_hash(&asked.login_token_public_key).as_bytes())
+    });
+    let Some(host) = host else { return Err(wrong_pair(context, asked.host_id, network).await) };
+
+    let remember = asked.remember_me != Some(0);
+    let cookies = Cookies { secure: app.config.scheme == "https" };
+    match Destination::of(request, unsaid) {
+        Destination::Frame => framed(context, &host, redirect, cookies).await,
+        Destination::Own if cookies.account_of(request).is_some_and(|other| other != host.id) => {
+            ask(context, &company, &host, &redirect, remember).await
+        }
+        Destination::Own => {
+            let session = session::create(app, (host.reseller, host.company, host.id), context.now).await?;
+            Ok(see_other(&redirect, &cookies.browser(&session, host.id, remember)))
+        }
+    }
+}
+
+/// Only the company's own pages and those of its `embed_origins` may start a sign-in (ruling 10).
+fn check_source(context: &Context<'_>, company: &Company) -> Result<(), Error> {
+    let own = context.app.config.origin(company.fqdn.as_str());
+    let listed = company.settings.embed_origins.iter().map(|origin| origin.as_str());
+    if Source::of(context.request).is_one_of(listed.chain([own.as_str()])) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::Forbidden, "Sign-in is not allowed from this page").into())
+}
+
+/// A host that is not there, or is another company's, is as unknown as a wrong token.
+fn known(found: Result<Host, store::Error>) -> Result<Option<Host>, Error> {
+    match found {
+        Ok(host) => Ok(Some(host)),
+        Err(store::Error::NotFound(_) | store::Error::Forbidden) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn wrong_pair(context: &Context<'_>, host: HostId, network: Network) -> Error {
+    match context.app.store.attempt_failed(&Attempt::Sso(host, network), context.now).await {
+        Ok(_) => Refusal::new(Code::Unauthenticated, "Wrong host_id or login_token_public_key").into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// In another site's frame: a handoff in the fragment, and a cookie for browsers that keep one apart for the frame.
+async fn framed(context: &Context<'_>, host: &Host, redirect: Redirect, cookies: Cookies) -> Result<Response, Error> {
+    let app = context.app;
+    let account = (host.reseller, host.company, host.id);
+    let (handoff, session) = tokio::try_join!(hand_over(context, host), session::create(app, account, context.now))?;
+    Ok(see_other(&redirect.with_handoff(&handoff), &[cookies.frame(&session)]))
+}
+
+/// Another account is signed in here: nothing changes before the person says so.
+async fn ask(
+    context: &Context<'_>,
+    company: &Company,
+    host: &Host,
+    redirect: &Redirect,
+    remember: bool,
+) -> Result<Response, Error> {
+    let fields = [
+        ("handoff", hand_over(context, host).await?),
+        ("redirect_url", redirect.to_string()),
+        ("remember_me", u8::from(remember).to_string()),
+    ];
+    let question = Question { name: host.name.as_str(), company: company.name.as_str(), fields: &fields };
+    Ok(question.page().into_response())
+}
+
+async fn hand_over(context: &Context<'_>, host: &Host) -> Result<String, Error> {
+    let value = session::token(context.app);
+    let handoff = Handoff {
+        kind: HandoffKind::Session,
+        reseller: host.reseller,
+        company: host.company,
+        host: host.id,
+        after_call_url: None,
+        expires: domain::conference::later(context.now, HANDOFF),
+    };
+    context.app.store.handoff_create(&token_hash(&value), &handoff).await?;
+    Ok(value)
+}
+
+/// 303 to a page of this domain. Neither the page's address nor the sign-in's is kept or passed on.
+pub(super) fn see_other(to: &Redirect, cookies: &[HeaderValue]) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let location = HeaderValue::try_from(to.to_string()).expect("a serialised URL is printable ASCII");
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for cookie in cookies {
+        headers.append(header::SET_COOKIE, cookie.clone());
+    }
+    response
+}
+
+/// A refusal as a page where a browser shows it, as the error object otherwise. Failures of ours stay what they are.
+pub(super) fn for_people(context: &Context<'_>, outcome: Result<Response, Error>) -> Result<Response, Error> {
+    let wants_page = context.request.header("accept").is_some_and(|accept| accept.contains("text/html"));
+    match outcome {
+        Err(Error::Refused(refusal)) if wants_page => {
+            let status = StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            let mut page = page::refused(status, &refusal.message);
+            if let Some(seconds) = refusal.retry_after {
+                page.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Ok(page.into_response())
+        }
+        outcome => outcome,
+    }
+}
