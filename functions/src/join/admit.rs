@@ -1,0 +1,188 @@
+//! From a look to an admission: which meeting, in which role, at which relay, under which number.
+
+use domain::company::Company;
+use domain::conference::{Conference, HARD_STOP, Opens, later};
+use domain::host::Host;
+use domain::id::ParticipantNumber;
+use domain::join::{JoinAnswer, JoinRequest, JoinedConference, MediaSettings, RelayAddress};
+use domain::join_token::{Admission, ConvokeGrant, JoinToken};
+use domain::room::RoomRole;
+use domain::text::Name;
+use domain::time::iso;
+use domain::{Code, Error as Refusal, Reason};
+use store::{LiveRoom, RoomTarget, Scope};
+
+use super::look::Look;
+use super::{open, role};
+use crate::context::Context;
+use crate::error::Error;
+
+/// How often a decision is taken anew when others change the room meanwhile.
+const TRIES: u32 = 5;
+
+pub(super) async fn join(context: &Context<'_>, asked: &JoinRequest) -> Result<JoinAnswer, Error> {
+    let earlier = earlier(context, asked)?;
+    for _ in 0..TRIES {
+        let look = Look::at(context, asked).await?;
+        if let Some(answer) = once(context, asked, &look, earlier.as_ref()).await? {
+            return Ok(answer);
+        }
+    }
+    Err(Refusal::new(Code::Unavailable, "Many people are joining, please try again").with_retry_after(1).into())
+}
+
+/// An earlier token of ours. One that has run out is worth nothing, a forged one is refused.
+fn earlier(context: &Context<'_>, asked: &JoinRequest) -> Result<Option<JoinToken>, Error> {
+    let Some(token) = asked.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
+    let read = context.app.keys.signing.verifying_key().verify::<JoinToken>(token);
+    let token = read.map_err(|_| Refusal::new(Code::Unauthenticated, "Invalid token").with_field("token"))?;
+    Ok(Some(token).filter(|token| token.check_time(context.now.as_second(), true).is_ok()))
+}
+
+/// One decision. `None`: the room changed under it.
+async fn once(
+    context: &Context<'_>,
+    asked: &JoinRequest,
+    look: &Look,
+    earlier: Option<&JoinToken>,
+) -> Result<Option<JoinAnswer>, Error> {
+    let (store, now, room) = (&context.app.store, context.now, &look.view.room);
+    let scope = Scope::company(room.reseller, room.company);
+    let first = look.view.opens(now, look.is_host());
+    let (host, company, conference, ahead) = tokio::try_join!(
+        async { Ok::<_, Error>(store.host(&scope, room.host).await?) },
+        async { Ok::<_, Error>(store.company(&scope, room.company).await?) },
+        meeting(context, look, &first),
+        open::ahead(context, look, &first, earlier)
+    )?;
+    let by_pin = role::shows_moderator_pin(context, look, &host, asked).await?;
+    let leads = look.is_host() || by_pin;
+    let opens = if by_pin { look.view.opens(now, true) } else { first.clone() };
+    let name = name(asked, earlier, look, &host)?;
+
+    let conference = match (conference, opens == first) {
+        (Some(conference), true) => conference,
+        _ => match meeting(context, look, &opens).await? {
+            Some(conference) => conference,
+            None if opens == Opens::AdHoc => open::ad_hoc(context, look, &host, &company).await?,
+            None => return Err(refusal(&opens)),
+        },
+    };
+    let earlier = earlier.filter(|token| token.room() == Some(conference.room()));
+    let role = role::role(context, look, &conference, asked, (leads, earlier)).await?;
+
+    let known = earlier.and_then(|token| token.convoke.as_ref()).map(|grant| grant.participant);
+    let placed = match ahead.filter(|_| opens == first) {
+        Some(done) => done,
+        None => {
+            let target = match &opens {
+                Opens::Live(live) => RoomTarget::Live(live),
+                Opens::Planned { planned, .. } => RoomTarget::Planned(planned),
+                _ => RoomTarget::AdHoc(&conference),
+            };
+            match open::open(context, look, target, &conference, known).await? {
+                Some(done) => done,
+                None => return Ok(None),
+            }
+        }
+    };
+    let (live, number) = placed;
+    let seat = Seat { conference: &conference, live: &live, number: known.unwrap_or(number), role, name };
+    Ok(Some(seat.answer(context, asked, look, (&host, &company), earlier)?))
+}
+
+async fn meeting(context: &Context<'_>, look: &Look, opens: &Opens<'_>) -> Result<Option<Conference>, Error> {
+    let id = match opens {
+        Opens::Live(live) => live.conference,
+        Opens::Planned { planned, .. } => planned.conference,
+        _ => return Ok(None),
+    };
+    let scope = Scope::company(look.view.room.reseller, look.view.room.company);
+    Ok(Some(context.app.store.conference(&scope, id).await?.conference))
+}
+
+fn refusal(opens: &Opens<'_>) -> Error {
+    let refusal = match opens {
+        Opens::NotStarted(next) => Refusal {
+            upcoming: next.map(|next| domain::error::Upcoming {
+                starts_at: Some(iso(next.start)),
+                subject: Some(next.subject.to_string()),
+            }),
+            ..Refusal::new(Code::NotStarted, "The meeting has not started").with_reason(Reason::NotStarted)
+        },
+        Opens::Ended => Refusal::new(Code::Expired, "The meeting has ended").with_reason(Reason::Ended),
+        _ => Refusal::new(Code::Expired, "This code is not valid any more").with_reason(Reason::Expired),
+    };
+    refusal.into()
+}
+
+fn name(asked: &JoinRequest, earlier: Option<&JoinToken>, look: &Look, host: &Host) -> Result<Name, Error> {
+    match asked.name.as_deref().filter(|name| !name.trim().is_empty()) {
+        Some(name) => Ok(name.parse().map_err(|why| Refusal::invalid("name", why))?),
+        None if look.is_host() => Ok(host.name.clone()),
+        None => {
+            let before = earlier.and_then(|token| Name::lossy(&token.name));
+            Ok(before.ok_or_else(|| Refusal::missing("name"))?)
+        }
+    }
+}
+
+/// A participant's place in a meeting.
+struct Seat<'a> {
+    conference: &'a Conference,
+    live: &'a LiveRoom,
+    number: ParticipantNumber,
+    role: RoomRole,
+    name: Name,
+}
+
+impl Seat<'_> {
+    fn answer(
+        self,
+        context: &Context<'_>,
+        asked: &JoinRequest,
+        look: &Look,
+        (host, company): (&Host, &Company),
+        earlier: Option<&JoinToken>,
+    ) -> Result<JoinAnswer, Error> {
+        let Self { conference, live, number, role, name } = self;
+        let home = look.relays.iter().find(|relay| relay.id == live.home);
+        let home = home.ok_or(Error::Broken("a room was opened at a relay that is not alive"))?;
+        let hard_stop = later(live.live.first_join.unwrap_or(context.now), HARD_STOP).as_second();
+        let token = JoinToken::new(Admission {
+            room: conference.room(),
+            name: name.to_string(),
+            jti: earlier.and_then(|token| token.jti.clone()).unwrap_or_else(|| context.app.uuid()),
+            issued_at: context.now.as_second(),
+            grant: ConvokeGrant {
+                participant: number,
+                role,
+                observer: asked.observer,
+                company: company.id,
+                max_participants: conference.max_participants,
+                mute_mode: conference.mute_mode,
+                h264: conference.h264,
+                hard_stop,
+            },
+        });
+        Ok(JoinAnswer {
+            token: context.app.keys.signing.sign(&token),
+            identity: number.identity(),
+            participant: number,
+            name: name.to_string(),
+            role,
+            relays: vec![RelayAddress { url: home.url.clone(), region: home.region.clone() }],
+            conference: JoinedConference {
+                id: conference.id,
+                subject: conference.subject.to_string(),
+                mute_mode: conference.mute_mode,
+                host_name: host.name.to_string(),
+                hard_stop,
+            },
+            media: MediaSettings {
+                h264: conference.h264,
+                max_resolution: company.settings.media_policy.max_resolution,
+            },
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! What somebody may do in a meeting, and whether the PIN lets them in.
+
+use domain::conference::Conference;
+use domain::host::Host;
+use domain::join::JoinRequest;
+use domain::join_token::JoinToken;
+use domain::room::RoomRole;
+use domain::sealed::same_secret;
+use domain::{Code, Error as Refusal, Reason};
+
+use super::look::{Look, Secret};
+use crate::context::Context;
+use crate::error::Error;
+
+/// Whether the host's PIN was shown. A wrong one is refused, not ignored: who shows it means to lead.
+pub(super) async fn shows_moderator_pin(
+    context: &Context<'_>,
+    look: &Look,
+    host: &Host,
+    asked: &JoinRequest,
+) -> Result<bool, Error> {
+    let Some(typed) = &asked.moderator_pin else { return Ok(false) };
+    look.may_guess(context, Secret::Moderator)?;
+    let pin = context.app.open(&format!("host/{}/moderator_pin", host.id), &host.moderator_pin)?;
+    if same_secret(pin.as_bytes(), typed.as_bytes()) {
+        return Ok(true);
+    }
+    look.guessed_wrong(context, Secret::Moderator).await?;
+    Err(wrong("moderator_pin", "This is not the host's PIN"))
+}
+
+/// The role in this meeting, once its security PIN is satisfied. A moderator needs no PIN, nor does who was in already.
+pub(super) async fn role(
+    context: &Context<'_>,
+    look: &Look,
+    conference: &Conference,
+    asked: &JoinRequest,
+    (leads, earlier): (bool, Option<&JoinToken>),
+) -> Result<RoomRole, Error> {
+    let led = earlier.is_some_and(|token| token.role() == RoomRole::Moderator);
+    if leads || led || shows_token(context, look, conference, asked).await? {
+        return Ok(RoomRole::Moderator);
+    }
+    if let (Some(sealed), None) = (&conference.security_pin, earlier) {
+        let Some(typed) = &asked.pin else {
+            return Err(wrong("pin", "This meeting asks for a PIN"));
+        };
+        look.may_guess(context, Secret::Pin)?;
+        let pin = context.app.open(&format!("conference/{}/security_pin", conference.id), sealed)?;
+        if !same_secret(pin.as_bytes(), typed.as_bytes()) {
+            look.guessed_wrong(context, Secret::Pin).await?;
+            return Err(wrong("pin", "The PIN is wrong"));
+        }
+    }
+    Ok(RoomRole::Guest)
+}
+
+async fn shows_token(
+    context: &Context<'_>,
+    look: &Look,
+    conference: &Conference,
+    asked: &JoinRequest,
+) -> Result<bool, Error> {
+    let Some(shown) = asked.moderator_token.as_deref().filter(|shown| !shown.is_empty()) else { return Ok(false) };
+    look.may_guess(context, Secret::Moderator)?;
+    let place = format!("conference/{}/moderator_token", conference.id);
+    let token = context.app.open(&place, &conference.moderator_token)?;
+    if same_secret(token.as_bytes(), shown.as_bytes()) {
+        return Ok(true);
+    }
+    look.guessed_wrong(context, Secret::Moderator).await?;
+    Err(Refusal::new(Code::Forbidden, "This moderator_token is not this meeting's").with_field("moderator_token").into())
+}
+
+fn wrong(field: &'static str, message: &'static str) -> Error {
+    Refusal::new(Code::Forbidden, message).with_field(field).with_reason(Reason::WrongPin).into()
+}
