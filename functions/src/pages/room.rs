@@ -1,0 +1,204 @@
+//! `GET /conf/call/{code}`: the meeting room.
+
+use domain::code::AccessCode;
+use domain::company::Company;
+use domain::conference::{Conference, Opens, Window};
+use domain::host::Host;
+use domain::id::ConferenceId;
+use domain::time::iso;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{Attempt, RoomView, Scope, Session};
+
+use crate::app::App;
+use crate::auth::{self, Use};
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Form;
+use crate::reply::Html;
+use crate::visit::Place;
+
+/// The type of the message that a page posts when somebody leaves, unless the reseller renamed it (embedding.md §5).
+const LEAVE_EVENT: &str = "vivomeetingsLeaveCallEvent";
+
+/// What the room page reads of its address; all else is the page's own script's to read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RoomPageInput {
+    encrypted_pin: Option<String>,
+}
+
+/// `GET /conf/call/{code}`.
+#[derive(Debug)]
+pub struct PageRoom;
+
+impl Endpoint for PageRoom {
+    const ID: &'static str = "page_room";
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/conf/call/{code}";
+    const ACCESS: Access = Access::Anyone;
+    const KIND: Kind = Kind::Read;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const SUMMARY: &'static str = "The meeting room's page.";
+    type Input = Form<RoomPageInput>;
+    type Output = Html;
+
+    async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Html, Error> {
+        let encrypted = matches!(input.0.encrypted_pin.as_deref(), Some("" | "true" | "1"));
+        room(context, encrypted).await
+    }
+}
+
+async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
+    let (app, request) = (context.app, context.request);
+    let written = request.variable("code").unwrap_or_default();
+    let clear = written.parse::<AccessCode>().ok().filter(|_| !encrypted);
+    // A code in clear is looked up beside the tenant; a hidden one opens for its company only.
+    let (place, session, view) = tokio::try_join!(
+        Place::of(context),
+        auth::signed_in(app, request, Use::Look, context.now),
+        find(app, clear, context.now)
+    )?;
+    let view = match encrypted.then(|| app.keys.codes.reveal(place.company, written)).flatten() {
+        Some(code) => find(app, Some(code), context.now).await?,
+        None => view,
+    };
+    let view = view.filter(|view| view.room.company == place.company && view.room.reseller == place.reseller);
+    let session = session.filter(|session| session.company == place.company && session.reseller == place.reseller);
+    let facts = facts(app, place, view.as_ref(), session.as_ref(), context.now);
+    let count = unknown(context, place, view.is_none());
+    let ((company, reseller), facts, ()) = tokio::try_join!(place.details(app), facts, count)?;
+
+    let conference = match (&view, &facts.host) {
+        (Some(view), Some(host)) => describe(view, host, &facts, session.as_ref(), context.now),
+        _ => json!({"state": "not_found", "pin_required": false}),
+    };
+    let status = if facts.host.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let config = json!({
+        "page": "room",
+        "code": written,
+        "encrypted": encrypted,
+        "tenant": super::tenant(&company),
+        "leave_event_type": reseller.leave_event_type.as_deref().unwrap_or(LEAVE_EVENT),
+        "hidden_controls": company.settings.hidden_controls,
+        "conference": conference,
+        "signed_in": signed_in(&facts, session.as_ref(), view.as_ref()),
+    });
+    let framing = match &session {
+        Some(_) => super::signed_in_framing(app, &company, &reseller),
+        None => super::guest_framing(app, &company, &reseller),
+    };
+    let title = title(&config["conference"]["subject"], &company);
+    Ok(super::page(app, &app.pages()?.room, status, &title, &config, &framing))
+}
+
+async fn find(app: &App, code: Option<AccessCode>, now: jiff::Timestamp) -> Result<Option<RoomView>, Error> {
+    match code {
+        Some(code) => Ok(app.store.room(code, now).await?),
+        None => Ok(None),
+    }
+}
+
+/// Counts an unknown code against the network that tried it: codes are short.
+async fn unknown(context: &Context<'_>, place: Place, is_unknown: bool) -> Result<(), Error> {
+    let (app, attempt) = (context.app, Attempt::Code(place.reseller, context.network()));
+    if !is_unknown {
+        return Ok(());
+    }
+    let failed = app.store.attempt_failed(&attempt, context.now).await?;
+    if failed.failures > app.config.rates.code_failures {
+        return Err(Error::rate_limited(failed.retry_after(context.now)));
+    }
+    Ok(())
+}
+
+/// What the page says beyond the room itself.
+struct Facts {
+    /// The room's host, where the room is known.
+    host: Option<Host>,
+    /// The meeting that the code opens, where it opens one that is made already.
+    conference: Option<Conference>,
+    /// The name of who is signed in.
+    visitor: Option<String>,
+}
+
+async fn facts(
+    app: &App,
+    place: Place,
+    view: Option<&RoomView>,
+    session: Option<&Session>,
+    now: jiff::Timestamp,
+) -> Result<Facts, Error> {
+    let scope = Scope::company(place.reseller, place.company);
+    let host = async {
+        match view {
+            Some(view) => Ok(Some(app.store.host(&scope, view.room.host).await?)),
+            None => Ok::<_, Error>(None),
+        }
+    };
+    let conference = async {
+        match view.and_then(|view| opened(view, session, now)) {
+            Some(id) => Ok(Some(app.store.conference(&scope, id).await?.conference)),
+            None => Ok::<_, Error>(None),
+        }
+    };
+    let visitor = async {
+        match session {
+            Some(session) => Ok(app.store.host(&scope, session.host).await.ok().map(|host| host.name.to_string())),
+            None => Ok::<_, Error>(None),
+        }
+    };
+    let (host, conference, visitor) = tokio::try_join!(host, conference, visitor)?;
+    Ok(Facts { host, conference, visitor })
+}
+
+fn leads(view: &RoomView, session: Option<&Session>) -> bool {
+    session.is_some_and(|session| session.host == view.room.host)
+}
+
+fn opened(view: &RoomView, session: Option<&Session>, now: jiff::Timestamp) -> Option<ConferenceId> {
+    match view.opens(now, leads(view, session)) {
+        Opens::Live(live) => Some(live.conference),
+        Opens::Planned { planned, .. } => Some(planned.conference),
+        _ => None,
+    }
+}
+
+fn describe(view: &RoomView, host: &Host, facts: &Facts, session: Option<&Session>, now: jiff::Timestamp) -> Value {
+    let pin = facts.conference.as_ref().is_some_and(|conference| conference.security_pin.is_some());
+    // What a PIN guards is not told to whoever guesses the code.
+    let subject = facts.conference.as_ref().filter(|_| !pin || leads(view, session)).map(|found| &found.subject);
+    let mut told = json!({"state": "open", "subject": subject, "host_name": host.name, "pin_required": pin});
+    match view.opens(now, leads(view, session)) {
+        Opens::Live(_) | Opens::Planned { .. } => {}
+        Opens::AdHoc => told["subject"] = Value::Null,
+        Opens::NotStarted(next) => {
+            told["state"] = "not_started".into();
+            if let Some(next) = next {
+                told["subject"] = next.subject.as_str().into();
+                told["starts_at"] = iso(next.start).into();
+                let window = Window::new(next.kind, view.room.kind, next.start, next.duration);
+                told["opens_at"] = iso(window.opens).into();
+            }
+        }
+        Opens::Ended | Opens::Expired => told["state"] = "ended".into(),
+    }
+    told
+}
+
+fn signed_in(facts: &Facts, session: Option<&Session>, view: Option<&RoomView>) -> Value {
+    match (&facts.visitor, view) {
+        (Some(name), Some(view)) => json!({"name": name, "moderator": leads(view, session)}),
+        (Some(name), None) => json!({"name": name, "moderator": false}),
+        _ => Value::Null,
+    }
+}
+
+fn title(subject: &Value, company: &Company) -> String {
+    let product = company.settings.branding.product_name.as_ref().unwrap_or(&company.name);
+    match subject.as_str() {
+        Some(subject) => format!("{subject} · {product}"),
+        None => product.to_string(),
+    }
+}
