@@ -1,0 +1,65 @@
+//! What no caller over HTTP can do: the installation's first objects, and what time does. The same functions are called
+//! by `convoke init` and the laptop's clock, and on AWS by functions that an operator or a schedule wakes.
+
+mod init;
+mod sweep;
+
+use serde_json::Value;
+
+pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, RelayKey, init};
+pub use sweep::{Sweep, sweep};
+
+use crate::app::App;
+use crate::endpoint::{Need, Wake, Worker};
+use crate::error::Error;
+
+/// Makes the installation's first objects.
+pub const OPERATOR_INIT: Worker = Worker {
+    id: "operator_init",
+    wake: Wake::Operator,
+    needs: &[Need::TableRead, Need::TableWrite, Need::SealingKey],
+};
+
+/// Does what is due.
+pub const SWEEP: Worker = Worker {
+    id: "sweep",
+    wake: Wake::EveryMinutes(1),
+    needs: &[Need::TableRead, Need::TableWrite, Need::SigningKey],
+};
+
+/// The workers of this module.
+#[must_use]
+pub fn workers() -> Vec<Worker> {
+    vec![OPERATOR_INIT, SWEEP]
+}
+
+/// Why a worker did not do what it was woken for.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// The event is not one of this worker's.
+    #[error("the event does not read")]
+    Event(#[source] serde_json::Error),
+    /// The work failed.
+    #[error("{0}")]
+    Work(#[from] Error),
+    /// No such worker.
+    #[error("nothing is done for the worker {0}")]
+    Unknown(&'static str),
+}
+
+/// Does a worker's work for an event that woke it, and answers what an operator may read.
+///
+/// # Errors
+/// When the event does not read, or the work failed.
+pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, WorkError> {
+    if *worker == OPERATOR_INIT {
+        let asked: Init = serde_json::from_value(event).map_err(WorkError::Event)?;
+        let made = init(app, &asked).await?;
+        return serde_json::to_value(made).map_err(WorkError::Event);
+    }
+    if *worker == SWEEP {
+        let done = sweep(app).await?;
+        return serde_json::to_value(done).map_err(WorkError::Event);
+    }
+    Err(WorkError::Unknown(worker.id))
+}
