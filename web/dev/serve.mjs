@@ -31,7 +31,13 @@ const base64url = (value) => Buffer.from(value).toString('base64url');
 
 function token(identity, name, room, attributes) {
   const now = Math.floor(Date.now() / 1000);
-  const video = { room, roomJoin: true, canPublish: true, canSubscribe: true, canPublishData: true };
+  const video = {
+    room,
+    roomJoin: true,
+    canPublish: true,
+    canSubscribe: true,
+    canPublishData: true,
+  };
   const claims = {
     iss: values.key,
     sub: identity,
@@ -115,7 +121,9 @@ function room(code) {
 createServer(async (request, response) => {
   const { pathname } = new URL(request.url, 'http://localhost');
   const send = (status, type, content) =>
-    response.writeHead(status, { 'content-type': type, 'content-security-policy': CSP }).end(content);
+    response
+      .writeHead(status, { 'content-type': type, 'content-security-policy': CSP })
+      .end(content);
   try {
     const code = /^\/conf\/call\/(\d+)$/.exec(pathname)?.[1];
     if (pathname === '/') {

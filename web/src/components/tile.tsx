@@ -23,9 +23,7 @@ interface TileProps {
 
 /** What a screen reader says of the tile. */
 function describe(person: Person): string {
-  const name = person.isLocal
-    ? t('room.you.name', { name: person.name.value })
-    : person.name.value;
+  const name = person.isLocal ? t('room.you.name', { name: person.name.value }) : person.name.value;
   const states = [
     person.micOn.value ? null : t('room.muted'),
     person.camera.value ? null : t('room.camera.off'),
@@ -87,8 +85,12 @@ function QualityMark({ quality }: { quality: Quality }) {
   const bars = BARS[quality];
   if (bars === null || bars > 2) return null;
   return (
-    <div class="tile-quality" role="img" aria-label={t(`room.quality.${quality as 'poor' | 'lost'}`)}>
-      <Bars filled={bars} />
+    <div
+      class="tile-quality"
+      role="img"
+      aria-label={t(`room.quality.${quality as 'poor' | 'lost'}`)}
+    >
+      {bars === 0 ? <Icon name="noSignal" size={16} /> : <Bars filled={bars} />}
     </div>
   );
 }

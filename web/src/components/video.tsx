@@ -42,13 +42,6 @@ export function TrackVideo({ track, label }: { track: MediaStreamTrack; label: s
     if (video.current) video.current.srcObject = new MediaStream([track]);
   }, [track]);
   return (
-    <video
-      ref={video}
-      class="video video-mirrored"
-      aria-label={label}
-      autoplay
-      playsInline
-      muted
-    />
+    <video ref={video} class="video video-mirrored" aria-label={label} autoplay playsInline muted />
   );
 }

@@ -53,7 +53,10 @@ export function openChannel(window: Window, owner: Owner | null, events: boolean
     if (event.source !== owner.window) return;
     if (origin !== null && event.origin !== origin) return;
     const message = parseMessage(event.data);
-    if (!message) return warn(event.data);
+    if (!message) {
+      warn(event.data);
+      return;
+    }
     if (origin === null) {
       origin = event.origin;
       const held = waiting;

@@ -18,18 +18,18 @@ export interface RoomCommands {
   adjustAudio: (participant: number, settings: { volume?: number; pan?: number }) => void;
 }
 
-const DEVICE_ACTIONS: Readonly<Record<string, DeviceKind>> = {
-  setVideoInput: 'videoinput',
-  setAudioInput: 'audioinput',
-  setAudioOutput: 'audiooutput',
-};
+const DEVICE_ACTIONS: ReadonlyMap<string, DeviceKind> = new Map([
+  ['setVideoInput', 'videoinput'],
+  ['setAudioInput', 'audioinput'],
+  ['setAudioOutput', 'audiooutput'],
+]);
 
 function within(value: unknown, low: number, high: number): number | null {
   return typeof value === 'number' && value >= low && value <= high ? value : null;
 }
 
 function device(message: Message, room: RoomCommands): boolean {
-  const kind = DEVICE_ACTIONS[message.action];
+  const kind = DEVICE_ACTIONS.get(message.action);
   const id = message['deviceId'];
   if (!kind || typeof id !== 'string' || id === '') return false;
   room.chooseDevice(kind, id);

@@ -32,8 +32,7 @@ export function originOf(address: string | null | undefined): string | null {
  */
 export function ownerOf(view: View, told: string | null): Owner | null {
   if (view.parent !== view.self) {
-    const origin =
-      originOf(view.ancestorOrigins[0]) ?? originOf(view.referrer) ?? originOf(told);
+    const origin = originOf(view.ancestorOrigins[0]) ?? originOf(view.referrer) ?? originOf(told);
     return { window: view.parent, origin };
   }
   if (view.opener) {
@@ -44,7 +43,8 @@ export function ownerOf(view: View, told: string | null): Owner | null {
 
 /** What `ownerOf` needs, from the window. */
 export function viewOf(window: Window): View {
-  const list = (window.location as Location & { ancestorOrigins?: DOMStringList }).ancestorOrigins;
+  // Not every browser has it.
+  const list = Reflect.get(window.location, 'ancestorOrigins') as DOMStringList | undefined;
   return {
     self: window,
     parent: window.parent,

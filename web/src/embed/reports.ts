@@ -1,11 +1,10 @@
 // Messages out of the room: watches the room's signals and tells each change once.
-import { effect } from '@preact/signals';
+import { effect, untracked, type ReadonlySignal } from '@preact/signals';
 import type { Devices } from '../room/devices';
 import type { Meeting } from '../room/meeting';
 import type { Person } from '../room/people';
 import type { Roster } from '../room/roster';
 import type { View } from '../config/params';
-import type { ReadonlySignal } from '@preact/signals';
 import type { Channel } from './channel';
 
 export interface Watched {
@@ -121,14 +120,12 @@ function reportPeople(channel: Channel, roster: Roster, audioLevels: boolean): (
     const level = sends(channel, 'participant', 'AUDIO_LEVEL');
     const stops = [effect(() => change(participantFields(person, false)))];
     if (audioLevels) {
-      stops.push(
-        effect(() => level({ id: person.number, audioLevel: round(person.level.value) })),
-      );
+      stops.push(effect(() => level({ id: person.number, audioLevel: round(person.level.value) })));
     }
     return () => stops.forEach((stop) => stop());
   };
-  const stop = effect(() => {
-    const present = new Set(roster.people.value);
+  const compare = (people: readonly Person[]) => {
+    const present = new Set(people);
     for (const [person, unwatch] of watching) {
       if (present.has(person)) continue;
       unwatch();
@@ -138,6 +135,10 @@ function reportPeople(channel: Channel, roster: Roster, audioLevels: boolean): (
     for (const person of present) {
       if (!watching.has(person)) watching.set(person, watch(person));
     }
+  };
+  const stop = effect(() => {
+    const people = roster.people.value;
+    untracked(() => compare(people));
   });
   return () => {
     stop();

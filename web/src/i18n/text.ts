@@ -3,7 +3,11 @@ import { en, type Catalogue, type TextKey } from './en';
 
 export type { TextKey };
 type Values = Readonly<Record<string, string | number>>;
-type PluralKey = TextKey extends infer Key ? (Key extends `${infer Stem}_other` ? Stem : never) : never;
+type PluralKey = TextKey extends infer Key
+  ? Key extends `${infer Stem}_other`
+    ? Stem
+    : never
+  : never;
 
 const CATALOGUES: Readonly<Record<string, Catalogue>> = { en };
 

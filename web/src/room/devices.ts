@@ -132,7 +132,9 @@ export class Devices {
       this.opening.value = opening;
     };
     const constraint = (name: MediaName) =>
-      names.includes(name) ? constraintsFor(name, this.chosen.value[KIND[name]], this.lines) : false;
+      names.includes(name)
+        ? constraintsFor(name, this.chosen.value[KIND[name]], this.lines)
+        : false;
     mark(true);
     try {
       const stream = await this.media?.getUserMedia({

@@ -16,7 +16,10 @@ export interface PackOptions {
   maxAspect: number;
 }
 
-export const GALLERY_ASPECTS = { minAspect: 1, maxAspect: 16 / 9 };
+/** Tile shapes for a frame: upright frames take upright tiles. */
+export function galleryAspects(width: number, height: number) {
+  return { minAspect: height > width ? 0.72 : 1, maxAspect: 16 / 9 };
+}
 
 interface Grid {
   columns: number;

@@ -77,7 +77,9 @@ export class Meeting {
   /** Whether the visitor may be more than a guest, so that only `/conf/join` can judge. */
   private get mayOpen(): boolean {
     return (
-      this.params.moderatorToken !== null || this.page.signedIn !== null || this.sessionToken !== null
+      this.params.moderatorToken !== null ||
+      this.page.signedIn !== null ||
+      this.sessionToken !== null
     );
   }
 

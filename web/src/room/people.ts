@@ -39,12 +39,17 @@ export class Person {
   }
 }
 
+// What a reader takes for one letter: an emoji of several code points is one.
+function firstLetter(word: string): string {
+  for (const { segment } of new Intl.Segmenter().segment(word)) return segment;
+  return '';
+}
+
 /** Up to two letters for the avatar. */
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/u).filter(Boolean);
-  const first = [...(words[0] ?? '')][0] ?? '?';
-  const last = words.length > 1 ? ([...(words.at(-1) ?? '')][0] ?? '') : '';
-  return (first + last).toLocaleUpperCase();
+  const last = words.length > 1 ? firstLetter(words.at(-1) ?? '') : '';
+  return ((firstLetter(words[0] ?? '') || '?') + last).toLocaleUpperCase();
 }
 
 /** A steady colour index, 0 to `count - 1`, for an identity. */
@@ -64,7 +69,8 @@ export function galleryOrder(
   lastSpoke: ReadonlyMap<string, number>,
 ): Person[] {
   const order = [...people].sort(
-    (a, b) => Number(b.isLocal) - Number(a.isLocal) || a.joinedAt - b.joinedAt || a.number - b.number,
+    (a, b) =>
+      Number(b.isLocal) - Number(a.isLocal) || a.joinedAt - b.joinedAt || a.number - b.number,
   );
   if (order.length <= pageSize || pageSize < 2) return order;
   const spoke = (person: Person) => lastSpoke.get(person.identity) ?? 0;

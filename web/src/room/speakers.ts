@@ -29,10 +29,12 @@ export function nextFloor(
 ): Floor {
   const loudest = speakers[0];
   if (loudest === undefined) return { ...floor, candidate: null };
-  if (floor.holder === null) return { holder: loudest, since: now, candidate: null, candidateSince: 0 };
+  if (floor.holder === null)
+    return { holder: loudest, since: now, candidate: null, candidateSince: 0 };
   if (speakers.includes(floor.holder)) return { ...floor, candidate: null };
   if (floor.candidate !== loudest) return { ...floor, candidate: loudest, candidateSince: now };
-  const ready = now - floor.candidateSince >= options.takeAfter && now - floor.since >= options.keepFor;
+  const ready =
+    now - floor.candidateSince >= options.takeAfter && now - floor.since >= options.keepFor;
   return ready ? { holder: loudest, since: now, candidate: null, candidateSince: 0 } : floor;
 }
 

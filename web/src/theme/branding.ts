@@ -10,7 +10,7 @@ export interface Rgb {
 export function parseColor(value: string | null): Rgb | null {
   const hex = /^#([0-9a-f]{6}|[0-9a-f]{3})$/i.exec(value ?? '')?.[1];
   if (!hex) return null;
-  const full = hex.length === 3 ? [...hex].map((digit) => digit + digit).join('') : hex;
+  const full = hex.length === 3 ? hex.replace(/./g, '$&$&') : hex;
   const part = (at: number) => parseInt(full.slice(at, at + 2), 16);
   return { r: part(0), g: part(2), b: part(4) };
 }

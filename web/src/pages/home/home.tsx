@@ -15,7 +15,10 @@ export function Home({ tenant, go }: { tenant: Tenant; go: (code: string) => voi
   const submit = (event: Event) => {
     event.preventDefault();
     const parsed = parseCode(code.value);
-    if (parsed) return go(parsed);
+    if (parsed) {
+      go(parsed);
+      return;
+    }
     problem.value = t(code.value.trim() === '' ? 'home.code.empty' : 'home.code.bad');
     field.current?.focus();
   };

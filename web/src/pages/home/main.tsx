@@ -13,7 +13,8 @@ document.documentElement.lang = chooseLanguage(wishes);
 applyTheme(document.documentElement, params.theme, page.tenant);
 
 const root = document.getElementById('app');
-if (root) render(<Home tenant={page.tenant} go={(code) => location.assign(roomPath(code))} />, root);
+if (root)
+  render(<Home tenant={page.tenant} go={(code) => location.assign(roomPath(code))} />, root);
 
 function roomPath(code: string): string {
   return `/conf/call/${encodeURIComponent(code)}`;

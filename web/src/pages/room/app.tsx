@@ -104,7 +104,8 @@ function Head() {
   const room = useRoom();
   const title = room.meeting.admission.value?.conference.subject ?? room.page.conference.subject;
   const shown = room.shows('logo') || room.shows('title') || room.shows('timer');
-  if (!shown || room.params.stripLayout) return <h1 class="visually-hidden">{title ?? t('room.label')}</h1>;
+  if (!shown || room.params.stripLayout)
+    return <h1 class="visually-hidden">{title ?? t('room.label')}</h1>;
   return (
     <header class="room-head">
       {room.shows('logo') && <Logo product={room.page.tenant.productName} />}

@@ -2,7 +2,7 @@
 import { Icon, type IconName } from '../../components/icon';
 import { MenuButton, type MenuItem } from '../../components/menu';
 import { VIEWS, type View } from '../../config/params';
-import { plural, t } from '../../i18n/text';
+import { t } from '../../i18n/text';
 import { useRoom } from './context';
 import type { RoomModel } from './model';
 
@@ -44,9 +44,8 @@ function Control({ icon, label, shortcut, pressed, look, class: name, click }: C
 export function Bar() {
   const room = useRoom();
   return (
-    <div class="bar" id="controls" role="toolbar" aria-label={t('room.controls')}>
-      <div class="bar-side bar-start" />
-      <div class="bar-main">
+    <section class="bar" aria-label={t('room.controls')}>
+      <div class="bar-main" id="controls" tabIndex={-1}>
         <Media />
         <span class="bar-gap" />
         <People />
@@ -63,8 +62,7 @@ export function Bar() {
           />
         )}
       </div>
-      <div class="bar-side bar-end" />
-    </div>
+    </section>
   );
 }
 
@@ -118,19 +116,14 @@ function People() {
       type="button"
       id="people-button"
       class={`control ${open ? 'control-active' : ''}`}
-      aria-label={`${t('bar.people')}, ${plural('room.people.count', count)}`}
       aria-expanded={open}
       aria-keyshortcuts="P"
       title={t('bar.key', { label: t('bar.people'), key: 'P' })}
       onClick={() => room.togglePanel()}
     >
       <Icon name="people" />
-      <span class="control-count" aria-hidden="true">
-        {count}
-      </span>
-      <span class="control-label" aria-hidden="true">
-        {t('bar.people')}
-      </span>
+      <span class="control-label">{t('bar.people')}</span>
+      <span class="control-count">{count}</span>
     </button>
   );
 }

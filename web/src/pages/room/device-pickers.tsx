@@ -33,9 +33,7 @@ export function DevicePickers() {
           value={devices.chosen.value[kind]}
           options={lists[kind].map((device, index) => ({
             id: device.deviceId,
-            label:
-              device.label ||
-              t('lobby.device.number', { kind: t(label), number: index + 1 }),
+            label: device.label || t('lobby.device.number', { kind: t(label), number: index + 1 }),
           }))}
           change={(id) => void room.chooseDevice(kind, id)}
         />

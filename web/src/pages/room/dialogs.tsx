@@ -26,9 +26,7 @@ function SettingsDialog() {
       <section class="dialog-part">
         <h3>{t('settings.devices')}</h3>
         <DevicePickers />
-        {!room.devices.canChooseSpeaker && (
-          <p class="field-hint">{t('settings.speaker.fixed')}</p>
-        )}
+        {!room.devices.canChooseSpeaker && <p class="field-hint">{t('settings.speaker.fixed')}</p>}
       </section>
       <section class="dialog-part">
         <h3>{t('settings.general')}</h3>

@@ -42,7 +42,8 @@ export function Ending({ ending, without }: EndingProps) {
   useEffect(() => heading.current?.focus(), [ending]);
   const { subject } = room.page.conference;
   const wait = ending === 'busy' ? room.meeting.retryAfter.value : 0;
-  const again = wait > 0 ? t('end.retry', { seconds: wait }) : t(TRY.has(ending) ? 'end.try' : 'end.again');
+  const again =
+    wait > 0 ? t('end.retry', { seconds: wait }) : t(TRY.has(ending) ? 'end.try' : 'end.again');
   return (
     <div class="card card-center" data-ending={ending}>
       <span class={`card-icon card-icon-${ending}`}>

@@ -69,7 +69,9 @@ export function Lobby() {
           toggle={toggle}
           observer={params.observer}
         />
-        <Problems retry={(which) => void devices.open({ mic: which === 'mic', camera: which === 'camera' })} />
+        <Problems
+          retry={(which) => void devices.open({ mic: which === 'mic', camera: which === 'camera' })}
+        />
       </div>
       <div class="lobby-form">
         <h1>{subject ?? t('lobby.title')}</h1>
@@ -117,11 +119,7 @@ function Preview({ name, mic, camera, observer, toggle }: PreviewProps) {
       ) : (
         <div class="preview-off">
           <Avatar name={name || '?'} identity={name} />
-          <p>
-            {t(
-              devices.opening.value.camera ? 'lobby.camera.starting' : 'lobby.camera.isOff',
-            )}
-          </p>
+          <p>{t(devices.opening.value.camera ? 'lobby.camera.starting' : 'lobby.camera.isOff')}</p>
         </div>
       )}
       <div class="preview-bar">

@@ -58,10 +58,7 @@ export class RoomModel {
       arrived: (person) => this.arrived(person),
       gone: (person) => this.gone(person),
     });
-    this.devices = new Devices(
-      params.resolution,
-      window.navigator.mediaDevices as MediaDevices | undefined,
-    );
+    this.devices = new Devices(params.resolution, window.navigator.mediaDevices);
     this.meeting = new Meeting(page, params, {
       fetch: (url, init) => window.fetch(url, init),
       now: Date.now,
@@ -180,7 +177,10 @@ export class RoomModel {
     effect(() => {
       if (this.meeting.phase.value.at !== 'lobby' || this.directName === null) return;
       const framed = this.window.parent !== this.window;
-      const opensDevices = !(this.params.muteMic && (this.params.muteCamera || this.params.observer));
+      const opensDevices = !(
+        this.params.muteMic &&
+        (this.params.muteCamera || this.params.observer)
+      );
       if (framed || !opensDevices) void this.goDirectly();
       else this.entrance.value = 'one_click';
     });

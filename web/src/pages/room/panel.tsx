@@ -60,23 +60,17 @@ function Row({ person }: { person: Person }) {
     <li class={person.speaking.value ? 'person person-speaking' : 'person'}>
       <Avatar name={name} identity={person.identity} />
       <div class="person-text">
-        <span class="person-name">
-          {person.isLocal ? t('room.you.name', { name }) : name}
-        </span>
+        <span class="person-name">{person.isLocal ? t('room.you.name', { name }) : name}</span>
         {role && <span class="person-role">{role}</span>}
       </div>
       {person.screen.value && <Icon name="share" size={18} />}
       <span class={mic ? 'mark' : 'mark mark-off'}>
         <Icon name={mic ? 'mic' : 'micOff'} size={18} />
-        <span class="visually-hidden">
-          {t(mic ? 'lobby.mic.on' : 'lobby.mic.off')}
-        </span>
+        <span class="visually-hidden">{t(mic ? 'lobby.mic.on' : 'lobby.mic.off')}</span>
       </span>
       <span class={camera ? 'mark' : 'mark mark-off'}>
         <Icon name={camera ? 'camera' : 'cameraOff'} size={18} />
-        <span class="visually-hidden">
-          {t(camera ? 'lobby.camera.on' : 'lobby.camera.off')}
-        </span>
+        <span class="visually-hidden">{t(camera ? 'lobby.camera.on' : 'lobby.camera.off')}</span>
       </span>
     </li>
   );

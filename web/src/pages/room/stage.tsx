@@ -7,7 +7,7 @@ import { SourceVideo } from '../../components/video';
 import { t } from '../../i18n/text';
 import {
   fit,
-  GALLERY_ASPECTS,
+  galleryAspects,
   galleryCapacity,
   packGallery,
   stageLayout,
@@ -62,7 +62,12 @@ function Gallery({ size, people }: { size: Size; people: readonly Person[] }) {
   const order = galleryOrder(people, most, room.roster.lastSpoke.value);
   const shown = order.slice(current * most, (current + 1) * most);
   const height = pages > 1 ? size.height - 44 : size.height;
-  const rects = packGallery(shown.length, { width: size.width, height, gap, ...GALLERY_ASPECTS });
+  const rects = packGallery(shown.length, {
+    width: size.width,
+    height,
+    gap,
+    ...galleryAspects(size.width, height),
+  });
   return (
     <>
       <div class="tiles" role="list" aria-label={t('room.strip')}>

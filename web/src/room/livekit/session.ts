@@ -150,7 +150,8 @@ class LivekitSession implements Session {
       )
       .on(RoomEvent.ConnectionQualityChanged, (quality, participant) => {
         const person = this.options.roster.find(participant.identity);
-        if (person) person.quality.value = QUALITIES.find((name) => name === quality) ?? 'unknown';
+        if (person)
+          person.quality.value = QUALITIES.find((name) => name === String(quality)) ?? 'unknown';
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => {
         this.soundBlocked.value = !room.canPlaybackAudio;

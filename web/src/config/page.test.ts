@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { parseHomePage, parseRoomPage } from './page';
+
+test('the room page is read whole', () => {
+  const page = parseRoomPage({
+    page: 'room',
+    code: '1234567',
+    encrypted: true,
+    tenant: {
+      company: 'Acme',
+      product_name: 'Meet',
+      primary_color: '#123456',
+      background_color: null,
+      support_url: 'https://help.example',
+    },
+    leave_event_type: 'bye',
+    hidden_controls: ['share', 7],
+    conference: {
+      state: 'not_started',
+      subject: 'Weekly',
+      host_name: 'Ann',
+      starts_at: '2026-11-24T14:00:00Z',
+      pin_required: true,
+    },
+    signed_in: { name: 'Ann', moderator: true },
+  });
+  expect(page.tenant).toMatchObject({ company: 'Acme', productName: 'Meet' });
+  expect(page.hiddenControls).toEqual(['share']);
+  expect(page.conference).toMatchObject({ state: 'not_started', pinRequired: true });
+  expect(page.signedIn).toEqual({ name: 'Ann', moderator: true });
+  expect(page.leaveEventType).toBe('bye');
+});
+
+test('nothing and nonsense give a usable page', () => {
+  for (const value of [null, undefined, 3, [], 'x', { tenant: 5, conference: [] }]) {
+    const page = parseRoomPage(value);
+    expect(page.leaveEventType).toBe('vivomeetingsLeaveCallEvent');
+    expect(page.conference.state).toBe('open');
+    expect(parseHomePage(value).tenant.productName).toBe('Convoke');
+  }
+});
+
+test('support addresses are http(s) only', () => {
+  const tenant = { support_url: 'javascript:alert(1)' };
+  expect(parseHomePage({ tenant }).tenant.supportUrl).toBeNull();
+});

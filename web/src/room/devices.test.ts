@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { constraintsFor, problemOf } from './devices';
+import { loudness } from './level';
+import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
+
+const error = (name: string) => Object.assign(new Error(name), { name });
+
+test('a failed device is explained', () => {
+  expect(problemOf(error('NotAllowedError'), true)).toBe('blocked');
+  expect(problemOf(error('NotAllowedError'), false)).toBe('policy');
+  expect(problemOf(error('NotFoundError'), true)).toBe('missing');
+  expect(problemOf(error('NotReadableError'), true)).toBe('in_use');
+  expect(problemOf('?', true)).toBe('failed');
+});
+
+test('a chosen device is a wish, so that an unplugged one does not fail', () => {
+  expect(constraintsFor('mic', 'x', 720)).toMatchObject({
+    deviceId: { ideal: 'x' },
+    echoCancellation: true,
+  });
+  expect(constraintsFor('camera', null, 360)).toMatchObject({
+    width: { ideal: 640 },
+    height: { ideal: 360 },
+  });
+});
+
+test('loudness runs from silence to full', () => {
+  expect(loudness(new Float32Array(64))).toBe(0);
+  expect(loudness(new Float32Array(64).fill(1))).toBe(1);
+  const voice = loudness(new Float32Array(64).fill(0.05));
+  expect(voice).toBeGreaterThan(0.4);
+  expect(voice).toBeLessThan(0.9);
+});
+
+test('the door opens a quarter of an hour before the start', () => {
+  const start = 10_000_000;
+  expect(doorOpen(start, start - OPENS_BEFORE_MS - 1)).toBe(false);
+  expect(doorOpen(start, start - OPENS_BEFORE_MS)).toBe(true);
+  expect(doorOpen(null, 0)).toBe(true);
+  expect(nextLook(start, start - OPENS_BEFORE_MS - 10_000, 0)).toBe(10_250);
+  expect(nextLook(start, 0 - 30 * 86_400_000, 0)).toBe(3_600_000);
+  expect(nextLook(start, start, 1)).toBe(12_000);
+});
+
+test('pauses grow to four seconds', () => {
+  const backoff = new Backoff(() => 0.5);
+  expect([1, 2, 3, 4, 5, 6].map(() => backoff.next())).toEqual([300, 600, 1200, 2400, 4000, 4000]);
+});

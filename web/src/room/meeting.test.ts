@@ -1,0 +1,332 @@
+import { signal } from '@preact/signals';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { parseRoomPage } from '../config/page';
+import { parseRoomParams } from '../config/params';
+import type { Fetch } from './join';
+import { Meeting, type Entry } from './meeting';
+import type { Ending } from './reasons';
+import { Roster } from './roster';
+import { RelayRefused, type Session, type SessionOptions } from './session';
+
+const NOON = Date.parse('2026-11-24T12:00:00Z');
+const RELAYS = [
+  { url: 'http://r1.example', region: 'a' },
+  { url: 'http://r2.example', region: 'b' },
+];
+
+interface Call {
+  path: string;
+  body: Record<string, unknown>;
+  headers: Headers;
+}
+
+const admission = (token: string, relays = RELAYS.slice(0, 1)) => ({
+  token,
+  identity: 'p1',
+  participant: 1,
+  name: 'Ann',
+  role: 'guest',
+  relays,
+  conference: { id: 9, subject: 'Weekly' },
+  media: { h264: false, max_resolution: 720 },
+});
+
+const json = (status: number, body: unknown, headers = {}) =>
+  new Response(JSON.stringify(body), { status, headers });
+
+/** A world around a meeting: what the control plane and the relays answer can be set. */
+function world(options: { page?: object; query?: string } = {}) {
+  const calls: Call[] = [];
+  const opened: SessionOptions[] = [];
+  const endings: Ending[] = [];
+  const left = vi.fn(() => Promise.resolve());
+  const answers = {
+    join: ((): Response | Error => json(200, admission('t1'))) as (
+      body: Record<string, unknown>,
+    ) => Response | Error,
+    end: () => json(200, {}),
+    relay: ((): Error | null => null) as (options: SessionOptions) => Error | null,
+  };
+  const fetch: Fetch = (url, init) => {
+    const body = JSON.parse((init.body as string | undefined) ?? '{}') as Record<string, unknown>;
+    calls.push({ path: url, body, headers: new Headers(init.headers) });
+    if (url === '/conf/join') {
+      const answer = answers.join(body);
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+    }
+    if (url === '/auth/handoff') return Promise.resolve(json(200, { session: 'sess' }));
+    if (url.endsWith('/room/end')) return Promise.resolve(answers.end());
+    return Promise.resolve(new Response('OK'));
+  };
+  const openSession = (options: SessionOptions): Promise<Session> => {
+    const failure = answers.relay(options);
+    if (failure) return Promise.reject(failure);
+    opened.push(options);
+    return Promise.resolve({
+      reconnecting: signal(false),
+      soundBlocked: signal(false),
+      sharing: signal(false),
+      micOn: signal(true),
+      cameraOn: signal(false),
+      leave: left,
+    } as unknown as Session);
+  };
+  const page = parseRoomPage({ code: '1234567', ...options.page });
+  const params = parseRoomParams(new URL(`https://a.example/conf/call/1${options.query ?? ''}`));
+  const meeting = new Meeting(page, params, {
+    fetch,
+    now: Date.now,
+    random: () => 0.5,
+    loadMedia: () => Promise.resolve({ openSession }),
+    roster: new Roster(Date.now),
+    devices: () => ({ mic: null, camera: null, speaker: null }),
+    deviceFailed: () => undefined,
+    mutedByOther: () => undefined,
+    left: (ending) => endings.push(ending),
+  });
+  const entry: Entry = {
+    name: 'Ann',
+    takeMic: () => null,
+    takeCamera: () => null,
+    wantMic: true,
+    wantCamera: true,
+  };
+  const joins = () => calls.filter((call) => call.path === '/conf/join');
+  return { meeting, entry, answers, calls, joins, opened, endings, left };
+}
+
+const refusal =
+  (reason: string, more = {}) =>
+  () =>
+    json(403, { code: 'forbidden', message: '', reason, ...more });
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.setSystemTime(NOON);
+});
+afterEach(() => vi.useRealTimers());
+
+describe('the first sight', () => {
+  test('an open meeting asks for a name', async () => {
+    const { meeting } = world();
+    await meeting.start();
+    expect(meeting.phase.value).toEqual({ at: 'lobby' });
+  });
+
+  test('a wrong code and an ended meeting are told at once', async () => {
+    for (const state of ['not_found', 'ended'] as const) {
+      const { meeting, endings } = world({ page: { conference: { state } } });
+      await meeting.start();
+      expect(meeting.phase.value).toEqual({ at: 'over', ending: state });
+      expect(endings).toEqual([state]);
+    }
+  });
+
+  test('too early waits, and the lobby opens 15 minutes before the start', async () => {
+    const conference = { state: 'not_started', starts_at: '2026-11-24T12:20:00Z' };
+    const { meeting } = world({ page: { conference } });
+    await meeting.start();
+    expect(meeting.phase.value.at).toBe('waiting');
+    await vi.advanceTimersByTimeAsync(4 * 60_000);
+    expect(meeting.phase.value.at).toBe('waiting');
+    await vi.advanceTimersByTimeAsync(70_000);
+    expect(meeting.phase.value.at).toBe('lobby');
+  });
+
+  test('a handoff becomes a session that travels with the join, and the door decides', async () => {
+    const conference = { state: 'not_started', starts_at: '2026-11-24T12:20:00Z' };
+    const { meeting, entry, joins } = world({ page: { conference }, query: '#handoff=h' });
+    await meeting.start();
+    expect(meeting.phase.value.at).toBe('lobby');
+    await meeting.enter(entry);
+    expect(joins()[0]?.headers.get('authorization')).toBe('Session sess');
+    expect(meeting.signedIn).toBe(true);
+  });
+});
+
+describe('going in', () => {
+  test('asks with code, name and what the address holds, then connects', async () => {
+    const { meeting, entry, joins, opened } = world({
+      query: '?observer=1&moderator_token=m&pin=1234&res=360',
+    });
+    await meeting.enter(entry);
+    expect(joins()[0]?.body).toEqual({
+      code: '1234567',
+      name: 'Ann',
+      pin: '1234',
+      moderator_token: 'm',
+      observer: true,
+    });
+    expect(meeting.phase.value).toEqual({ at: 'in' });
+    expect(opened[0]).toMatchObject({ observer: true, lines: 360, wantMic: true });
+  });
+
+  test('a PIN is asked for, and a wrong one is said to be wrong', async () => {
+    const { meeting, entry, answers, joins } = world();
+    answers.join = ({ pin }) => (pin === '1' ? json(200, admission('t')) : refusal('wrong_pin')());
+    await meeting.enter(entry);
+    expect(meeting.phase.value).toEqual({ at: 'pin', wrong: false });
+    await meeting.enterPin('9');
+    expect(meeting.phase.value).toEqual({ at: 'pin', wrong: true });
+    await meeting.enterPin('1');
+    expect(meeting.phase.value).toEqual({ at: 'in' });
+    expect(joins().map((call) => call.body['pin'])).toEqual([undefined, '9', '1']);
+  });
+
+  test('every refusal ends on its own page', async () => {
+    for (const reason of ['full', 'locked', 'expired', 'ended', 'rejected'] as const) {
+      const { meeting, entry, answers, endings } = world();
+      answers.join = refusal(reason);
+      await meeting.enter(entry);
+      expect(meeting.phase.value).toEqual({ at: 'over', ending: reason });
+      expect(endings).toEqual([reason]);
+    }
+  });
+
+  test('too early: comes in by itself when the door opens', async () => {
+    const { meeting, entry, answers, joins } = world();
+    answers.join = refusal('not_started', { starts_at: '2026-11-24T12:30:00Z', subject: 'S' });
+    await meeting.enter(entry);
+    expect(meeting.phase.value).toEqual({
+      at: 'waiting',
+      startsAt: Date.parse('2026-11-24T12:30:00Z'),
+      subject: 'S',
+    });
+    await vi.advanceTimersByTimeAsync(14 * 60_000);
+    expect(joins()).toHaveLength(1);
+    answers.join = () => json(200, admission('t'));
+    await vi.advanceTimersByTimeAsync(65_000);
+    expect(meeting.phase.value).toEqual({ at: 'in' });
+  });
+
+  test('waiting for the host knocks again and again', async () => {
+    const { meeting, entry, answers, joins } = world();
+    answers.join = refusal('not_started');
+    await meeting.enter(entry);
+    expect(meeting.phase.value).toMatchObject({ at: 'waiting', startsAt: null });
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(joins().length).toBe(4);
+    answers.join = () => json(200, admission('t'));
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(meeting.phase.value.at).toBe('in');
+  });
+
+  test('too many attempts count down', async () => {
+    const { meeting, entry, answers } = world();
+    answers.join = () => json(429, {}, { 'retry-after': '3' });
+    await meeting.enter(entry);
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'busy' });
+    expect(meeting.retryAfter.value).toBe(3);
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(meeting.retryAfter.value).toBe(0);
+  });
+
+  test('a relay that fails gives way to the next; a verdict is final', async () => {
+    const { meeting, entry, answers, opened } = world();
+    answers.join = () => json(200, admission('t', RELAYS));
+    answers.relay = ({ relay }) => (relay.region === 'a' ? new Error('down') : null);
+    await meeting.enter(entry);
+    expect(opened.map(({ relay }) => relay.region)).toEqual(['b']);
+
+    const second = world();
+    second.answers.relay = () => new RelayRefused('full');
+    await second.meeting.enter(second.entry);
+    expect(second.meeting.phase.value).toEqual({ at: 'over', ending: 'full' });
+  });
+
+  test('no relay at all is an error that may be tried again', async () => {
+    const { meeting, entry, answers } = world();
+    answers.relay = () => new Error('down');
+    await meeting.enter(entry);
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'error' });
+    answers.relay = () => null;
+    await meeting.again();
+    expect(meeting.phase.value).toEqual({ at: 'in' });
+  });
+});
+
+describe('coming back', () => {
+  test('a broken connection asks again with the old token, with what was on', async () => {
+    const { meeting, entry, answers, joins, opened, endings } = world();
+    await meeting.enter(entry);
+    answers.join = () => json(200, admission('t2'));
+    opened[0]?.ended('connection_lost');
+    expect(meeting.comingBack.value).toBe(true);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(joins()[1]?.body['token']).toBe('t1');
+    expect(opened[1]?.admission.token).toBe('t2');
+    expect(opened[1]).toMatchObject({ wantMic: true, wantCamera: false });
+    expect(meeting.comingBack.value).toBe(false);
+    expect(meeting.phase.value.at).toBe('in');
+    expect(endings).toEqual([]);
+  });
+
+  test('while the control plane is away the old token opens the old address', async () => {
+    const { meeting, entry, answers, opened } = world();
+    await meeting.enter(entry);
+    answers.join = () => new TypeError('offline');
+    opened[0]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(opened[1]?.admission.token).toBe('t1');
+  });
+
+  test('gives up after a minute, and can be asked to join again', async () => {
+    const { meeting, entry, answers, opened, endings } = world();
+    await meeting.enter(entry);
+    answers.relay = () => new Error('down');
+    opened[0]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect(meeting.phase.value.at).toBe('in');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'connection_lost' });
+    expect(endings).toEqual(['connection_lost']);
+    answers.relay = () => null;
+    await meeting.again();
+    expect(meeting.phase.value.at).toBe('in');
+  });
+
+  test('a meeting that ended meanwhile is over', async () => {
+    const { meeting, entry, answers, opened } = world();
+    await meeting.enter(entry);
+    answers.join = refusal('ended');
+    opened[0]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'ended' });
+  });
+});
+
+describe('leaving', () => {
+  test('of one’s own will, once', async () => {
+    const { meeting, entry, endings, left, opened } = world();
+    await meeting.enter(entry);
+    await meeting.leave();
+    opened[0]?.ended('connection_lost');
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'left' });
+    expect(endings).toEqual(['left']);
+    expect(left).toHaveBeenCalledOnce();
+  });
+
+  test('by the relay’s word', async () => {
+    for (const reason of ['ended', 'removed', 'duplicate', 'moved', 'expired'] as const) {
+      const { meeting, entry, endings, opened } = world();
+      await meeting.enter(entry);
+      opened[0]?.ended(reason);
+      expect(meeting.phase.value).toEqual({ at: 'over', ending: reason });
+      expect(endings).toEqual([reason]);
+    }
+  });
+
+  test('a moderator ends it for everybody, at the relay, with the join token', async () => {
+    const { meeting, entry, calls, answers } = world();
+    await meeting.enter(entry);
+    answers.end = () => json(403, {});
+    expect(await meeting.endForAll()).toBe(false);
+    expect(meeting.phase.value.at).toBe('in');
+    answers.end = () => json(200, {});
+    expect(await meeting.endForAll()).toBe(true);
+    const call = calls.at(-1);
+    expect(call?.path).toBe('http://r1.example/room/end');
+    expect(call?.headers.get('authorization')).toBe('Bearer t1');
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'ended' });
+  });
+});

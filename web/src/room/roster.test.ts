@@ -1,0 +1,56 @@
+import { expect, test, vi } from 'vitest';
+import { Roster } from './roster';
+
+const arrival = (number: number, isLocal = false) => ({
+  identity: `p${number}`,
+  number,
+  name: `Person ${number}`,
+  isLocal,
+  joinedAt: number,
+});
+
+test('people arrive once, are renamed, and go', () => {
+  const arrived = vi.fn();
+  const gone = vi.fn();
+  const roster = new Roster(() => 0, { arrived, gone });
+  const ann = roster.arrive(arrival(1));
+  expect(roster.arrive({ ...arrival(1), name: 'Ann' })).toBe(ann);
+  expect(ann.name.value).toBe('Ann');
+  expect(roster.byNumber(1)).toBe(ann);
+  roster.leave('p1');
+  roster.leave('p1');
+  expect(roster.people.value).toEqual([]);
+  expect([arrived.mock.calls.length, gone.mock.calls.length]).toEqual([1, 1]);
+});
+
+test('a reconnection drops those who went meanwhile, never ourselves', () => {
+  const roster = new Roster(() => 0);
+  roster.arrive(arrival(1, true));
+  roster.arrive(arrival(2));
+  roster.arrive(arrival(3));
+  roster.keepOnly(new Set(['p3']));
+  expect(roster.people.value.map((person) => person.number)).toEqual([1, 3]);
+});
+
+test('speaking is marked, and the stage turns after a while but never to ourselves', () => {
+  vi.useFakeTimers();
+  vi.setSystemTime(1_000_000);
+  const roster = new Roster(Date.now);
+  const me = roster.arrive(arrival(1, true));
+  roster.arrive(arrival(2));
+  roster.arrive(arrival(3));
+  roster.hear([{ identity: 'p1', level: 0.9 }]);
+  expect(me.speaking.value).toBe(true);
+  expect(roster.floor.value).toBeNull();
+  roster.hear([{ identity: 'p2', level: 0.5 }]);
+  expect(roster.floor.value).toBe('p2');
+  expect(me.speaking.value).toBe(false);
+  vi.advanceTimersByTime(5_000);
+  roster.hear([{ identity: 'p3', level: 0.5 }]);
+  expect(roster.floor.value).toBe('p2');
+  vi.advanceTimersByTime(800);
+  expect(roster.floor.value).toBe('p3');
+  roster.leave('p3');
+  expect(roster.floor.value).toBeNull();
+  vi.useRealTimers();
+});
