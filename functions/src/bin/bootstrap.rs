@@ -1,0 +1,120 @@
+//! The one binary behind every Lambda: which function it is, `_HANDLER` says.
+//!
+//! `bootstrap --list` prints the endpoints and workers that it holds, as JSON, for checks of a deployment.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::jws::SigningKey;
+use functions::lambda::{self, BadVariable, Function};
+use functions::operator;
+use functions::pages::Shells;
+use functions::passwords::Passwords;
+use functions::relay_command::RelayCommands;
+use functions::{App, Config, Keys, Need};
+use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
+use serde_json::Value;
+use store::Store;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--list") {
+        println!("{}", functions::deploy::list());
+        return ExitCode::SUCCESS;
+    }
+    tracing_subscriber::fmt().json().with_target(false).without_time().init();
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %chain(error.as_ref()), "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), Failure> {
+    // Set by Lambda; a process that is started by anything else has no function to be.
+    let function = Function::of_handler(&lambda::variable("_HANDLER")?)?;
+    // Fails only when a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(run(function))
+}
+
+async fn run(function: Function) -> Result<(), Failure> {
+    let app = app(&function).await?;
+    let app = &app;
+    match function {
+        Function::Route(route) => {
+            let route = &route;
+            lambda_http::run(service_fn(move |request| async move {
+                Ok::<_, std::convert::Infallible>(lambda::answer(app, route, request).await)
+            }))
+            .await
+        }
+        Function::Worker(worker) => {
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+                operator::wake(app, &worker, event.payload).await.map_err(|error| {
+                    tracing::error!(worker = worker.id, error = %chain(&error), "work failed");
+                    Failure::from(error)
+                })
+            }))
+            .await
+        }
+    }
+}
+
+async fn app(function: &Function) -> Result<App, Failure> {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let aws = aws_config::from_env().http_client(http).load().await;
+    let store = Store::new(&aws_sdk_dynamodb::Client::new(&aws), lambda::variable("CONVOKE_TABLE")?);
+    let keys = Keys::new(&sealing_key(function)?, signing_key(function)?, lambda::variable("CONVOKE_EDGE_SECRET")?);
+    let commands = RelayCommands::new(Arc::clone(&keys.signing))?;
+    let app = App::new(store, Config::default(), keys, Passwords::strong(rand::random())?, commands);
+    if function.serves_pages() {
+        return Ok(app.with_pages(Shells::load(&pages_folder())?));
+    }
+    Ok(app)
+}
+
+/// A function that signs nothing gets no key from its environment, and one of its own that nobody knows.
+fn signing_key(function: &Function) -> Result<SigningKey, Failure> {
+    const NAME: &str = "CONVOKE_SIGNING_KEY";
+    let malformed = || BadVariable::Malformed { name: NAME, wanted: "a P-256 private key, PKCS 8 in base64" };
+    let bytes = match function.needs().contains(&Need::SigningKey) {
+        true => STANDARD.decode(lambda::variable(NAME)?).map_err(|_| malformed())?,
+        false => SigningKey::generate(),
+    };
+    Ok(SigningKey::from_pkcs8(&bytes).map_err(|_| malformed())?)
+}
+
+/// As with the signing key.
+fn sealing_key(function: &Function) -> Result<[u8; 32], Failure> {
+    const NAME: &str = "CONVOKE_SEALING_KEY";
+    if !function.needs().contains(&Need::SealingKey) {
+        return Ok(rand::random());
+    }
+    let mut key = [0; 32];
+    hex::decode_to_slice(lambda::variable(NAME)?, &mut key)
+        .map_err(|_| BadVariable::Malformed { name: NAME, wanted: "32 bytes in hex" })?;
+    Ok(key)
+}
+
+/// Beside the binary, unless the environment names another folder.
+fn pages_folder() -> PathBuf {
+    std::env::var_os("CONVOKE_WEB").map_or_else(|| PathBuf::from("web"), PathBuf::from)
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

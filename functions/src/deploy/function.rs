@@ -1,0 +1,167 @@
+//! One Lambda in a template: the function, its log, its role, and its route.
+
+use serde_json::{Map, Value, json};
+
+use super::grants::Grants;
+use crate::endpoint::{Need, Route, Wake, Worker};
+
+/// What a function is given to run with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    /// MB; the share of a CPU grows with it.
+    memory: u32,
+    /// Seconds.
+    timeout: u32,
+}
+
+/// Hashing a password wants 19 MiB and most of a core; the rest waits for the table. Joining is what people wait for.
+pub(super) fn size(id: &str) -> Size {
+    match id {
+        "authenticate" | "host_create" | "operator_init" => Size { memory: 1_024, timeout: 15 },
+        "conference_join" => Size { memory: 512, timeout: 10 },
+        "sweep" => Size { memory: 256, timeout: 55 },
+        _ => Size { memory: 256, timeout: 10 },
+    }
+}
+
+/// The resources of an endpoint's function.
+pub(super) fn of_route(route: &Route, resources: &mut Map<String, Value>) {
+    let name = route.title();
+    function(&name, &route.handler(), route.id, route.needs, resources);
+    let integration = format!("{name}Integration");
+    resources.insert(
+        integration.clone(),
+        json!({
+            "Type": "AWS::ApiGatewayV2::Integration",
+            "Properties": {
+                "ApiId": {"Ref": "Api"},
+                "IntegrationType": "AWS_PROXY",
+                "IntegrationUri": arn(&name),
+                "PayloadFormatVersion": "2.0",
+            }
+        }),
+    );
+    resources.insert(
+        format!("{name}Route"),
+        json!({
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                "ApiId": {"Ref": "Api"},
+                "RouteKey": format!("{} {}", route.method, route.path),
+                "Target": {"Fn::Sub": format!("integrations/${{{integration}}}")},
+            }
+        }),
+    );
+    let source = format!("${{Api}}/*/{}{}", route.method, wildcards(route.path));
+    let source = format!("arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:{source}");
+    permission(&name, "apigateway.amazonaws.com", &json!({"Fn::Sub": source}), resources);
+}
+
+/// The resources of a worker's function.
+pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
+    let name = worker.title();
+    function(&name, &worker.handler(), worker.id, worker.needs, resources);
+    let Wake::EveryMinutes(minutes) = worker.wake else { return };
+    let plural = if minutes == 1 { "" } else { "s" };
+    resources.insert(
+        format!("{name}Schedule"),
+        json!({
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "ScheduleExpression": format!("rate({minutes} minute{plural})"),
+                "Targets": [{"Id": "function", "Arn": arn(&name)}],
+            }
+        }),
+    );
+    permission(&name, "events.amazonaws.com", &arn(&format!("{name}Schedule")), resources);
+}
+
+fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut Map<String, Value>) {
+    let Size { memory, timeout } = size(id);
+    let mut variables = Map::new();
+    variables.insert("CONVOKE_TABLE".into(), json!({"Ref": "Table"}));
+    variables.insert("CONVOKE_EDGE_SECRET".into(), json!({"Ref": "EdgeSecret"}));
+    if needs.contains(&Need::SigningKey) {
+        variables.insert("CONVOKE_SIGNING_KEY".into(), json!({"Ref": "SigningKey"}));
+    }
+    if needs.contains(&Need::SealingKey) {
+        variables.insert("CONVOKE_SEALING_KEY".into(), json!({"Ref": "SealingKey"}));
+    }
+    let mut properties = json!({
+        "Runtime": "provided.al2023",
+        "Architectures": [{"Ref": "Architecture"}],
+        "Handler": handler,
+        "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+        "MemorySize": memory,
+        "Timeout": timeout,
+        "Role": arn(&format!("{name}Role")),
+        "LoggingConfig": {"LogGroup": {"Ref": format!("{name}Log")}},
+        "Environment": {"Variables": variables},
+    });
+    if id == "conference_join" {
+        properties["ReservedConcurrentExecutions"] =
+            json!({"Fn::If": ["JoinReserved", {"Ref": "JoinConcurrency"}, {"Ref": "AWS::NoValue"}]});
+    }
+    resources.insert(name.into(), json!({"Type": "AWS::Lambda::Function", "Properties": properties}));
+    resources.insert(
+        format!("{name}Log"),
+        json!({
+            "Type": "AWS::Logs::LogGroup",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {"RetentionInDays": 30},
+        }),
+    );
+    resources.insert(format!("{name}Role"), role(name, id));
+}
+
+fn role(name: &str, id: &str) -> Value {
+    let mut statements = vec![json!({
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": arn(&format!("{name}Log")),
+    })];
+    statements.extend(Grants::of(id).statements());
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }],
+            },
+            "Policies": [{
+                "PolicyName": "Needs",
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+            }],
+        }
+    })
+}
+
+fn permission(name: &str, principal: &str, source: &Value, resources: &mut Map<String, Value>) {
+    resources.insert(
+        format!("{name}Permission"),
+        json!({
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "FunctionName": {"Ref": name},
+                "Action": "lambda:InvokeFunction",
+                "Principal": principal,
+                "SourceArn": source,
+            }
+        }),
+    );
+}
+
+fn arn(resource: &str) -> Value {
+    json!({"Fn::GetAtt": [resource, "Arn"]})
+}
+
+/// `/conf/call/{code}` as a resource of the gateway: `/conf/call/*`.
+fn wildcards(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
