@@ -150,14 +150,20 @@ impl FromStr for Origin {
             _ => return Err(WHAT),
         };
         let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some((host, port))
+                if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
                 (host, port.parse::<u16>().map_err(|_| WHAT)?)
             }
             Some(_) => return Err(WHAT),
             None => (rest, default_port),
         };
         let host: Fqdn = host.parse().map_err(|_| WHAT)?;
-        if port == default_port { Ok(Self(format!("{scheme}://{host}"))) } else { Ok(Self(format!("{scheme}://{host}:{port}"))) }
+        if port == default_port {
+            Ok(Self(format!("{scheme}://{host}")))
+        } else {
+            Ok(Self(format!("{scheme}://{host}:{port}")))
+        }
     }
 }
 
@@ -190,7 +196,11 @@ pub struct MediaPolicy {
 
 impl Default for MediaPolicy {
     fn default() -> Self {
-        Self { h264: true, max_resolution: 720, max_participants: 100 }
+        Self {
+            h264: true,
+            max_resolution: 720,
+            max_participants: 100,
+        }
     }
 }
 
@@ -232,9 +242,24 @@ mod tests {
     #[test]
     fn origins_are_written_as_browsers_write_them() {
         let origin = |text: &str| text.parse::<Origin>().map(|origin| origin.to_string()).ok();
-        assert_eq!(origin("HTTPS://App.Example.com:443/").as_deref(), Some("https://app.example.com"));
-        assert_eq!(origin("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
-        for text in ["example.com", "ftp://a.b", "https://a.b/c", "https://a b", "https://*.b", "https://u@a.b", "https://", "https://a:"] {
+        assert_eq!(
+            origin("HTTPS://App.Example.com:443/").as_deref(),
+            Some("https://app.example.com")
+        );
+        assert_eq!(
+            origin("http://localhost:3000").as_deref(),
+            Some("http://localhost:3000")
+        );
+        for text in [
+            "example.com",
+            "ftp://a.b",
+            "https://a.b/c",
+            "https://a b",
+            "https://*.b",
+            "https://u@a.b",
+            "https://",
+            "https://a:",
+        ] {
             assert_eq!(origin(text), None, "{text}");
         }
     }

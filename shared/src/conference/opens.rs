@@ -1,7 +1,7 @@
 //! Which meeting a code opens (design §3, rulings 2, 3 and 9): the live one; else the planned one whose window holds now,
 //! nearest start first; else, for a host's own code, a new ad-hoc meeting.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{CodeKind, Kind, Minutes, Window};
@@ -9,6 +9,9 @@ use crate::id::{ConferenceId, Occurrence};
 use crate::relay::OccurrenceState;
 use crate::text::Subject;
 use crate::time::{millis, millis_option};
+
+/// How long after its first join a meeting's moderators are known.
+const SETTLED: SignedDuration = SignedDuration::from_mins(1);
 
 /// A meeting planned on a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +70,15 @@ impl Live {
             .is_some_and(|first| now >= super::later(first, super::HARD_STOP));
         !stopped && self.lease.is_none_or(|until| now < until)
     }
+
+    /// Whether it is an ad-hoc meeting that makes way for a planned one whose window is open: nobody but guests is in it.
+    /// Not in its first minute, when the report of its host's entering may be on the way.
+    pub fn makes_way(&self, now: Timestamp) -> bool {
+        let settled = self
+            .first_join
+            .is_some_and(|first| now.duration_since(first) >= SETTLED);
+        self.kind == Kind::AdHoc && self.lease.is_none() && self.moderators == 0 && settled
+    }
 }
 
 /// What a code leads to for one caller at one time.
@@ -110,7 +122,7 @@ pub fn opens<'a>(
         .min_by_key(distance);
     let live = live.filter(|live| live.counts(now));
     match (live, due) {
-        (Some(live), Some(planned)) if yields(live, leads) => Opens::Planned {
+        (Some(live), Some(planned)) if live.makes_way(now) && !leads => Opens::Planned {
             planned,
             replaces: Some(live),
         },
@@ -122,11 +134,6 @@ pub fn opens<'a>(
         (None, None) if code == CodeKind::Host && leads => Opens::AdHoc,
         (None, None) => closed(code, planned, now, window),
     }
-}
-
-/// Whether an ad-hoc meeting makes way for a planned one whose window is open: nobody but guests is in it.
-fn yields(live: &Live, leads: bool) -> bool {
-    live.kind == Kind::AdHoc && live.lease.is_none() && live.moderators == 0 && !leads
 }
 
 fn closed(
@@ -156,7 +163,6 @@ fn closed(
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;

@@ -24,14 +24,20 @@ struct Kept {
 impl Kept {
     /// What counts of them now.
     fn now(item: Option<&Item>, now: Timestamp) -> Result<Attempts> {
-        let Some(item) = item else { return Ok(Attempts::default()) };
+        let Some(item) = item else {
+            return Ok(Attempts::default());
+        };
         let kept: Self = from_item("failures", item)?;
         let until = kept.first + WINDOW_MILLIS;
         if until <= now.as_millisecond() {
             return Ok(Attempts::default());
         }
         let time = |at| Timestamp::from_millisecond(at).ok();
-        Ok(Attempts { failures: kept.failures, last: time(kept.last), until: time(until) })
+        Ok(Attempts {
+            failures: kept.failures,
+            last: time(kept.last),
+            until: time(until),
+        })
     }
 }
 
@@ -73,7 +79,9 @@ impl Attempts {
 
     /// Seconds until they are forgotten, at least 1.
     pub fn retry_after(&self, now: Timestamp) -> u32 {
-        let seconds = self.until.map_or(1, |until| until.duration_since(now).as_secs() + 1);
+        let seconds = self
+            .until
+            .map_or(1, |until| until.duration_since(now).as_secs() + 1);
         u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
     }
 }
@@ -82,7 +90,11 @@ impl Store {
     /// The failures so far, in the order asked. One read.
     pub async fn attempts(&self, of: &[Attempt<'_>], now: Timestamp) -> Result<Vec<Attempts>> {
         let keys: Vec<_> = of.iter().map(keys::attempt).collect();
-        self.get_many(&keys).await?.iter().map(|item| Kept::now(item.as_ref(), now)).collect()
+        self.get_many(&keys)
+            .await?
+            .iter()
+            .map(|item| Kept::now(item.as_ref(), now))
+            .collect()
     }
 
     /// Counts one failure, and answers how many there are now.
@@ -105,12 +117,17 @@ impl Store {
             if let Outcome::Done(item) = self.update(more).await? {
                 return Kept::now(Some(&item), now);
             }
-            let anew = count("SET #first = :now, #last = :now, #ttl = :ttl, #failures = :one", "#first <= :forgotten");
+            let anew = count(
+                "SET #first = :now, #last = :now, #ttl = :ttl, #failures = :one",
+                "#first <= :forgotten",
+            );
             if let Outcome::Done(item) = self.update(anew).await? {
                 return Kept::now(Some(&item), now);
             }
         }
-        Err(Error::Unavailable(Cause("failures are counted by too many at once".into())))
+        Err(Error::Unavailable(Cause(
+            "failures are counted by too many at once".into(),
+        )))
     }
 
     /// Forgets the failures after a success.

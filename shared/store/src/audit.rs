@@ -40,21 +40,38 @@ pub(crate) struct Change {
 impl Change {
     /// Something new.
     pub(crate) fn created(object: String, after: &impl Serialize) -> Self {
-        Self { object, before: None, after: Some(shown(after)) }
+        Self {
+            object,
+            before: None,
+            after: Some(shown(after)),
+        }
     }
 
     /// Something that became something else.
     pub(crate) fn changed(object: String, before: &impl Serialize, after: &impl Serialize) -> Self {
-        Self { object, before: Some(shown(before)), after: Some(shown(after)) }
+        Self {
+            object,
+            before: Some(shown(before)),
+            after: Some(shown(after)),
+        }
     }
 }
 
 /// Fields that the audit leaves out: secrets, and people who are no accounts.
-const HIDDEN: [&str; 8] =
-    ["password_hash", "password_link", "moderator_pin", "sso_token", "sso_token_hash", "security_pin", "moderator_token", "invited"];
+const HIDDEN: [&str; 8] = [
+    "password_hash",
+    "password_link",
+    "moderator_pin",
+    "sso_token",
+    "sso_token_hash",
+    "security_pin",
+    "moderator_token",
+    "invited",
+];
 
 fn shown(value: &impl Serialize) -> Value {
-    let mut value = serde_json::to_value(value).expect("our types have string keys and no failing serializer");
+    let mut value =
+        serde_json::to_value(value).expect("our types have string keys and no failing serializer");
     if let Value::Object(fields) = &mut value {
         fields.retain(|name, value| !value.is_null() && !HIDDEN.contains(&name.as_str()));
     }
@@ -63,7 +80,12 @@ fn shown(value: &impl Serialize) -> Value {
 
 impl Store {
     /// The latest changes of a company, or of the reseller itself, newest first.
-    pub async fn audit(&self, reseller: ResellerId, company: Option<CompanyId>, limit: u32) -> Result<Vec<AuditEntry>> {
+    pub async fn audit(
+        &self,
+        reseller: ResellerId,
+        company: Option<CompanyId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>> {
         let query = Query {
             index: false,
             pk: keys::audit_list(Some(reseller), company),
@@ -72,6 +94,11 @@ impl Store {
             newest_first: true,
             limit: Some(limit),
         };
-        self.query(&query).await?.iter().take(limit as usize).map(|item| from_item("audit", item)).collect()
+        self.query(&query)
+            .await?
+            .iter()
+            .take(limit as usize)
+            .map(|item| from_item("audit", item))
+            .collect()
     }
 }

@@ -30,10 +30,17 @@ pub struct NewContact {
 
 /// Enters a person into an address book.
 pub(crate) fn contact_ops(reseller: ResellerId, contact: &Contact) -> [Op; 2] {
-    let guard = Guard { contact: contact.id };
+    let guard = Guard {
+        contact: contact.id,
+    };
     [
-        Op::put(keys::contact_email(reseller, contact.host, &contact.email), &guard).when_new(Failure::Raced),
-        Op::put(keys::contact(reseller, contact.host, contact.id), contact).when_new(Failure::Raced),
+        Op::put(
+            keys::contact_email(reseller, contact.host, &contact.email),
+            &guard,
+        )
+        .when_new(Failure::Raced),
+        Op::put(keys::contact(reseller, contact.host, contact.id), contact)
+            .when_new(Failure::Raced),
     ]
 }
 
@@ -50,20 +57,37 @@ impl Store {
         people: &[NewContact],
     ) -> Result<Vec<Contact>> {
         for _ in 0..ROUNDS {
-            let guards: Vec<_> = people.iter().map(|person| keys::contact_email(reseller, host, &person.email)).collect();
+            let guards: Vec<_> = people
+                .iter()
+                .map(|person| keys::contact_email(reseller, host, &person.email))
+                .collect();
             let found = self.get_many(&guards).await?;
             let mut ids = Vec::with_capacity(people.len());
             for item in &found {
-                ids.push(item.as_ref().map(|item| from_item::<Guard>("contact's mail address", item)).transpose()?);
+                ids.push(
+                    item.as_ref()
+                        .map(|item| from_item::<Guard>("contact's mail address", item))
+                        .transpose()?,
+                );
             }
             if ids.iter().all(Option::is_some) {
-                let ids: Vec<ContactId> = ids.into_iter().flatten().map(|guard| guard.contact).collect();
+                let ids: Vec<ContactId> = ids
+                    .into_iter()
+                    .flatten()
+                    .map(|guard| guard.contact)
+                    .collect();
                 let contacts = self.contacts(reseller, host, &ids).await?;
-                return contacts.into_iter().map(|contact| contact.ok_or(Error::Raced)).collect();
+                return contacts
+                    .into_iter()
+                    .map(|contact| contact.ok_or(Error::Raced))
+                    .collect();
             }
             let mut missing: Vec<&NewContact> = Vec::new();
             for (person, _) in people.iter().zip(&ids).filter(|(_, id)| id.is_none()) {
-                if missing.iter().all(|other| other.email.folded() != person.email.folded()) {
+                if missing
+                    .iter()
+                    .all(|other| other.email.folded() != person.email.folded())
+                {
                     missing.push(person);
                 }
             }
@@ -72,12 +96,23 @@ impl Store {
         Err(Error::Raced)
     }
 
-    async fn contacts_enter(&self, reseller: ResellerId, host: HostId, people: &[&NewContact]) -> Result<()> {
+    async fn contacts_enter(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        people: &[&NewContact],
+    ) -> Result<()> {
         for chunk in people.chunks(LARGEST_TRANSACTION / 2) {
             let mut ops = Vec::with_capacity(chunk.len() * 2);
             for person in chunk {
                 let NewContact { name, email, phone } = (*person).clone();
-                let contact = Contact { id: self.new_contact_id().await?, host, name, email, phone };
+                let contact = Contact {
+                    id: self.new_contact_id().await?,
+                    host,
+                    name,
+                    email,
+                    phone,
+                };
                 ops.extend(contact_ops(reseller, &contact));
             }
             match self.commit(ops).await {
@@ -90,13 +125,24 @@ impl Store {
     }
 
     /// Entries of a host's address book, in the order of the ids; `None` for an id that is not in it.
-    pub async fn contacts(&self, reseller: ResellerId, host: HostId, ids: &[ContactId]) -> Result<Vec<Option<Contact>>> {
-        let wanted: Vec<_> = ids.iter().map(|id| keys::contact(reseller, host, *id)).collect();
-        let mut distinct = wanted.clone();
-        distinct.sort_by(|a, b| a.sk.cmp(&b.sk));
-        distinct.dedup();
-        let found = self.get_many(&distinct).await?;
-        let contact = |key| distinct.iter().position(|other| other == key).and_then(|at| found[at].as_ref());
-        wanted.iter().map(|key| contact(key).map(|item| from_item("contact", item)).transpose()).collect()
+    pub async fn contacts(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        ids: &[ContactId],
+    ) -> Result<Vec<Option<Contact>>> {
+        let wanted: Vec<_> = ids
+            .iter()
+            .map(|id| keys::contact(reseller, host, *id))
+            .collect();
+        let found = self.get_many(&wanted).await?;
+        found
+            .iter()
+            .map(|item| {
+                item.as_ref()
+                    .map(|item| from_item("contact", item))
+                    .transpose()
+            })
+            .collect()
     }
 }

@@ -37,7 +37,9 @@ pub struct Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +65,9 @@ pub fn client(http: SharedHttpClient) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
-        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+        .credentials_provider(Credentials::new(
+            "embedded", "embedded", None, None, "embedded",
+        ))
         .endpoint_url("http://embedded.invalid")
         .http_client(http)
         .build();
@@ -80,7 +84,9 @@ pub struct Embedded {
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embedded").field("blocking", &self.blocking).finish_non_exhaustive()
+        f.debug_struct("Embedded")
+            .field("blocking", &self.blocking)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,7 +101,11 @@ impl Embedded {
             Some(file) => Database::new(&file.to_string_lossy()),
             None => Database::memory(),
         };
-        Ok(Self { database: database.map_err(OpenError)?, blocking, written: options.written })
+        Ok(Self {
+            database: database.map_err(OpenError)?,
+            blocking,
+            written: options.written,
+        })
     }
 
     fn answer(&self, operation: &str, body: &[u8]) -> HttpResponse {
@@ -112,15 +122,23 @@ impl Embedded {
         {
             written();
         }
-        let status = status.try_into().unwrap_or_else(|_| 500.try_into().expect("500 is a status"));
+        let status = status
+            .try_into()
+            .unwrap_or_else(|_| 500.try_into().expect("500 is a status"));
         let mut response = HttpResponse::new(status, SdkBody::from(text));
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+        response
+            .headers_mut()
+            .insert("content-type", "application/x-amz-json-1.0");
         response
     }
 }
 
 impl HttpClient for Embedded {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -168,7 +186,9 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, Dyno
         "DescribeTable" => call(body, |request| database.describe_table(request)),
         "UpdateTimeToLive" => call(body, |request| database.update_time_to_live(request)),
         "DescribeTimeToLive" => call(body, |request| database.describe_time_to_live(request)),
-        _ => Err(DynoxideError::ValidationException(format!("the embedded table has no operation {operation}"))),
+        _ => Err(DynoxideError::ValidationException(format!(
+            "the embedded table has no operation {operation}"
+        ))),
     }
 }
 
@@ -179,5 +199,6 @@ fn call<I: DeserializeOwned, O: Serialize>(
     let request = serde_json::from_slice(body)
         .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
     let answer = operation(request)?;
-    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    serde_json::to_string(&answer)
+        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }

@@ -1,19 +1,473 @@
-//! What relays report: kept once, in order, with a number per conference.
+//! What relays report: kept once, in order, with a number per conference. A batch is kept in steps of one transaction each;
+//! how far it is kept lies in the relay's cursor, which each step moves.
 
-use domain::id::{ConferenceId, ResellerId};
-use domain::relay::{Event, Events};
+use std::collections::BTreeMap;
+
+use domain::Reason;
+use domain::code::AccessCode;
+use domain::id::{ConferenceId, ParticipantNumber, RelayId, ResellerId, RoomName};
+use domain::relay::{Event, EventKind, Events, LARGEST_BATCH, OccurrenceState};
+use domain::time::{millis, millis_option};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store};
+use crate::keys::Key;
+use crate::membership::Membership;
+use crate::occurrence::OccurrenceItem;
+use crate::op::{Failure, Op};
+use crate::room::Room;
+use crate::table::{Query, beginning_with, unraced};
+use crate::value::{Item, from_item};
+use crate::{Error, Relay, Result, Store, keys};
+
+/// Events of one transaction: each is at most five items, and the cursor one more.
+const STEP: usize = 19;
+
+/// How far a relay's batches are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    epoch: u64,
+    /// The last batch that is kept whole.
+    n: u64,
+    /// Events kept of the next one.
+    part: usize,
+    #[serde(default)]
+    version: u64,
+}
+
+/// An event as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Numbered {
+    sequence: u64,
+    event: Event,
+}
+
+/// The last number of a conference's events.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Sequence {
+    last: u64,
+}
+
+/// A participant of an occurrence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Participant {
+    pub(crate) participant: ParticipantNumber,
+    pub(crate) jti: String,
+    pub(crate) name: String,
+    pub(crate) moderator: bool,
+    /// Where it is or was.
+    pub(crate) relay: RelayId,
+    /// The relay's start.
+    pub(crate) epoch: u64,
+    #[serde(with = "millis")]
+    pub(crate) joined: Timestamp,
+    #[serde(
+        with = "millis_option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub(crate) left: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) reason: Option<Reason>,
+}
+
+/// Who reports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) relay: &'a RelayId,
+    pub(crate) epoch: u64,
+}
+
+impl Source<'_> {
+    fn is_of(&self, participant: &Participant) -> bool {
+        participant.relay == *self.relay && participant.epoch == self.epoch
+    }
+}
+
+/// One room's part of a step.
+struct Part {
+    occurrence: OccurrenceItem,
+    room: Room,
+    sequence: Sequence,
+    kept: Vec<Event>,
+    participants: BTreeMap<ParticipantNumber, (Option<Participant>, bool)>,
+    moderators: i64,
+    ended: Option<Reason>,
+}
 
 impl Store {
     /// Keeps a batch of events; a repeat has no effect. Fails with [`crate::Error::Gap`] when an earlier batch is missing.
+    /// Events of rooms that the relay has not entered are passed over.
     pub async fn relay_events(&self, events: &Events, now: Timestamp) -> Result<()> {
-        todo!()
+        if events.events.len() > LARGEST_BATCH {
+            return Err(Error::TooLarge("events"));
+        }
+        while !unraced(|| self.try_events(events, now)).await? {}
+        Ok(())
+    }
+
+    /// Keeps the next step of a batch; true when nothing is left of it.
+    async fn try_events(&self, batch: &Events, now: Timestamp) -> Result<bool> {
+        let Events {
+            relay,
+            epoch,
+            n,
+            events,
+        } = batch;
+        let found = self
+            .get_many(&[keys::relay(relay), keys::relay_cursor(relay)])
+            .await?;
+        let known: Relay = from_item("relay", found[0].as_ref().ok_or(Error::NotFound("relay"))?)?;
+        if known.epoch != *epoch {
+            return Err(Error::StaleEpoch);
+        }
+        let kept: Option<Cursor> = found[1]
+            .as_ref()
+            .map(|item| from_item("cursor", item))
+            .transpose()?;
+        let version = kept.map(|cursor| cursor.version);
+        let cursor = kept
+            .filter(|cursor| cursor.epoch == *epoch)
+            .unwrap_or(Cursor {
+                epoch: *epoch,
+                ..Cursor::default()
+            });
+        if *n <= cursor.n {
+            return Ok(true);
+        }
+        if *n != cursor.n + 1 {
+            return Err(Error::Gap(cursor.n + 1));
+        }
+        let left = events.get(cursor.part..).unwrap_or_default();
+        let step = &left[..left.len().min(STEP)];
+        let (mut ops, taken) = self
+            .event_ops(
+                Source {
+                    relay,
+                    epoch: *epoch,
+                },
+                step,
+                now,
+            )
+            .await?;
+        let last = taken == left.len();
+        let next = if last {
+            Cursor {
+                n: *n,
+                part: 0,
+                ..cursor
+            }
+        } else {
+            Cursor {
+                part: cursor.part + taken,
+                ..cursor
+            }
+        };
+        let next = Cursor {
+            version: version.unwrap_or(0) + 1,
+            ..next
+        };
+        let moved = Op::put(keys::relay_cursor(relay), &next);
+        let moved = match version {
+            Some(version) => moved
+                .value(":version", &version)
+                .when("#version = :version", Failure::Raced),
+            None => moved.when_new(Failure::Raced),
+        };
+        ops.push(moved);
+        self.commit(ops).await?;
+        Ok(last)
+    }
+
+    /// The writes that keep the first of these events, and how many: all, or those before a second meeting on one code,
+    /// whose room cannot be written twice at once.
+    async fn event_ops(
+        &self,
+        source: Source<'_>,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(Vec<Op>, usize)> {
+        let mut parts = self.event_parts(source, events).await?;
+        let mut codes: BTreeMap<AccessCode, RoomName> = BTreeMap::new();
+        let mut taken = 0;
+        for event in events {
+            if let Some(part) = parts.get_mut(&event.room) {
+                if *codes.entry(part.occurrence.code).or_insert(event.room) != event.room {
+                    break;
+                }
+                part.take(source, event);
+            } else {
+                tracing::warn!(relay = %source.relay, room = %event.room, "event of a room that the relay has not entered");
+            }
+            taken += 1;
+        }
+        let ops = parts
+            .into_values()
+            .filter(|part| !part.kept.is_empty())
+            .flat_map(|part| part.ops(now))
+            .collect();
+        Ok((ops, taken))
+    }
+
+    async fn event_parts(
+        &self,
+        source: Source<'_>,
+        events: &[Event],
+    ) -> Result<BTreeMap<RoomName, Part>> {
+        let mut wanted: Vec<Key> = Vec::new();
+        for event in events {
+            let room = &event.room;
+            wanted.push(keys::occurrence(room));
+            wanted.push(keys::event_counter(room.reseller, room.conference));
+            wanted.push(keys::membership(source.relay, room));
+            wanted.extend(who(event).map(|participant| keys::participant(room, participant)));
+        }
+        let found = self.get_many(&wanted).await?;
+        let items: BTreeMap<(&str, &str), &Item> = wanted
+            .iter()
+            .zip(&found)
+            .filter_map(|(key, item)| Some(((key.pk.as_str(), key.sk.as_str()), item.as_ref()?)))
+            .collect();
+        let item = |key: &Key| items.get(&(key.pk.as_str(), key.sk.as_str())).copied();
+
+        let mut occurrences: BTreeMap<RoomName, (OccurrenceItem, Sequence)> = BTreeMap::new();
+        for event in events {
+            let name = event.room;
+            let member = item(&keys::membership(source.relay, &name));
+            let (Some(occurrence), Some(member)) = (item(&keys::occurrence(&name)), member) else {
+                continue;
+            };
+            let _: Membership = from_item("membership", member)?;
+            let sequence = item(&keys::event_counter(name.reseller, name.conference));
+            let sequence = sequence
+                .map(|item| from_item("sequence", item))
+                .transpose()?
+                .unwrap_or_default();
+            occurrences.insert(name, (from_item("occurrence", occurrence)?, sequence));
+        }
+        let codes: Vec<Key> = occurrences
+            .values()
+            .map(|(occurrence, _)| keys::room(occurrence.code))
+            .collect();
+        let rooms = self.get_many(&codes).await?;
+        let mut parts = BTreeMap::new();
+        for ((name, (occurrence, sequence)), room) in occurrences.into_iter().zip(rooms) {
+            let room = from_item("room", &room.ok_or(Error::NotFound("room"))?)?;
+            let mut participants = BTreeMap::new();
+            for participant in events
+                .iter()
+                .filter(|event| event.room == name)
+                .filter_map(who)
+            {
+                let kept = item(&keys::participant(&name, participant));
+                participants.insert(
+                    participant,
+                    (
+                        kept.map(|item| from_item("participant", item))
+                            .transpose()?,
+                        false,
+                    ),
+                );
+            }
+            let part = Part {
+                occurrence,
+                room,
+                sequence,
+                kept: Vec::new(),
+                participants,
+                moderators: 0,
+                ended: None,
+            };
+            parts.insert(name, part);
+        }
+        Ok(parts)
+    }
+
+    /// Reports the leave of everybody whose connection went with this start of a relay. Answers how many.
+    pub(crate) async fn report_lost(
+        &self,
+        source: Source<'_>,
+        room: &RoomName,
+        now: Timestamp,
+    ) -> Result<usize> {
+        let mut lost = 0;
+        loop {
+            let reported = unraced(|| self.try_report_lost(source, room, now)).await?;
+            lost += reported;
+            if reported < STEP {
+                return Ok(lost);
+            }
+        }
+    }
+
+    async fn try_report_lost(
+        &self,
+        source: Source<'_>,
+        room: &RoomName,
+        now: Timestamp,
+    ) -> Result<usize> {
+        let list = keys::participant_list(room);
+        let mut events = Vec::new();
+        for item in self.query(&beginning_with(list.pk, &list.sk)).await? {
+            let participant: Participant = from_item("participant", &item)?;
+            if participant.left.is_none() && source.is_of(&participant) && events.len() < STEP {
+                events.push(Event {
+                    room: *room,
+                    at: now.as_millisecond(),
+                    kind: EventKind::ParticipantLeave {
+                        participant: participant.participant,
+                        jti: participant.jti,
+                        reason: Reason::ConnectionLost,
+                        duration_ms: now
+                            .duration_since(participant.joined)
+                            .as_millis()
+                            .try_into()
+                            .unwrap_or(0),
+                    },
+                });
+            }
+        }
+        if !events.is_empty() {
+            let (ops, _) = self.event_ops(source, &events, now).await?;
+            self.commit(ops).await?;
+        }
+        Ok(events.len())
     }
 
     /// What happened in a conference, with its numbers, from after this number on, at most 1,000.
-    pub async fn events(&self, reseller: ResellerId, conference: ConferenceId, after: u64) -> Result<Vec<(u64, Event)>> {
-        todo!()
+    pub async fn events(
+        &self,
+        reseller: ResellerId,
+        conference: ConferenceId,
+        after: u64,
+    ) -> Result<Vec<(u64, Event)>> {
+        let first = keys::event(reseller, conference, after.saturating_add(1));
+        let query = Query {
+            index: false,
+            pk: first.pk,
+            from: first.sk,
+            to: keys::event_end(),
+            newest_first: false,
+            limit: Some(1_000),
+        };
+        let items = self.query(&query).await?;
+        items
+            .iter()
+            .map(|item| {
+                from_item("event", item).map(|Numbered { sequence, event }| (sequence, event))
+            })
+            .collect()
+    }
+}
+
+/// The participant that an event is about.
+fn who(event: &Event) -> Option<ParticipantNumber> {
+    match event.kind {
+        EventKind::ParticipantJoin { participant, .. }
+        | EventKind::ParticipantLeave { participant, .. } => Some(participant),
+        EventKind::RoomEnd { .. } => None,
+    }
+}
+
+impl Part {
+    fn take(&mut self, source: Source<'_>, event: &Event) {
+        self.kept.push(event.clone());
+        let at = Timestamp::from_millisecond(event.at).unwrap_or(Timestamp::UNIX_EPOCH);
+        match &event.kind {
+            EventKind::ParticipantJoin {
+                participant,
+                jti,
+                name,
+                moderator,
+                ..
+            } => {
+                let joined = Participant {
+                    participant: *participant,
+                    jti: jti.clone(),
+                    name: name.clone(),
+                    moderator: *moderator,
+                    relay: source.relay.clone(),
+                    epoch: source.epoch,
+                    joined: at,
+                    left: None,
+                    reason: None,
+                };
+                let former = self.participants.insert(*participant, (Some(joined), true));
+                let led = former
+                    .and_then(|(former, _)| former)
+                    .is_some_and(|former| former.moderator && former.left.is_none());
+                self.moderators += i64::from(*moderator) - i64::from(led);
+            }
+            EventKind::ParticipantLeave {
+                participant,
+                reason,
+                ..
+            } => {
+                if let Some((Some(present), changed)) = self.participants.get_mut(participant)
+                    && present.left.is_none()
+                    && source.is_of(present)
+                {
+                    present.left = Some(at);
+                    present.reason = Some(*reason);
+                    *changed = true;
+                    self.moderators -= i64::from(present.moderator);
+                }
+            }
+            EventKind::RoomEnd { reason, .. } => {
+                self.ended.get_or_insert(*reason);
+            }
+        }
+    }
+
+    fn ops(self, now: Timestamp) -> Vec<Op> {
+        let Self {
+            occurrence,
+            room,
+            sequence,
+            kept,
+            participants,
+            moderators,
+            ended,
+        } = self;
+        let name = occurrence.room;
+        let counter = keys::event_counter(name.reseller, name.conference);
+        let last = sequence.last + kept.len() as u64;
+        let counted = Op::put(counter, &Sequence { last });
+        let counted = match sequence.last {
+            0 => counted.when_new(Failure::Raced),
+            before => counted
+                .value(":last", &before)
+                .when("#last = :last", Failure::Raced),
+        };
+        let mut ops = vec![counted];
+        for (sequence, event) in (sequence.last + 1..).zip(kept) {
+            let key = keys::event(name.reseller, name.conference, sequence);
+            ops.push(Op::put(key, &Numbered { sequence, event }).when_new(Failure::Raced));
+        }
+        for participant in participants
+            .into_values()
+            .filter(|(_, changed)| *changed)
+            .filter_map(|(kept, _)| kept)
+        {
+            ops.push(Op::put(
+                keys::participant(&name, participant.participant),
+                &participant,
+            ));
+        }
+        let ends = ended.filter(|_| occurrence.state != OccurrenceState::Ended);
+        if let Some(reason) = ends {
+            ops.extend(occurrence.end(&room, reason, now));
+        } else if moderators != 0
+            && let Some(live) = room
+                .live
+                .as_ref()
+                .filter(|live| occurrence.is_live_in(Some(live)))
+        {
+            let mut live = live.clone();
+            let counted = i64::from(live.live.moderators) + moderators;
+            live.live.moderators = u32::try_from(counted.max(0)).unwrap_or(u32::MAX);
+            ops.push(room.point_to(Some(&live)));
+        }
+        ops
     }
 }

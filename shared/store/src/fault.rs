@@ -2,8 +2,8 @@
 //!
 //! What the table does under these is what it may do on AWS on a bad day. Wraps any HTTP client of the SDK.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_runtime_api::client::http::{
@@ -48,7 +48,14 @@ impl Faulty {
     #[must_use]
     pub fn new(inner: SharedHttpClient, seed: u64, rates: Rates) -> Self {
         let state = Arc::new(AtomicU64::new(seed));
-        Self { inner, dice: Dice { state, rates, counts: Arc::default() } }
+        Self {
+            inner,
+            dice: Dice {
+                state,
+                rates,
+                counts: Arc::default(),
+            },
+        }
     }
 
     /// What was injected so far.
@@ -89,7 +96,8 @@ struct Dice {
 impl Dice {
     fn roll(&self) -> Option<Fault> {
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
-        let number = u16::try_from(splitmix(self.state.fetch_add(1, Ordering::Relaxed)) % 1_000).expect("below 1,000");
+        let number = u16::try_from(splitmix(self.state.fetch_add(1, Ordering::Relaxed)) % 1_000)
+            .expect("below 1,000");
         let mut below = 0;
         let faults = [
             (self.rates.throttle, Fault::Throttle),
@@ -101,7 +109,9 @@ impl Dice {
             below += rate;
             (number < below).then_some(fault)
         });
-        self.counts.faults.fetch_add(u64::from(fault.is_some()), Ordering::Relaxed);
+        self.counts
+            .faults
+            .fetch_add(u64::from(fault.is_some()), Ordering::Relaxed);
         fault
     }
 }
@@ -122,7 +132,10 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let transaction = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".TransactWriteItems"));
+        let transaction = request
+            .headers()
+            .get("x-amz-target")
+            .is_some_and(|target| target.ends_with(".TransactWriteItems"));
         let time_out = || ConnectorError::timeout("injected: no answer in time".into());
         match self.dice.roll() {
             Some(Fault::Throttle) => HttpConnectorFuture::ready(Ok(refusal(
@@ -145,7 +158,12 @@ impl HttpConnector for Connector {
 }
 
 fn refusal(body: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::new(400.try_into().expect("400 is a status"), SdkBody::from(body));
-    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    let mut response = HttpResponse::new(
+        400.try_into().expect("400 is a status"),
+        SdkBody::from(body),
+    );
+    response
+        .headers_mut()
+        .insert("content-type", "application/x-amz-json-1.0");
     response
 }

@@ -49,7 +49,13 @@ impl Store {
 
     /// Takes a one-time value: only the first of all takers gets it. The nonce names this taking, so that a repeat of the
     /// same call after a lost answer is not a second taker.
-    pub async fn handoff_take(&self, value_hash: &str, kind: HandoffKind, nonce: [u8; 16], now: Timestamp) -> Result<Option<Handoff>> {
+    pub async fn handoff_take(
+        &self,
+        value_hash: &str,
+        kind: HandoffKind,
+        nonce: [u8; 16],
+        now: Timestamp,
+    ) -> Result<Option<Handoff>> {
         let op = Op::update(keys::handoff(value_hash), "SET #taken = :nonce")
             .value(":nonce", &hex::encode(nonce))
             .value(":kind", &kind)

@@ -23,7 +23,12 @@ impl Store {
     /// Makes a host, its room, and its own entry in its address book. Mail address, access code and OpenID subject must be
     /// unique; the company must exist.
     pub async fn host_create(&self, host: &Host, write: &Write<'_>) -> Result<()> {
-        let Host { id, reseller, company, .. } = *host;
+        let Host {
+            id,
+            reseller,
+            company,
+            ..
+        } = *host;
         let guard = Guard { host: id };
         let room = Room {
             code: host.access_code,
@@ -37,23 +42,36 @@ impl Store {
         };
         let mut ops = vec![
             Op::check(keys::company(reseller, company)).when_there(Failure::NotFound("company")),
-            Op::put(keys::host_email(reseller, &host.email), &guard).when_new(Failure::Taken(Unique::Email)),
-            Op::put(keys::room(host.access_code), &room).when_new(Failure::Taken(Unique::AccessCode)),
+            Op::put(keys::host_email(reseller, &host.email), &guard)
+                .when_new(Failure::Taken(Unique::Email)),
+            Op::put(keys::room(host.access_code), &room)
+                .when_new(Failure::Taken(Unique::AccessCode)),
             Op::put(keys::host(reseller, id), host)
                 .indexed(keys::host_list(reseller, company, host.created, id))
                 .when_new(Failure::Raced),
         ];
         if let Some(sub) = &host.openid_sub {
-            ops.push(Op::put(keys::host_openid(reseller, sub), &guard).when_new(Failure::Taken(Unique::OpenIdSub)));
+            ops.push(
+                Op::put(keys::host_openid(reseller, sub), &guard)
+                    .when_new(Failure::Taken(Unique::OpenIdSub)),
+            );
         }
         ops.extend(contact_ops(reseller, &host.contact()));
-        ops.extend(write.ops(Some(reseller), Some(company), Change::created(format!("host/{id}"), host), &id));
+        ops.extend(write.ops(
+            Some(reseller),
+            Some(company),
+            Change::created(format!("host/{id}"), host),
+            &id,
+        ));
         self.commit(ops).await
     }
 
     /// A host in the caller's scope.
     pub async fn host(&self, scope: &Scope, id: HostId) -> Result<Host> {
-        let item = self.get(keys::host(scope.reseller, id)).await?.ok_or(Error::NotFound("host"))?;
+        let item = self
+            .get(keys::host(scope.reseller, id))
+            .await?
+            .ok_or(Error::NotFound("host"))?;
         let host: Host = from_item("host", &item)?;
         scope.check(host.company, Some(id))?;
         Ok(host)
@@ -61,8 +79,13 @@ impl Store {
 
     /// The host of this mail address in this reseller, if there is one. Two sequential reads.
     pub async fn host_by_email(&self, reseller: ResellerId, email: &Email) -> Result<Option<Host>> {
-        let Some(guard) = self.get(keys::host_email(reseller, email)).await? else { return Ok(None) };
+        let Some(guard) = self.get(keys::host_email(reseller, email)).await? else {
+            return Ok(None);
+        };
         let Guard { host } = from_item("mail address", &guard)?;
-        self.get(keys::host(reseller, host)).await?.map(|item| from_item("host", &item)).transpose()
+        self.get(keys::host(reseller, host))
+            .await?
+            .map(|item| from_item("host", &item))
+            .transpose()
     }
 }

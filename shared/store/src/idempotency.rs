@@ -74,7 +74,13 @@ impl Claim {
 
 impl Store {
     /// Claims a key for a body (its hash); the nonce names this request.
-    pub async fn idempotency_claim(&self, key: &IdempotencyKey, body_hash: &str, nonce: [u8; 16], now: Timestamp) -> Result<Claimed> {
+    pub async fn idempotency_claim(
+        &self,
+        key: &IdempotencyKey,
+        body_hash: &str,
+        nonce: [u8; 16],
+        now: Timestamp,
+    ) -> Result<Claimed> {
         let nonce = hex::encode(nonce);
         let claim = |condition: &str| {
             Op::update(
@@ -92,7 +98,12 @@ impl Store {
             "attribute_not_exists(#pk) OR #expires <= :now OR (#nonce = :nonce AND attribute_not_exists(#applied))",
         );
         let record: Record = match self.update(fresh).await? {
-            Outcome::Done(_) => return Ok(Claimed::Fresh(Claim { key: key.clone(), nonce })),
+            Outcome::Done(_) => {
+                return Ok(Claimed::Fresh(Claim {
+                    key: key.clone(),
+                    nonce,
+                }));
+            }
             Outcome::Refused(item) => from_item("idempotency record", &item)?,
         };
         if record.body != body_hash {
@@ -102,15 +113,26 @@ impl Store {
             return Ok(Claimed::Done(answer));
         }
         if let Some(reference) = record.applied {
-            return Ok(Claimed::Applied { claim: Claim { key: key.clone(), nonce: record.nonce }, reference });
+            return Ok(Claimed::Applied {
+                claim: Claim {
+                    key: key.clone(),
+                    nonce: record.nonce,
+                },
+                reference,
+            });
         }
         if now.as_millisecond() < record.claimed + Claim::LEASE.as_secs() * 1_000 {
             return Ok(Claimed::Running);
         }
-        let takeover = claim("#nonce = :former AND attribute_not_exists(#applied) AND attribute_not_exists(#answer)")
-            .value(":former", &record.nonce);
+        let takeover = claim(
+            "#nonce = :former AND attribute_not_exists(#applied) AND attribute_not_exists(#answer)",
+        )
+        .value(":former", &record.nonce);
         match self.update(takeover).await? {
-            Outcome::Done(_) => Ok(Claimed::Fresh(Claim { key: key.clone(), nonce })),
+            Outcome::Done(_) => Ok(Claimed::Fresh(Claim {
+                key: key.clone(),
+                nonce,
+            })),
             Outcome::Refused(_) => Ok(Claimed::Running),
         }
     }
@@ -132,7 +154,10 @@ impl Store {
     pub async fn idempotency_release(&self, claim: &Claim) -> Result<()> {
         let op = Op::delete(keys::idempotency(&claim.key))
             .value(":nonce", &claim.nonce)
-            .when("attribute_not_exists(#pk) OR (#nonce = :nonce AND attribute_not_exists(#applied))", Failure::ClaimLost);
+            .when(
+                "attribute_not_exists(#pk) OR (#nonce = :nonce AND attribute_not_exists(#applied))",
+                Failure::ClaimLost,
+            );
         match self.commit(vec![op]).await {
             Err(Error::ClaimLost) => Ok(()),
             done => done,

@@ -3,8 +3,8 @@
 
 use domain::code::{AccessCode, Email, Fqdn};
 use domain::id::{
-    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
-    SubscriptionId,
+    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId,
+    ResellerId, RoomName, SubscriptionId,
 };
 use domain::sealed::token_hash;
 use jiff::Timestamp;
@@ -40,7 +40,10 @@ pub struct Key {
 }
 
 fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
-    Key { pk: pk.into(), sk: sk.into() }
+    Key {
+        pk: pk.into(),
+        sk: sk.into(),
+    }
 }
 
 /// A time as sortable text: Unix milliseconds, 14 digits.
@@ -64,12 +67,15 @@ pub(crate) fn counter(of: Counter) -> Key {
 
 /// A reseller.
 pub fn reseller(id: ResellerId) -> Key {
-    key(format!("R#{id}"), "RESELLER")
+    key(format!("RESELLER#{id}"), "RESELLER")
 }
 
 /// A reseller's plan.
 pub fn plan(reseller: ResellerId, plan: PlanId) -> Key {
-    key(format!("R#{reseller}"), format!("PLAN#{}", number(plan.value())))
+    key(
+        format!("RESELLER#{reseller}"),
+        format!("PLAN#{}", number(plan.value())),
+    )
 }
 
 /// Whom a host name belongs to; also keeps it unique.
@@ -89,7 +95,10 @@ pub fn company_list(reseller: ResellerId, at: Timestamp, id: CompanyId) -> Key {
 
 /// A company's subscription to a plan.
 pub fn subscription(reseller: ResellerId, company: CompanyId, id: SubscriptionId) -> Key {
-    key(format!("R#{reseller}#C#{company}"), format!("SUBSCRIPTION#{}", number(id.value())))
+    key(
+        format!("R#{reseller}#C#{company}"),
+        format!("SUBSCRIPTION#{}", number(id.value())),
+    )
 }
 
 /// A host.
@@ -99,7 +108,10 @@ pub fn host(reseller: ResellerId, id: HostId) -> Key {
 
 /// Index: a company's hosts by creation.
 pub fn host_list(reseller: ResellerId, company: CompanyId, at: Timestamp, id: HostId) -> Key {
-    key(format!("R#{reseller}#C#{company}#HOSTS"), created(at, id.value()))
+    key(
+        format!("R#{reseller}#C#{company}#HOSTS"),
+        created(at, id.value()),
+    )
 }
 
 /// The host of a mail address; also keeps it unique in the reseller.
@@ -114,12 +126,18 @@ pub fn host_openid(reseller: ResellerId, sub: &str) -> Key {
 
 /// An entry of a host's address book.
 pub fn contact(reseller: ResellerId, host: HostId, id: ContactId) -> Key {
-    key(format!("R#{reseller}#H#{host}"), format!("CONTACT#{}", number(id.value())))
+    key(
+        format!("R#{reseller}#H#{host}"),
+        format!("CONTACT#{}", number(id.value())),
+    )
 }
 
 /// The entry of a mail address; also keeps it unique in the address book.
 pub fn contact_email(reseller: ResellerId, host: HostId, email: &Email) -> Key {
-    key(format!("R#{reseller}#H#{host}"), format!("CONTACT-EMAIL#{}", email.folded()))
+    key(
+        format!("R#{reseller}#H#{host}"),
+        format!("CONTACT-EMAIL#{}", email.folded()),
+    )
 }
 
 /// A session, by the hash of its token.
@@ -139,13 +157,32 @@ pub fn handoff(value_hash: &str) -> Key {
 
 /// The record of an idempotency key.
 pub fn idempotency(of: &IdempotencyKey) -> Key {
-    let IdempotencyKey { reseller, account, method, key: own } = of;
-    key(format!("R#{reseller}#H#{account}#IDEMPOTENCY#{method}#{}", token_hash(own)), "IDEMPOTENCY")
+    let IdempotencyKey {
+        reseller,
+        account,
+        method,
+        key: own,
+    } = of;
+    key(
+        format!(
+            "R#{reseller}#H#{account}#IDEMPOTENCY#{method}#{}",
+            token_hash(own)
+        ),
+        "IDEMPOTENCY",
+    )
 }
 
 /// One change in the audit: of a company, of a reseller, or of the installation.
-pub fn audit(reseller: Option<ResellerId>, company: Option<CompanyId>, at: Timestamp, unique: &str) -> Key {
-    key(audit_list(reseller, company), format!("{}#{unique}", time(at)))
+pub fn audit(
+    reseller: Option<ResellerId>,
+    company: Option<CompanyId>,
+    at: Timestamp,
+    unique: &str,
+) -> Key {
+    key(
+        audit_list(reseller, company),
+        format!("{}#{unique}", time(at)),
+    )
 }
 
 /// The partition of an audit.
@@ -164,12 +201,18 @@ pub fn room(code: AccessCode) -> Key {
 
 /// A meeting planned on a code, by its start.
 pub fn planned(code: AccessCode, start: Timestamp, conference: ConferenceId) -> Key {
-    key(format!("CODE#{code}"), format!("AT#{}", created(start, conference.value())))
+    key(
+        format!("CODE#{code}"),
+        format!("AT#{}", created(start, conference.value())),
+    )
 }
 
 /// What is planned on a code from this time on: the first and the last sort key.
 pub(crate) fn planned_from(code: AccessCode, from: Timestamp) -> (Key, String) {
-    (key(format!("CODE#{code}"), format!("AT#{}", time(from))), "AT#~".into())
+    (
+        key(format!("CODE#{code}"), format!("AT#{}", time(from))),
+        "AT#~".into(),
+    )
 }
 
 fn conference_pk(reseller: ResellerId, id: ConferenceId) -> String {
@@ -183,12 +226,18 @@ pub fn conference(reseller: ResellerId, id: ConferenceId) -> Key {
 
 /// Index: a host's conferences by creation.
 pub fn conference_list(reseller: ResellerId, host: HostId, at: Timestamp, id: ConferenceId) -> Key {
-    key(format!("R#{reseller}#H#{host}#CONFERENCES"), created(at, id.value()))
+    key(
+        format!("R#{reseller}#H#{host}#CONFERENCES"),
+        created(at, id.value()),
+    )
 }
 
 /// An occurrence of a conference.
 pub fn occurrence(room: &RoomName) -> Key {
-    key(conference_pk(room.reseller, room.conference), format!("CONFERENCE#{}", occurrence_text(room.occurrence)))
+    key(
+        conference_pk(room.reseller, room.conference),
+        format!("CONFERENCE#{}", occurrence_text(room.occurrence)),
+    )
 }
 
 fn occurrence_text(occurrence: Occurrence) -> String {
@@ -236,7 +285,10 @@ pub fn event_counter(reseller: ResellerId, conference: ConferenceId) -> Key {
 
 /// An event of a conference, by its number.
 pub fn event(reseller: ResellerId, conference: ConferenceId, sequence: u64) -> Key {
-    key(conference_pk(reseller, conference), format!("EVENT#{}", number(sequence)))
+    key(
+        conference_pk(reseller, conference),
+        format!("EVENT#{}", number(sequence)),
+    )
 }
 
 /// The last sort key of a conference's events.
@@ -251,7 +303,20 @@ pub fn relay(id: &RelayId) -> Key {
 
 /// Index: all relays.
 pub fn relay_list(id: &RelayId) -> Key {
-    key("RELAYS", id.to_string())
+    key(relay_list_pk(), id.to_string())
+}
+
+/// The partition of the list of relays.
+pub(crate) fn relay_list_pk() -> String {
+    "RELAYS".into()
+}
+
+/// A report of a relay that was believed, by its id: it is not believed again.
+pub fn relay_report(relay: &RelayId, jti: &str) -> Key {
+    key(
+        format!("RELAY#{relay}"),
+        format!("REPORT#{}", token_hash(jti)),
+    )
 }
 
 /// How far a relay's batches of events are kept.
@@ -273,8 +338,12 @@ pub(crate) fn membership_list(relay: &RelayId) -> Key {
 /// Failures of one kind.
 pub fn attempt(of: &Attempt<'_>) -> Key {
     let text = match of {
-        Attempt::Login(reseller, email, network) => format!("LOGIN#{reseller}#{}#{network}", token_hash(&email.folded())),
-        Attempt::LoginAnywhere(reseller, email) => format!("LOGIN#{reseller}#{}#ANY", token_hash(&email.folded())),
+        Attempt::Login(reseller, email, network) => {
+            format!("LOGIN#{reseller}#{}#{network}", token_hash(&email.folded()))
+        }
+        Attempt::LoginAnywhere(reseller, email) => {
+            format!("LOGIN#{reseller}#{}#ANY", token_hash(&email.folded()))
+        }
         Attempt::LoginNetwork(reseller, network) => format!("LOGIN#{reseller}#ANY#{network}"),
         Attempt::Sso(host, network) => format!("SSO#{host}#{network}"),
         Attempt::Pin(code, network) => format!("PIN#{code}#{network}"),
@@ -296,7 +365,10 @@ pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
 /// A job: a bucket of one minute and shard, in it by due time.
 pub fn job(due: Timestamp, shard: u8, unique: &str) -> Key {
     let minute = due.as_second().div_euclid(60);
-    key(format!("JOB#{minute}#{shard}"), format!("{}#{unique}", time(due)))
+    key(
+        format!("JOB#{minute}#{shard}"),
+        format!("{}#{unique}", time(due)),
+    )
 }
 
 #[cfg(test)]
@@ -305,9 +377,18 @@ mod tests {
     fn every_key_has_its_row_in_the_table_map() {
         let map = include_str!("../../../docs/table.md");
         let source = include_str!("keys.rs");
-        let names = source.lines().filter_map(|line| line.strip_prefix("pub fn ").or(line.strip_prefix("pub(crate) fn counter").map(|_| "counter(")));
-        let missing: Vec<&str> =
-            names.filter_map(|rest| rest.split('(').next()).filter(|name| !map.contains(&format!("`{name}`"))).collect();
-        assert!(missing.is_empty(), "docs/table.md has no row for {missing:?}");
+        let names = source.lines().filter_map(|line| {
+            line.strip_prefix("pub fn ").or(line
+                .strip_prefix("pub(crate) fn counter")
+                .map(|_| "counter("))
+        });
+        let missing: Vec<&str> = names
+            .filter_map(|rest| rest.split('(').next())
+            .filter(|name| !map.contains(&format!("`{name}`")))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "docs/table.md has no row for {missing:?}"
+        );
     }
 }

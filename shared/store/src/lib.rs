@@ -15,13 +15,16 @@ mod events;
 pub mod fault;
 mod handoff;
 mod host;
-mod ids;
 mod idempotency;
+mod ids;
 pub mod keys;
 mod membership;
+mod occurrence;
 mod op;
+mod partition;
 mod rate;
 mod relay;
+mod report;
 mod reseller;
 mod room;
 mod scope;
@@ -43,6 +46,7 @@ pub use self::contact::NewContact;
 pub use self::error::{Error, Result, Unique};
 pub use self::handoff::{Handoff, HandoffKind};
 pub use self::idempotency::{Claim, Claimed, IdempotencyKey};
+pub use self::partition::Partition;
 pub use self::rate::Rate;
 pub use self::relay::Relay;
 pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};
@@ -64,6 +68,10 @@ impl Store {
     /// store's own, whatever the client's.
     #[must_use]
     pub fn new(client: &Client, table: impl Into<Arc<str>>) -> Self {
-        Self { client: table::configured(client), table: table.into(), ids: Arc::default() }
+        Self {
+            client: table::configured(client),
+            table: table.into(),
+            ids: Arc::default(),
+        }
     }
 }

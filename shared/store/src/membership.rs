@@ -1,20 +1,253 @@
 //! Which relays hold which rooms: entering and leaving.
 
+use domain::Reason;
+use domain::conference::{Conference, HARD_STOP, Live, later};
+use domain::id::{RelayId, RoomName};
 use domain::relay::{Enter, Entered, Leave, OccurrenceState};
-use jiff::Timestamp;
+use domain::room::{EMPTY_GRACE_SECONDS, RoomSettings};
+use domain::time::millis;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store};
+use crate::occurrence::OccurrenceItem;
+use crate::op::{Failure, Op};
+use crate::room::{LiveRoom, Room};
+use crate::table::unraced;
+use crate::value::from_item;
+use crate::{Error, Relay, Result, Store, keys};
+
+/// How long it is known that a relay has held a room, for reports that come late.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// A room that a relay holds or has held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Membership {
+    pub(crate) room: RoomName,
+    /// The relay's start.
+    pub(crate) epoch: u64,
+    #[serde(with = "millis")]
+    pub(crate) entered: Timestamp,
+    /// Whether it is over.
+    #[serde(default)]
+    pub(crate) left: bool,
+}
 
 impl Store {
     /// The first participant of a room is at a relay: makes the occurrence active and the relay a member. Fails with
     /// [`crate::Error::Moved`] when the room lives on another relay, [`crate::Error::Ended`] when it is over,
     /// [`crate::Error::StaleEpoch`] when this start of the relay is not the registered one.
     pub async fn relay_enter(&self, enter: &Enter, now: Timestamp) -> Result<Entered> {
-        todo!()
+        unraced(|| self.try_enter(enter, now)).await
+    }
+
+    async fn try_enter(&self, enter: &Enter, now: Timestamp) -> Result<Entered> {
+        let Enter {
+            relay,
+            epoch,
+            room: name,
+            ..
+        } = enter;
+        let wanted = [
+            keys::relay(relay),
+            keys::occurrence(name),
+            keys::conference(name.reseller, name.conference),
+            keys::membership(relay, name),
+        ];
+        let found = self.get_many(&wanted).await?;
+        let known: Relay = from_item("relay", found[0].as_ref().ok_or(Error::NotFound("relay"))?)?;
+        if known.epoch != *epoch {
+            return Err(Error::StaleEpoch);
+        }
+        let before: OccurrenceItem = from_item(
+            "occurrence",
+            found[1].as_ref().ok_or(Error::NotFound("room"))?,
+        )?;
+        let conference: Conference = from_item(
+            "conference",
+            found[2].as_ref().ok_or(Error::NotFound("room"))?,
+        )?;
+        let member: Option<Membership> = found[3]
+            .as_ref()
+            .map(|item| from_item("membership", item))
+            .transpose()?;
+        let room = self.room_item(before.code).await?;
+        self.check_enter(&before, &room, relay, now).await?;
+
+        let mut after = before.clone();
+        after.state = OccurrenceState::Active;
+        after.first_join = Some(before.first_join.unwrap_or(now));
+        after.relays.insert(relay.clone());
+        let held = room
+            .live
+            .as_ref()
+            .filter(|live| before.is_live_in(Some(live)));
+        let live = LiveRoom {
+            live: Live {
+                conference: name.conference,
+                occurrence: name.occurrence,
+                kind: before.kind,
+                lease: None,
+                moderators: held.map_or(0, |held| held.live.moderators),
+                first_join: after.first_join,
+            },
+            home: relay.clone(),
+        };
+        let is_member = member.is_some_and(|member| member.epoch == *epoch && !member.left);
+        if after != before || room.live.as_ref() != Some(&live) || !is_member {
+            let member = Membership {
+                room: *name,
+                epoch: *epoch,
+                entered: now,
+                left: false,
+            };
+            self.commit(vec![
+                after.save(None, now),
+                room.point_to(Some(&live)),
+                Op::put(keys::membership(relay, name), &member),
+            ])
+            .await?;
+        }
+        let settings = settings(&conference, after.first_join.unwrap_or(now));
+        Ok(Entered {
+            settings,
+            members: after.relays,
+        })
+    }
+
+    /// Whether the room may be entered at this relay now.
+    async fn check_enter(
+        &self,
+        occurrence: &OccurrenceItem,
+        room: &Room,
+        relay: &RelayId,
+        now: Timestamp,
+    ) -> Result<()> {
+        if occurrence.state == OccurrenceState::Ended {
+            return Err(Error::Ended(
+                occurrence.ended_reason.unwrap_or(Reason::Ended),
+            ));
+        }
+        let live = room.live.as_ref().filter(|live| live.live.counts(now));
+        let held = occurrence.is_live_in(live);
+        if live.is_some() && !held {
+            return Err(Error::Moved);
+        }
+        let life = occurrence.life(live.and_then(|live| live.live.lease));
+        let stopped = life.hard_stop().is_some_and(|stop| now >= stop);
+        let closed =
+            occurrence.state == OccurrenceState::Scheduled && !held && now >= life.window.closes;
+        if stopped || closed {
+            return Err(Error::Ended(Reason::Expired));
+        }
+        if let Some(live) = live.filter(|live| live.home != *relay) {
+            let home = self.relay(&live.home).await?;
+            if home.is_some_and(|home| home.is_alive(now)) {
+                return Err(Error::Moved);
+            }
+        }
+        Ok(())
     }
 
     /// A room is empty at a relay and closed there. Answers what became of the occurrence.
     pub async fn relay_leave(&self, leave: &Leave, now: Timestamp) -> Result<OccurrenceState> {
-        todo!()
+        let Leave { relay, epoch, room } = leave;
+        let known = self.relay(relay).await?.ok_or(Error::NotFound("relay"))?;
+        if known.epoch != *epoch {
+            return Err(Error::StaleEpoch);
+        }
+        self.leave(relay, *epoch, room, now).await
+    }
+
+    /// Takes a room from a relay's start, which may be gone.
+    pub(crate) async fn leave(
+        &self,
+        relay: &RelayId,
+        epoch: u64,
+        name: &RoomName,
+        now: Timestamp,
+    ) -> Result<OccurrenceState> {
+        unraced(|| self.try_leave(relay, epoch, name, now)).await
+    }
+
+    async fn try_leave(
+        &self,
+        relay: &RelayId,
+        epoch: u64,
+        name: &RoomName,
+        now: Timestamp,
+    ) -> Result<OccurrenceState> {
+        let found = self
+            .get_many(&[keys::occurrence(name), keys::membership(relay, name)])
+            .await?;
+        let before: OccurrenceItem = from_item(
+            "occurrence",
+            found[0].as_ref().ok_or(Error::NotFound("room"))?,
+        )?;
+        let member: Option<Membership> = found[1]
+            .as_ref()
+            .map(|item| from_item("membership", item))
+            .transpose()?;
+        // A later start of the same relay has entered again, or it has left already.
+        let Some(member) = member.filter(|member| member.epoch == epoch && !member.left) else {
+            return Ok(before.state);
+        };
+        let mut ops = vec![
+            Op::put(
+                keys::membership(relay, name),
+                &Membership {
+                    left: true,
+                    ..member
+                },
+            )
+            .expires(later(now, KEPT))
+            .value(":epoch", &epoch)
+            .when("#epoch = :epoch", Failure::Raced),
+        ];
+        let mut after = before.clone();
+        after.relays.remove(relay);
+        if before.state == OccurrenceState::Ended {
+            ops.push(after.save(None, now));
+            self.commit(ops).await?;
+            return Ok(OccurrenceState::Ended);
+        }
+        let room = self.room_item(before.code).await?;
+        let held = room
+            .live
+            .as_ref()
+            .filter(|live| before.is_live_in(Some(live)));
+        let waits_for_somebody =
+            held.is_some_and(|live| live.live.lease.is_some_and(|until| now < until));
+        if after.relays.is_empty() && !waits_for_somebody {
+            after.state = before.life(None).emptied(now);
+            if after.state == OccurrenceState::Ended {
+                ops.extend(after.end(&room, Reason::Expired, now));
+            } else {
+                ops.push(after.save(None, now));
+                ops.push(room.point_to(if held.is_some() {
+                    None
+                } else {
+                    room.live.as_ref()
+                }));
+            }
+        } else {
+            if after.relays.is_empty() {
+                after.state = OccurrenceState::Scheduled;
+            }
+            ops.push(after.save(held.and_then(|live| live.live.lease), now));
+        }
+        self.commit(ops).await?;
+        Ok(after.state)
+    }
+}
+
+fn settings(conference: &Conference, first_join: Timestamp) -> RoomSettings {
+    RoomSettings {
+        conference: conference.id,
+        subject: conference.subject.to_string(),
+        max_participants: conference.max_participants,
+        mute_mode: conference.mute_mode,
+        hard_stop: later(first_join, HARD_STOP).as_second(),
+        window_end: conference.window().closes.as_second(),
+        empty_grace_seconds: EMPTY_GRACE_SECONDS,
     }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -49,7 +51,13 @@ pub(crate) struct Op {
 
 impl Op {
     fn new(key: Key, verb: Verb) -> Self {
-        Self { key, verb, condition: None, values: HashMap::new(), failure: Failure::Raced }
+        Self {
+            key,
+            verb,
+            condition: None,
+            values: HashMap::new(),
+            failure: Failure::Raced,
+        }
     }
 
     pub(crate) fn put(key: Key, value: &impl Serialize) -> Self {
@@ -77,7 +85,8 @@ impl Op {
 
     /// A put's place in the index.
     pub(crate) fn indexed(self, index: Key) -> Self {
-        self.attribute(keys::INDEX_PK, AttributeValue::S(index.pk)).attribute(keys::INDEX_SK, AttributeValue::S(index.sk))
+        self.attribute(keys::INDEX_PK, AttributeValue::S(index.pk))
+            .attribute(keys::INDEX_SK, AttributeValue::S(index.sk))
     }
 
     /// When a put item may be dropped.
@@ -115,7 +124,10 @@ impl Op {
         let mut names = HashMap::new();
         for text in [update, self.condition.as_deref().unwrap_or_default()] {
             for part in text.split('#').skip(1) {
-                let word: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let word: String = part
+                    .chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .collect();
                 names.insert(format!("#{word}"), word);
             }
         }
@@ -130,7 +142,11 @@ impl Op {
     }
 
     fn values(&self) -> Option<HashMap<String, AttributeValue>> {
-        if self.values.is_empty() { None } else { Some(self.values.clone()) }
+        if self.values.is_empty() {
+            None
+        } else {
+            Some(self.values.clone())
+        }
     }
 
     /// An update to be sent alone.

@@ -12,7 +12,10 @@ use crate::{Error, Result, Store, Tenant, Unique, Write, keys};
 impl Store {
     /// Makes a reseller; its domain must be unique.
     pub async fn reseller_create(&self, reseller: &Reseller, write: &Write<'_>) -> Result<()> {
-        let tenant = Tenant { reseller: reseller.id, company: None };
+        let tenant = Tenant {
+            reseller: reseller.id,
+            company: None,
+        };
         let mut ops = vec![
             Op::put(keys::fqdn(&reseller.domain), &tenant).when_new(Failure::Taken(Unique::Domain)),
             Op::put(keys::reseller(reseller.id), reseller).when_new(Failure::Raced),
@@ -24,14 +27,20 @@ impl Store {
 
     /// A reseller.
     pub async fn reseller(&self, id: ResellerId) -> Result<Reseller> {
-        let item = self.get(keys::reseller(id)).await?.ok_or(Error::NotFound("reseller"))?;
+        let item = self
+            .get(keys::reseller(id))
+            .await?
+            .ok_or(Error::NotFound("reseller"))?;
         from_item("reseller", &item)
     }
 
     /// The reseller of this domain, if there is one. Two sequential reads.
     pub async fn reseller_by_domain(&self, domain: &Fqdn) -> Result<Option<Reseller>> {
         match self.tenant(domain).await? {
-            Some(Tenant { reseller, company: None }) => self.reseller(reseller).await.map(Some),
+            Some(Tenant {
+                reseller,
+                company: None,
+            }) => self.reseller(reseller).await.map(Some),
             _ => Ok(None),
         }
     }

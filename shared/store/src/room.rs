@@ -1,12 +1,26 @@
 //! Rooms: one per access code. What a code leads to, and the one conditional write that decides which meeting is live.
 
+use domain::Reason;
 use domain::code::AccessCode;
-use domain::conference::{CodeKind, Conference, Live, Opens, Planned};
-use domain::id::{CompanyId, ConferenceId, HostId, RelayId, ResellerId};
-use jiff::Timestamp;
+use domain::conference::{
+    CodeKind, Conference, EARLY, Kind, LEASE, Live, Opens, Planned, later, opens,
+};
+use domain::id::{CompanyId, ConferenceId, HostId, Occurrence, RelayId, ResellerId, RoomName};
+use domain::relay::OccurrenceState;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Store};
+use crate::conference::conference_ops;
+use crate::occurrence::OccurrenceItem;
+use crate::op::{Failure, Op};
+use crate::table::Query;
+use crate::value::from_item;
+use crate::{Error, Result, Store, keys};
+
+/// How far back planned meetings are read: the longest one with its window of a one-time code.
+const BACK: SignedDuration = SignedDuration::from_hours(49);
+/// A lease with at least this left is not renewed: many who join at once write once.
+const LEASE_LEFT: SignedDuration = SignedDuration::from_secs(60);
 
 /// An access code's room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +46,20 @@ pub struct Room {
     pub version: u64,
 }
 
+impl Room {
+    /// Points to another live meeting, or to none, if nobody else has moved the pointer since it was read.
+    pub(crate) fn point_to(&self, live: Option<&LiveRoom>) -> Op {
+        let op = match live {
+            Some(live) => Op::update(keys::room(self.code), "SET #live = :live, #version = :next")
+                .value(":live", live),
+            None => Op::update(keys::room(self.code), "SET #version = :next REMOVE #live"),
+        };
+        op.value(":next", &(self.version + 1))
+            .value(":version", &self.version)
+            .when("#version = :version", Failure::Raced)
+    }
+}
+
 /// The meeting that a room holds, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveRoom {
@@ -54,7 +82,13 @@ pub struct RoomView {
 impl RoomView {
     /// Which meeting the code opens now; see [`domain::conference::opens`].
     pub fn opens(&self, now: Timestamp, leads: bool) -> Opens<'_> {
-        todo!()
+        opens(
+            self.room.kind,
+            self.room.live.as_ref().map(|live| &live.live),
+            &self.planned,
+            now,
+            leads,
+        )
     }
 }
 
@@ -72,7 +106,49 @@ pub enum RoomTarget<'a> {
 impl Store {
     /// The room of a code, if there is one. One round trip.
     pub async fn room(&self, code: AccessCode, now: Timestamp) -> Result<Option<RoomView>> {
-        todo!()
+        let (room, planned) = tokio::join!(self.get(keys::room(code)), self.planned(code, now));
+        let Some(room) = room? else { return Ok(None) };
+        Ok(Some(RoomView {
+            room: from_item("room", &room)?,
+            planned: planned?,
+        }))
+    }
+
+    pub(crate) async fn room_item(&self, code: AccessCode) -> Result<Room> {
+        from_item(
+            "room",
+            &self
+                .get(keys::room(code))
+                .await?
+                .ok_or(Error::NotFound("room"))?,
+        )
+    }
+
+    async fn planned(&self, code: AccessCode, now: Timestamp) -> Result<Vec<Planned>> {
+        let (first, last) = keys::planned_from(code, later(now, -BACK));
+        let query = Query {
+            index: false,
+            pk: first.pk,
+            from: first.sk,
+            to: last,
+            newest_first: false,
+            limit: Some(50),
+        };
+        let mut planned: Vec<Planned> = Vec::new();
+        let mut start = None;
+        loop {
+            let (page, next) = self.query_page(&query, start).await?;
+            for item in &page {
+                planned.push(from_item("planned meeting", item)?);
+            }
+            let to_come = |planned: &Planned| {
+                planned.state != OccurrenceState::Ended && planned.start > later(now, EARLY)
+            };
+            if next.is_none() || planned.iter().any(to_come) {
+                return Ok(planned);
+            }
+            start = next;
+        }
     }
 
     /// Makes a meeting live in its room, or confirms that it is, and holds the room for whoever is on the way. Answers where
@@ -86,6 +162,105 @@ impl Store {
         alive: &[RelayId],
         now: Timestamp,
     ) -> Result<LiveRoom> {
-        todo!()
+        let room = &view.room;
+        let held = room.live.as_ref();
+        let fresh = |conference, occurrence, kind| LiveRoom {
+            live: Live {
+                conference,
+                occurrence,
+                kind,
+                lease: Some(later(now, LEASE)),
+                moderators: 0,
+                first_join: None,
+            },
+            home: home.clone(),
+        };
+        let (next, mut ops) = match target {
+            RoomTarget::Live(live) => {
+                let held = held.filter(|held| held.live == *live).ok_or(Error::Raced)?;
+                let at_home = alive.contains(&held.home);
+                let lasts = live
+                    .lease
+                    .is_none_or(|until| until.duration_since(now) >= LEASE_LEFT);
+                if at_home && lasts {
+                    return Ok(held.clone());
+                }
+                let lease = if at_home && live.lease.is_none() {
+                    None
+                } else {
+                    Some(later(now, LEASE))
+                };
+                let place = if at_home { &held.home } else { home };
+                let next = LiveRoom {
+                    live: Live {
+                        lease,
+                        ..live.clone()
+                    },
+                    home: place.clone(),
+                };
+                let ops = vec![hold(room, live.conference, live.occurrence, now)];
+                (next, ops)
+            }
+            RoomTarget::Planned(planned) => {
+                let ops = vec![hold(room, planned.conference, planned.occurrence, now)];
+                (
+                    fresh(planned.conference, planned.occurrence, planned.kind),
+                    ops,
+                )
+            }
+            RoomTarget::AdHoc(conference) => {
+                let next = fresh(conference.id, conference.occurrence, Kind::AdHoc);
+                let mut ops = conference_ops(conference);
+                ops.push(OccurrenceItem::new(conference).create(next.live.lease, now));
+                (next, ops)
+            }
+        };
+        let replaced = held
+            .filter(|held| held.live.counts(now) && held.live.conference != next.live.conference);
+        if let Some(replaced) = replaced {
+            ops.extend(self.end_replaced(room, &replaced.live, now).await?);
+        }
+        ops.push(room.point_to(Some(&next)));
+        self.commit(ops).await?;
+        Ok(next)
     }
+
+    /// Ends an ad-hoc meeting that makes way; the pointer is moved by the caller.
+    async fn end_replaced(&self, room: &Room, live: &Live, now: Timestamp) -> Result<Vec<Op>> {
+        if live.kind != Kind::AdHoc {
+            return Err(Error::Raced);
+        }
+        let name = RoomName {
+            reseller: room.reseller,
+            conference: live.conference,
+            occurrence: live.occurrence,
+        };
+        let Some(item) = self.get(keys::occurrence(&name)).await? else {
+            return Ok(Vec::new());
+        };
+        let occurrence: OccurrenceItem = from_item("occurrence", &item)?;
+        if occurrence.state == OccurrenceState::Ended {
+            return Ok(Vec::new());
+        }
+        Ok(vec![occurrence.ended(Reason::Moved, now)])
+    }
+}
+
+/// Has the sweeper look at an occurrence when the lease is over, and makes sure that it has not ended.
+fn hold(room: &Room, conference: ConferenceId, occurrence: Occurrence, now: Timestamp) -> Op {
+    let name = RoomName {
+        reseller: room.reseller,
+        conference,
+        occurrence,
+    };
+    let due = keys::due(conference, later(now, LEASE));
+    Op::update(
+        keys::occurrence(&name),
+        "SET #gs1pk = :pk, #gs1sk = :sk ADD #version :one",
+    )
+    .value(":pk", &due.pk)
+    .value(":sk", &due.sk)
+    .value(":one", &1)
+    .value(":ended", &OccurrenceState::Ended)
+    .when("attribute_exists(#pk) AND #state <> :ended", Failure::Raced)
 }

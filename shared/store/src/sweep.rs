@@ -2,10 +2,25 @@
 //! whose relay is gone.
 
 use domain::Reason;
+use domain::conference::{CodeKind, Kind, NextStep};
 use domain::id::RoomName;
-use jiff::Timestamp;
+use domain::relay::OccurrenceState;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
-use crate::{Relay, Result, Store};
+use crate::events::Source;
+use crate::membership::Membership;
+use crate::occurrence::OccurrenceItem;
+use crate::op::Op;
+use crate::room::Room;
+use crate::table::{Query, beginning_with, unraced};
+use crate::value::from_item;
+use crate::{Error, Relay, Result, Store, keys};
+
+/// How long after a relay is gone its participants may come back before they are reported as gone.
+const RECONNECT_GRACE: SignedDuration = SignedDuration::from_secs(30);
+/// Occurrences looked at in one sweep of one shard.
+const AT_ONCE: u32 = 200;
 
 /// A meeting that the sweeper ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,9 +42,138 @@ pub struct Swept {
     pub left: usize,
 }
 
+#[derive(Deserialize)]
+struct Due {
+    room: RoomName,
+}
+
 impl Store {
     /// Does what is due. Safe to run in several processes at once and as often as wanted.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept> {
-        todo!()
+        let mut swept = Swept::default();
+        for relay in self.relays_all().await? {
+            self.sweep_relay(&relay, now, &mut swept).await?;
+        }
+        for shard in 0..keys::DUE_SHARDS {
+            let query = Query {
+                index: true,
+                pk: keys::due_shard(shard),
+                from: "0".into(),
+                to: keys::due_until(now),
+                newest_first: false,
+                limit: Some(AT_ONCE),
+            };
+            for item in self.query(&query).await? {
+                let Due { room } = from_item("due occurrence", &item)?;
+                if let Some((occurrence, reason)) = unraced(|| self.step(&room, now)).await? {
+                    let relays = self.relays_of(&occurrence).await?;
+                    swept.ended.push(SweptRoom {
+                        room: occurrence.room,
+                        reason,
+                        relays,
+                    });
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Takes their rooms from starts of a relay that are gone.
+    async fn sweep_relay(&self, relay: &Relay, now: Timestamp, swept: &mut Swept) -> Result<()> {
+        let list = keys::membership_list(&relay.id);
+        let silent = relay
+            .last_seen
+            .is_none_or(|seen| now.duration_since(seen) >= Relay::SILENCE + RECONNECT_GRACE);
+        let started = i64::try_from(relay.epoch)
+            .ok()
+            .and_then(|epoch| Timestamp::from_millisecond(epoch).ok());
+        let settled = started.is_none_or(|started| now.duration_since(started) >= RECONNECT_GRACE);
+        for item in self.query(&beginning_with(list.pk, &list.sk)).await? {
+            let member: Membership = from_item("membership", &item)?;
+            let gone = silent || (settled && member.epoch < relay.epoch);
+            if gone && !member.left {
+                let source = Source {
+                    relay: &relay.id,
+                    epoch: member.epoch,
+                };
+                swept.left += self.report_lost(source, &member.room, now).await?;
+                self.leave(&relay.id, member.epoch, &member.room, now)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does to an occurrence what time has done, and says when to look again. Answers what was ended.
+    async fn step(
+        &self,
+        name: &RoomName,
+        now: Timestamp,
+    ) -> Result<Option<(OccurrenceItem, Reason)>> {
+        // The index may be behind: the item decides.
+        let Some(item) = self.get(keys::occurrence(name)).await? else {
+            return Ok(None);
+        };
+        let occurrence: OccurrenceItem = from_item("occurrence", &item)?;
+        if occurrence.state == OccurrenceState::Ended {
+            return Ok(None);
+        }
+        let room = self.room_item(occurrence.code).await?;
+        if let Some(ad_hoc) = self.in_the_way(&occurrence, &room, now).await? {
+            let mut ops = ad_hoc.end(&room, Reason::Moved, now);
+            ops.push(occurrence.save(None, now));
+            self.commit(ops).await?;
+            return Ok(Some((ad_hoc, Reason::Moved)));
+        }
+        let live = room
+            .live
+            .as_ref()
+            .filter(|live| occurrence.is_live_in(Some(live)));
+        let held = live.filter(|live| live.live.counts(now));
+        let lease = held.and_then(|live| live.live.lease);
+        let mut ops: Vec<Op> = Vec::new();
+        let ended = match occurrence.life(lease).next_step(now) {
+            NextStep::End(reason) => {
+                ops.extend(occurrence.end(&room, reason, now));
+                Some((occurrence, reason))
+            }
+            NextStep::Wait(_) => {
+                ops.push(occurrence.save(lease, now));
+                if live.is_some() && held.is_none() {
+                    ops.push(room.point_to(None));
+                }
+                None
+            }
+            NextStep::Nothing => None,
+        };
+        self.commit(ops).await?;
+        Ok(ended)
+    }
+
+    /// The ad-hoc meeting that must make way for this occurrence.
+    async fn in_the_way(
+        &self,
+        occurrence: &OccurrenceItem,
+        room: &Room,
+        now: Timestamp,
+    ) -> Result<Option<OccurrenceItem>> {
+        let planned = occurrence.kind != Kind::AdHoc && occurrence.code_kind == CodeKind::Host;
+        if !planned || !occurrence.life(None).window.holds(now) {
+            return Ok(None);
+        }
+        let Some(live) = room.live.as_ref().filter(|live| live.live.makes_way(now)) else {
+            return Ok(None);
+        };
+        let name = RoomName {
+            conference: live.live.conference,
+            occurrence: live.live.occurrence,
+            ..occurrence.room
+        };
+        let item = self
+            .get(keys::occurrence(&name))
+            .await?
+            .ok_or(Error::NotFound("room"))?;
+        let ad_hoc: OccurrenceItem = from_item("occurrence", &item)?;
+        Ok((ad_hoc.state != OccurrenceState::Ended).then_some(ad_hoc))
     }
 }

@@ -4,7 +4,7 @@
 //! carry a request token, so a repeat after a lost answer has no second effect; single updates that are repeated are only
 //! such that a repeat is harmless (a gap in numbers, a request counted twice).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -13,9 +13,9 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, KeysAndAttributes,
-    Projection, ProjectionType, ReturnValue, ReturnValuesOnConditionCheckFailure, ScalarAttributeType,
-    TimeToLiveSpecification,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, KeysAndAttributes, Projection, ProjectionType, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TimeToLiveSpecification,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -27,6 +27,8 @@ use crate::{Error, Result, Store};
 
 /// How often a request is tried.
 const TRIES: u32 = 10;
+/// How often a read-decide-write is tried.
+const ROUNDS: u32 = 12;
 /// The longest wait before the second try; doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// The longest wait of all.
@@ -60,7 +62,11 @@ pub(crate) fn configured(client: &Client) -> Client {
         .config()
         .to_builder()
         .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIME).build())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(TRY_TIME)
+                .build(),
+        )
         .build();
     Client::from_conf(config)
 }
@@ -69,14 +75,28 @@ impl Store {
     /// Makes the table with its index and its expiry; harmless when it is there. On AWS the template makes it.
     pub async fn create_table(&self) -> Result<()> {
         let text = |name: &str| {
-            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().expect("complete")
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .expect("complete")
         };
-        let part = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("complete");
+        let part = |name: &str, kind| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(kind)
+                .build()
+                .expect("complete")
+        };
         let index = GlobalSecondaryIndex::builder()
             .index_name(keys::INDEX)
             .key_schema(part(keys::INDEX_PK, KeyType::Hash))
             .key_schema(part(keys::INDEX_SK, KeyType::Range))
-            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::All)
+                    .build(),
+            )
             .build()
             .expect("complete");
         let created = retried(|| {
@@ -84,7 +104,11 @@ impl Store {
                 .create_table()
                 .table_name(&*self.table)
                 .billing_mode(BillingMode::PayPerRequest)
-                .set_attribute_definitions(Some([keys::PK, keys::SK, keys::INDEX_PK, keys::INDEX_SK].map(text).to_vec()))
+                .set_attribute_definitions(Some(
+                    [keys::PK, keys::SK, keys::INDEX_PK, keys::INDEX_SK]
+                        .map(text)
+                        .to_vec(),
+                ))
                 .key_schema(part(keys::PK, KeyType::Hash))
                 .key_schema(part(keys::SK, KeyType::Range))
                 .global_secondary_indexes(index.clone())
@@ -95,9 +119,17 @@ impl Store {
             Err(error) if error.code() == Some("ResourceInUseException") => return Ok(()),
             other => other.map_err(|error| failed(&error))?,
         };
-        let ttl = TimeToLiveSpecification::builder().attribute_name(keys::TTL).enabled(true).build().expect("complete");
+        let ttl = TimeToLiveSpecification::builder()
+            .attribute_name(keys::TTL)
+            .enabled(true)
+            .build()
+            .expect("complete");
         let set = retried(|| {
-            self.client.update_time_to_live().table_name(&*self.table).time_to_live_specification(ttl.clone()).send()
+            self.client
+                .update_time_to_live()
+                .table_name(&*self.table)
+                .time_to_live_specification(ttl.clone())
+                .send()
         })
         .await;
         match set {
@@ -110,26 +142,50 @@ impl Store {
     /// One item, as it is now.
     pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>> {
         let got = retried(|| {
-            self.client.get_item().table_name(&*self.table).set_key(Some(key_item(&key))).consistent_read(true).send()
+            self.client
+                .get_item()
+                .table_name(&*self.table)
+                .set_key(Some(key_item(&key)))
+                .consistent_read(true)
+                .send()
         });
         Ok(got.await.map_err(|error| failed(&error))?.item)
     }
 
-    /// Items in the order of their keys, as they are now, each key once. One round trip for up to 100.
+    /// Items in the order of their keys, as they are now. One round trip for up to 100.
     pub(crate) async fn get_many(&self, wanted: &[Key]) -> Result<Vec<Option<Item>>> {
         let mut found: HashMap<Key, Item> = HashMap::new();
-        for chunk in wanted.chunks(100) {
-            let mut left: Vec<Item> = chunk.iter().map(key_item).collect();
+        let distinct: Vec<&Key> = wanted.iter().collect::<HashSet<_>>().into_iter().collect();
+        for chunk in distinct.chunks(100) {
+            let mut left: Vec<Item> = chunk.iter().map(|key| key_item(key)).collect();
             let mut tries = 0;
             while !left.is_empty() {
-                let request =
-                    KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().expect("keys are set");
-                let got = retried(|| self.client.batch_get_item().request_items(&*self.table, request.clone()).send());
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(left))
+                    .consistent_read(true)
+                    .build()
+                    .expect("keys are set");
+                let got = retried(|| {
+                    self.client
+                        .batch_get_item()
+                        .request_items(&*self.table, request.clone())
+                        .send()
+                });
                 let got = got.await.map_err(|error| failed(&error))?;
-                for item in got.responses.into_iter().flat_map(|mut tables| tables.remove(&*self.table)).flatten() {
+                for item in got
+                    .responses
+                    .into_iter()
+                    .flat_map(|mut tables| tables.remove(&*self.table))
+                    .flatten()
+                {
                     found.insert(key_of(&item), item);
                 }
-                left = got.unprocessed_keys.into_iter().flat_map(|mut tables| tables.remove(&*self.table)).flat_map(|k| k.keys).collect();
+                left = got
+                    .unprocessed_keys
+                    .into_iter()
+                    .flat_map(|mut tables| tables.remove(&*self.table))
+                    .flat_map(|k| k.keys)
+                    .collect();
                 tries += 1;
                 if !left.is_empty() {
                     if tries == TRIES {
@@ -149,7 +205,9 @@ impl Store {
         loop {
             let (page, next) = self.query_page(query, start).await?;
             items.extend(page);
-            let enough = query.limit.is_some_and(|limit| items.len() >= limit as usize);
+            let enough = query
+                .limit
+                .is_some_and(|limit| items.len() >= limit as usize);
             if next.is_none() || enough {
                 return Ok(items);
             }
@@ -158,8 +216,16 @@ impl Store {
     }
 
     /// One page of a query, and where the next one begins.
-    pub(crate) async fn query_page(&self, query: &Query, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>)> {
-        let (pk, sk) = if query.index { (keys::INDEX_PK, keys::INDEX_SK) } else { (keys::PK, keys::SK) };
+    pub(crate) async fn query_page(
+        &self,
+        query: &Query,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>)> {
+        let (pk, sk) = if query.index {
+            (keys::INDEX_PK, keys::INDEX_SK)
+        } else {
+            (keys::PK, keys::SK)
+        };
         let got = retried(|| {
             self.client
                 .query()
@@ -173,7 +239,11 @@ impl Store {
                 .expression_attribute_values(":from", AttributeValue::S(query.from.clone()))
                 .expression_attribute_values(":to", AttributeValue::S(query.to.clone()))
                 .scan_index_forward(!query.newest_first)
-                .set_limit(query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+                .set_limit(
+                    query
+                        .limit
+                        .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)),
+                )
                 .set_exclusive_start_key(start.clone())
                 .send()
         });
@@ -194,7 +264,9 @@ impl Store {
                 .set_expression_attribute_names(update.expression_attribute_names.clone())
                 .set_expression_attribute_values(update.expression_attribute_values.clone())
                 .return_values(ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
                 .send()
         });
         match done.await {
@@ -210,11 +282,17 @@ impl Store {
 
     /// Several writes, all or none; what a broken condition means is said by its write.
     pub(crate) async fn commit(&self, ops: Vec<Op>) -> Result<()> {
+        if ops.is_empty() {
+            return Ok(());
+        }
         if ops.len() > LARGEST_TRANSACTION {
             return Err(Error::TooLarge("items"));
         }
         let failures: Vec<Failure> = ops.iter().map(|op| op.failure).collect();
-        let items: Vec<_> = ops.into_iter().map(|op| op.into_transact_item(&self.table)).collect();
+        let items: Vec<_> = ops
+            .into_iter()
+            .map(|op| op.into_transact_item(&self.table))
+            .collect();
         let token = hex::encode(random::<16>());
         let mut tries = 0;
         loop {
@@ -226,14 +304,26 @@ impl Store {
                 .send()
                 .await;
             let Err(error) = sent else { return Ok(()) };
-            if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() {
+            if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
+                error.as_service_error()
+            {
                 let reasons = canceled.cancellation_reasons();
-                let broken = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed"));
+                let broken = reasons
+                    .iter()
+                    .position(|reason| reason.code() == Some("ConditionalCheckFailed"));
                 if let Some(failure) = broken.and_then(|at| failures.get(at)) {
                     return Err(failure.error());
                 }
                 let passing = |code: Option<&str>| {
-                    matches!(code, None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+                    matches!(
+                        code,
+                        None | Some(
+                            "None"
+                                | "TransactionConflict"
+                                | "ThrottlingError"
+                                | "ProvisionedThroughputExceeded"
+                        )
+                    )
                 };
                 if !reasons.iter().all(|reason| passing(reason.code())) {
                     return Err(Error::Refused(Cause::of(&error)));
@@ -252,7 +342,14 @@ impl Store {
 
 /// The sort key just above every one that begins with this text.
 pub(crate) fn beginning_with(pk: String, begin: &str) -> Query {
-    Query { index: false, pk, from: begin.into(), to: format!("{begin}~"), newest_first: false, limit: None }
+    Query {
+        index: false,
+        pk,
+        from: begin.into(),
+        to: format!("{begin}~"),
+        newest_first: false,
+        limit: None,
+    }
 }
 
 fn key_item(key: &Key) -> Item {
@@ -263,14 +360,24 @@ fn key_item(key: &Key) -> Item {
 }
 
 fn key_of(item: &Item) -> Key {
-    let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned().unwrap_or_default();
-    Key { pk: text(keys::PK), sk: text(keys::SK) }
+    let text = |name| {
+        item.get(name)
+            .and_then(|value: &AttributeValue| value.as_s().ok())
+            .cloned()
+            .unwrap_or_default()
+    };
+    Key {
+        pk: text(keys::PK),
+        sk: text(keys::SK),
+    }
 }
 
 /// Random bytes for request tokens, names of audit items and jitter: nothing that the domain decides by.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random bytes");
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the system has random bytes");
     bytes
 }
 
@@ -291,8 +398,27 @@ where
     }
 }
 
+/// Tries a read-decide-write again while others keep changing what it read.
+pub(crate) async fn unraced<T, F>(mut round: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut tries = 0;
+    loop {
+        match round().await {
+            Err(Error::Raced) if tries + 1 < ROUNDS => {
+                tries += 1;
+                wait(tries).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 async fn wait(tries: u32) {
-    let longest = FIRST_WAIT.saturating_mul(1 << tries.min(16)).min(LONGEST_WAIT);
+    let longest = FIRST_WAIT
+        .saturating_mul(1 << tries.min(16))
+        .min(LONGEST_WAIT);
     let share = f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX);
     tokio::time::sleep(longest.mul_f64(share)).await;
 }
@@ -300,7 +426,9 @@ async fn wait(tries: u32) {
 /// Whether the same request may do better in a moment.
 fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
+            true
+        }
         SdkError::ServiceError(service) => {
             let passing = matches!(
                 service.err().code(),
@@ -321,5 +449,9 @@ fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 }
 
 fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> Error {
-    if is_passing(error) { Error::Unavailable(Cause::of(error)) } else { Error::Refused(Cause::of(error)) }
+    if is_passing(error) {
+        Error::Unavailable(Cause::of(error))
+    } else {
+        Error::Refused(Cause::of(error))
+    }
 }

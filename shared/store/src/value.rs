@@ -22,12 +22,17 @@ pub(crate) fn to_item(value: &impl Serialize) -> Item {
 
 /// One attribute.
 pub(crate) fn to_attribute(value: &impl Serialize) -> AttributeValue {
-    from_json(serde_json::to_value(value).expect("our types have string keys and no failing serializer"))
+    from_json(
+        serde_json::to_value(value).expect("our types have string keys and no failing serializer"),
+    )
 }
 
 /// The value that an item holds; attributes that the type does not know, such as keys, are passed over.
 pub(crate) fn from_item<T: DeserializeOwned>(kind: &'static str, item: &Item) -> Result<T> {
-    let object = item.iter().map(|(name, value)| (name.clone(), to_json(value))).collect();
+    let object = item
+        .iter()
+        .map(|(name, value)| (name.clone(), to_json(value)))
+        .collect();
     serde_json::from_value(Value::Object(object)).map_err(|source| Error::Corrupt { kind, source })
 }
 
@@ -39,7 +44,11 @@ fn from_json(value: Value) -> AttributeValue {
         Value::String(text) => AttributeValue::S(text),
         Value::Array(values) => AttributeValue::L(values.into_iter().map(from_json).collect()),
         Value::Object(fields) => AttributeValue::M(
-            fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, from_json(value))).collect(),
+            fields
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name, from_json(value)))
+                .collect(),
         ),
     }
 }
@@ -51,16 +60,24 @@ fn to_json(value: &AttributeValue) -> Value {
         AttributeValue::S(text) => Value::String(text.clone()),
         AttributeValue::Ss(texts) => texts.iter().cloned().map(Value::String).collect(),
         AttributeValue::L(values) => values.iter().map(to_json).collect(),
-        AttributeValue::M(fields) => {
-            Value::Object(fields.iter().map(|(name, value)| (name.clone(), to_json(value))).collect::<Map<_, _>>())
-        }
+        AttributeValue::M(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| (name.clone(), to_json(value)))
+                .collect::<Map<_, _>>(),
+        ),
         _ => Value::Null,
     }
 }
 
 fn number_to_json(text: &str) -> Value {
-    let whole = text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from));
-    let number = whole.ok().or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64));
+    let whole = text
+        .parse::<u64>()
+        .map(Number::from)
+        .or_else(|_| text.parse::<i64>().map(Number::from));
+    let number = whole
+        .ok()
+        .or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64));
     number.map_or(Value::Null, Value::Number)
 }
 
@@ -81,7 +98,8 @@ mod tests {
         leaf.prop_recursive(3, 24, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
-                prop::collection::vec(("[a-z]{1,8}", inner), 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+                prop::collection::vec(("[a-z]{1,8}", inner), 0..6)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
             ]
         })
     }
