@@ -7,21 +7,50 @@
 //! needed, and each in the order given. With several workers a room lives on one of them. The worker of anything is
 //! its id modulo [`Engine::workers`]: mint the ids of transports, sources and sinks of one room congruent.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    fmt, io,
+    net::{SocketAddr, UdpSocket},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
+};
 
 use crossbeam_channel::Sender;
 use relay_core::{
     forward,
-    types::{Fingerprint, TransportCommand, TransportEvent},
+    types::{Fingerprint, TransportCommand, TransportEvent, TransportId},
 };
+use ring::rand::{SecureRandom, SystemRandom};
+use rtc::crypto::RTCCryptoProvider;
+use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use crate::transport::{Identity, IdentityError};
+use self::{
+    directory::{Directory, Routes},
+    ice::Patience,
+    sys::Waker,
+    worker::{Worker, WorkerParts},
+};
+use crate::transport::{
+    DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread,
+};
 
+mod directory;
+mod egress;
 mod ice;
+mod outlet;
 mod srtp;
+mod stats;
 mod stun;
+mod sys;
 mod window;
+mod worker;
+
+pub use stats::{EngineStats, TransportStats, WorkerStats};
+
+pub(crate) use srtp::Keys;
+pub(crate) use sys::thread_time;
+pub(crate) use worker::{WorkerHandle, WorkerInput};
 
 /// What room control asks of the engine.
 #[derive(Debug)]
@@ -79,35 +108,156 @@ pub enum EngineError {
     Identity(#[from] IdentityError),
 }
 
+/// Seconds from 1900, where NTP begins, to 1970.
+const NTP_OFFSET: u64 = 2_208_988_800;
+
 /// The running media threads. Dropping it stops them.
-#[derive(Debug)]
 pub struct Engine {
     udp: SocketAddr,
-    workers: usize,
     identity: Identity,
-    #[expect(dead_code, reason = "the threads take it over")]
-    events: Sender<EngineEvent>,
+    transports: Sender<TransportInput>,
+    workers: Vec<WorkerHandle>,
+    directory: Option<Arc<Directory>>,
+    worker_stats: Vec<Arc<Mutex<WorkerStats>>>,
+    transport_stats: Arc<Mutex<TransportStats>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("udp", &self.udp)
+            .field("workers", &self.workers.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Engine {
     /// Opens the UDP port and starts the threads. Events arrive at `events`, which should be unbounded: the engine
-    /// stops reading data channels while many events wait there, and never waits for it with media.
+    /// leaves data-channel messages with their senders while many events wait there, and media never waits for it.
     ///
     /// # Errors
     /// When the port is taken or the certificate cannot be made.
     pub fn start(config: &EngineConfig, events: Sender<EngineEvent>) -> Result<Self, EngineError> {
-        let socket = std::net::UdpSocket::bind(config.udp)?;
-        Ok(Self {
-            udp: socket.local_addr()?,
-            workers: config.workers.max(1),
-            identity: Identity::generate()?,
-            events,
+        let crypto = rtc::crypto::default_provider()
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let identity = Identity::generate()?;
+        let dtls = DtlsConfig::new(&identity, crypto.clone())?;
+        let sockets = open_sockets(config)?;
+        let udp = sockets[0].local_addr()?;
+        let directory = (sockets.len() > 1).then(Arc::<Directory>::default);
+        let (transports, transport_inputs) = crossbeam_channel::unbounded();
+        let mut engine = Self {
+            udp,
+            identity,
+            transports,
+            workers: Vec::new(),
+            directory,
+            worker_stats: Vec::new(),
+            transport_stats: Arc::default(),
+            threads: Vec::new(),
+        };
+        let parts = TransportParts {
+            inputs: transport_inputs,
+            events: events.clone(),
+            workers: Vec::new(),
+            socket: sockets[0].try_clone()?,
+            config: dtls,
+            stats: engine.transport_stats.clone(),
+        };
+        for (i, socket) in sockets.into_iter().enumerate() {
+            engine.start_worker(config, i, socket, &events, crypto.clone())?;
+        }
+        if let Some(directory) = &engine.directory {
+            directory.set_workers(engine.workers.clone());
+        }
+        let thread = TransportThread::new(
+            TransportParts {
+                workers: engine.workers.clone(),
+                ..parts
+            },
+            Instant::now(),
+        );
+        engine.spawn("transport".to_owned(), move || thread.run())?;
+        Ok(engine)
+    }
+
+    fn start_worker(
+        &mut self,
+        config: &EngineConfig,
+        number: usize,
+        socket: UdpSocket,
+        events: &Sender<EngineEvent>,
+        crypto: Arc<dyn RTCCryptoProvider>,
+    ) -> io::Result<()> {
+        let (sender, inputs) = crossbeam_channel::unbounded();
+        let waker = Arc::new(Waker::new()?);
+        let stats = Arc::<Mutex<WorkerStats>>::default();
+        let now = Instant::now();
+        let parts = WorkerParts {
+            socket,
+            inputs,
+            waker: waker.clone(),
+            transports: self.transports.clone(),
+            events: events.clone(),
+            routes: Routes::new(number, self.directory.clone()),
+            patience: Patience {
+                pause: config.pause_after,
+                disconnect: config.disconnect_after,
+            },
+            forward: forward::Config::new(now, ntp_now(), random_seed()?),
+            crypto,
+            stats: stats.clone(),
+        };
+        self.workers.push(WorkerHandle::new(sender, waker));
+        self.worker_stats.push(stats);
+        self.spawn(format!("media-{number}"), move || {
+            Worker::new(parts, now).run();
         })
+    }
+
+    fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = thread::Builder::new().name(name).spawn(body)?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Hands over a command; commands about one transport are carried out in the order given.
     pub fn send(&self, command: EngineCommand) {
-        drop(command);
+        match command {
+            EngineCommand::Transport(command) => self.send_transport(command),
+            EngineCommand::Forward(command) => {
+                let worker = worker_of(forward_id(&command), self.workers.len());
+                self.workers[worker].send(WorkerInput::Forward(command));
+            }
+        }
+    }
+
+    fn send_transport(&self, command: TransportCommand) {
+        let id = id_of(&command);
+        let number = worker_of(id.0, self.workers.len());
+        let input = match &command {
+            TransportCommand::Create { ice, .. } => Some(WorkerInput::Create(id, ice.clone())),
+            TransportCommand::RestartIce { ice, .. } => {
+                Some(WorkerInput::RestartIce(id, ice.clone()))
+            }
+            _ => None,
+        };
+        if let Some(directory) = &self.directory {
+            match &command {
+                TransportCommand::Create { ice, .. } | TransportCommand::RestartIce { ice, .. } => {
+                    directory.insert(ice, number, id);
+                }
+                TransportCommand::Close { .. } => directory.remove(id),
+                _ => {}
+            }
+        }
+        // First the transport thread: it knows the client before the worker lets anything of it through. It fails
+        // only when the thread has ended.
+        let _ = self.transports.send(TransportInput::Command(command));
+        if let Some(input) = input {
+            self.workers[number].send(input);
+        }
     }
 
     /// Where media is received.
@@ -125,6 +275,108 @@ impl Engine {
     /// How many workers there are; ids of one room are congruent modulo this.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.workers
+        self.workers.len()
     }
+
+    /// Counters, as of at most a quarter of a second ago.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        EngineStats {
+            workers: self.worker_stats.iter().map(|s| *read(s)).collect(),
+            transport: *read(&self.transport_stats),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.transports.send(TransportInput::Stop);
+        for worker in &self.workers {
+            worker.send(WorkerInput::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read<T>(stats: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    stats.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The worker of an id.
+pub(crate) fn worker_of(id: u32, workers: usize) -> usize {
+    id as usize % workers.max(1)
+}
+
+/// The transport that a command is about.
+pub(crate) fn id_of(command: &TransportCommand) -> TransportId {
+    match command {
+        TransportCommand::Create { id, .. }
+        | TransportCommand::Remote { id, .. }
+        | TransportCommand::RestartIce { id, .. }
+        | TransportCommand::OpenChannel { id, .. }
+        | TransportCommand::Send { id, .. }
+        | TransportCommand::Close { id } => *id,
+    }
+}
+
+/// The number in the id of what a command is about.
+fn forward_id(command: &forward::Command) -> u32 {
+    use forward::Command as C;
+    match command {
+        C::TransportAdd { id } | C::TransportConnected { id } | C::TransportRemove { id } => id.0,
+        C::SourceAdd { id, .. }
+        | C::SourceUpdate { id, .. }
+        | C::SourceMute { id, .. }
+        | C::SourceRemove { id } => id.0,
+        C::SinkAdd { id, .. }
+        | C::SinkUpdate { id, .. }
+        | C::SinkSet { id, .. }
+        | C::SinkRemove { id } => id.0,
+    }
+}
+
+/// One socket per worker, all on one port.
+fn open_sockets(config: &EngineConfig) -> io::Result<Vec<UdpSocket>> {
+    let workers = config.workers.max(1);
+    let mut address = config.udp;
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM.nonblocking().cloexec(),
+            Some(Protocol::UDP),
+        )?;
+        if workers > 1 {
+            socket.set_reuse_port(true)?;
+        }
+        // As much as the system allows; with less, bursts are lost earlier.
+        let _ = socket.set_recv_buffer_size(config.socket_buffer);
+        let _ = socket.set_send_buffer_size(config.socket_buffer);
+        sys::force_buffers(&socket, config.socket_buffer);
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from(socket);
+        address = socket.local_addr()?;
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+/// The wall clock as NTP tells it: seconds since 1900 in 32.32 fixed point.
+fn ntp_now() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    (since.as_secs() + NTP_OFFSET) << 32 | fraction
+}
+
+fn random_seed() -> io::Result<u64> {
+    let mut seed = [0; 8];
+    SystemRandom::new()
+        .fill(&mut seed)
+        .map_err(|_| io::Error::other("no random bytes"))?;
+    Ok(u64::from_ne_bytes(seed))
 }

@@ -232,7 +232,9 @@ impl Sealer {
         trailer.copy_from_slice(&(index | 1 << 31).to_be_bytes());
         let nonce = self.rtcp.nonce(rtcp_ssrc(sealed), index.into());
         let aad = rtcp_aad(sealed, trailer);
-        let (payload, tag) = sealed[RTCP_HEADER..].split_at_mut(sealed.len() - RTCP_HEADER - TAG);
+        let payload_end = sealed.len() - TAG;
+        let (payload, tag) = sealed.split_at_mut(payload_end);
+        let payload = &mut payload[RTCP_HEADER..];
         let made = self
             .rtcp
             .key

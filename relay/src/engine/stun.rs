@@ -22,6 +22,8 @@ const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
 const ICE_CONTROLLED: u16 = 0x8029;
 
+/// Longest request that is read; a check of a browser has about 130 bytes.
+const MAX_REQUEST: usize = 1024;
 /// Longest answer that [`write_success`] and [`write_role_conflict`] make.
 pub(crate) const MAX_ANSWER: usize = 96;
 
@@ -48,7 +50,7 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     /// Reads a datagram; anything but a well-formed Binding request is `None`.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        if bytes.len() < HEADER
+        if !(HEADER..=MAX_REQUEST).contains(&bytes.len())
             || read_u16(bytes, 0) != BINDING_REQUEST
             || read_u32(bytes, 4) != MAGIC
             || usize::from(read_u16(bytes, 2)) != bytes.len() - HEADER
@@ -108,13 +110,10 @@ impl<'a> Request<'a> {
         let Ok(covered) = u16::try_from(at + 24 - HEADER) else {
             return false;
         };
-        let mut context = hmac::Context::with_key(key);
-        context.update(&self.bytes[..2]);
-        context.update(&covered.to_be_bytes());
-        context.update(&self.bytes[4..at]);
-        let tag = context.sign();
-        ring::constant_time::verify_slices_are_equal(tag.as_ref(), &self.bytes[at + 4..at + 24])
-            .is_ok()
+        let mut signed = [0; MAX_REQUEST];
+        signed[..at].copy_from_slice(&self.bytes[..at]);
+        signed[2..4].copy_from_slice(&covered.to_be_bytes());
+        hmac::verify(key, &signed[..at], &self.bytes[at + 4..at + 24]).is_ok()
     }
 }
 

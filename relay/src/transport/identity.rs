@@ -12,6 +12,12 @@ use thiserror::Error;
 #[error("making a self-signed certificate: {0}")]
 pub struct IdentityError(String);
 
+impl IdentityError {
+    pub(super) fn new(error: &impl fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// A self-signed ECDSA P-256 certificate with its key, made anew by each process.
 #[derive(Clone)]
 pub struct Identity {
@@ -33,10 +39,10 @@ impl Identity {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn generate() -> Result<Self, IdentityError> {
-        let provider = rtc::crypto::default_provider().map_err(|e| IdentityError(e.to_string()))?;
+        let provider = rtc::crypto::default_provider().map_err(|e| IdentityError::new(&e))?;
         let certificate =
             Certificate::generate_self_signed(vec!["convoke".to_owned()], provider.crypto())
-                .map_err(|e| IdentityError(e.to_string()))?;
+                .map_err(|e| IdentityError::new(&e))?;
         let fingerprint = fingerprint(&certificate.certificate[0]);
         Ok(Self {
             certificate,

@@ -1,0 +1,113 @@
+//! Which worker a client belongs to. The kernel spreads clients over the workers' sockets by address, without
+//! knowing rooms: a datagram received by the wrong worker is handed over.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
+
+use relay_core::types::{IceCredentials, TransportId};
+
+use super::worker::{WorkerHandle, WorkerInput};
+
+/// Addresses whose worker is remembered; beyond, all are learnt anew.
+const MAX_ROUTES: usize = 1 << 16;
+/// Inputs that may wait at another worker before its datagrams are dropped.
+const MAX_LAG: usize = 1 << 14;
+
+/// Workers, and the user fragments of the transports on each. Read only for the first check of an address.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    workers: OnceLock<Vec<WorkerHandle>>,
+    by_ufrag: RwLock<HashMap<String, (usize, TransportId)>>,
+}
+
+impl Directory {
+    /// Names the workers, once they have started.
+    pub(super) fn set_workers(&self, workers: Vec<WorkerHandle>) {
+        let _ = self.workers.set(workers);
+    }
+
+    /// The transport with these local credentials is on that worker.
+    pub(super) fn insert(&self, ice: &IceCredentials, worker: usize, id: TransportId) {
+        self.by_ufrag
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(ice.ufrag.clone(), (worker, id));
+    }
+
+    /// The transport is closed.
+    pub(super) fn remove(&self, id: TransportId) {
+        self.by_ufrag
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, (_, of)| *of != id);
+    }
+}
+
+/// One worker's view of the others.
+#[derive(Debug)]
+pub(super) struct Routes {
+    me: usize,
+    /// `None` when there is one worker only.
+    directory: Option<Arc<Directory>>,
+    by_address: HashMap<SocketAddr, usize>,
+}
+
+impl Routes {
+    pub(super) fn new(me: usize, directory: Option<Arc<Directory>>) -> Self {
+        Self {
+            me,
+            directory,
+            by_address: HashMap::new(),
+        }
+    }
+
+    /// This worker's number.
+    pub(super) fn me(&self) -> usize {
+        self.me
+    }
+
+    /// The other worker that has the transport of this user fragment.
+    pub(super) fn by_ufrag(&self, ufrag: &str) -> Option<usize> {
+        let by_ufrag = &self.directory.as_ref()?.by_ufrag;
+        let (worker, _) = *by_ufrag
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(ufrag)?;
+        (worker != self.me).then_some(worker)
+    }
+
+    /// The other worker that has the transport of this address.
+    pub(super) fn by_address(&self, address: SocketAddr) -> Option<usize> {
+        self.by_address.get(&address).copied()
+    }
+
+    /// Remembers a route.
+    pub(super) fn learn(&mut self, address: SocketAddr, worker: usize) {
+        if self.by_address.len() >= MAX_ROUTES {
+            self.by_address.clear();
+        }
+        self.by_address.insert(address, worker);
+    }
+
+    /// Tells the worker that handed a proven client's datagram over to do so from now on.
+    pub(super) fn teach(&self, worker: usize, address: SocketAddr) {
+        self.send(worker, WorkerInput::Route(address, self.me));
+    }
+
+    /// Sends to another worker, unless it lags far behind.
+    pub(super) fn send(&self, worker: usize, input: WorkerInput) {
+        let handle = self
+            .directory
+            .as_ref()
+            .and_then(|directory| directory.workers.get())
+            .and_then(|workers| workers.get(worker));
+        if let Some(handle) = handle
+            && handle.waiting() < MAX_LAG
+        {
+            handle.send(input);
+        }
+    }
+}

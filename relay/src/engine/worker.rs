@@ -1,0 +1,264 @@
+//! A media worker: one thread, one socket, one forwarding shard. It never waits for anything but its socket.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender};
+use relay_core::{
+    forward::{self, Shard},
+    types::{DisconnectReason, IceCredentials, TransportEvent, TransportId},
+};
+use rtc::crypto::RTCCryptoProvider;
+
+use super::{
+    EngineEvent,
+    directory::Routes,
+    egress::Egress,
+    ice::{Agents, Life, Patience},
+    outlet::{Contexts, Outlet, Unsent},
+    srtp::{Keys, Opener, Sealer},
+    stats::WorkerStats,
+    sys::{self, Inbox, RECEIVE_BATCH, Waker},
+};
+use crate::transport::TransportInput;
+
+mod ingress;
+
+/// How often counters are published and silence is looked for.
+const TICK: Duration = Duration::from_millis(250);
+/// Full batches received in a row before what they caused is sent.
+const BATCHES: usize = 2;
+/// Commands carried out in a row before media goes on.
+const COMMANDS: usize = 256;
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(crate) enum WorkerInput {
+    /// Accept checks for a new transport.
+    Create(TransportId, IceCredentials),
+    /// Accept checks with further credentials.
+    RestartIce(TransportId, IceCredentials),
+    /// DTLS is up: media can be opened and sealed.
+    Keys(TransportId, Box<Keys>),
+    /// Forget a transport.
+    Remove(TransportId),
+    /// To the shard.
+    Forward(forward::Command),
+    /// A datagram that another worker received, for a transport of this one.
+    Datagram {
+        /// The worker that received it.
+        via: usize,
+        /// Where it came from.
+        from: SocketAddr,
+        /// The datagram.
+        bytes: Bytes,
+    },
+    /// Datagrams from there are to be handed to that worker.
+    Route(SocketAddr, usize),
+    /// End the thread.
+    Stop,
+}
+
+/// A worker as others see it.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerHandle {
+    inputs: Sender<WorkerInput>,
+    waker: Arc<Waker>,
+}
+
+impl WorkerHandle {
+    pub(super) fn new(inputs: Sender<WorkerInput>, waker: Arc<Waker>) -> Self {
+        Self { inputs, waker }
+    }
+
+    /// Inputs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Queues an input and wakes the worker.
+    pub(crate) fn send(&self, input: WorkerInput) {
+        // It fails only when the worker has ended, and then nothing of it matters any more.
+        if self.inputs.send(input).is_ok() {
+            self.waker.wake();
+        }
+    }
+}
+
+/// All that a worker is made of.
+pub(super) struct WorkerParts {
+    pub(super) socket: UdpSocket,
+    pub(super) inputs: Receiver<WorkerInput>,
+    pub(super) waker: Arc<Waker>,
+    pub(super) transports: Sender<TransportInput>,
+    pub(super) events: Sender<EngineEvent>,
+    pub(super) routes: Routes,
+    pub(super) patience: Patience,
+    pub(super) forward: forward::Config,
+    pub(super) crypto: Arc<dyn RTCCryptoProvider>,
+    pub(super) stats: Arc<Mutex<WorkerStats>>,
+}
+
+pub(super) struct Worker {
+    parts: WorkerParts,
+    agents: Agents,
+    contexts: Contexts,
+    shard: Shard,
+    egress: Egress,
+    unsent: Unsent,
+    counts: WorkerStats,
+    next_tick: Instant,
+    running: bool,
+}
+
+impl Worker {
+    pub(super) fn new(parts: WorkerParts, now: Instant) -> Self {
+        Self {
+            agents: Agents::new(now, parts.patience),
+            contexts: Contexts::default(),
+            shard: Shard::new(parts.forward.clone()),
+            egress: Egress::new(),
+            unsent: Unsent::default(),
+            counts: WorkerStats::default(),
+            next_tick: now,
+            running: true,
+            parts,
+        }
+    }
+
+    /// The thread's body: ends at [`WorkerInput::Stop`].
+    pub(super) fn run(mut self) {
+        let mut inbox = Inbox::new();
+        while self.running {
+            let deadline = self
+                .shard
+                .poll_timeout()
+                .map_or(self.next_tick, |at| at.min(self.next_tick));
+            let timeout = deadline.saturating_duration_since(Instant::now());
+            let ready = sys::wait(&self.parts.socket, &self.parts.waker, Some(timeout));
+            let now = Instant::now();
+            if ready.woken {
+                self.handle_inputs(now);
+            }
+            if ready.socket {
+                for _ in 0..BATCHES {
+                    let count = inbox.receive(&self.parts.socket);
+                    for i in 0..count {
+                        if let Some((from, bytes)) = inbox.datagram(i) {
+                            self.handle_datagram(now, from, bytes, None);
+                        }
+                    }
+                    if count < RECEIVE_BATCH {
+                        break;
+                    }
+                }
+            }
+            if self.shard.poll_timeout().is_some_and(|at| at <= now) {
+                self.shard.handle_timeout(now);
+            }
+            let mut outlet = Outlet::new(
+                &mut self.contexts,
+                &self.agents,
+                &mut self.egress,
+                &self.parts.socket,
+                &mut self.unsent,
+            );
+            self.shard.transmit(now, &mut outlet);
+            self.egress.flush(&self.parts.socket);
+            while let Some(event) = self.shard.poll_event() {
+                self.report(EngineEvent::Forward(event));
+            }
+            if self.next_tick <= now {
+                self.tick(now);
+            }
+        }
+    }
+
+    fn handle_inputs(&mut self, now: Instant) {
+        self.parts.waker.clear();
+        for _ in 0..COMMANDS {
+            let Ok(input) = self.parts.inputs.try_recv() else {
+                return;
+            };
+            self.handle_input(now, input);
+        }
+        // More wait: come back after the media at hand.
+        self.parts.waker.wake();
+    }
+
+    fn handle_input(&mut self, now: Instant, input: WorkerInput) {
+        match input {
+            WorkerInput::Create(id, ice) => self.agents.create(id, &ice),
+            WorkerInput::RestartIce(id, ice) => self.agents.restart(id, &ice),
+            WorkerInput::Keys(id, keys) => {
+                let crypto = self.parts.crypto.crypto();
+                let sealer = Sealer::new(&keys.ours, crypto);
+                let opener = Opener::new(&keys.theirs, crypto);
+                self.contexts.insert(id, sealer, opener);
+            }
+            WorkerInput::Remove(id) => {
+                self.agents.remove(id);
+                self.contexts.remove(id);
+            }
+            WorkerInput::Forward(command) => self.shard.handle_command(now, command),
+            WorkerInput::Datagram { via, from, bytes } => {
+                self.handle_datagram(now, from, &mut Vec::from(bytes), Some(via));
+            }
+            WorkerInput::Route(address, worker) => self.parts.routes.learn(address, worker),
+            WorkerInput::Stop => self.running = false,
+        }
+    }
+
+    /// Tells room control. A bounded channel that is full loses the event: media does not wait.
+    fn report(&self, event: EngineEvent) {
+        let _ = self.parts.events.try_send(event);
+    }
+
+    /// Before DTLS was up there is nothing to lose or to win back; the handshake has its own limit.
+    fn report_life(&mut self, life: Life) {
+        let (Life::Gone(id) | Life::Back(id)) = life;
+        if self.contexts.context(id).is_none() {
+            return;
+        }
+        let event = match life {
+            Life::Gone(id) => TransportEvent::Disconnected {
+                id,
+                why: DisconnectReason::Silent,
+            },
+            Life::Back(id) => TransportEvent::Connected { id },
+        };
+        self.report(EngineEvent::Transport(event));
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.next_tick = now + TICK;
+        let mut lives = Vec::new();
+        self.agents.handle_timeout(now, |life| lives.push(life));
+        for life in lives {
+            self.report_life(life);
+        }
+        let sent = self.egress.sent;
+        let stats = WorkerStats {
+            packets_out: sent.packets,
+            bytes_out: sent.bytes,
+            messages_out: sent.messages,
+            dropped_full: sent.full,
+            dropped_refused: sent.refused,
+            dropped_closed: self.unsent.closed,
+            dropped_unsealed: self.unsent.unsealed,
+            transports: self.agents.len(),
+            busy: sys::thread_time(),
+            forward: self.shard.stats(),
+            ..self.counts
+        };
+        *self
+            .parts
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+}

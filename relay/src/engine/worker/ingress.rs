@@ -1,0 +1,136 @@
+//! What a datagram is (RFC 7983), and who takes it.
+
+use std::{net::SocketAddr, time::Instant};
+
+use bytes::Bytes;
+use relay_core::types::TransportId;
+
+use super::{Worker, WorkerInput};
+use crate::{
+    engine::{
+        ice::Verdict,
+        srtp::SrtpError,
+        stun::{MAX_ANSWER, Request},
+    },
+    transport::TransportInput,
+};
+
+/// DTLS datagrams that may wait for the transport thread.
+const MAX_LAG: usize = 8_192;
+
+impl Worker {
+    /// Takes one datagram, received here or (`via`) by another worker.
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        via: Option<usize>,
+    ) {
+        self.counts.packets_in += 1;
+        self.counts.bytes_in += bytes.len() as u64;
+        match bytes {
+            [0..=3, ..] => self.handle_stun(now, from, bytes, via),
+            [20..=63 | 128..=191, ..] => match self.agents.owner(from) {
+                Some(id) if bytes[0] < 64 => self.handle_dtls(now, id, bytes),
+                Some(id) => self.handle_media(now, id, bytes),
+                None => self.hand_over(from, bytes, via),
+            },
+            _ => self.counts.garbage += 1,
+        }
+    }
+
+    fn handle_stun(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        via: Option<usize>,
+    ) {
+        let Some(request) = Request::parse(bytes) else {
+            self.counts.garbage += 1;
+            return;
+        };
+        let mut answer = [0; MAX_ANSWER];
+        let mut back = None;
+        let verdict = self
+            .agents
+            .handle_request(now, from, &request, &mut answer, &mut back);
+        match verdict {
+            Verdict::Answer { len, of, moved } => {
+                self.counts.checks_answered += 1;
+                self.egress.push(&self.parts.socket, from, &answer[..len]);
+                if let Some(id) = of {
+                    if moved {
+                        self.to_transports(TransportInput::Selected(id, from));
+                    }
+                    if let Some(via) = via {
+                        self.parts.routes.teach(via, from);
+                    }
+                }
+            }
+            Verdict::Unknown => match request
+                .local_ufrag
+                .and_then(|ufrag| self.parts.routes.by_ufrag(ufrag))
+            {
+                Some(worker) if via.is_none() => self.pass(worker, from, bytes),
+                _ => self.counts.checks_refused += 1,
+            },
+            Verdict::Refused => self.counts.checks_refused += 1,
+        }
+        if let Some(life) = back {
+            self.report_life(life);
+        }
+    }
+
+    fn handle_dtls(&mut self, now: Instant, id: TransportId, bytes: &[u8]) {
+        if self.parts.transports.len() >= MAX_LAG {
+            self.counts.dropped_lagging += 1;
+            return;
+        }
+        self.to_transports(TransportInput::Datagram(id, now, bytes.into()));
+    }
+
+    fn to_transports(&self, input: TransportInput) {
+        // It fails only when the thread has ended with the engine.
+        let _ = self.parts.transports.send(input);
+    }
+
+    fn handle_media(&mut self, now: Instant, id: TransportId, bytes: &mut [u8]) {
+        let Some(context) = self.contexts.context(id) else {
+            self.counts.strangers += 1;
+            return;
+        };
+        // RFC 5761 §4: payload types 64 to 95 with the marker bit are RTCP packet types.
+        let is_rtcp = bytes.len() >= 2 && (192..=223).contains(&bytes[1]);
+        let opened = if is_rtcp {
+            context.opener.open_rtcp(bytes)
+        } else {
+            context.opener.open_rtp(bytes)
+        };
+        match opened {
+            Ok(packet) if is_rtcp => self.shard.handle_rtcp(now, id, packet),
+            Ok(packet) => self.shard.handle_rtp(now, id, packet),
+            Err(SrtpError::Replayed) => self.counts.replayed += 1,
+            Err(SrtpError::Malformed) => self.counts.garbage += 1,
+            Err(SrtpError::Forged | SrtpError::Exhausted) => self.counts.forged += 1,
+        }
+    }
+
+    /// Nobody here proved this address; another worker may know it.
+    fn hand_over(&mut self, from: SocketAddr, bytes: &[u8], via: Option<usize>) {
+        match self.parts.routes.by_address(from) {
+            Some(worker) if via.is_none() => self.pass(worker, from, bytes),
+            _ => self.counts.strangers += 1,
+        }
+    }
+
+    fn pass(&self, worker: usize, from: SocketAddr, bytes: &[u8]) {
+        let input = WorkerInput::Datagram {
+            via: self.parts.routes.me(),
+            from,
+            bytes: Bytes::copy_from_slice(bytes),
+        };
+        self.parts.routes.send(worker, input);
+    }
+}

@@ -1,0 +1,471 @@
+//! One client's data channels: SCTP, and the messages that open channels on it (DCEP, RFC 8832).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use rtc::{
+    datachannel::{
+        data_channel::DataChannel,
+        message::{
+            Message, message_channel_ack::DataChannelAck, message_channel_open::DataChannelOpen,
+        },
+    },
+    sctp::{
+        Association, AssociationHandle, Chunks, DatagramEvent, Endpoint, EndpointConfig, Event,
+        Payload, PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, Stream,
+        StreamEvent, StreamId, TransportConfig,
+    },
+    shared::{
+        TransportProtocol,
+        error::Error,
+        marshal::{Marshal, Unmarshal},
+    },
+};
+
+/// Longest message in either direction, as our descriptions say.
+pub(super) const MAX_MESSAGE: usize = 64 * 1024;
+/// Bytes that wait in a reliable channel at most.
+const MAX_RELIABLE: usize = 2 * 1024 * 1024;
+/// Bytes that wait in a lossy channel at most: what waits longer is stale.
+const MAX_LOSSY: usize = 64 * 1024;
+/// Channels of one client.
+const MAX_CHANNELS: usize = 64;
+/// Longest label, in bytes.
+const MAX_LABEL: usize = 256;
+/// The address that the endpoint knows the client by.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+
+/// What happened on the channels of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ChannelEvent {
+    /// A channel is open.
+    Open(Arc<str>),
+    /// A message arrived.
+    Data(Arc<str>, Bytes),
+    /// Bytes waiting to be sent crossed half of the bound.
+    Buffered(Arc<str>, usize),
+    /// The client ended SCTP, or broke its rules: no channel works any more.
+    Lost,
+}
+
+#[derive(Debug)]
+struct Channel {
+    label: Arc<str>,
+    open: bool,
+    lossy: bool,
+    /// Messages that wait for the client to confirm the channel.
+    early: Vec<Bytes>,
+    /// Whether more than half of the bound waits, as last told.
+    high: bool,
+}
+
+impl Channel {
+    fn bound(&self) -> usize {
+        if self.lossy { MAX_LOSSY } else { MAX_RELIABLE }
+    }
+}
+
+#[derive(Debug)]
+struct Opening {
+    label: Arc<str>,
+    ordered: bool,
+    max_retransmits: Option<u16>,
+    early: Vec<Bytes>,
+}
+
+/// The channels of one client; we are the SCTP server.
+pub(super) struct Channels {
+    endpoint: Endpoint,
+    association: Option<(AssociationHandle, Association)>,
+    /// Ours that wait for SCTP.
+    opening: Vec<Opening>,
+    channels: BTreeMap<StreamId, Channel>,
+    /// Streams with messages that were left where they are.
+    unread: BTreeSet<StreamId>,
+    next: StreamId,
+    lost: bool,
+    events: VecDeque<ChannelEvent>,
+}
+
+impl fmt::Debug for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channels")
+            .field("channels", &self.channels)
+            .field("lost", &self.lost)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Channels {
+    /// Waits for the client's SCTP.
+    pub(super) fn new() -> Self {
+        let transport = TransportConfig::default()
+            .with_max_message_size(MAX_MESSAGE as u32)
+            .with_max_num_inbound_streams(1024)
+            .with_max_num_outbound_streams(1024);
+        let endpoint = Endpoint::new(
+            PEER,
+            TransportProtocol::UDP,
+            Arc::new(EndpointConfig::new()),
+            Some(Arc::new(ServerConfig::new(transport))),
+        );
+        Self {
+            endpoint,
+            association: None,
+            opening: Vec::new(),
+            channels: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            // The DTLS server's channels have odd ids (RFC 8832 §6).
+            next: 1,
+            lost: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Opens a channel, at once or as soon as SCTP is up.
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        label: Arc<str>,
+        ordered: bool,
+        max_retransmits: Option<u16>,
+    ) {
+        if self.channels.len() + self.opening.len() >= MAX_CHANNELS {
+            return;
+        }
+        self.opening.push(Opening {
+            label,
+            ordered,
+            max_retransmits,
+            early: Vec::new(),
+        });
+        self.open_waiting(now);
+    }
+
+    /// Sends a message on the channel of that label; says whether it was taken.
+    pub(super) fn send(&mut self, now: Instant, label: &str, data: Bytes) -> bool {
+        if data.len() > MAX_MESSAGE || self.lost {
+            return false;
+        }
+        let found = |open: bool| {
+            let mut channels = self.channels.iter();
+            channels.find(|(_, c)| c.open == open && *c.label == *label)
+        };
+        if let Some(id) = found(true).map(|(id, _)| *id) {
+            return self.write(now, id, &data);
+        }
+        let early = match found(false).map(|(id, _)| *id) {
+            Some(id) => self
+                .channels
+                .get_mut(&id)
+                .filter(|c| !c.lossy)
+                .map(|c| &mut c.early),
+            None => self
+                .opening
+                .iter_mut()
+                .find(|o| *o.label == *label && o.max_retransmits.is_none())
+                .map(|o| &mut o.early),
+        };
+        let Some(early) = early else {
+            return false;
+        };
+        let waiting: usize = early.iter().map(Bytes::len).sum();
+        if waiting + data.len() > MAX_RELIABLE {
+            return false;
+        }
+        early.push(data);
+        true
+    }
+
+    fn write(&mut self, now: Instant, id: StreamId, data: &Bytes) -> bool {
+        let Some((_, association)) = &mut self.association else {
+            return false;
+        };
+        let (Some(channel), Ok(mut stream)) = (self.channels.get_mut(&id), association.stream(id))
+        else {
+            return false;
+        };
+        let waiting = stream.buffered_amount().unwrap_or(0);
+        if waiting + data.len() > channel.bound() {
+            return false;
+        }
+        // SCTP has no empty messages: one byte stands for nothing (RFC 8831 §6.6).
+        let written = if data.is_empty() {
+            stream.write_chunk_with_ppi(now, &Bytes::from_static(&[0]), Ppi::BinaryEmpty)
+        } else {
+            stream.write_chunk_with_ppi(now, data, Ppi::Binary)
+        };
+        let bytes = waiting + data.len();
+        if !channel.lossy && !channel.high && bytes > channel.bound() / 2 {
+            channel.high = true;
+            let event = ChannelEvent::Buffered(channel.label.clone(), bytes);
+            self.events.push_back(event);
+        }
+        written.is_ok()
+    }
+
+    /// Takes a packet of SCTP. With `hold`, messages stay in SCTP, which makes the client slow down.
+    pub(super) fn handle(&mut self, now: Instant, packet: Bytes, hold: bool) {
+        if self.lost {
+            return;
+        }
+        match self.endpoint.handle(now, PEER, None, packet) {
+            Some((handle, DatagramEvent::NewAssociation(association))) => {
+                // A client has one association for good.
+                if self.association.is_none() {
+                    self.association = Some((handle, association));
+                }
+            }
+            Some((handle, DatagramEvent::AssociationEvent(event))) => {
+                if let Some((ours, association)) = &mut self.association
+                    && *ours == handle
+                {
+                    association.handle_event(event);
+                }
+            }
+            _ => {}
+        }
+        self.handle_events(now, hold);
+    }
+
+    fn handle_events(&mut self, now: Instant, hold: bool) {
+        while let Some(event) = self.association.as_mut().and_then(|(_, a)| a.poll()) {
+            match event {
+                Event::Connected => {}
+                Event::Stream(StreamEvent::Readable { id }) => {
+                    self.unread.insert(id);
+                }
+                Event::Stream(StreamEvent::BufferedAmountLow { id }) => self.handle_low(id),
+                Event::AssociationLost { id, .. } => {
+                    self.channels.remove(&id);
+                    self.unread.remove(&id);
+                }
+                _ => {}
+            }
+        }
+        let Some((handle, association)) = &mut self.association else {
+            return;
+        };
+        while let Some(event) = association.poll_endpoint_event() {
+            self.endpoint.handle_event(*handle, event);
+        }
+        // A client that opens streams without end would fill memory with their states.
+        if association.is_closed() || association.stream_ids().len() > 2 * MAX_CHANNELS {
+            self.lost = true;
+            self.association = None;
+            self.channels.clear();
+            self.unread.clear();
+            self.events.push_back(ChannelEvent::Lost);
+            return;
+        }
+        self.open_waiting(now);
+        if !hold {
+            self.read(now);
+        }
+    }
+
+    fn handle_low(&mut self, id: StreamId) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        if std::mem::take(&mut channel.high) {
+            let bytes = channel.bound() / 2;
+            let event = ChannelEvent::Buffered(channel.label.clone(), bytes);
+            self.events.push_back(event);
+        }
+    }
+
+    /// Whether messages were left in SCTP.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Reads the messages that were left in SCTP.
+    pub(super) fn read(&mut self, now: Instant) {
+        let Some((_, association)) = &mut self.association else {
+            return;
+        };
+        if association.is_handshaking() {
+            return;
+        }
+        while let Some(id) = self.unread.pop_first() {
+            while let Some(message) = self.next_message(id) {
+                self.handle_message(now, id, &message);
+            }
+        }
+    }
+
+    fn next_message(&mut self, id: StreamId) -> Option<Chunks> {
+        let (_, association) = self.association.as_mut()?;
+        association.stream(id).ok()?.read_sctp().ok()?
+    }
+
+    fn handle_message(&mut self, now: Instant, id: StreamId, message: &Chunks) {
+        let Ok(payload) = message.to_payload(MAX_MESSAGE) else {
+            return;
+        };
+        let data = match message.ppi {
+            Ppi::Dcep => {
+                // Malformed ones are ignored: the channel stays closed.
+                if let Ok(message) = Message::unmarshal(&mut &payload[..]) {
+                    self.handle_dcep(now, id, message);
+                }
+                return;
+            }
+            Ppi::String | Ppi::Binary => payload.freeze(),
+            Ppi::StringEmpty | Ppi::BinaryEmpty => Bytes::new(),
+            _ => return,
+        };
+        if let Some(channel) = self.channels.get(&id) {
+            let event = ChannelEvent::Data(channel.label.clone(), data);
+            self.events.push_back(event);
+        }
+    }
+
+    fn handle_dcep(&mut self, now: Instant, id: StreamId, message: Message) {
+        match message {
+            Message::DataChannelOpen(open) => {
+                if self.accept(now, id, open).is_none() {
+                    tracing::debug!(stream = id, "data channel not accepted");
+                }
+            }
+            Message::DataChannelAck(_) => self.confirm(now, id),
+            _ => {}
+        }
+    }
+
+    fn accept(&mut self, now: Instant, id: StreamId, open: DataChannelOpen) -> Option<()> {
+        if self.channels.len() >= MAX_CHANNELS || self.channels.contains_key(&id) {
+            return None;
+        }
+        let label: Arc<str> = String::from_utf8(open.label)
+            .ok()
+            .filter(|label| label.len() <= MAX_LABEL)?
+            .into();
+        let (_, association) = self.association.as_mut()?;
+        let mut stream = association.stream(id).ok()?;
+        let (unordered, reliability) = DataChannel::get_reliability_params(open.channel_type);
+        stream
+            .set_reliability_params(unordered, reliability, open.reliability_parameter)
+            .ok()?;
+        let ack = Message::DataChannelAck(DataChannelAck {}).marshal().ok()?;
+        stream.write_with_ppi(now, &ack, Ppi::Dcep).ok()?;
+        let channel = Channel {
+            label: label.clone(),
+            open: true,
+            lossy: reliability != ReliabilityType::Reliable,
+            early: Vec::new(),
+            high: false,
+        };
+        // Told about a stream with nothing in it by an event that needs a threshold.
+        let _ = stream.set_buffered_amount_low_threshold(channel.bound() / 2);
+        self.channels.insert(id, channel);
+        self.events.push_back(ChannelEvent::Open(label));
+        Some(())
+    }
+
+    fn confirm(&mut self, now: Instant, id: StreamId) {
+        let Some(channel) = self.channels.get_mut(&id).filter(|c| !c.open) else {
+            return;
+        };
+        channel.open = true;
+        let early = std::mem::take(&mut channel.early);
+        self.events
+            .push_back(ChannelEvent::Open(channel.label.clone()));
+        for data in early {
+            self.write(now, id, &data);
+        }
+    }
+
+    /// Opens the channels that waited for SCTP.
+    fn open_waiting(&mut self, now: Instant) {
+        let Some((_, association)) = &mut self.association else {
+            return;
+        };
+        if association.is_handshaking() {
+            return;
+        }
+        for opening in std::mem::take(&mut self.opening) {
+            while self.channels.contains_key(&self.next) {
+                self.next += 2;
+            }
+            let Ok(stream) = association.open_stream(self.next, Ppi::Binary) else {
+                continue;
+            };
+            let lossy = opening.max_retransmits.is_some();
+            if let Err(error) = announce(now, stream, &opening) {
+                tracing::debug!(%error, label = %opening.label, "opening a data channel");
+                continue;
+            }
+            let channel = Channel {
+                label: opening.label,
+                open: false,
+                lossy,
+                early: opening.early,
+                high: false,
+            };
+            self.channels.insert(self.next, channel);
+            self.next += 2;
+        }
+    }
+
+    /// The next thing that happened.
+    pub(super) fn poll_event(&mut self) -> Option<ChannelEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next packets to send.
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        let (_, association) = self.association.as_mut()?;
+        match association.poll_transmit(now)?.message {
+            Payload::RawEncode(packets) => Some(packets),
+            _ => None,
+        }
+    }
+
+    /// When [`Channels::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.association.as_ref().and_then(|(_, a)| a.poll_timeout())
+    }
+
+    /// Sends again what seems lost.
+    pub(super) fn handle_timeout(&mut self, now: Instant, hold: bool) {
+        if let Some((_, association)) = &mut self.association {
+            association.handle_timeout(now);
+            self.handle_events(now, hold);
+        }
+    }
+}
+
+/// Asks the client to open a channel.
+fn announce(now: Instant, mut stream: Stream<'_>, opening: &Opening) -> Result<(), Error> {
+    let (channel_type, reliability_parameter) =
+        DataChannel::get_channel_type_and_reliability_parameter(
+            opening.ordered,
+            opening.max_retransmits,
+            None,
+        );
+    let (unordered, reliability) = DataChannel::get_reliability_params(channel_type);
+    stream.set_reliability_params(unordered, reliability, reliability_parameter)?;
+    let bound = if opening.max_retransmits.is_some() {
+        MAX_LOSSY
+    } else {
+        MAX_RELIABLE
+    };
+    stream.set_buffered_amount_low_threshold(bound / 2)?;
+    let open = Message::DataChannelOpen(DataChannelOpen {
+        channel_type,
+        priority: 256,
+        reliability_parameter,
+        label: opening.label.as_bytes().to_vec(),
+        protocol: Vec::new(),
+    });
+    stream.write_with_ppi(now, &open.marshal()?, Ppi::Dcep)?;
+    Ok(())
+}

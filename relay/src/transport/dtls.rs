@@ -1,0 +1,381 @@
+//! One client's DTLS association; we are the server.
+//!
+//! `rtc`'s handshake does not send a lost flight again once the client repeats itself, and then both wait for ever.
+//! So the datagrams of the last flight are kept here and sent again, byte for byte: when the client repeats itself,
+//! and by a timer until the handshake is complete. What the client has received already, its replay window drops.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use relay_core::types::Fingerprint;
+use rtc::{
+    crypto::RTCCryptoProvider,
+    dtls::{
+        config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig},
+        endpoint::{Endpoint, EndpointEvent},
+        extension::extension_use_srtp::SrtpProtectionProfile,
+        state::State,
+    },
+    shared::{TransportProtocol, error::Error},
+};
+
+use super::identity::{Identity, IdentityError, fingerprint};
+use crate::engine::Keys;
+
+/// The address that the endpoint knows the client by; the true one may change.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+const RECORD_HEADER: usize = 13;
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
+
+/// How long a handshake may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+/// First wait before a flight is sent again; doubles each time.
+const RESEND_FIRST: Duration = Duration::from_millis(100);
+const RESEND_LONGEST: Duration = Duration::from_millis(1_600);
+/// Least time between two times of sending a flight again.
+const RESEND_SPACING: Duration = Duration::from_millis(20);
+/// Times that flights are sent again in one association.
+const RESENDS: u32 = 60;
+/// Bytes of datagrams taken before the handshake is complete; then of handshake datagrams after it.
+const HANDSHAKE_BYTES: usize = 128 * 1024;
+
+/// What all associations share.
+#[derive(Clone)]
+pub(crate) struct DtlsConfig(Arc<HandshakeConfig>);
+
+impl fmt::Debug for DtlsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DtlsConfig")
+    }
+}
+
+impl DtlsConfig {
+    /// AES-128-GCM is the only SRTP profile offered: the DTLS server takes the client's first choice of ours, and
+    /// Chromium's first choice would be another.
+    pub(crate) fn new(
+        identity: &Identity,
+        crypto: Arc<dyn RTCCryptoProvider>,
+    ) -> Result<Self, IdentityError> {
+        ConfigBuilder::default()
+            .with_crypto_provider(crypto)
+            .with_certificates(vec![identity.certificate()])
+            .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm])
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            .with_insecure_skip_verify(true)
+            .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .build(false, None)
+            .map(|config| Self(Arc::new(config)))
+            .map_err(|error| IdentityError::new(&error))
+    }
+}
+
+/// What happened in an association.
+#[derive(Debug)]
+pub(super) enum DtlsEvent {
+    /// The handshake is complete. Whether the certificate is the right one is the owner's question.
+    Connected {
+        /// Fingerprint of the client's certificate; it has proved to hold its key.
+        certificate: Fingerprint,
+        /// Keys of SRTP.
+        keys: Box<Keys>,
+    },
+    /// Data of the application: SCTP.
+    Data(Bytes),
+    /// The client closed it.
+    Closed,
+    /// The handshake failed.
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Handshaking,
+    Connected,
+    Over,
+}
+
+/// One association.
+pub(super) struct Dtls {
+    endpoint: Endpoint,
+    phase: Phase,
+    /// Datagrams of our last flight.
+    flight: Vec<Bytes>,
+    resends: u32,
+    last_resend: Option<Instant>,
+    resend_at: Option<Instant>,
+    backoff: Duration,
+    deadline: Option<Instant>,
+    /// Bytes of handshake that the client may still send.
+    allowance: usize,
+    events: VecDeque<DtlsEvent>,
+    out: VecDeque<Bytes>,
+}
+
+impl fmt::Debug for Dtls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dtls")
+            .field("phase", &self.phase)
+            .field("flight", &self.flight.len())
+            .field("resends", &self.resends)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Dtls {
+    /// Waits for the client's first datagram.
+    pub(super) fn new(config: &DtlsConfig) -> Self {
+        Self {
+            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(config.0.clone())),
+            phase: Phase::Handshaking,
+            flight: Vec::new(),
+            resends: 0,
+            last_resend: None,
+            resend_at: None,
+            backoff: RESEND_FIRST,
+            deadline: None,
+            allowance: HANDSHAKE_BYTES,
+            events: VecDeque::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes a datagram of the client.
+    pub(super) fn handle(&mut self, now: Instant, data: BytesMut) {
+        let Some(is_handshake) = inspect(&data) else {
+            return;
+        };
+        if self.phase == Phase::Over || !self.allow(is_handshake, data.len()) {
+            return;
+        }
+        self.deadline.get_or_insert(now + HANDSHAKE_LIMIT);
+        let result = self.endpoint.read(now, PEER, None, data);
+        let flight = self.drain_transmits();
+        match result {
+            Ok(events) => {
+                for event in events {
+                    self.handle_event(event);
+                }
+            }
+            Err(error) => self.handle_error(&error),
+        }
+        if !flight.is_empty() {
+            self.flight = flight;
+            self.backoff = RESEND_FIRST;
+            self.resend_at =
+                (self.phase == Phase::Handshaking).then(|| now + self.backoff);
+        } else if is_handshake && self.phase != Phase::Over {
+            self.resend(now);
+        }
+    }
+
+    /// Handshakes are bounded: the library keeps what it cannot use yet.
+    fn allow(&mut self, is_handshake: bool, len: usize) -> bool {
+        if self.phase == Phase::Connected && !is_handshake {
+            return true;
+        }
+        let allowed = len <= self.allowance;
+        self.allowance = self.allowance.saturating_sub(len);
+        allowed
+    }
+
+    /// Queues what the endpoint wants sent; returns those of its datagrams that belong to a handshake flight.
+    fn drain_transmits(&mut self) -> Vec<Bytes> {
+        let mut flight = Vec::new();
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            let datagram = transmit.message.freeze();
+            if matches!(datagram.first(), Some(&(CHANGE_CIPHER_SPEC | HANDSHAKE))) {
+                flight.push(datagram.clone());
+            }
+            self.out.push_back(datagram);
+        }
+        flight
+    }
+
+    fn handle_event(&mut self, event: EndpointEvent) {
+        match event {
+            EndpointEvent::HandshakeComplete => {
+                self.resend_at = None;
+                self.deadline = None;
+                self.allowance = HANDSHAKE_BYTES;
+                match self.endpoint.get_connection_state(PEER).and_then(export) {
+                    Some(connected) => {
+                        self.phase = Phase::Connected;
+                        self.events.push_back(connected);
+                    }
+                    None => self.fail(),
+                }
+            }
+            EndpointEvent::ApplicationData(data) => {
+                // The client has our last flight, or it could not have sent this.
+                self.flight.clear();
+                self.events.push_back(DtlsEvent::Data(data.freeze()));
+            }
+            EndpointEvent::PeerClosed => {
+                self.over(DtlsEvent::Closed);
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_error(&mut self, error: &Error) {
+        if self.phase == Phase::Handshaking {
+            tracing::debug!(%error, "DTLS handshake failed");
+            self.fail();
+        } else if matches!(error, Error::ErrAlertFatalOrClose) {
+            self.over(DtlsEvent::Closed);
+        }
+    }
+
+    fn fail(&mut self) {
+        self.over(DtlsEvent::Failed);
+    }
+
+    fn over(&mut self, event: DtlsEvent) {
+        if self.phase != Phase::Over {
+            self.phase = Phase::Over;
+            self.flight.clear();
+            self.resend_at = None;
+            self.deadline = None;
+            self.events.push_back(event);
+        }
+    }
+
+    fn resend(&mut self, now: Instant) {
+        let too_soon = self
+            .last_resend
+            .is_some_and(|last| now.duration_since(last) < RESEND_SPACING);
+        if self.flight.is_empty() || too_soon || self.resends >= RESENDS {
+            return;
+        }
+        self.resends += 1;
+        self.last_resend = Some(now);
+        self.out.extend(self.flight.iter().cloned());
+    }
+
+    /// When [`Dtls::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        [self.resend_at, self.deadline].into_iter().flatten().min()
+    }
+
+    /// Sends the last flight again, or gives up.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.fail();
+        }
+        if self.resend_at.is_some_and(|at| at <= now) {
+            self.resend(now);
+            self.backoff = (self.backoff * 2).min(RESEND_LONGEST);
+            self.resend_at = (self.resends < RESENDS).then(|| now + self.backoff);
+        }
+    }
+
+    /// Encrypts data of the application.
+    pub(super) fn write(&mut self, now: Instant, data: &[u8]) {
+        if self.phase == Phase::Connected && self.endpoint.write(now, PEER, data).is_ok() {
+            self.drain_transmits();
+        }
+    }
+
+    /// Says good-bye.
+    pub(super) fn close(&mut self, now: Instant) {
+        if self.phase != Phase::Over {
+            self.endpoint.stop(now, PEER);
+            self.drain_transmits();
+            self.phase = Phase::Over;
+        }
+    }
+
+    /// The next thing that happened.
+    pub(super) fn poll_event(&mut self) -> Option<DtlsEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next datagram to send.
+    pub(super) fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.out.pop_front()
+    }
+
+    /// Times that flights were sent again.
+    pub(super) fn resends(&self) -> u32 {
+        self.resends
+    }
+}
+
+/// Fingerprint and keys of a completed handshake; none without a certificate or without SRTP.
+fn export(state: &State) -> Option<DtlsEvent> {
+    if state.srtp_protection_profile() != SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm {
+        return None;
+    }
+    let certificate = fingerprint(state.peer_certificates.first()?);
+    let material = state
+        .export_keying_material("EXTRACTOR-dtls_srtp", &[], Keys::MATERIAL)
+        .ok()?;
+    let keys = Keys::from_material(material.as_ref().try_into().ok()?);
+    Some(DtlsEvent::Connected {
+        certificate,
+        keys: Box::new(keys),
+    })
+}
+
+/// Whether a datagram holds a handshake record; `None` when it is not a row of whole records.
+fn inspect(datagram: &[u8]) -> Option<bool> {
+    let mut rest = datagram;
+    let mut is_handshake = false;
+    while !rest.is_empty() {
+        let header = rest.get(..RECORD_HEADER)?;
+        is_handshake |= matches!(header[0], CHANGE_CIPHER_SPEC | HANDSHAKE);
+        let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+        rest = rest.get(RECORD_HEADER + len..)?;
+    }
+    (!datagram.is_empty()).then_some(is_handshake)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn server() -> Dtls {
+        let crypto = rtc::crypto::default_provider().expect("a crypto provider");
+        let identity = Identity::generate().expect("a certificate");
+        Dtls::new(&DtlsConfig::new(&identity, crypto).expect("a configuration"))
+    }
+
+    #[test]
+    fn records_are_walked() {
+        let record = |kind: u8, len: u8| {
+            let mut bytes = vec![kind, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, len];
+            bytes.extend(vec![0; usize::from(len)]);
+            bytes
+        };
+        assert_eq!(inspect(&record(23, 5)), Some(false));
+        assert_eq!(inspect(&[record(23, 5), record(22, 0)].concat()), Some(true));
+        assert_eq!(inspect(&record(22, 5)[..17]), None);
+        assert_eq!(inspect(&[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_neither_panics_nor_is_kept(datagrams in proptest::collection::vec(
+            (20_u8..64, proptest::collection::vec(any::<u8>(), 0..64)), 1..20,
+        )) {
+            let mut dtls = server();
+            let now = Instant::now();
+            for (kind, body) in datagrams {
+                let mut bytes = vec![kind, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, body.len() as u8];
+                bytes.extend(body);
+                dtls.handle(now, BytesMut::from(&bytes[..]));
+            }
+            while dtls.poll_transmit().is_some() {}
+            prop_assert!(dtls.flight.len() < 10);
+        }
+    }
+}
