@@ -3,6 +3,7 @@
 //! `bootstrap --list` prints the endpoints and workers that it holds, as JSON, for checks of a deployment.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use functions::operator;
 use functions::pages::Shells;
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
-use functions::{App, Config, Keys, Need};
+use functions::{App, Config, Keys, Need, Worker};
 use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 use serde_json::Value;
 use store::Store;
@@ -45,27 +46,28 @@ fn start() -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(run(function))
 }
 
+/// A future with its type forgotten: the runtime wraps it into so many layers that the compiler would count too deep.
+type Running<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+
 async fn run(function: Function) -> Result<(), Failure> {
-    let app = app(&function).await?;
-    let app = &app;
-    match function {
-        Function::Route(route) => {
-            let route = &route;
-            lambda_http::run(service_fn(move |request| async move {
-                Ok::<_, std::convert::Infallible>(lambda::answer(app, route, request).await)
-            }))
-            .await
-        }
-        Function::Worker(worker) => {
-            lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-                operator::wake(app, &worker, event.payload).await.map_err(|error| {
-                    tracing::error!(worker = worker.id, error = %chain(&error), "work failed");
-                    Failure::from(error)
-                })
-            }))
-            .await
-        }
-    }
+    let app = Arc::new(app(&function).await?);
+    let serving: Pin<Box<dyn Future<Output = Result<(), Failure>>>> = match function {
+        Function::Route(route) => Box::pin(lambda_http::run(service_fn(move |request| -> Running<_> {
+            let app = Arc::clone(&app);
+            Box::pin(async move { Ok(lambda::answer(&app, &route, request).await) })
+        }))),
+        Function::Worker(worker) => Box::pin(lambda_runtime::run(service_fn(move |event| -> Running<_> {
+            Box::pin(work(Arc::clone(&app), worker, event))
+        }))),
+    };
+    serving.await
+}
+
+async fn work(app: Arc<App>, worker: Worker, event: LambdaEvent<Value>) -> Result<Value, Failure> {
+    operator::wake(&app, &worker, event.payload).await.map_err(|error| {
+        tracing::error!(worker = worker.id, error = %chain(&error), "work failed");
+        error.into()
+    })
 }
 
 async fn app(function: &Function) -> Result<App, Failure> {
