@@ -7,11 +7,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::routing::get;
+use axum::serve::IncomingStream;
 use functions::App;
 use functions::request::{BODY_LIMIT, CLIENT_HEADER, EDGE_HEADER, HOST_HEADER};
+use tokio::net::TcpListener;
+
+use crate::tls::TlsListener;
 
 /// A body above this is not read any further: 413 by contract up to here, a closed connection beyond it.
 const READ_LIMIT: usize = 6 * 1024 * 1024;
@@ -24,6 +29,22 @@ pub(crate) struct Edge {
     pub(crate) web: PathBuf,
 }
 
+/// Whose connection a request came on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client(SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Client {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Client {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
 /// The edge as a service over any listener.
 pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
@@ -34,7 +55,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
 
 async fn function(
     State(edge): State<Arc<Edge>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    ConnectInfo(Client(client)): ConnectInfo<Client>,
     request: Request<Body>,
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();

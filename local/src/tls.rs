@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,8 +29,9 @@ pub(crate) fn server_config(data: &DataFolder, names: Vec<String>) -> anyhow::Re
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     authority.distinguished_name.push(DnType::CommonName, "Convoke on this machine");
-    let pem = data.kept("authority.pem", || Ok(authority.self_signed(&authority_key)?.pem().into_bytes()))?;
-    let issuer = Issuer::from_ca_cert_pem(&String::from_utf8(pem)?, authority_key).context("authority.pem is damaged")?;
+    data.kept("authority.pem", || Ok(authority.self_signed(&authority_key)?.pem().into_bytes()))?;
+    // The same name and key as in the kept file, which is all that a chain is checked by.
+    let issuer = Issuer::new(authority, authority_key);
 
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(names)?.signed_by(&key, &issuer)?;

@@ -1,0 +1,51 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The whole platform in one process: API, pages, relay and table.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Starts everything, with a demo account, until Ctrl-C.
+    Run(Run),
+    /// Makes a reseller with its domain, first company and admin in a data folder that no running platform uses.
+    Init(Init),
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Port of API and pages. HTTPS is at the next port, the relay (TCP and UDP) at the one after. 0: any free ports.
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Where everything is kept that must survive a restart.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// The built web client.
+    #[arg(long, default_value = "web/dist")]
+    pub(crate) web: PathBuf,
+    /// Print one line of JSON instead of a welcome.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Requests one session may make in a minute, where the default of the contract is too low for a test.
+    #[arg(long)]
+    pub(crate) session_rate: Option<u32>,
+}
+
+/// What `init` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The data folder.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// JSON with `reseller`, `company`, `admin` and `relays`.
+    pub(crate) file: PathBuf,
+}

@@ -1,0 +1,246 @@
+//! Starting and stopping everything, in order: table, keys, functions, relay, doors.
+
+use std::fs::File;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use domain::jws::SigningKey;
+use functions::operator::{self, Init, Initialised};
+use functions::pages::Shells;
+use functions::passwords::Passwords;
+use functions::relay_command::RelayCommands;
+use functions::{App, Config, Keys, Rates};
+use relay::Relay;
+use relay::config::{ControlPlane, Media};
+use relay::secret::Secret;
+use serde_json::json;
+use store::{Store, embedded};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::data::DataFolder;
+use crate::edge::{Client, Edge, router};
+use crate::options::Run;
+use crate::tls::{TlsListener, server_config};
+
+const TABLE: &str = "convoke";
+/// Companies are below it; browsers treat everything below `localhost` as this machine, and as secure.
+const DOMAIN: &str = "convoke.localhost";
+const ADMIN: &str = "admin";
+const EMAIL: &str = "admin@convoke.example";
+/// Known to everybody who reads the README: the platform listens on this machine only.
+const PASSWORD: &str = "Sup3rSecret!";
+const RELAY: &str = "relay-1";
+/// Leases and overdue meetings are looked after this often.
+const SWEEP: Duration = Duration::from_secs(5);
+/// Open requests are given this long at the end.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// The running platform.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    about: About,
+    relay: Relay,
+    doors: JoinSet<std::io::Result<()>>,
+    sweeper: JoinHandle<()>,
+    close: watch::Sender<bool>,
+    _lock: File,
+}
+
+/// Where the platform is and how to get in.
+#[derive(Debug)]
+pub(crate) struct About {
+    port: u16,
+    https_port: u16,
+    relay: String,
+}
+
+impl About {
+    fn admin_url(&self) -> String {
+        format!("http://{ADMIN}.{DOMAIN}:{}", self.port)
+    }
+
+    /// For programs: one line.
+    pub(crate) fn json(&self) -> String {
+        json!({
+            "admin_url": self.admin_url(),
+            "https_url": format!("https://{ADMIN}.{DOMAIN}:{}", self.https_port),
+            "relay_url": self.relay,
+            "reseller_domain": DOMAIN,
+            "email": EMAIL,
+            "password": PASSWORD,
+        })
+        .to_string()
+    }
+
+    /// For people.
+    pub(crate) fn welcome(&self) -> String {
+        let url = self.admin_url();
+        format!(
+            r#"
+Convoke is running. Ctrl-C ends it; what you make is kept.
+
+  Join by code    {url}/
+  API             {url}/enterprise_api   (its description: /enterprise_api/openapi.json)
+  HTTPS           https://{ADMIN}.{DOMAIN}:{https}/   (authority.pem in the data folder signs it)
+  Relay           {relay}
+  Demo account    {EMAIL} / {PASSWORD}
+
+A first meeting, to paste:
+
+  API={url}/enterprise_api
+  field() {{ sed -E "s/.*\"$1\": ?\"?([^\",}}]*).*/\1/"; }}
+  TOKEN=$(curl -s $API/authenticate -H 'content-type: application/json' \
+    -d '{{"email":"{EMAIL}","password":"{PASSWORD}"}}' | field auth_token)
+  COMPANY=$(curl -s $API/company/create -H 'content-type: application/json' \
+    -d '{{"auth_token":"'$TOKEN'","subdomain":"joe-'$RANDOM'","name":"The Joe Company"}}' | field id)
+  HOST=$(curl -s $API/host/create -H 'content-type: application/json' \
+    -d '{{"auth_token":"'$TOKEN'","company_id":'$COMPANY',"name":"John Host","email":"john-'$RANDOM'@company.example","password":"SoSecret5!","no_welcome_email":true}}' | field host_id)
+  curl -s $API/conference/create/reservationless -H 'content-type: application/json' \
+    -d '{{"auth_token":"'$TOKEN'","host_id":'$HOST',"subject":"First meeting"}}' | tee /tmp/meeting.json
+  echo; echo "Open: $(field room_url < /tmp/meeting.json)?moderator_token=$(field moderator_token < /tmp/meeting.json)"
+"#,
+            https = self.https_port,
+            relay = self.relay,
+        )
+    }
+}
+
+impl Platform {
+    pub(crate) async fn start(run: Run) -> anyhow::Result<Self> {
+        let data = DataFolder::open(&run.data)?;
+        let lock = lock(&data)?;
+        let pages = Shells::load(&run.web).context("the web client is not built: `npm ci && npm run build` in web/")?;
+        let [web, https, media] = ports(run.port);
+        let listener = listen(web).await?;
+        let port = listener.local_addr()?.port();
+        let tls = TlsListener::new(
+            listen(https).await?,
+            server_config(&data, vec![DOMAIN.to_owned(), format!("*.{DOMAIN}"), "localhost".to_owned()])?,
+        )?;
+        let https_port = axum::serve::Listener::local_addr(&tls)?.port();
+
+        let rates = Rates { session_per_minute: run.session_rate.unwrap_or(Rates::default().session_per_minute), ..Rates::default() };
+        let app = app(&data, Config { scheme: "http".to_owned(), port: Some(port), rates, ..Config::default() }).await?.with_pages(pages);
+        let relay_config = relay_config(&data, &app, port, media)?;
+        operator::init(&app, &demo(&relay_config)?).await.context("the demo account could not be made")?;
+
+        // The doors open before the relay registers through them.
+        let (close, closed) = watch::channel(false);
+        let edge = Arc::new(Edge { app, routes: functions::Router::new(functions::all()), web: run.web });
+        let service = router(Arc::clone(&edge)).into_make_service_with_connect_info::<Client>();
+        let mut doors = JoinSet::new();
+        doors.spawn(axum::serve(listener, service.clone()).with_graceful_shutdown(set(closed.clone())).into_future());
+        doors.spawn(axum::serve(tls, service).with_graceful_shutdown(set(closed)).into_future());
+        let relay = Relay::start(relay_config).await?;
+        let sweeper = tokio::spawn(sweep(edge));
+        let about = About { port, https_port, relay: relay.url().to_owned() };
+        Ok(Self { about, relay, doors, sweeper, close, _lock: lock })
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Serves until `end` comes or a door breaks, then says goodbye.
+    pub(crate) async fn run_until(mut self, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let outcome = tokio::select! {
+            () = end => Ok(()),
+            broken = self.doors.join_next() => match broken {
+                Some(Ok(Err(error))) => Err(error).context("a listener broke"),
+                _ => Ok(()),
+            },
+        };
+        self.sweeper.abort();
+        // The relay first: it reports who left through the doors.
+        self.relay.shutdown().await;
+        self.close.send_replace(true);
+        let _ = tokio::time::timeout(GOODBYE, self.doors.join_all()).await;
+        outcome
+    }
+}
+
+/// Makes what an operator asks for, in a data folder that no platform uses at the moment.
+pub(crate) async fn init(data: &Path, asked: &Init) -> anyhow::Result<Initialised> {
+    let data = DataFolder::open(data)?;
+    let _lock = lock(&data)?;
+    let app = app(&data, Config { scheme: "http".to_owned(), ..Config::default() }).await?;
+    Ok(operator::init(&app, asked).await?)
+}
+
+/// Two platforms on one table's file would each believe to be alone.
+fn lock(data: &DataFolder) -> anyhow::Result<File> {
+    let file = File::create(data.file("lock"))?;
+    file.try_lock().context("another platform runs on this data folder")?;
+    Ok(file)
+}
+
+async fn app(data: &DataFolder, config: Config) -> anyhow::Result<App> {
+    let table = embedded::open(embedded::Options { file: Some(data.table()), written: None })?;
+    let store = Store::new(&table, TABLE);
+    store.create_table().await?;
+    let signing = SigningKey::from_pkcs8(&data.signing_key("signing.key")?).context("signing.key is damaged")?;
+    let keys = Keys::new(&data.secret("installation.key")?, signing, hex::encode(data.secret("edge.secret")?));
+    let commands = RelayCommands::new(Arc::clone(&keys.signing))?;
+    let passwords = Passwords::strong(rand::random())?;
+    Ok(App::new(store, config, keys, passwords, commands))
+}
+
+fn relay_config(data: &DataFolder, app: &App, port: u16, media: u16) -> anyhow::Result<relay::Config> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, media));
+    Ok(relay::Config {
+        name: RELAY.parse()?,
+        listen: address,
+        media: Media { udp: address, ..Media::default() },
+        control: Some(ControlPlane {
+            url: format!("http://127.0.0.1:{port}"),
+            keys: vec![app.keys.signing.verifying_key().to_jwk()],
+        }),
+        key: Some(Secret(data.signing_key("relay.key")?)),
+        ..relay::Config::default()
+    })
+}
+
+fn demo(relay: &relay::Config) -> anyhow::Result<Init> {
+    let asked = json!({
+        "reseller": {"name": "Convoke Demo", "domain": DOMAIN},
+        "company": {"subdomain": ADMIN, "name": "Convoke Demo"},
+        "admin": {"name": "Demo Admin", "email": EMAIL, "password": PASSWORD},
+        "relays": [{"id": relay.name, "key": relay::public_key(relay)?}],
+    });
+    Ok(serde_json::from_value(asked)?)
+}
+
+/// The ports of web, HTTPS and relay.
+fn ports(first: u16) -> [u16; 3] {
+    match first {
+        0 => [0; 3],
+        first => [first, first.saturating_add(1), first.saturating_add(2)],
+    }
+}
+
+async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address).await.with_context(|| format!("port {port} is taken; choose another with --port"))
+}
+
+async fn set(mut flag: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which ends the server as well.
+    let _ = flag.wait_for(|set| *set).await;
+}
+
+async fn sweep(edge: Arc<Edge>) {
+    let mut tick = tokio::time::interval(SWEEP);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = operator::sweep(&edge.app).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "sweep failed");
+        }
+    }
+}
