@@ -109,11 +109,11 @@ export function report(channel: Channel, watched: Watched): () => void {
       if (person && id !== undefined) speaker({ id, speakerId: person.number });
     }),
   );
-  stops.push(reportPeople(channel, roster, watched.audioLevels));
+  stops.push(reportPeople(channel, watched));
   return () => stops.forEach((stop) => stop());
 }
 
-function reportPeople(channel: Channel, roster: Roster, audioLevels: boolean): () => void {
+function reportPeople(channel: Channel, { meeting, roster, audioLevels }: Watched): () => void {
   const watching = new Map<Person, () => void>();
   const watch = (person: Person) => {
     const change = sends(channel, 'participant', 'CHANGE');
@@ -130,7 +130,10 @@ function reportPeople(channel: Channel, roster: Roster, audioLevels: boolean): (
       if (present.has(person)) continue;
       unwatch();
       watching.delete(person);
-      channel.send('participant', 'CHANGE', participantFields(person, true));
+      // When we are the one who goes, the others have not left.
+      if (meeting.phase.peek().at === 'in') {
+        channel.send('participant', 'CHANGE', participantFields(person, true));
+      }
     }
     for (const person of present) {
       if (!watching.has(person)) watching.set(person, watch(person));

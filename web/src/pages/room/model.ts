@@ -1,5 +1,5 @@
 // Everything behind the room page, put together: what components read and what they can ask for.
-import { computed, effect, signal, type ReadonlySignal } from '@preact/signals';
+import { computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import type { RoomPage } from '../../config/page';
 import {
   safeTarget,
@@ -176,13 +176,12 @@ export class RoomModel {
   private passLobby(): void {
     effect(() => {
       if (this.meeting.phase.value.at !== 'lobby' || this.directName === null) return;
-      const framed = this.window.parent !== this.window;
-      const opensDevices = !(
-        this.params.muteMic &&
-        (this.params.muteCamera || this.params.observer)
-      );
-      if (framed || !opensDevices) void this.goDirectly();
-      else this.entrance.value = 'one_click';
+      untracked(() => {
+        const { muteMic, muteCamera, observer } = this.params;
+        const framed = this.window.parent !== this.window;
+        if (framed || (muteMic && (muteCamera || observer))) void this.goDirectly();
+        else this.entrance.value = 'one_click';
+      });
     });
   }
 

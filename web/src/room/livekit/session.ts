@@ -3,6 +3,7 @@ import { batch, signal } from '@preact/signals';
 import {
   ConnectionError,
   ConnectionErrorReason,
+  ConnectionQuality,
   LocalAudioTrack,
   LocalVideoTrack,
   type Participant,
@@ -33,7 +34,13 @@ export const openSession: OpenSession = async (options) => {
   return session;
 };
 
-const QUALITIES: readonly Quality[] = ['excellent', 'good', 'poor', 'lost'];
+const QUALITIES: Readonly<Record<ConnectionQuality, Quality>> = {
+  [ConnectionQuality.Excellent]: 'excellent',
+  [ConnectionQuality.Good]: 'good',
+  [ConnectionQuality.Poor]: 'poor',
+  [ConnectionQuality.Lost]: 'lost',
+  [ConnectionQuality.Unknown]: 'unknown',
+};
 
 class LivekitSession implements Session {
   readonly reconnecting = signal(false);
@@ -44,7 +51,8 @@ class LivekitSession implements Session {
 
   private readonly room: Room;
   private readonly sound: Sound;
-  private over = false;
+  /** Set between a successful connect and the end; outside it a disconnection is no news. */
+  private live = false;
   /** Mutes that we asked for ourselves, so that a moderator's can be told apart. */
   private readonly ownMutes = new Set<Track.Source>();
 
@@ -63,10 +71,10 @@ class LivekitSession implements Session {
         maxRetries: 0,
       });
     } catch (error) {
-      this.over = true;
       await this.room.disconnect();
       throw refusal(error) ?? error;
     }
+    this.live = true;
     this.syncEverybody();
     await this.publishFirst();
   }
@@ -111,7 +119,7 @@ class LivekitSession implements Session {
   }
 
   private failed(name: 'mic' | 'camera', error: unknown): void {
-    if (!this.over) this.options.deviceFailed(name, error);
+    if (this.live) this.options.deviceFailed(name, error);
   }
 
   // --- what the relay tells
@@ -150,8 +158,7 @@ class LivekitSession implements Session {
       )
       .on(RoomEvent.ConnectionQualityChanged, (quality, participant) => {
         const person = this.options.roster.find(participant.identity);
-        if (person)
-          person.quality.value = QUALITIES.find((name) => name === String(quality)) ?? 'unknown';
+        if (person) person.quality.value = QUALITIES[quality];
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => {
         this.soundBlocked.value = !room.canPlaybackAudio;
@@ -167,8 +174,8 @@ class LivekitSession implements Session {
 
   private disconnected(code: number | undefined): void {
     this.sound.close();
-    if (this.over) return;
-    this.over = true;
+    if (!this.live) return;
+    this.live = false;
     this.options.ended(reasonOfDisconnect(code));
   }
 
@@ -190,14 +197,15 @@ class LivekitSession implements Session {
   private sync(participant: Participant): void {
     const { identity } = participant;
     if (identity === '') return;
-    const person = this.options.roster.arrive({
-      identity,
-      number: numberOf(identity),
-      name: participant.name ?? identity,
-      isLocal: participant.isLocal,
-      joinedAt: participant.joinedAt?.getTime() ?? Date.now(),
-    });
+    // In one step, so that nobody is seen before they are described.
     batch(() => {
+      const person = this.options.roster.arrive({
+        identity,
+        number: numberOf(identity),
+        name: participant.name ?? identity,
+        isLocal: participant.isLocal,
+        joinedAt: participant.joinedAt?.getTime() ?? Date.now(),
+      });
       describe(person, participant);
       if (participant.isLocal) {
         this.micOn.value = person.micOn.value;
@@ -268,7 +276,7 @@ class LivekitSession implements Session {
   }
 
   async leave(): Promise<void> {
-    this.over = true;
+    this.live = false;
     await this.room.disconnect();
   }
 }
