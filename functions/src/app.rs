@@ -6,9 +6,12 @@ use std::sync::Arc;
 use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use jiff::Timestamp;
+use ring::hmac;
 use store::Store;
 
+use crate::pages::Shells;
 use crate::relay_command::RelayCommands;
+use crate::sign_ins::SignIns;
 use crate::tenants::Tenants;
 use crate::code_link::CodeKey;
 use crate::error::Error;
@@ -57,6 +60,12 @@ pub struct Rates {
     pub network_failures: u32,
     /// Failed sign-ins for one email from anywhere in 15 minutes, after which it is let try once a second.
     pub email_failures: u32,
+    /// Failed single sign-ons for one account from one network in 15 minutes.
+    pub sso_failures: u32,
+    /// Wrong PINs in one room from one network in 15 minutes.
+    pub pin_failures: u32,
+    /// Unknown codes from one network in 15 minutes.
+    pub code_failures: u32,
 }
 
 impl Default for Rates {
@@ -68,6 +77,9 @@ impl Default for Rates {
             sign_in_failures: 5,
             network_failures: 20,
             email_failures: 20,
+            sso_failures: 5,
+            pin_failures: 5,
+            code_failures: 20,
         }
     }
 }
@@ -83,6 +95,7 @@ pub struct Keys {
     pub codes: CodeKey,
     /// What the edge proves itself with.
     pub edge_secret: String,
+    derived: hmac::Key,
 }
 
 impl Keys {
@@ -95,8 +108,20 @@ impl Keys {
             sealing: SealingKey::derive(installation_key, "table"),
             codes: CodeKey::derive(installation_key),
             edge_secret,
+            derived: hmac::Key::new(hmac::HMAC_SHA256, &derived_key(installation_key, b"tokens")),
         }
     }
+
+    /// A token of 256 bits in hex that is the same each time for the same label, and known to nobody else.
+    #[must_use]
+    pub fn derived_token(&self, label: &str) -> String {
+        hex::encode(hmac::sign(&self.derived, label.as_bytes()))
+    }
+}
+
+fn derived_key(installation_key: &[u8; 32], label: &[u8]) -> Vec<u8> {
+    let master = hmac::Key::new(hmac::HMAC_SHA256, installation_key);
+    hmac::sign(&master, label).as_ref().to_vec()
 }
 
 /// The control plane. Every endpoint gets it by reference.
@@ -112,6 +137,8 @@ pub struct App {
     /// The way to the relays.
     pub commands: RelayCommands,
     pub(crate) tenants: Tenants,
+    pub(crate) sign_ins: SignIns,
+    pages: Option<Shells>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     chance: Box<dyn Fn(&mut [u8]) + Send + Sync>,
 }
@@ -133,6 +160,8 @@ impl App {
             passwords,
             commands,
             tenants: Tenants::default(),
+            sign_ins: SignIns::default(),
+            pages: None,
             clock: Box::new(Timestamp::now),
             chance: Box::new(|bytes| rand::fill(bytes)),
         }
@@ -143,6 +172,22 @@ impl App {
     pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
         self
+    }
+
+    /// The same with the web client's pages.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Shells) -> Self {
+        self.pages = Some(pages);
+        self
+    }
+
+    /// The web client's pages.
+    ///
+    /// # Errors
+    ///
+    /// This process was started without them.
+    pub fn pages(&self) -> Result<&Shells, Error> {
+        self.pages.as_ref().ok_or(Error::Broken("the pages of the web client were not loaded"))
     }
 
     /// Now.

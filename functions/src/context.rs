@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use domain::network::Network;
 use jiff::Timestamp;
+use serde::Serialize;
 use store::{Store, Tenant, Write};
 
 use crate::access::{self, Caller};
@@ -101,6 +102,19 @@ impl<'a> Context<'a> {
             _ => None,
         };
         Ok(Write { at: self.now, by: self.caller()?.actor(), action: self.endpoint, claim })
+    }
+
+    /// Keeps an answer for repeats of a write that found nothing to change. Writes that change something need it not:
+    /// their transaction marks the idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// The table failed, or the work took so long that another request has taken the key over.
+    pub async fn keep_answer(&self, answer: &impl Serialize) -> Result<(), Error> {
+        let Some(Admission::First(claim)) = self.admission.get() else { return Ok(()) };
+        let answer = serde_json::to_string(answer).map_err(|_| Error::Broken("answers are plain data"))?;
+        let sealed = self.app.seal(&format!("answer/{}", self.endpoint), &answer);
+        Ok(self.store().idempotency_finish(claim, &sealed).await?)
     }
 
     /// Tells the caller how many tries it has left: `X-RateLimit-Remaining`. The first word stands.

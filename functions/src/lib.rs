@@ -9,20 +9,29 @@ pub mod access;
 mod admission;
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod code_link;
 pub mod context;
+pub mod deploy;
 pub mod endpoint;
 pub mod error;
 pub mod input;
+pub mod join;
+pub mod lambda;
 pub mod openapi;
+pub mod operator;
+pub mod pages;
 pub mod parameters;
 pub mod passwords;
+pub mod relay_calls;
 pub mod relay_command;
 pub mod reply;
 pub mod request;
 pub mod serve;
+mod sign_ins;
 mod tenants;
 pub mod text;
+mod visit;
 
 pub use access::Caller;
 pub use app::{App, Config, Keys, Rates};
@@ -37,7 +46,7 @@ pub use store::Tenant;
 /// Every endpoint.
 #[must_use]
 pub fn all() -> Vec<Route> {
-    let mut routes = api::routes();
+    let mut routes = [api::routes(), auth::routes(), join::routes(), pages::routes(), relay_calls::routes()].concat();
     routes.sort_by_key(|route| route.id);
     routes
 }
@@ -45,5 +54,5 @@ pub fn all() -> Vec<Route> {
 /// The functions that a schedule or an operator wakes.
 #[must_use]
 pub fn workers() -> Vec<Worker> {
-    Vec::new()
+    operator::workers()
 }

@@ -1,11 +1,49 @@
-//! The partner API, contract/enterprise-api.md: one file per method, grouped by resource.
+//! The partner API, contract/enterprise-api.md: one file per method, and beside them what methods of one object share.
+
+use std::str::FromStr;
 
 use crate::endpoint::Route;
+use crate::error::Error;
 
+pub mod authenticate;
+pub mod company;
+pub mod company_create;
+pub mod company_fetch;
+pub mod conference;
+pub mod conference_create;
+pub mod conference_create_reservationless;
+pub mod conference_end;
+pub mod conference_fetch;
+pub mod digits;
+pub mod host;
+pub mod host_create;
+pub mod host_fetch;
+mod later;
+pub mod media;
+pub mod meeting;
 pub mod openapi_fetch;
+pub mod participants;
+pub mod words;
 
 /// The partner API's endpoints.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    vec![Route::of::<openapi_fetch::OpenapiFetch>()]
+    vec![
+        Route::of::<authenticate::Authenticate>(),
+        Route::of::<company_create::CompanyCreate>(),
+        Route::of::<company_fetch::CompanyFetch>(),
+        Route::of::<conference_create::ConferenceCreate>(),
+        Route::of::<conference_create_reservationless::ConferenceCreateReservationless>(),
+        Route::of::<conference_end::ConferenceEnd>(),
+        Route::of::<conference_fetch::ConferenceFetch>(),
+        Route::of::<host_create::HostCreate>(),
+        Route::of::<host_fetch::HostFetch>(),
+        Route::of::<openapi_fetch::OpenapiFetch>(),
+    ]
+}
+
+/// The id in the reference that a repeated write is answered from: `9` or `host/9`.
+fn referred<T: FromStr>(reference: &str) -> Result<T, Error> {
+    let id = reference.rsplit('/').next().unwrap_or_default();
+    id.parse().map_err(|_| Error::Broken("the reference of a write is its object's id"))
 }

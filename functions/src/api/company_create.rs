@@ -1,0 +1,70 @@
+//! `company/create`: a reseller's admin makes a company.
+
+use domain::Error as Refusal;
+use domain::Role;
+use domain::code::Subdomain;
+use domain::company::{Company, CompanySettings};
+use domain::text::Name;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::company::{CompanyAnswer, check};
+use super::company_fetch;
+use super::later::only_default;
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind};
+use crate::error::Error;
+use crate::input::Parameters;
+use crate::reply::Json;
+
+/// Makes a company.
+#[derive(Debug)]
+pub struct CompanyCreate;
+
+/// What a new company needs.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct CompanyCreateParameters {
+    /// Its label below the reseller's domain, unique there.
+    pub subdomain: Subdomain,
+    /// Its name.
+    pub name: Name,
+    /// The reseller's plans; none can be subscribed to yet.
+    pub subscription_ids: Option<Vec<u64>>,
+}
+
+impl Endpoint for CompanyCreate {
+    const ID: &'static str = "company_create";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/company/create";
+    const ACCESS: Access = Access::Session(Role::ResellerAdmin);
+    const KIND: Kind = Kind::Write;
+    const SUMMARY: &'static str = "Makes a company.";
+    type Input = (Parameters<CompanyCreateParameters>, Parameters<CompanySettings>);
+    type Output = Json<CompanyAnswer>;
+
+    async fn handle(
+        context: &Context<'_>,
+        (Parameters(asked), Parameters(settings)): Self::Input,
+    ) -> Result<Self::Output, Error> {
+        only_default("subscription_ids", asked.subscription_ids.as_ref())?;
+        check(&settings)?;
+        let (caller, store) = (context.caller()?, context.store());
+        let (reseller, id) = tokio::try_join!(store.reseller(caller.reseller), store.new_company_id())?;
+        let fqdn = reseller.domain.below(&asked.subdomain);
+        let company = Company {
+            id,
+            reseller: caller.reseller,
+            fqdn: fqdn.ok_or_else(|| Refusal::invalid("subdomain", "is too long for this domain"))?,
+            subdomain: asked.subdomain,
+            name: asked.name,
+            created: context.now,
+            settings,
+        };
+        store.company_create(&company, &context.write()?).await?;
+        Ok(Json(company.into()))
+    }
+
+    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
+        company_fetch::answer(context, super::referred(reference)?).await.map(Json)
+    }
+}

@@ -1,0 +1,179 @@
+//! A conference as the partner API shows it.
+
+use domain::code::{Email, Phone};
+use domain::company::Company;
+use domain::conference::CodeKind;
+use domain::host::Host;
+use domain::id::{ConferenceId, ContactId};
+use domain::room::MuteMode;
+use domain::text::{Name, Subject};
+use domain::time::Zone;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::ConferenceState;
+
+use super::media::AutoMedia;
+use crate::context::Context;
+use crate::error::Error;
+
+/// A conference. Secrets are absent where its host is ranked above the caller.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Conference")]
+pub struct ConferenceAnswer {
+    /// Its id.
+    pub conference_id: ConferenceId,
+    /// What it is about.
+    pub subject: Subject,
+    /// More about it.
+    pub agenda: Option<String>,
+    /// `YYYY-MM-DD HH:MM:SS` in `time_zone`.
+    pub start: String,
+    /// The planned end, as `start`.
+    pub end_time: String,
+    /// The zone of both.
+    pub time_zone: Zone,
+    /// How long it is planned, in minutes.
+    pub duration: u16,
+    /// It runs now.
+    pub active: bool,
+    /// What is recorded by itself.
+    pub auto_record: AutoMedia,
+    /// What is streamed by itself.
+    pub auto_stream: AutoMedia,
+    /// Whether recordings are transcribed.
+    pub auto_transcribe: bool,
+    /// Recording and streaming start already when the host joins.
+    pub host_initiated_recording: bool,
+    /// Nobody is let in before a moderator.
+    pub waiting_room: bool,
+    /// Its own code, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_time_access_code: Option<u32>,
+    /// The PIN asked after the code, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_pin: Option<String>,
+    /// Who is heard.
+    pub mute_mode: MuteMode,
+    /// Contacts of the host who are invited, the host's own first.
+    pub participants: Vec<ContactId>,
+    /// Those of them who enter as moderators.
+    pub moderators: Vec<ContactId>,
+    /// The same people by their mail addresses, without the host.
+    pub participant_emails: Vec<ParticipantAnswer>,
+    /// Where people enter.
+    pub room_url: String,
+    /// Where people watch.
+    pub livestream_url: String,
+    /// What was recorded.
+    pub recordings: Vec<Recording>,
+    /// The running livestream.
+    pub broadcast_stream: BroadcastStream,
+    /// Whether there is one.
+    pub is_streaming: bool,
+    /// Makes whoever shows it a moderator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moderator_token: Option<String>,
+    /// The UID in calendars.
+    pub ics_uid: String,
+    /// How it repeats.
+    pub recurrence: Option<RecurrenceAnswer>,
+}
+
+/// Somebody who is invited.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Participant")]
+pub struct ParticipantAnswer {
+    /// Where the invitation goes.
+    pub email: Email,
+    /// The name, where one is known.
+    pub name: Option<Name>,
+    /// For text messages.
+    pub phone: Option<Phone>,
+    /// Enters as moderator.
+    pub moderator: bool,
+}
+
+/// A recording; this installation makes none.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Recording {}
+
+/// A livestream, empty while there is none.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct BroadcastStream {}
+
+/// How a conference repeats; on this installation none does.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Recurrence")]
+pub struct RecurrenceAnswer {
+    /// RFC 5545.
+    pub rrule: String,
+}
+
+/// Makes the answer about a conference of this host for the caller.
+pub(super) fn answer(
+    context: &Context<'_>,
+    state: &ConferenceState,
+    host: &Host,
+    company: &Company,
+) -> Result<ConferenceAnswer, Error> {
+    let (app, conference) = (context.app, &state.conference);
+    let shown = context.caller()?.sees_secrets_of(host.role);
+    let place = |field: &str| format!("conference/{}/{field}", conference.id);
+    let (pin, token) = match shown {
+        true => (
+            conference.security_pin.as_ref().map(|pin| app.open(&place("security_pin"), pin)).transpose()?,
+            Some(app.open(&place("moderator_token"), &conference.moderator_token)?),
+        ),
+        false => (None, None),
+    };
+    let origin = app.config.origin(company.fqdn.as_str());
+    let room_url = match conference.secure_url {
+        true => {
+            let hidden = app.keys.codes.hide(conference.company, conference.code);
+            format!("{origin}/conf/call/{hidden}?encrypted_pin=true")
+        }
+        false => format!("{origin}/conf/call/{}", conference.code),
+    };
+    let others = conference.invited.iter().filter(|invited| invited.contact != host.own_contact);
+    Ok(ConferenceAnswer {
+        conference_id: conference.id,
+        subject: conference.subject.clone(),
+        agenda: conference.agenda.clone(),
+        start: conference.zone.wall_clock(conference.start),
+        end_time: conference.zone.wall_clock(conference.end()),
+        time_zone: conference.zone.clone(),
+        duration: conference.duration.value(),
+        active: state.is_active(),
+        auto_record: AutoMedia::None,
+        auto_stream: AutoMedia::None,
+        auto_transcribe: false,
+        host_initiated_recording: conference.host_initiated_recording,
+        waiting_room: false,
+        one_time_access_code: (conference.code_kind == CodeKind::OneTime).then(|| conference.code.value()),
+        security_pin: pin,
+        mute_mode: conference.mute_mode,
+        participants: conference.invited.iter().map(|invited| invited.contact).collect(),
+        moderators: conference
+            .invited
+            .iter()
+            .filter(|invited| invited.moderator)
+            .map(|invited| invited.contact)
+            .collect(),
+        participant_emails: others
+            .map(|invited| ParticipantAnswer {
+                email: invited.email.clone(),
+                name: invited.name.clone(),
+                phone: invited.phone.clone(),
+                moderator: invited.moderator,
+            })
+            .collect(),
+        room_url,
+        livestream_url: format!("{origin}/livestream/{}", conference.code),
+        recordings: Vec::new(),
+        broadcast_stream: BroadcastStream {},
+        is_streaming: false,
+        moderator_token: token,
+        ics_uid: conference.ics_uid.clone(),
+        recurrence: None,
+    })
+}

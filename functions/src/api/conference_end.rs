@@ -1,0 +1,82 @@
+//! `conference/end`: closes a meeting for everybody.
+
+use domain::id::ConferenceId;
+use domain::relay::{Action, Command};
+use domain::{Reason, Role};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::EndedConference;
+use tokio::task::JoinSet;
+
+use super::conference::{ConferenceAnswer, answer};
+use super::host::with_company;
+use super::meeting;
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Parameters;
+use crate::reply::Json;
+
+/// Ends a meeting.
+#[derive(Debug)]
+pub struct ConferenceEnd;
+
+/// Which meeting.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ConferenceEndParameters {
+    /// Its id.
+    pub conference_id: ConferenceId,
+}
+
+impl Endpoint for ConferenceEnd {
+    const ID: &'static str = "conference_end";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/conference/end";
+    const ACCESS: Access = Access::Session(Role::Host);
+    const KIND: Kind = Kind::Write;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey, Need::SigningKey];
+    const SUMMARY: &'static str = "Ends a meeting for everybody; harmless on one that has ended.";
+    type Input = Parameters<ConferenceEndParameters>;
+    type Output = Json<ConferenceAnswer>;
+
+    fn object(Parameters(asked): &Self::Input) -> Option<String> {
+        Some(format!("conference/{}", asked.conference_id))
+    }
+
+    async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
+        let (caller, store) = (context.caller()?, context.store());
+        let state = store.conference(&caller.scope, asked.conference_id).await?;
+        let (host, company) = with_company(context, state.conference.host).await?;
+        caller.check_rank(host.role)?;
+        let write = context.write()?;
+        let ended = store.conference_end(&caller.scope, asked.conference_id, Reason::Ended, &write).await?;
+        tell_relays(context, &ended).await;
+        let answer = answer(context, &ended.state, &host, &company).map(Json)?;
+        if ended.already {
+            // Nothing was written, so nothing marked the idempotency key.
+            context.keep_answer(&answer.0).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
+        meeting::fetch(context, super::referred(reference)?).await.map(Json)
+    }
+}
+
+/// Tells the relays that hold the room. The end is marked in the table already: a relay that cannot be told learns it
+/// at its next heartbeat.
+async fn tell_relays(context: &Context<'_>, ended: &EndedConference) {
+    let mut telling = JoinSet::new();
+    for relay in &ended.relays {
+        let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
+        let command = Command { room: ended.room.clone(), action: Action::End { reason: Reason::Ended } };
+        let (nonce, now) = (context.app.uuid(), context.now);
+        telling.spawn(async move {
+            if let Err(error) = commands.send(&id, &url, &nonce, now, &command).await {
+                tracing::warn!(relay = %id, error = %error, "a relay was not told of an end");
+            }
+        });
+    }
+    while telling.join_next().await.is_some() {}
+}

@@ -1,0 +1,225 @@
+//! What both ways to make a meeting share: its parameters, and making it.
+
+use domain::Error as Refusal;
+use domain::code::{AccessCode, Pin};
+use domain::company::Company;
+use domain::conference::{
+    CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, check_start,
+};
+use domain::host::Host;
+use domain::id::{ConferenceId, ContactId, Occurrence};
+use domain::relay::OccurrenceState;
+use domain::room::MuteMode;
+use domain::text::Subject;
+use domain::time::Zone;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{ConferenceState, Unique};
+
+use super::conference::{ConferenceAnswer, answer};
+use super::host::with_company;
+use super::later::{absent, only_default};
+use super::media::AutoMedia;
+use super::participants::{self, ParticipantEmail};
+use crate::context::Context;
+use crate::error::Error;
+use crate::text::Text;
+
+/// How often another one-time code is tried where a generated one is taken.
+const CODE_TRIES: u32 = 8;
+
+/// The one reminder that meetings have.
+const DEFAULT_REMINDER: Reminder = Reminder { channel: Channel::Email, minutes_before: 15 };
+
+/// How a meeting is; what is absent is as the host's meetings are.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct MeetingParameters {
+    /// More about it.
+    pub agenda: Option<Text<LONGEST_AGENDA>>,
+    /// What is recorded by itself; nothing is yet.
+    pub auto_record: Option<AutoMedia>,
+    /// What is streamed by itself; nothing is yet.
+    pub auto_stream: Option<AutoMedia>,
+    /// Whether recordings are transcribed; none are yet.
+    pub auto_transcribe: Option<bool>,
+    /// A code of its own.
+    pub one_time_access_code: Option<bool>,
+    /// `room_url` hides the code.
+    pub secure_url: Option<bool>,
+    /// Recording and streaming start already when the host joins.
+    pub host_initiated_recording: Option<bool>,
+    /// A PIN of 4 to 10 digits, asked after the code.
+    pub security_pin: Option<Pin>,
+    /// Who is heard.
+    pub mute_mode: Option<MuteMode>,
+    /// Nobody is let in before a moderator; not available yet.
+    pub waiting_room: Option<bool>,
+    /// Contacts of the host.
+    pub participants: Option<Vec<ContactId>>,
+    /// People by mail address; unknown ones become contacts.
+    pub participant_emails: Option<Vec<ParticipantEmail>>,
+    /// How it repeats; not available yet.
+    pub recurrence: Option<Recurrence>,
+    /// When people are reminded; only the default is available yet.
+    pub reminders: Option<Vec<Reminder>>,
+    /// Whether attendees register first; not available yet.
+    pub registration: Option<bool>,
+}
+
+/// How a meeting repeats.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "refused whatever it says")]
+pub struct Recurrence {
+    /// RFC 5545.
+    rrule: String,
+}
+
+/// A reminder before a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Reminder {
+    /// By which way.
+    pub channel: Channel,
+    /// How many minutes before the start.
+    pub minutes_before: u32,
+}
+
+/// The way of a reminder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// By mail.
+    Email,
+    /// By text message.
+    Sms,
+}
+
+/// What a meeting is planned as.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) kind: Kind,
+    /// The host's name makes the subject where none is given.
+    pub(super) subject: Option<Subject>,
+    pub(super) start: Timestamp,
+    pub(super) zone: Zone,
+    pub(super) duration: Minutes,
+}
+
+/// Reads a start in its zone.
+pub(super) fn start(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp, Refusal> {
+    let start = zone.read(text).map_err(|why| Refusal::invalid("start", why))?;
+    check_start(start, now).map_err(|why| Refusal::invalid("start", why))?;
+    Ok(start)
+}
+
+impl MeetingParameters {
+    /// Refuses what cannot be, before anything is read.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let (record, stream) = (self.auto_record.unwrap_or_default(), self.auto_stream.unwrap_or_default());
+        if record != AutoMedia::None && stream != AutoMedia::None && record != stream {
+            return Err(Refusal::invalid("auto_stream", "must equal auto_record when both are on"));
+        }
+        if self.auto_transcribe == Some(true) && record == AutoMedia::None {
+            return Err(Refusal::invalid("auto_transcribe", "needs auto_record"));
+        }
+        only_default("auto_record", self.auto_record.as_ref())?;
+        only_default("auto_stream", self.auto_stream.as_ref())?;
+        only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
+        only_default("waiting_room", self.waiting_room.as_ref())?;
+        only_default("registration", self.registration.as_ref())?;
+        absent("recurrence", self.recurrence.as_ref())?;
+        absent("reminders", self.reminders.as_ref().filter(|reminders| ***reminders != [DEFAULT_REMINDER]))?;
+        participants::check(self.ids(), self.emails())
+    }
+
+    fn ids(&self) -> &[ContactId] {
+        self.participants.as_deref().unwrap_or_default()
+    }
+
+    fn emails(&self) -> &[ParticipantEmail] {
+        self.participant_emails.as_deref().unwrap_or_default()
+    }
+
+    /// Makes the meeting.
+    pub(super) async fn create(
+        self,
+        context: &Context<'_>,
+        (host, company): (&Host, &Company),
+        plan: Plan,
+    ) -> Result<ConferenceAnswer, Error> {
+        context.caller()?.check_rank(host.role)?;
+        let invite = participants::invite(context, host, self.ids(), self.emails());
+        let id = async { Ok::<_, Error>(context.store().new_conference_id().await?) };
+        let (invited, id) = tokio::try_join!(invite, id)?;
+        let mut conference = self.conference(context, (host, company), plan, id);
+        conference.invited = invited;
+        let write = context.write()?;
+        for _ in 0..CODE_TRIES {
+            match context.store().conference_create(&conference, &write).await {
+                Err(store::Error::Taken(Unique::AccessCode)) => {
+                    conference.code = AccessCode::one_time(context.app.random());
+                }
+                outcome => {
+                    outcome?;
+                    let state = planned(conference);
+                    return answer(context, &state, host, company);
+                }
+            }
+        }
+        Err(Error::Broken("no free access code was found"))
+    }
+
+    fn conference(
+        self,
+        context: &Context<'_>,
+        (host, company): (&Host, &Company),
+        plan: Plan,
+        id: ConferenceId,
+    ) -> Conference {
+        let (app, defaults) = (context.app, &host.defaults);
+        let (code_kind, code) = match self.one_time_access_code.unwrap_or(defaults.one_time_access_code) {
+            true => (CodeKind::OneTime, AccessCode::one_time(app.random())),
+            false => (CodeKind::Host, host.access_code),
+        };
+        let token = ModeratorToken::random(app.random());
+        let subject = plan.subject.or_else(|| Subject::lossy(&format!("{}'s Meeting", host.name)));
+        Conference {
+            id,
+            reseller: host.reseller,
+            company: host.company,
+            host: host.id,
+            kind: plan.kind,
+            subject: subject.expect("a name is visible, so what holds one is"),
+            agenda: self.agenda.map(Text::into_string),
+            start: plan.start,
+            occurrence: Occurrence::new(plan.start.as_second()),
+            zone: plan.zone,
+            duration: plan.duration,
+            code,
+            code_kind,
+            secure_url: self.secure_url.unwrap_or(defaults.secure_url),
+            host_initiated_recording: self.host_initiated_recording.unwrap_or(defaults.host_initiated_recording),
+            security_pin: self.security_pin.map(|pin| app.seal(&format!("conference/{id}/security_pin"), pin.as_str())),
+            mute_mode: self.mute_mode.unwrap_or(defaults.mute_mode),
+            moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
+            invited: Vec::new(),
+            ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
+            max_participants: company.settings.media_policy.max_participants,
+            h264: company.settings.media_policy.h264,
+            created: context.now,
+        }
+    }
+}
+
+/// A meeting that nobody has been in yet.
+fn planned(conference: Conference) -> ConferenceState {
+    let state = OccurrenceState::Scheduled;
+    ConferenceState { conference, state, first_join: None, ended: None, ended_reason: None }
+}
+
+/// The answer about a conference in the caller's scope.
+pub(super) async fn fetch(context: &Context<'_>, id: ConferenceId) -> Result<ConferenceAnswer, Error> {
+    let state = context.store().conference(&context.caller()?.scope, id).await?;
+    let (host, company) = with_company(context, state.conference.host).await?;
+    answer(context, &state, &host, &company)
+}

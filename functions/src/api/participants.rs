@@ -1,0 +1,153 @@
+//! Who is invited: contacts of the host by their ids, and people by their mail addresses, who become contacts.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use domain::Error as Refusal;
+use domain::code::{Email, Phone};
+use domain::conference::{Invited, MOST_PARTICIPANTS};
+use domain::host::{Contact, Host};
+use domain::id::ContactId;
+use domain::text::Name;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use store::NewContact;
+
+use crate::context::Context;
+use crate::error::Error;
+
+/// Somebody by mail address: `"a@example.com"` or `{"email": "a@example.com", ...}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParticipantEmail {
+    /// Where the invitation goes.
+    pub email: Email,
+    /// The name, where one is given.
+    pub name: Option<Name>,
+    /// For text messages.
+    pub phone: Option<Phone>,
+    /// Enters as moderator.
+    pub moderator: bool,
+}
+
+/// The longer form.
+#[derive(Deserialize, JsonSchema)]
+struct Person {
+    /// Where the invitation goes.
+    email: Email,
+    /// The name.
+    name: Option<Name>,
+    /// For text messages.
+    phone: Option<Phone>,
+    /// Enters as moderator.
+    moderator: Option<bool>,
+}
+
+impl<'de> Deserialize<'de> for ParticipantEmail {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> de::Visitor<'de> for Either {
+            type Value = ParticipantEmail;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mail address or an object with one")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ParticipantEmail, E> {
+                let email = text.parse().map_err(E::custom)?;
+                Ok(ParticipantEmail { email, name: None, phone: None, moderator: false })
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ParticipantEmail, A::Error> {
+                let person = Person::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(ParticipantEmail {
+                    email: person.email,
+                    name: person.name,
+                    phone: person.phone,
+                    moderator: person.moderator.unwrap_or_default(),
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for ParticipantEmail {
+    fn schema_name() -> Cow<'static, str> {
+        "ParticipantEmail".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (email, person) = (generator.subschema_for::<Email>(), generator.subschema_for::<Person>());
+        json_schema!({ "anyOf": [email, person] })
+    }
+}
+
+/// Refuses more people than one meeting may have, before anything is read.
+pub(super) fn check(ids: &[ContactId], emails: &[ParticipantEmail]) -> Result<(), Refusal> {
+    let field = if ids.len() > emails.len() { "participants" } else { "participant_emails" };
+    if ids.len() + emails.len() >= MOST_PARTICIPANTS {
+        let why = format_args!("must name fewer than {MOST_PARTICIPANTS} people");
+        return Err(Refusal::invalid(field, why));
+    }
+    Ok(())
+}
+
+/// The people invited, the host's own contact first and each only once. Unknown mail addresses become contacts.
+pub(super) async fn invite(
+    context: &Context<'_>,
+    host: &Host,
+    ids: &[ContactId],
+    emails: &[ParticipantEmail],
+) -> Result<Vec<Invited>, Error> {
+    let store = context.store();
+    let known = match ids {
+        [] => Vec::new(),
+        ids => store.contacts(host.reseller, host.id, ids).await?,
+    };
+    if let Some(at) = known.iter().position(Option::is_none) {
+        return Err(Refusal::invalid(format!("participants[{at}]"), "is no contact of the host").into());
+    }
+    let people: Vec<_> = emails
+        .iter()
+        .map(|person| NewContact {
+            name: person.name.clone(),
+            email: person.email.clone(),
+            phone: person.phone.clone(),
+        })
+        .collect();
+    let by_email = match people.as_slice() {
+        [] => Vec::new(),
+        people => store.contacts_ensure(host.reseller, host.id, people).await?,
+    };
+    let own = std::iter::once((host.contact(), true));
+    let by_id = known.into_iter().flatten().map(|contact| (contact, false));
+    let by_email = by_email.into_iter().zip(emails).map(|(contact, person)| (contact, person.moderator));
+    Ok(once_each(own.chain(by_id).chain(by_email)))
+}
+
+/// Somebody named twice is invited once, as moderator if either says so.
+fn once_each(people: impl Iterator<Item = (Contact, bool)>) -> Vec<Invited> {
+    let (mut seen, mut moderators) = (HashSet::new(), HashSet::new());
+    let mut invited = Vec::new();
+    for (contact, moderator) in people {
+        if moderator {
+            moderators.insert(contact.id);
+        }
+        if seen.insert(contact.id) {
+            invited.push(Invited {
+                contact: contact.id,
+                name: contact.name,
+                email: contact.email,
+                phone: contact.phone,
+                moderator: false,
+            });
+        }
+    }
+    for person in &mut invited {
+        person.moderator = moderators.contains(&person.contact);
+    }
+    invited
+}
