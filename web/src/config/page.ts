@@ -16,6 +16,8 @@ export interface ConferenceInfo {
   hostName: string | null;
   /** ISO 8601, UTC. */
   startsAt: string | null;
+  /** When the door opens, ISO 8601, UTC. */
+  opensAt: string | null;
   pinRequired: boolean;
 }
 
@@ -67,6 +69,7 @@ function conference(value: unknown): ConferenceInfo {
     subject: text(json['subject']),
     hostName: text(json['host_name']),
     startsAt: text(json['starts_at']),
+    opensAt: text(json['opens_at']),
     pinRequired: json['pin_required'] === true,
   };
 }

@@ -63,8 +63,11 @@ export const en = {
   'waiting.title': 'You are early',
   'waiting.title.host': 'The host will open this meeting soon',
   'waiting.starts': 'Starts {when}',
-  'waiting.opens': 'The room opens 15 minutes before. Keep this page open: you come in by itself.',
-  'waiting.host': 'Keep this page open: you come in by itself as soon as it starts.',
+  'waiting.opens_one':
+    'The room opens a minute before. Keep this page open and you will be let in.',
+  'waiting.opens_other':
+    'The room opens {count} minutes before. Keep this page open and you will be let in.',
+  'waiting.host': 'Keep this page open and you will be let in as soon as it starts.',
   'waiting.opening': 'Opening the room…',
   'waiting.left': 'until the room opens',
   'waiting.days_one': '{count} day',

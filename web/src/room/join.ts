@@ -4,7 +4,8 @@ import { parseReason, type Reason } from './reasons';
 export interface JoinRequest {
   code: string;
   encrypted?: boolean;
-  name: string;
+  /** A signed-in host's own where absent. */
+  name?: string;
   pin?: string;
   moderator_token?: string;
   /** The former join token, for coming back under the same number. */

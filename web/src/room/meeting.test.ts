@@ -41,6 +41,7 @@ function world(options: { page?: object; query?: string } = {}) {
   const endings: Ending[] = [];
   const left = vi.fn(() => Promise.resolve());
   const answers = {
+    look: (): object | null => null,
     join: ((): Response | Error => json(200, admission('t1'))) as (
       body: Record<string, unknown>,
     ) => Response | Error,
@@ -75,6 +76,10 @@ function world(options: { page?: object; query?: string } = {}) {
   const params = parseRoomParams(new URL(`https://a.example/conf/call/1${options.query ?? ''}`));
   const meeting = new Meeting(page, params, {
     fetch,
+    look: () => {
+      const conference = answers.look();
+      return Promise.resolve(conference && parseRoomPage({ conference }).conference);
+    },
     now: Date.now,
     random: () => 0.5,
     loadMedia: () => Promise.resolve({ openSession }),
@@ -124,13 +129,38 @@ describe('the first sight', () => {
 
   test('too early waits, and the lobby opens 15 minutes before the start', async () => {
     const conference = { state: 'not_started', starts_at: '2026-11-24T12:20:00Z' };
-    const { meeting } = world({ page: { conference } });
+    const { meeting, answers } = world({ page: { conference } });
+    answers.look = () => ({ state: 'open' });
     await meeting.start();
     expect(meeting.phase.value.at).toBe('waiting');
     await vi.advanceTimersByTimeAsync(4 * 60_000);
     expect(meeting.phase.value.at).toBe('waiting');
     await vi.advanceTimersByTimeAsync(70_000);
     expect(meeting.phase.value.at).toBe('lobby');
+  });
+
+  test('a meeting that its host opens is looked at until it is open', async () => {
+    const { meeting, answers } = world({ page: { conference: { state: 'not_started' } } });
+    await meeting.start();
+    expect(meeting.phase.value).toMatchObject({ at: 'waiting', startsAt: null });
+    await vi.advanceTimersByTimeAsync(30_000);
+    answers.look = () => ({ state: 'not_started' });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(meeting.phase.value.at).toBe('waiting');
+    answers.look = () => ({ state: 'open' });
+    await vi.advanceTimersByTimeAsync(13_000);
+    expect(meeting.phase.value).toEqual({ at: 'lobby' });
+  });
+
+  test('the door opens when the server says so', async () => {
+    const conference = {
+      state: 'not_started',
+      starts_at: '2026-11-24T13:00:00Z',
+      opens_at: '2026-11-24T12:50:00Z',
+    };
+    const { meeting } = world({ page: { conference } });
+    await meeting.start();
+    expect(meeting.phase.value).toMatchObject({ opensAt: Date.parse('2026-11-24T12:50:00Z') });
   });
 
   test('a handoff becomes a session that travels with the join, and the door decides', async () => {
@@ -190,6 +220,7 @@ describe('going in', () => {
     expect(meeting.phase.value).toEqual({
       at: 'waiting',
       startsAt: Date.parse('2026-11-24T12:30:00Z'),
+      opensAt: Date.parse('2026-11-24T12:15:00Z'),
       subject: 'S',
     });
     await vi.advanceTimersByTimeAsync(14 * 60_000);

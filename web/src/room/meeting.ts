@@ -1,11 +1,11 @@
 // From the link to the end: the states a visit goes through. Knows no component and no media library.
 import { signal } from '@preact/signals';
-import type { RoomPage } from '../config/page';
+import type { ConferenceInfo, RoomPage } from '../config/page';
 import type { RoomParams } from '../config/params';
 import { join, tradeHandoff, type Admission, type Fetch, type Refusal } from './join';
 import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
-import { Backoff, doorOpen, nextLook } from './retry';
+import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
 import type { Roster } from './roster';
 import { RelayRefused, type OpenSession, type Session } from './session';
 
@@ -14,10 +14,17 @@ export type Phase =
   | { at: 'lobby' }
   | { at: 'pin'; wrong: boolean }
   /** Too early. `startsAt` is unknown where it is the host who opens the meeting. */
-  | { at: 'waiting'; startsAt: number | null; subject: string | null }
+  | ({ at: 'waiting' } & Wait)
   | { at: 'joining' }
   | { at: 'in' }
   | { at: 'over'; ending: Ending };
+
+export interface Wait {
+  /** Unix milliseconds, as the next. */
+  startsAt: number | null;
+  opensAt: number | null;
+  subject: string | null;
+}
 
 export interface Entry {
   name: string;
@@ -30,6 +37,8 @@ export interface Entry {
 
 export interface Surroundings {
   fetch: Fetch;
+  /** What the code stands for now, as a new visit to the page would tell; `null` if unknown. */
+  look: () => Promise<ConferenceInfo | null>;
   now: () => number;
   random: () => number;
   /** Loads the media code. */
@@ -76,11 +85,12 @@ export class Meeting {
 
   /** Whether the visitor may be more than a guest, so that only `/conf/join` can judge. */
   private get mayOpen(): boolean {
-    return (
-      this.params.moderatorToken !== null ||
-      this.page.signedIn !== null ||
-      this.sessionToken !== null
-    );
+    return this.params.moderatorToken !== null || this.sessionToken !== null;
+  }
+
+  /** Whether a framed sign-in has handed its session over. */
+  get hasSession(): boolean {
+    return this.sessionToken !== null;
   }
 
   get signedIn(): boolean {
@@ -96,11 +106,14 @@ export class Meeting {
     if (this.params.handoff) {
       this.sessionToken = await tradeHandoff(this.around.fetch, this.params.handoff);
     }
-    const { state, startsAt, subject } = this.page.conference;
+    this.show(this.page.conference);
+  }
+
+  private show(conference: ConferenceInfo): void {
+    const { state, startsAt, opensAt, subject } = conference;
     if (state === 'not_found' || state === 'ended') this.finish(state);
-    else if (state === 'not_started' && startsAt !== null && !this.mayOpen) {
-      this.wait(Date.parse(startsAt), subject);
-    } else this.phase.value = { at: 'lobby' };
+    else if (state === 'not_started' && !this.mayOpen) this.wait(startsAt, opensAt, subject);
+    else this.phase.value = { at: 'lobby' };
   }
 
   /** Goes in under a name. */
@@ -154,7 +167,7 @@ export class Meeting {
       this.around.fetch,
       {
         code: page.code,
-        name,
+        ...(name ? { name } : {}),
         ...(page.encrypted ? { encrypted: true } : {}),
         ...(this.pin ? { pin: this.pin } : {}),
         ...(params.moderatorToken ? { moderator_token: params.moderatorToken } : {}),
@@ -178,8 +191,9 @@ export class Meeting {
           this.phase.value = { at: 'pin', wrong: this.pin !== null };
           this.pin = null;
         } else if (refusal.reason === 'not_started') {
-          const startsAt = refusal.startsAt ? Date.parse(refusal.startsAt) : NaN;
-          this.wait(startsAt, refusal.subject);
+          const { startsAt, opensAt } = this.page.conference;
+          const known = startsAt === refusal.startsAt ? opensAt : null;
+          this.wait(refusal.startsAt, known, refusal.subject);
         } else this.finish(refusal.reason);
         break;
       default:
@@ -200,21 +214,33 @@ export class Meeting {
 
   // --- too early
 
-  private wait(startsAt: number, subject: string | null): void {
-    const known = Number.isFinite(startsAt) ? startsAt : null;
-    const before = this.phase.value;
-    const same = before.at === 'waiting' && before.startsAt === known;
-    if (!same) this.phase.value = { at: 'waiting', startsAt: known, subject };
-    this.stopTimer();
-    const delay = nextLook(known, this.around.now(), this.around.random());
-    this.timer = setTimeout(() => this.tryDoor(known, subject), delay);
+  private wait(starts: string | null, opens: string | null, subject: string | null): void {
+    const startsAt = milliseconds(starts);
+    const opensAt = milliseconds(opens) ?? (startsAt === null ? null : startsAt - OPENS_BEFORE_MS);
+    const before = this.phase.peek();
+    const same = before.at === 'waiting' && before.startsAt === startsAt;
+    if (!same) this.phase.value = { at: 'waiting', startsAt, opensAt, subject };
+    this.lookLater(opensAt);
   }
 
-  private tryDoor(startsAt: number | null, subject: string | null): void {
-    if (!doorOpen(startsAt, this.around.now())) this.wait(startsAt ?? NaN, subject);
-    else if (this.entry) void this.attempt(this.beginVisit());
-    // Nobody has been asked for a name yet: that is next.
-    else this.phase.value = { at: 'lobby' };
+  private lookLater(opensAt: number | null): void {
+    const { now, random } = this.around;
+    this.stopTimer();
+    const after = nextLook(opensAt, now(), random());
+    this.timer = setTimeout(() => void this.tryDoor(opensAt), after);
+  }
+
+  private async tryDoor(opensAt: number | null): Promise<void> {
+    if (!doorOpen(opensAt, this.around.now())) this.lookLater(opensAt);
+    else if (this.entry) await this.attempt(this.beginVisit());
+    else {
+      // Nobody has been asked for a name yet, so that we can only look whether the door is open.
+      const visit = this.beginVisit();
+      const conference = await this.around.look();
+      if (visit !== this.visit) return;
+      if (conference) this.show(conference);
+      else this.lookLater(opensAt);
+    }
   }
 
   // --- connecting, and coming back
@@ -368,4 +394,9 @@ export class Meeting {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
+}
+
+function milliseconds(time: string | null): number | null {
+  const parsed = time === null ? NaN : Date.parse(time);
+  return Number.isFinite(parsed) ? parsed : null;
 }

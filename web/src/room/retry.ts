@@ -1,22 +1,22 @@
 // When to try again.
 
-/** A meeting's door opens this long before its start. */
+/** A meeting's door opens this long before its start, where the server has not said when. */
 export const OPENS_BEFORE_MS = 15 * 60_000;
 const LONGEST_TIMER_MS = 60 * 60_000;
 const KNOCK_EVERY_MS = 8_000;
 
 /** Whether it makes sense to ask at the door. Where the host opens, it always does. */
-export function doorOpen(startsAt: number | null, now: number): boolean {
-  return startsAt === null || startsAt - OPENS_BEFORE_MS <= now;
+export function doorOpen(opensAt: number | null, now: number): boolean {
+  return opensAt === null || opensAt <= now;
 }
 
 /**
  * Milliseconds from `now` until the next look at the door. `chance` (0..1) spreads people over a few
  * seconds, since all wait for the same minute.
  */
-export function nextLook(startsAt: number | null, now: number, chance: number): number {
-  if (startsAt === null || doorOpen(startsAt, now)) return KNOCK_EVERY_MS + chance * 4_000;
-  const opensIn = startsAt - OPENS_BEFORE_MS - now;
+export function nextLook(opensAt: number | null, now: number, chance: number): number {
+  if (opensAt === null || doorOpen(opensAt, now)) return KNOCK_EVERY_MS + chance * 4_000;
+  const opensIn = opensAt - now;
   return opensIn > LONGEST_TIMER_MS ? LONGEST_TIMER_MS : opensIn + 250 + chance * 2_500;
 }
 

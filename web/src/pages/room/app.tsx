@@ -64,7 +64,7 @@ function Face() {
     case 'pin':
       return <PinPrompt wrong={phase.wrong} />;
     case 'waiting':
-      return <Waiting startsAt={phase.startsAt} subject={phase.subject} />;
+      return <Waiting {...phase} />;
     case 'over':
       return <Ending ending={phase.ending} without={() => void room.goWithout()} />;
     default:

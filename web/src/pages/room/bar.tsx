@@ -44,8 +44,15 @@ function Control({ icon, label, shortcut, pressed, look, class: name, click }: C
 export function Bar() {
   const room = useRoom();
   return (
-    <section class="bar" aria-label={t('room.controls')}>
-      <div class="bar-main" id="controls" tabIndex={-1}>
+    <footer class="bar">
+      <div
+        class="bar-main"
+        id="controls"
+        role="toolbar"
+        aria-label={t('room.controls')}
+        tabIndex={-1}
+        onKeyDown={onToolbarKey}
+      >
         <Media />
         <span class="bar-gap" />
         <People />
@@ -62,8 +69,21 @@ export function Bar() {
           />
         )}
       </div>
-    </section>
+    </footer>
   );
+}
+
+/** Arrows walk along the bar, as in every toolbar; Tab does too. */
+function onToolbarKey(event: KeyboardEvent): void {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step || event.defaultPrevented || event.target instanceof HTMLInputElement) return;
+  const bar = event.currentTarget as HTMLElement;
+  const buttons = [...bar.querySelectorAll<HTMLElement>('.control')].filter(
+    (button) => button.offsetParent !== null,
+  );
+  const at = buttons.indexOf(document.activeElement as HTMLElement);
+  buttons.at((at + step) % buttons.length)?.focus();
+  event.preventDefault();
 }
 
 function Media() {

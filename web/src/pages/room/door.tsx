@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { TextField } from '../../components/fields';
 import { Icon } from '../../components/icon';
 import { clock, moment, plural, t } from '../../i18n/text';
-import { OPENS_BEFORE_MS } from '../../room/retry';
+import type { Wait } from '../../room/meeting';
 import { useRoom } from './context';
 
 export function PinPrompt({ wrong }: { wrong: boolean }) {
@@ -69,12 +69,7 @@ export function PinPrompt({ wrong }: { wrong: boolean }) {
   );
 }
 
-interface WaitingProps {
-  startsAt: number | null;
-  subject: string | null;
-}
-
-export function Waiting({ startsAt, subject }: WaitingProps) {
+export function Waiting({ startsAt, opensAt, subject }: Wait) {
   const { meeting, page } = useRoom();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
@@ -98,7 +93,7 @@ export function Waiting({ startsAt, subject }: WaitingProps) {
           <p>{t('waiting.host')}</p>
         </>
       ) : (
-        <Countdown startsAt={startsAt} />
+        <Countdown startsAt={startsAt} opensAt={opensAt ?? startsAt} />
       )}
       <button type="button" class="button" onClick={() => void meeting.leave('not_started')}>
         {t('waiting.leave')}
@@ -107,13 +102,13 @@ export function Waiting({ startsAt, subject }: WaitingProps) {
   );
 }
 
-function Countdown({ startsAt }: { startsAt: number }) {
+function Countdown({ startsAt, opensAt }: { startsAt: number; opensAt: number }) {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, []);
-  const seconds = Math.ceil((startsAt - OPENS_BEFORE_MS - now) / 1000);
+  const seconds = Math.ceil((opensAt - now) / 1000);
   const days = Math.floor(seconds / 86_400);
   const when = moment(new Date(startsAt), new Date(now));
   return (
@@ -134,7 +129,7 @@ function Countdown({ startsAt }: { startsAt: number }) {
           <span>{t('waiting.opening')}</span>
         </p>
       )}
-      <p>{t('waiting.opens')}</p>
+      <p>{plural('waiting.opens', Math.round((startsAt - opensAt) / 60_000))}</p>
     </>
   );
 }

@@ -1,6 +1,6 @@
 // Everything behind the room page, put together: what components read and what they can ask for.
 import { computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
-import type { RoomPage } from '../../config/page';
+import { parseRoomPage, readConfig, type ConferenceInfo, type RoomPage } from '../../config/page';
 import {
   safeTarget,
   visibleControls,
@@ -61,6 +61,7 @@ export class RoomModel {
     this.devices = new Devices(params.resolution, window.navigator.mediaDevices);
     this.meeting = new Meeting(page, params, {
       fetch: (url, init) => window.fetch(url, init),
+      look: () => this.look(),
       now: Date.now,
       random: Math.random,
       loadMedia,
@@ -136,7 +137,10 @@ export class RoomModel {
 
   /** The name of somebody who wants no device check. */
   get directName(): string | null {
-    return this.params.skipJoin ? (this.params.name ?? this.page.signedIn?.name ?? null) : null;
+    if (!this.params.skipJoin) return null;
+    // Of a framed sign-in the server knows the name.
+    const known = this.params.name ?? this.page.signedIn?.name;
+    return known ?? (this.meeting.hasSession ? '' : null);
   }
 
   /** Goes in without the device check. */
@@ -196,6 +200,17 @@ export class RoomModel {
   }
 
   // --- coming and going
+
+  private async look(): Promise<ConferenceInfo | null> {
+    try {
+      const response = await this.window.fetch(this.window.location.href, { cache: 'no-store' });
+      const text = await response.text();
+      const config = readConfig(new DOMParser().parseFromString(text, 'text/html'));
+      return config === null ? null : parseRoomPage(config).conference;
+    } catch {
+      return null;
+    }
+  }
 
   // Those who were here before us are not news.
   private arrived(person: Person): void {
