@@ -70,7 +70,7 @@ fn raise(members: &[Demand], budget: &mut u64, grants: &mut [Option<u8>]) {
             };
             let step = cost.saturating_sub(spent);
             if with_margin(demand, next, step) <= *budget {
-                *budget -= step;
+                *budget = budget.saturating_sub(step);
                 *grant = Some(next);
                 raised = true;
             }
@@ -81,9 +81,11 @@ fn raise(members: &[Demand], budget: &mut u64, grants: &mut [Option<u8>]) {
     }
 }
 
+/// What must be left of the budget: a tenth more than the cost to get a layer, a tenth less to keep it, for what is
+/// measured wavers.
 fn with_margin(demand: &Demand, layer: u8, cost: u64) -> u64 {
     if demand.current.is_some_and(|current| current >= layer) {
-        cost
+        cost - cost / 10
     } else {
         cost + cost / 10
     }

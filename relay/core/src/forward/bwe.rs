@@ -22,6 +22,8 @@ pub(super) const MIN_BITRATE: u64 = 50_000;
 const DECREASE: f64 = 0.85;
 /// Growth in a second while far from the known capacity.
 const GROWTH: f64 = 1.08;
+/// A packet that was not spoken of for so long, and a round trip, lies in a queue.
+const STUCK: Micros = 500_000;
 /// Silence of feedback after which the link counts as dark.
 const SILENT: Micros = 2_000_000;
 
@@ -100,8 +102,11 @@ impl Estimator {
         self.feedback_at = now;
         let mut acked = std::mem::take(&mut self.scratch);
         acked.clear();
-        let lost = self.history.acknowledge(feedback, &mut acked);
+        let counted = self.loss.counts_after();
+        let lost = self.history.acknowledge(feedback, counted, &mut acked);
+        let mut arrived = 0;
         for packet in &acked {
+            arrived += usize::from(packet.sent > counted);
             self.acked.add(packet.received, packet.bytes);
             self.delay.add(now, packet.sent, packet.received);
             if packet.cluster != 0 {
@@ -110,7 +115,7 @@ impl Estimator {
         }
         if self
             .loss
-            .add(now, lost, acked.len(), self.target(), self.acked.rate())
+            .add(now, lost, arrived, self.target(), self.acked.rate())
         {
             self.overused_at = now;
         }
@@ -129,9 +134,17 @@ impl Estimator {
         }
     }
 
-    /// A link that has been silent for long is assumed to carry less and less.
-    pub(super) fn tick(&mut self, now: Micros) {
+    /// A link whose queue holds what was sent long ago is overused; one that has been silent for longer is assumed to carry
+    /// less and less. `least_rtt` is the shortest round trip measured.
+    pub(super) fn tick(&mut self, now: Micros, least_rtt: Micros) {
         let outstanding = self.history.outstanding_since();
+        let stuck = outstanding != 0 && now > outstanding + least_rtt + STUCK;
+        if self.is_measured() && stuck && now > self.overused_at + STUCK {
+            let acked = self.acked.peak().unwrap_or(self.by_delay);
+            self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
+            self.hold = true;
+            self.overused_at = now;
+        }
         let dark = outstanding != 0 && now > outstanding.max(self.feedback_at) + SILENT;
         if self.is_measured() && dark && now > self.changed_at + 500_000 {
             self.by_delay = (self.by_delay / 2.0).max(to_f64(MIN_BITRATE));
@@ -156,7 +169,7 @@ impl Estimator {
         let since = now.saturating_sub(self.changed_at).min(1_000_000);
         match self.delay.usage() {
             Usage::Over => {
-                let acked = self.acked.rate().unwrap_or(self.by_delay);
+                let acked = self.acked.peak().unwrap_or(self.by_delay);
                 // One step down per round trip; the queue needs that long to show it.
                 if now > self.overused_at + rtt.clamp(50_000, 300_000)
                     || acked < self.by_delay / 2.0

@@ -198,6 +198,13 @@ impl<T: Transmit> Egress<'_, T> {
         {
             return;
         }
+        if !self
+            .transport
+            .pacer
+            .may_repair(usize::from(slot.payload_len))
+        {
+            return;
+        }
         let (kept, _) = layer.cache.content(slot);
         let head = Head {
             rtx: true,

@@ -92,13 +92,12 @@ impl Shard {
             return;
         }
         for seq in seqs {
-            let Some(number) = sink
-                .runs
-                .extend(seq)
-                .filter(|number| sink.runs.find(*number).is_some())
-            else {
+            let Some(number) = sink.runs.extend(seq) else {
                 continue;
             };
+            if !sink.runs.is_current(number) || sink.runs.find(number).is_none() {
+                continue;
+            }
             transport.pacer.push_repair(Queued {
                 sink: sink_key,
                 layer: 0,

@@ -60,8 +60,10 @@ pub(super) struct Layer {
     requested_at: Micros,
     pub(super) active: bool,
     pub(super) last_packet: Micros,
-    /// Packets since the layer above was last heard.
+    /// Packets so far.
     pub(super) packets: u64,
+    /// Packets of all lower layers when this one was last heard.
+    pub(super) lower_packets: u64,
     pub(super) listeners: Vec<Listener>,
     /// Sinks that get this layer from its next keyframe on.
     pub(super) waiters: Vec<u32>,
@@ -105,6 +107,7 @@ impl Layer {
             active: false,
             last_packet: 0,
             packets: 0,
+            lower_packets: 0,
             listeners: Vec::new(),
             waiters: Vec::new(),
         }

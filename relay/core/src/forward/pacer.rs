@@ -15,6 +15,10 @@ const FACTOR_HALVES: u64 = 5;
 const MAX_WAIT: Micros = 250_000;
 /// Least pacing rate, bits per second.
 const MIN_RATE: u64 = 300_000;
+/// Share of the estimate for repairs,
+const REPAIR_PERCENT: u64 = 40;
+/// and how much of it may pass at once, as time.
+const REPAIR_BURST: Micros = 500_000;
 /// Packets that may wait; further ones are dropped, as a full link would.
 const MAX_QUEUED: usize = 4096;
 /// Repairs that may wait.
@@ -44,6 +48,8 @@ pub(super) struct Pacer {
     video_bytes: u64,
     /// Bits that may pass, in millionths; below zero is debt.
     budget: i64,
+    /// Bits that repairs may take, in millionths.
+    repair_budget: i64,
     refilled: Micros,
 }
 
@@ -93,6 +99,19 @@ impl Pacer {
         self.refilled = now;
         let most = signed(rate * QUANTUM);
         self.budget = (self.budget + signed(rate * since)).min(most);
+        let share = estimate * REPAIR_PERCENT / 100;
+        self.repair_budget =
+            (self.repair_budget + signed(share * since)).min(signed(share * REPAIR_BURST));
+    }
+
+    /// Whether a repair of that size may pass: they get a share of the estimate only, lest a link that loses packets
+    /// because it is full be filled with repairs.
+    pub(super) const fn may_repair(&mut self, bytes: usize) -> bool {
+        if self.repair_budget <= 0 {
+            return false;
+        }
+        self.repair_budget -= bytes as i64 * 8_000_000;
+        true
     }
 
     /// Whether anything but audio may pass now.

@@ -148,15 +148,16 @@ impl SenderClock {
     }
 }
 
-/// Bits per second over the last second, in buckets of a quarter.
+/// Bits per second over the last four seconds, in buckets of half a second: a keyframe hardly shows.
 #[derive(Debug, Default)]
 pub(super) struct RateMeter {
-    buckets: [u64; 4],
+    buckets: [u64; BUCKETS as usize],
     bucket: u64,
     started: Micros,
 }
 
-const BUCKET: Micros = 250_000;
+const BUCKET: Micros = 500_000;
+const BUCKETS: u64 = 8;
 
 impl RateMeter {
     pub(super) fn add(&mut self, now: Micros, bytes: usize) {
@@ -167,7 +168,7 @@ impl RateMeter {
         }
     }
 
-    /// Bits per second; over less than a second after a start it is scaled up.
+    /// Bits per second; over less time after a start it is scaled up.
     pub(super) fn bits_per_second(&mut self, now: Micros) -> u64 {
         self.advance(now);
         if self.started == 0 {
@@ -175,14 +176,14 @@ impl RateMeter {
         }
         let span = now
             .saturating_sub(self.started)
-            .clamp(BUCKET, 3 * BUCKET + now % BUCKET + 1);
+            .clamp(BUCKET, (BUCKETS - 1) * BUCKET + now % BUCKET + 1);
         self.buckets.iter().sum::<u64>() * 8 * 1_000_000 / span
     }
 
     fn advance(&mut self, now: Micros) {
         let bucket = now / BUCKET;
-        if bucket > self.bucket + 3 {
-            self.buckets = [0; 4];
+        if bucket >= self.bucket + BUCKETS {
+            self.buckets = [0; BUCKETS as usize];
             self.bucket = bucket;
             self.started = 0;
             return;
@@ -195,7 +196,7 @@ impl RateMeter {
     }
 
     fn index(&self) -> usize {
-        usize::try_from(self.bucket % 4).expect("below 4")
+        usize::try_from(self.bucket % BUCKETS).expect("below 8")
     }
 }
 

@@ -126,6 +126,11 @@ impl Runs {
         Some((run, run.in_start + (out - run.out_start)))
     }
 
+    /// Whether a packet of the current run: what went out before it is made up for by the keyframe that began it.
+    pub(super) fn is_current(&self, out: u64) -> bool {
+        self.current().is_some_and(|run| out >= run.out_start)
+    }
+
     /// The extended form of a number that the subscriber names.
     pub(super) fn extend(&self, seq: u16) -> Option<u64> {
         let highest = self.next_out.checked_sub(1)?;

@@ -141,9 +141,7 @@ impl Source {
             if !layer.active || now <= layer.last_packet + LAYER_SILENT {
                 continue;
             }
-            let others_go_on = lower
-                .iter()
-                .any(|lower| lower.active && lower.packets >= layer.packets + LOWER_PACKETS);
+            let others_go_on = packets(lower) >= layer.lower_packets + LOWER_PACKETS;
             if others_go_on || now > layer.last_packet + SILENT {
                 layer.active = false;
                 stopped(last_index(index + 1));
@@ -153,17 +151,16 @@ impl Source {
 
     /// A packet of `index` came: later silence of higher layers is counted from it.
     pub(super) fn heard(&mut self, index: u8, now: Micros) {
-        let place = usize::from(index);
-        let lower = self.layers[..place]
-            .iter()
-            .map(|lower| lower.packets)
-            .max()
-            .unwrap_or(0);
-        let layer = &mut self.layers[place];
-        layer.last_packet = now;
-        // Not less than the lower ones: the distance that grows above it is packets that came since.
-        layer.packets = (layer.packets + 1).max(lower);
+        let (lower, rest) = self.layers.split_at_mut(usize::from(index));
+        rest[0].last_packet = now;
+        rest[0].packets += 1;
+        rest[0].lower_packets = packets(lower);
     }
+}
+
+/// Packets of all these layers so far.
+fn packets(layers: &[Layer]) -> u64 {
+    layers.iter().map(|layer| layer.packets).sum()
 }
 
 fn last_index(len: usize) -> u8 {

@@ -206,7 +206,7 @@ impl Shard {
     fn look_at_bandwidth(&mut self, now: Micros, key: u32) {
         let transport = &mut self.transports[key as usize];
         transport.next_choice = now + CHOICE;
-        transport.estimator.tick(now);
+        transport.estimator.tick(now, transport.least_rtt);
         if !transport.numbered && !transport.constrained {
             return;
         }

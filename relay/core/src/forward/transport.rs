@@ -60,6 +60,8 @@ pub(super) struct Transport {
     pub(super) constrained: bool,
     pub(super) told_estimate: u64,
     pub(super) rtt: Option<Micros>,
+    /// The shortest round trip.
+    pub(super) least_rtt: Micros,
     pub(super) next_feedback: Micros,
     pub(super) next_report: Micros,
     pub(super) next_choice: Micros,
@@ -105,6 +107,7 @@ impl Transport {
             constrained: false,
             told_estimate: 0,
             rtt: None,
+            least_rtt: DEFAULT_RTT,
             next_feedback: now,
             next_report: now + phase,
             next_choice: now + phase % 100_000,
@@ -155,6 +158,7 @@ impl Transport {
             .saturating_sub(*at)
             .saturating_sub(held)
             .clamp(1_000, 5_000_000);
+        self.least_rtt = self.least_rtt.min(sample);
         self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 3 + sample) / 4));
     }
 }

@@ -47,6 +47,18 @@ impl AckedRate {
         Some(super::to_f64(bytes * 8) / span)
     }
 
+    /// The highest rate over three buckets in a row: what the link carries once its queue is in use, also if little was
+    /// sent before.
+    pub(super) fn peak(&self) -> Option<f64> {
+        let whole = self.filled.checked_sub(1).filter(|whole| *whole >= 3)?;
+        let oldest = self.newest - i64::try_from(whole).expect("small");
+        let at = |bucket: i64| self.buckets[Self::index(bucket)];
+        (oldest..=self.newest - 3)
+            .map(|bucket| at(bucket) + at(bucket + 1) + at(bucket + 2))
+            .max()
+            .map(|bytes| super::to_f64(bytes * 8) / 0.15)
+    }
+
     fn index(bucket: i64) -> usize {
         usize::try_from(bucket.rem_euclid(i64::try_from(BUCKETS).expect("small")))
             .expect("not negative")

@@ -49,8 +49,13 @@ impl History {
         u16::try_from(number & 0xffff).expect("masked")
     }
 
-    /// Appends what newly arrived; returns how many packets are newly known to be lost.
-    pub(super) fn acknowledge(&mut self, feedback: &Feedback<'_>, acked: &mut Vec<Acked>) -> usize {
+    /// Appends what newly arrived; returns how many packets sent after `since` are newly known to be lost.
+    pub(super) fn acknowledge(
+        &mut self,
+        feedback: &Feedback<'_>,
+        since: Micros,
+        acked: &mut Vec<Acked>,
+    ) -> usize {
         let mut lost = 0;
         for arrival in feedback.packets() {
             let Some(highest) = self.next.checked_sub(1) else {
@@ -75,7 +80,7 @@ impl History {
                 }
                 (State::UnderWay, None) => {
                     sent.state = State::Lost;
-                    lost += 1;
+                    lost += usize::from(sent.at > since);
                 }
                 _ => {}
             }

@@ -16,11 +16,18 @@ pub(super) struct LossBound {
     lost: usize,
     total: usize,
     since: Micros,
+    /// When the bound was last lowered: what was sent before is no reason to lower it again.
+    lowered: Micros,
 }
 
 impl LossBound {
     pub(super) const fn bound(&self) -> Option<f64> {
         self.bound
+    }
+
+    /// Packets sent before this do not count.
+    pub(super) const fn counts_after(&self) -> Micros {
+        self.lowered
     }
 
     /// Takes what feedback told; whether the link is found congested.
@@ -48,11 +55,15 @@ impl LossBound {
         (self.lost, self.total, self.since) = (0, 0, now);
         let current = super::to_f64(target);
         if share > HIGH {
-            let mut bound = current * (1.0 - share / 2.0);
-            if let Some(acked) = acked.filter(|_| share > SEVERE) {
-                bound = bound.min(acked);
-            }
+            let gentle = current * (1.0 - share / 2.0);
+            // What gets through is known: no need to go far below it.
+            let bound = match acked {
+                Some(acked) if share > SEVERE => gentle.min(acked * 0.9),
+                Some(acked) => gentle.max(acked * 0.85).min(current),
+                None => gentle,
+            };
             self.bound = Some(bound);
+            self.lowered = now;
             return true;
         }
         if share < LOW

@@ -9,6 +9,8 @@ const CLUSTER: Micros = 20_000;
 const MIN_PACKETS: u32 = 5;
 /// Highest rate probed, bits per second.
 const MAX_RATE: u64 = 10_000_000;
+/// Lowest rate probed, bits per second: enough for a small picture.
+const MIN_RATE: u64 = 300_000;
 /// Answers that come later do not count.
 const TIMEOUT: Micros = 1_000_000;
 /// Pause after a cluster that found nothing, at first and at most.
@@ -74,7 +76,10 @@ impl Prober {
             }
             return;
         }
-        let rate = (estimate * 2).min(wanted * 5 / 4).min(MAX_RATE);
+        let rate = (estimate * 2)
+            .max(MIN_RATE)
+            .min(wanted * 5 / 4)
+            .min(MAX_RATE);
         let calm = overused_at == 0 || now > overused_at + PAUSE;
         if now < self.next_at || !calm || estimate >= wanted || rate < estimate * 21 / 20 {
             return;
@@ -103,8 +108,11 @@ impl Prober {
         let Some(cluster) = self.cluster.filter(|cluster| cluster.done.is_none()) else {
             return 0;
         };
-        // The first packet starts the clock; then what the rate asks for until now.
-        let since = now.saturating_sub(cluster.started).min(CLUSTER) + 1_000;
+        // The first packet starts the clock; then what the rate asks for until now, and enough packets to judge.
+        let mut since = now.saturating_sub(cluster.started) + 1_000;
+        if cluster.sent_packets >= MIN_PACKETS {
+            since = since.min(CLUSTER);
+        }
         (cluster.rate * since / 8_000_000).saturating_sub(cluster.sent_bytes)
     }
 

@@ -1,0 +1,202 @@
+//! Slow links, and links that get better and worse.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{MS, SECOND, World, publisher::Publisher};
+use relay_core::{
+    forward::{Event, Want},
+    link::LinkConfig,
+    types::{Codec, SinkId},
+};
+
+const NEAR: LinkConfig = LinkConfig {
+    delay: Duration::from_millis(20),
+    jitter: Duration::from_millis(3),
+    loss: 0.0,
+    burst: 1.0,
+    reorder: 0.0,
+    reorder_by: Duration::from_millis(20),
+    rate: None,
+    queue_bytes: 100_000,
+    overhead_bytes: 28,
+    black_out: false,
+};
+
+fn rate(bits: u64, queue_bytes: usize) -> LinkConfig {
+    LinkConfig {
+        rate: Some(bits),
+        queue_bytes,
+        ..NEAR
+    }
+}
+
+fn one_camera(seed: u64, down: LinkConfig) -> (World, usize, SinkId) {
+    let mut world = World::new(seed);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(down);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, Want::default());
+    (world, subscriber, sink)
+}
+
+/// The share of pictures of each layer within a span that ends now.
+fn shares(world: &World, subscriber: usize, sink: SinkId, span: Duration) -> [f64; 3] {
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let recent: Vec<_> = stream
+        .decoded
+        .iter()
+        .filter(|decoded| decoded.at + span > world.now)
+        .collect();
+    [0, 1, 2].map(|layer| {
+        recent
+            .iter()
+            .filter(|decoded| decoded.layer == layer)
+            .count() as f64
+            / (span.as_secs_f64() * 30.0)
+    })
+}
+
+#[test]
+fn a_slow_link_gets_the_low_layer_within_five_seconds() {
+    // Long and short queues: the first shows as delay, the second as loss.
+    for (seed, queue) in [(1, 100_000), (2, 30_000), (3, 6_000)] {
+        let (mut world, subscriber, sink) = one_camera(seed, rate(300_000, queue));
+        world.run(5 * SECOND);
+        world.run(10 * SECOND);
+        let [low, ..] = shares(&world, subscriber, sink, 10 * SECOND);
+        assert!(low > 0.9, "low layer {low} with a queue of {queue}");
+        let stream = world.subscribers[subscriber]
+            .model
+            .stream(World::ssrc(sink));
+        stream.assert_ordered();
+        // What is sent fits the link.
+        let overflowed = world.subscribers[subscriber].down.stats();
+        world.run(10 * SECOND);
+        let later = world.subscribers[subscriber].down.stats();
+        let lost = (later.overflowed - overflowed.overflowed) as f64
+            / (later.sent - overflowed.sent) as f64;
+        assert!(lost < 0.05, "{lost} lost with a queue of {queue}");
+    }
+}
+
+#[test]
+fn a_link_that_opens_gets_the_high_layer_back_within_seconds() {
+    let (mut world, subscriber, sink) = one_camera(4, rate(300_000, 50_000));
+    world.run(15 * SECOND);
+    assert!(shares(&world, subscriber, sink, 5 * SECOND)[0] > 0.9);
+    world.subscribers[subscriber].down.configure(NEAR);
+    world.run(8 * SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    assert_eq!(stream.layer(), Some(2));
+    world.run(10 * SECOND);
+    assert!(shares(&world, subscriber, sink, 8 * SECOND)[2] > 0.97);
+}
+
+#[test]
+fn a_middling_link_stays_on_the_middle_layer() {
+    let (mut world, subscriber, sink) = one_camera(5, rate(900_000, 60_000));
+    world.run(40 * SECOND);
+    let [low, middle, high] = shares(&world, subscriber, sink, 30 * SECOND);
+    assert!(middle > 0.8, "{low} {middle} {high}");
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let frozen = stream.frozen(world.now - 30 * SECOND, world.now);
+    assert!(frozen < SECOND, "{frozen:?}");
+}
+
+#[test]
+fn a_good_link_is_not_held_back() {
+    let (mut world, subscriber, sink) = one_camera(6, rate(20_000_000, 200_000));
+    world.run(20 * SECOND);
+    assert!(shares(&world, subscriber, sink, 18 * SECOND)[2] > 0.98);
+    let estimate = world.shard.estimate(world.subscribers[subscriber].id);
+    assert!(estimate > Some(1_800_000), "{estimate:?}");
+}
+
+#[test]
+fn loss_that_is_not_congestion_does_not_cost_the_high_layer() {
+    let lossy = LinkConfig {
+        loss: 0.05,
+        burst: 2.0,
+        ..NEAR
+    };
+    let (mut world, subscriber, sink) = one_camera(7, lossy);
+    world.run(30 * SECOND);
+    let [low, middle, high] = shares(&world, subscriber, sink, 25 * SECOND);
+    assert!(high > 0.85, "{low} {middle} {high}");
+}
+
+#[test]
+fn pictures_pause_on_a_link_too_slow_for_any_and_sound_goes_on() {
+    let mut world = World::new(8);
+    let camera = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let microphone = world.publish(Publisher::microphone(world.now), NEAR);
+    let subscriber = world.join(rate(120_000, 20_000));
+    let video = world.subscribe(subscriber, camera, Codec::Vp8, Want::default());
+    let audio = world.subscribe(subscriber, microphone, Codec::Opus, Want::default());
+    world.run(20 * SECOND);
+    let states: Vec<bool> = world
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            Event::StreamState { sink, active } if *sink == video => Some(*active),
+            _ => None,
+        })
+        .collect();
+    assert!(states.starts_with(&[true, false]), "{states:?}");
+    let sound = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(audio));
+    let recent = sound
+        .packets
+        .values()
+        .filter(|packet| packet.at + 10 * SECOND > world.now)
+        .count();
+    assert!(recent > 480, "{recent} of 500 packets of sound");
+    world.subscribers[subscriber].down.configure(NEAR);
+    world.run(10 * SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(video));
+    assert_eq!(stream.layer(), Some(2));
+    assert!(
+        stream
+            .decoded
+            .last()
+            .is_some_and(|decoded| world.now - decoded.at < 100 * MS)
+    );
+}
+
+#[test]
+fn several_cameras_share_a_link() {
+    let mut world = World::new(9);
+    let cameras: Vec<_> = (0..4)
+        .map(|_| world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR))
+        .collect();
+    let subscriber = world.join(rate(2_500_000, 150_000));
+    let sinks: Vec<_> = cameras
+        .iter()
+        .zip([1280, 320, 320, 320])
+        .map(|(camera, width)| {
+            let want = Want {
+                width,
+                height: width * 9 / 16,
+                ..Want::default()
+            };
+            world.subscribe(subscriber, *camera, Codec::Vp8, want)
+        })
+        .collect();
+    world.run(30 * SECOND);
+    let [_, _, high] = shares(&world, subscriber, sinks[0], 15 * SECOND);
+    assert!(high > 0.8, "{high}");
+    for sink in &sinks[1..] {
+        let [low, ..] = shares(&world, subscriber, *sink, 15 * SECOND);
+        assert!(low > 0.9, "{low}");
+    }
+}

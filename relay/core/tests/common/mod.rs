@@ -1,0 +1,336 @@
+//! A meeting on a virtual clock: publishers and subscribers as browsers behave, joined to one shard by modelled links.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
+
+pub mod publisher;
+pub mod subscriber;
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use publisher::Publisher;
+use relay_core::{
+    forward::{Command, Config, Event, Outgoing, Shard, SinkSpec, Transmit, Want},
+    link::{Link, LinkConfig},
+    types::{Codec, ExtKind, ExtMap, Mid, Pt, SinkId, SourceId, Ssrc, TransportId},
+};
+use subscriber::Subscriber;
+
+pub const MS: Duration = Duration::from_millis(1);
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// What travels over a link.
+#[derive(Debug, Clone)]
+pub enum Datagram {
+    Rtp(Vec<u8>),
+    Rtcp(Vec<u8>),
+}
+
+impl Datagram {
+    fn len(&self) -> usize {
+        match self {
+            Self::Rtp(bytes) | Self::Rtcp(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// A client and its two links.
+pub struct Client<T> {
+    pub id: TransportId,
+    pub model: T,
+    pub up: Link<Datagram>,
+    pub down: Link<Datagram>,
+}
+
+/// The ids of header extensions in every m-section of these tests.
+pub fn exts() -> ExtMap {
+    [
+        (ExtKind::AudioLevel, 1),
+        (ExtKind::AbsSendTime, 2),
+        (ExtKind::TransportCc, 3),
+        (ExtKind::Mid, 4),
+        (ExtKind::Rid, 10),
+        (ExtKind::RepairedRid, 11),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// Other ids for the same extensions, so that remapping shows.
+pub fn sink_exts() -> ExtMap {
+    [
+        (ExtKind::AudioLevel, 8),
+        (ExtKind::TransportCc, 9),
+        (ExtKind::Mid, 5),
+        (ExtKind::AbsSendTime, 6),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// Takes what the shard gives out, and holds it to its promise: no (SSRC, index) twice on a transport.
+#[derive(Default)]
+pub struct Collector {
+    pub out: Vec<(TransportId, Datagram)>,
+    used: HashMap<(TransportId, u32), Used>,
+}
+
+#[derive(Default)]
+struct Used {
+    numbers: std::collections::HashSet<u64>,
+    highest: u64,
+}
+
+impl Transmit for Collector {
+    fn rtp(&mut self, packet: Outgoing<'_>) {
+        let mut bytes = packet.header.to_vec();
+        bytes.extend(packet.payload[0]);
+        bytes.extend(packet.payload[1]);
+        let ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+        assert_eq!(
+            u16::from_be_bytes([bytes[2], bytes[3]]),
+            u16::try_from(packet.index & 0xffff).expect("masked"),
+            "the index ends in the sequence number"
+        );
+        let used = self.used.entry((packet.to, ssrc)).or_default();
+        assert!(
+            used.numbers.insert(packet.index),
+            "index {} of {ssrc} twice",
+            packet.index
+        );
+        assert!(
+            used.highest == 0 || packet.index + 2_048 > used.highest,
+            "numbers do not start over"
+        );
+        used.highest = used.highest.max(packet.index);
+        self.out.push((packet.to, Datagram::Rtp(bytes)));
+    }
+
+    fn rtcp(&mut self, to: TransportId, compound: &[u8]) {
+        assert!(compound.len() <= 1_400, "RTCP fits a datagram");
+        self.out.push((to, Datagram::Rtcp(compound.to_vec())));
+    }
+}
+
+/// The shard and all clients.
+pub struct World {
+    pub now: Instant,
+    pub start: Instant,
+    pub shard: Shard,
+    pub publishers: Vec<Client<Publisher>>,
+    pub subscribers: Vec<Client<Subscriber>>,
+    pub events: Vec<(Duration, Event)>,
+    pub collector: Collector,
+    seed: u64,
+    ids: u32,
+}
+
+impl World {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "any instant will do as the start of the virtual clock"
+    )]
+    pub fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        Self {
+            now: start,
+            start,
+            shard: Shard::new(Config::new(start, 0xe800_0000 << 32, seed)),
+            publishers: Vec::new(),
+            subscribers: Vec::new(),
+            events: Vec::new(),
+            collector: Collector::default(),
+            seed,
+            ids: 0,
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    pub fn command(&mut self, command: Command) {
+        self.shard.handle_command(self.now, command);
+        self.flush();
+    }
+
+    fn next_id(&mut self) -> u32 {
+        self.ids += 1;
+        self.ids
+    }
+
+    /// Adds a publisher of one track; both links alike.
+    pub fn publish(&mut self, mut model: Publisher, link: LinkConfig) -> SourceId {
+        let id = TransportId(self.next_id());
+        let source = SourceId(self.next_id());
+        let spec = model.spec();
+        model.start(self.now);
+        self.command(Command::TransportAdd { id });
+        self.command(Command::SourceAdd {
+            id: source,
+            transport: id,
+            spec,
+        });
+        self.seed += 2;
+        self.publishers.push(Client {
+            id,
+            model,
+            up: Link::new(self.seed, link),
+            down: Link::new(self.seed + 1, link),
+        });
+        source
+    }
+
+    /// Adds a subscriber without tracks; the loss and rate of `down` only towards it.
+    pub fn join(&mut self, down: LinkConfig) -> usize {
+        let id = TransportId(self.next_id());
+        self.command(Command::TransportAdd { id });
+        self.command(Command::TransportConnected { id });
+        let up = LinkConfig { rate: None, ..down };
+        self.seed += 2;
+        self.subscribers.push(Client {
+            id,
+            model: Subscriber::new(self.now),
+            up: Link::new(self.seed, up),
+            down: Link::new(self.seed + 1, down),
+        });
+        self.subscribers.len() - 1
+    }
+
+    /// Has a subscriber get a source.
+    pub fn subscribe(
+        &mut self,
+        subscriber: usize,
+        source: SourceId,
+        codec: Codec,
+        want: Want,
+    ) -> SinkId {
+        let number = self.next_id();
+        let id = SinkId(number);
+        let video = codec != Codec::Opus;
+        let spec = SinkSpec {
+            ssrc: Ssrc(number * 1_000),
+            rtx_ssrc: video.then_some(Ssrc(number * 1_000 + 1)),
+            pt: Pt(if video { 120 } else { 109 }),
+            rtx_pt: video.then_some(Pt(121)),
+            exts: sink_exts(),
+            mid: Mid::new(number.to_string().as_bytes()).expect("a short number"),
+            priority: 0,
+            is_screen: false,
+            allow_pause: true,
+        };
+        let client = &mut self.subscribers[subscriber];
+        client.model.expect(self.now, number * 1_000, codec);
+        let transport = client.id;
+        self.command(Command::SinkAdd {
+            id,
+            transport,
+            source,
+            spec,
+            want,
+        });
+        id
+    }
+
+    pub fn ssrc(sink: SinkId) -> u32 {
+        sink.0 * 1_000
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.next_event().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let publishers = self.publishers.iter().flat_map(|client| {
+            [
+                client.up.next_arrival(),
+                client.down.next_arrival(),
+                Some(client.model.next_event()),
+            ]
+        });
+        let subscribers = self.subscribers.iter().flat_map(|client| {
+            [
+                client.up.next_arrival(),
+                client.down.next_arrival(),
+                Some(client.model.next_event()),
+            ]
+        });
+        publishers
+            .chain(subscribers)
+            .chain([self.shard.poll_timeout()])
+            .flatten()
+            .min()
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        for client in &mut self.publishers {
+            while let Some(datagram) = client.down.receive(now) {
+                if let Datagram::Rtcp(bytes) = datagram {
+                    client.model.handle_rtcp(now, &bytes);
+                }
+            }
+            for datagram in client.model.send(now) {
+                client.up.send(now, datagram.len(), datagram);
+            }
+            while let Some(datagram) = client.up.receive(now) {
+                give(&mut self.shard, now, client.id, &datagram);
+            }
+        }
+        for client in &mut self.subscribers {
+            while let Some(datagram) = client.down.receive(now) {
+                client.model.handle(now, &datagram);
+            }
+            for datagram in client.model.send(now) {
+                client.up.send(now, datagram.len(), datagram);
+            }
+            while let Some(datagram) = client.up.receive(now) {
+                give(&mut self.shard, now, client.id, &datagram);
+            }
+        }
+        self.shard.handle_timeout(now);
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        self.shard.transmit(self.now, &mut self.collector);
+        for (to, datagram) in self.collector.out.drain(..) {
+            let down = self
+                .publishers
+                .iter_mut()
+                .find(|client| client.id == to)
+                .map(|client| &mut client.down)
+                .or_else(|| {
+                    self.subscribers
+                        .iter_mut()
+                        .find(|client| client.id == to)
+                        .map(|client| &mut client.down)
+                });
+            if let Some(down) = down {
+                down.send(self.now, datagram.len(), datagram);
+            }
+        }
+        while let Some(event) = self.shard.poll_event() {
+            self.events.push((self.now - self.start, event));
+        }
+    }
+}
+
+fn give(shard: &mut Shard, now: Instant, from: TransportId, datagram: &Datagram) {
+    match datagram {
+        Datagram::Rtp(bytes) => shard.handle_rtp(now, from, bytes),
+        Datagram::Rtcp(bytes) => shard.handle_rtcp(now, from, bytes),
+    }
+}

@@ -1,0 +1,352 @@
+//! Which layer a subscriber gets, and how it changes.
+
+mod common;
+
+use common::{MS, SECOND, World, publisher::Publisher};
+use relay_core::{
+    forward::{Command, Event, Want},
+    link::LinkConfig,
+    types::Codec,
+};
+
+const NEAR: LinkConfig = LinkConfig {
+    delay: std::time::Duration::from_millis(10),
+    jitter: std::time::Duration::from_millis(2),
+    loss: 0.0,
+    burst: 1.0,
+    reorder: 0.0,
+    reorder_by: std::time::Duration::from_millis(20),
+    rate: None,
+    queue_bytes: 65_536,
+    overhead_bytes: 28,
+    black_out: false,
+};
+
+fn tile(width: u32) -> Want {
+    Want {
+        width,
+        height: width * 9 / 16,
+        ..Want::default()
+    }
+}
+
+fn follows_the_tile(codec: Codec, publisher: fn(Publisher) -> Publisher) {
+    let mut world = World::new(1);
+    let source = world.publish(publisher(Publisher::camera(codec, world.now)), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, codec, tile(320));
+    let ssrc = World::ssrc(sink);
+    world.run(2 * SECOND);
+    assert_eq!(
+        world.subscribers[subscriber].model.stream(ssrc).layer(),
+        Some(0)
+    );
+    for (width, layer) in [(1280, 2), (640, 1), (320, 0), (1280, 2)] {
+        world.command(Command::SinkSet {
+            id: sink,
+            want: tile(width),
+        });
+        world.run(2 * SECOND);
+        let stream = world.subscribers[subscriber].model.stream(ssrc);
+        assert_eq!(stream.layer(), Some(layer), "a tile of {width}");
+    }
+    let stream = world.subscribers[subscriber].model.stream(ssrc);
+    stream.assert_ordered();
+    // No hole in the numbers over all switches.
+    let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
+    assert_eq!(numbers, stream.packets.len() as u64);
+    assert!(stream.longest_freeze(world.start + 500 * MS, world.now) < 150 * MS);
+    assert_eq!(world.subscribers[subscriber].model.plis, 0);
+}
+
+#[test]
+fn vp8_follows_the_tile_without_gaps() {
+    follows_the_tile(Codec::Vp8, |publisher| publisher);
+}
+
+#[test]
+fn h264_follows_the_tile_without_gaps() {
+    follows_the_tile(Codec::H264, |publisher| publisher);
+}
+
+#[test]
+fn layers_told_apart_by_ssrc_follow_the_tile() {
+    follows_the_tile(Codec::Vp8, Publisher::by_ssrc);
+}
+
+#[test]
+fn vp8_picture_numbers_go_on_across_layers() {
+    let mut world = World::new(2);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(320));
+    world.run(2 * SECOND);
+    world.command(Command::SinkSet {
+        id: sink,
+        want: tile(1280),
+    });
+    world.run(2 * SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let mut pictures: Vec<(u16, u8)> = stream
+        .packets
+        .values()
+        .map(|packet| {
+            let picture = u16::from_be_bytes([packet.payload[2], packet.payload[3]]) & 0x7fff;
+            (picture, packet.payload[4])
+        })
+        .collect();
+    pictures.dedup();
+    assert!(pictures.len() > 100);
+    for pair in pictures.windows(2) {
+        assert_eq!(pair[1].0, (pair[0].0 + 1) & 0x7fff);
+        assert_eq!(pair[1].1, pair[0].1.wrapping_add(1));
+    }
+}
+
+#[test]
+fn times_stay_true_across_layers() {
+    let mut world = World::new(3);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(320));
+    world.run(3 * SECOND);
+    for i in 0..20 {
+        world.command(Command::SinkSet {
+            id: sink,
+            want: tile(if i % 2 == 0 { 1280 } else { 320 }),
+        });
+        world.run(SECOND);
+    }
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let (first, last) = (stream.decoded[10], stream.decoded[stream.decoded.len() - 1]);
+    let ticks = f64::from(last.timestamp.wrapping_sub(first.timestamp)) / 90_000.0;
+    let real = (last.at - first.at).as_secs_f64();
+    assert!(
+        (ticks - real).abs() < 0.03,
+        "{ticks} s of media in {real} s"
+    );
+    // Sender reports tell the same line from the first to the last, in the publisher's own clock.
+    let (_, ntp, timestamp) = stream.reports[2];
+    let (_, last_ntp, last_timestamp) = stream.reports[stream.reports.len() - 1];
+    let by_ntp = (last_ntp - ntp) as f64 / 2_f64.powi(32);
+    let by_ticks = f64::from(last_timestamp.wrapping_sub(timestamp)) / 90_000.0;
+    assert!(
+        (by_ntp - by_ticks).abs() < 0.02,
+        "{by_ntp} s against {by_ticks} s"
+    );
+    assert_eq!(ntp >> 60, 0xd, "the publisher's clock");
+}
+
+#[test]
+fn a_late_joiner_sees_a_picture_soon() {
+    let mut world = World::new(4);
+    let source = world.publish(Publisher::camera(Codec::H264, world.now), NEAR);
+    let early = world.join(NEAR);
+    world.subscribe(early, source, Codec::H264, tile(1280));
+    world.run(10 * SECOND);
+    let mut requests = world.publishers[0].model.layers[2].requests;
+    // Six come within half a second: one keyframe serves them all.
+    for _ in 0..6 {
+        let late = world.join(NEAR);
+        let joined = world.now;
+        let sink = world.subscribe(late, source, Codec::H264, tile(1280));
+        world.run(80 * MS);
+        let late_clients: Vec<_> = world.subscribers[late]
+            .model
+            .stream(World::ssrc(sink))
+            .decoded
+            .clone();
+        if late_clients.is_empty() {
+            world.run(70 * MS);
+        }
+        let first = world.subscribers[late]
+            .model
+            .stream(World::ssrc(sink))
+            .decoded
+            .first()
+            .copied();
+        assert!(first.expect("a picture").at - joined < 150 * MS);
+    }
+    requests = world.publishers[0].model.layers[2].requests - requests;
+    assert!(requests <= 2, "{requests} keyframes asked for");
+    world.run(2 * SECOND);
+    for client in &world.subscribers {
+        for stream in client.model.streams.values() {
+            stream.assert_ordered();
+            assert!(stream.decoded.len() > 50);
+        }
+        assert_eq!(client.model.plis, 0);
+    }
+}
+
+#[test]
+fn a_layer_that_stops_is_replaced_and_taken_again() {
+    let mut world = World::new(5);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(1280));
+    world.run(2 * SECOND);
+    world.publishers[0].model.layers[2].enabled = false;
+    world.run(2 * SECOND);
+    let ssrc = World::ssrc(sink);
+    assert_eq!(
+        world.subscribers[subscriber].model.stream(ssrc).layer(),
+        Some(1)
+    );
+    assert!(
+        world
+            .events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::LayerStopped { layer: 2, .. }))
+    );
+    world.publishers[0].model.layers[2].enabled = true;
+    world.run(2 * SECOND);
+    let stream = world.subscribers[subscriber].model.stream(ssrc);
+    assert_eq!(stream.layer(), Some(2));
+    stream.assert_ordered();
+    assert!(stream.longest_freeze(world.start + SECOND, world.now) < 1_100 * MS);
+}
+
+#[test]
+fn the_publisher_is_told_what_is_wanted() {
+    let mut world = World::new(6);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(320));
+    world.run(SECOND);
+    world.command(Command::SinkSet {
+        id: sink,
+        want: tile(1280),
+    });
+    world.run(SECOND);
+    world.command(Command::SinkSet {
+        id: sink,
+        want: tile(640),
+    });
+    world.run(3 * SECOND);
+    world.command(Command::SinkRemove { id: sink });
+    world.run(6 * SECOND);
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|(at, event)| match event {
+            Event::LayerWanted { highest, .. } => Some((at.as_secs(), *highest)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(0, Some(0)), (1, Some(2)), (6, None)]);
+}
+
+#[test]
+fn a_publisher_that_starts_over_is_followed() {
+    for codec in [Codec::Vp8, Codec::H264] {
+        let mut world = World::new(7);
+        let source = world.publish(Publisher::camera(codec, world.now), NEAR);
+        let subscriber = world.join(NEAR);
+        let sink = world.subscribe(subscriber, source, codec, tile(1280));
+        world.run(2 * SECOND);
+        world.publishers[0].model.restart();
+        world.run(2 * SECOND);
+        let stream = world.subscribers[subscriber]
+            .model
+            .stream(World::ssrc(sink));
+        stream.assert_ordered();
+        assert!(stream.longest_freeze(world.start + 500 * MS, world.now) < 200 * MS);
+    }
+}
+
+#[test]
+fn a_muted_camera_goes_on_after_its_pause() {
+    let mut world = World::new(8);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(1280));
+    world.run(2 * SECOND);
+    world.command(Command::SourceMute {
+        id: source,
+        muted: true,
+    });
+    world.publishers[0].model.silent = true;
+    let requests = world.publishers[0].model.layers[2].requests;
+    world.run(10 * SECOND);
+    assert_eq!(world.publishers[0].model.layers[2].requests, requests);
+    assert!(
+        !world
+            .events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::LayerStopped { .. }))
+    );
+    world.command(Command::SourceMute {
+        id: source,
+        muted: false,
+    });
+    world.publishers[0].model.silent = false;
+    let unmuted = world.now;
+    world.run(2 * SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    assert!(stream.longest_freeze(unmuted + 200 * MS, world.now) < 150 * MS);
+    stream.assert_ordered();
+}
+
+#[test]
+fn a_subscriber_that_wants_nothing_gets_nothing() {
+    let mut world = World::new(9);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(1280));
+    world.run(2 * SECOND);
+    let off = Want {
+        enabled: false,
+        ..tile(1280)
+    };
+    world.command(Command::SinkSet {
+        id: sink,
+        want: off,
+    });
+    world.run(100 * MS);
+    let before = world.subscribers[subscriber].model.bytes;
+    world.run(2 * SECOND);
+    assert_eq!(world.subscribers[subscriber].model.bytes, before);
+    world.command(Command::SinkSet {
+        id: sink,
+        want: tile(1280),
+    });
+    world.run(SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    stream.assert_ordered();
+    assert!(
+        stream
+            .decoded
+            .last()
+            .is_some_and(|decoded| world.now - decoded.at < 100 * MS)
+    );
+}
+
+#[test]
+fn extensions_have_the_subscribers_ids() {
+    let mut world = World::new(10);
+    let source = world.publish(Publisher::microphone(world.now), NEAR);
+    world.publishers[0].model.level = 20;
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+    world.run(SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    assert!(stream.packets.len() > 40);
+    assert!(
+        stream
+            .packets
+            .values()
+            .all(|packet| packet.level == Some(20))
+    );
+    assert_eq!(stream.mid.as_deref(), Some(sink.0.to_string().as_bytes()));
+}
