@@ -213,18 +213,7 @@ impl World {
     ) -> SinkId {
         let number = self.next_id();
         let id = SinkId(number);
-        let video = codec != Codec::Opus;
-        let spec = SinkSpec {
-            ssrc: Ssrc(number * 1_000),
-            rtx_ssrc: video.then_some(Ssrc(number * 1_000 + 1)),
-            pt: Pt(if video { 120 } else { 109 }),
-            rtx_pt: video.then_some(Pt(121)),
-            exts: sink_exts(),
-            mid: Mid::new(number.to_string().as_bytes()).expect("a short number"),
-            priority: 0,
-            is_screen: false,
-            allow_pause: true,
-        };
+        let spec = self.sink_spec(number, codec);
         let client = &mut self.subscribers[subscriber];
         client.model.expect(self.now, number * 1_000, codec);
         let transport = client.id;
@@ -236,6 +225,22 @@ impl World {
             want,
         });
         id
+    }
+
+    /// How sink `number` is sent.
+    pub fn sink_spec(&self, number: u32, codec: Codec) -> SinkSpec {
+        let video = codec != Codec::Opus;
+        SinkSpec {
+            ssrc: Ssrc(number * 1_000),
+            rtx_ssrc: video.then_some(Ssrc(number * 1_000 + 1)),
+            pt: Pt(if video { 120 } else { 109 }),
+            rtx_pt: video.then_some(Pt(121)),
+            exts: sink_exts(),
+            mid: Mid::new(number.to_string().as_bytes()).expect("a short number"),
+            priority: 0,
+            is_screen: false,
+            allow_pause: true,
+        }
     }
 
     pub fn ssrc(sink: SinkId) -> u32 {

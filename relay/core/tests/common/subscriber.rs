@@ -13,6 +13,9 @@ use relay_core::{
 
 use super::{Datagram, MS, SECOND, sink_exts};
 
+/// Depth of the play-out buffer.
+const PLAY_OUT: Duration = Duration::from_millis(120);
+
 /// A picture that came whole and could be decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Decoded {
@@ -269,7 +272,7 @@ impl Received {
         self.missing
             .retain(|_, (since, _, tries)| now < *since + SECOND && *tries < 10);
         let due = self.missing.iter_mut().filter(|(_, (since, asked, _))| {
-            asked.map_or(now >= *since + 10 * MS, |asked| now >= asked + 80 * MS)
+            asked.map_or(now >= *since + 10 * MS, |asked| now >= asked + 60 * MS)
         });
         due.map(|(seq, (_, asked, tries))| {
             *asked = Some(now);
@@ -407,20 +410,27 @@ impl Received {
         longest
     }
 
-    /// Time spent in gaps above 200 ms.
+    /// Time spent in gaps above 200 ms, as seen behind a play-out buffer like that of a browser on a lossy link.
     pub fn frozen(&self, from: Instant, to: Instant) -> Duration {
+        let Some(first) = self.decoded.first() else {
+            return to - from;
+        };
+        let due = |decoded: &Decoded| {
+            let ticks = decoded.timestamp.wrapping_sub(first.timestamp);
+            first.at + Duration::from_secs_f64(f64::from(ticks) / 90_000.0) + PLAY_OUT
+        };
         let times = self
             .decoded
             .iter()
-            .map(|decoded| decoded.at)
-            .filter(|at| *at > from && *at < to);
+            .map(|decoded| decoded.at.max(due(decoded)));
+        let times = times.filter(|at| *at > from && *at < to);
         let mut last = from;
         let mut frozen = Duration::ZERO;
         for at in times.chain([to]) {
-            if at - last > 200 * MS {
+            if at.saturating_duration_since(last) > 200 * MS {
                 frozen += at - last;
             }
-            last = at;
+            last = last.max(at);
         }
         frozen
     }

@@ -1,0 +1,145 @@
+//! Sound: speakers, pauses of the encoder, restarts, redundancy.
+
+mod common;
+
+use common::{MS, SECOND, World, publisher::Publisher};
+use relay_core::{
+    forward::{Command, Event, Want},
+    link::LinkConfig,
+    types::{Codec, SourceId},
+};
+
+fn near() -> LinkConfig {
+    LinkConfig {
+        delay: 10 * MS,
+        jitter: 3 * MS,
+        ..LinkConfig::default()
+    }
+}
+
+fn levels(world: &World, source: SourceId) -> Vec<u8> {
+    world
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            Event::Speakers { changed } => changed.iter().find(|level| level.source == source),
+            _ => None,
+        })
+        .map(|level| level.eighths)
+        .collect()
+}
+
+#[test]
+fn who_speaks_is_told_when_it_changes() {
+    let mut world = World::new(1);
+    let first = world.publish(Publisher::microphone(world.now), near());
+    let second = world.publish(Publisher::microphone(world.now), near());
+    world.run(2 * SECOND);
+    assert!(levels(&world, first).is_empty());
+    world.publishers[0].model.level = 12;
+    let began = world.elapsed();
+    world.run(2 * SECOND);
+    let heard = world
+        .events
+        .iter()
+        .find(|(_, event)| matches!(event, Event::Speakers { .. }))
+        .expect("heard")
+        .0;
+    assert!(heard - began <= 850 * MS, "{:?}", heard - began);
+    assert!(
+        levels(&world, first)
+            .iter()
+            .all(|level| (1..=8).contains(level))
+    );
+    assert!(levels(&world, second).is_empty());
+    world.publishers[0].model.level = 127;
+    world.run(SECOND);
+    assert_eq!(levels(&world, first).last(), Some(&0));
+    // A microphone that is muted in mid-speech stops at once.
+    world.publishers[1].model.level = 5;
+    world.run(SECOND);
+    world.command(Command::SourceMute {
+        id: second,
+        muted: true,
+    });
+    assert_eq!(levels(&world, second).last(), Some(&0));
+}
+
+#[test]
+fn a_pause_of_the_encoder_is_no_loss() {
+    let mut world = World::new(2);
+    let source = world.publish(Publisher::microphone(world.now), near());
+    let subscriber = world.join(near());
+    let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+    for _ in 0..10 {
+        world.run(SECOND);
+        world.publishers[0].model.silent = true;
+        world.run(SECOND);
+        world.publishers[0].model.silent = false;
+    }
+    world.run(SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
+    assert_eq!(numbers, stream.packets.len() as u64, "no number is missing");
+    stream.assert_ordered();
+    // The clock of the medium has run on through the pauses.
+    let (first, last) = (
+        stream.packets.first_key_value().expect("packets").1,
+        stream.packets.last_key_value().expect("packets").1,
+    );
+    let ticks = f64::from(last.timestamp.wrapping_sub(first.timestamp)) / 48_000.0;
+    let real = (last.at - first.at).as_secs_f64();
+    assert!(
+        (ticks - real).abs() < 0.03,
+        "{ticks} s of sound in {real} s"
+    );
+}
+
+#[test]
+fn a_microphone_that_is_changed_goes_on_under_the_same_numbers() {
+    let mut world = World::new(3);
+    let source = world.publish(Publisher::microphone(world.now), near());
+    let subscriber = world.join(near());
+    let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+    world.run(2 * SECOND);
+    world.publishers[0].model.restart();
+    world.run(2 * SECOND);
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
+    assert_eq!(numbers, stream.packets.len() as u64);
+    assert!(stream.packets.len() >= 195, "{}", stream.packets.len());
+    stream.assert_ordered();
+}
+
+#[test]
+fn a_sink_that_comes_back_under_its_ssrc_does_not_start_over() {
+    let mut world = World::new(4);
+    let source = world.publish(Publisher::microphone(world.now), near());
+    let subscriber = world.join(near());
+    let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+    world.run(SECOND);
+    for _ in 0..5 {
+        world.command(Command::SinkRemove { id: sink });
+        world.run(200 * MS);
+        let transport = world.subscribers[subscriber].id;
+        let spec = world.sink_spec(sink.0, Codec::Opus);
+        world.command(Command::SinkAdd {
+            id: sink,
+            transport,
+            source,
+            spec,
+            want: Want::default(),
+        });
+        world.run(SECOND);
+    }
+    // The collector asserts that no number was used twice.
+    let stream = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink));
+    let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
+    assert_eq!(numbers, stream.packets.len() as u64);
+}
