@@ -39,7 +39,9 @@ impl DataFolder {
                 .map(|random| random.expose().to_vec())
                 .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))
         })?;
-        bytes.try_into().map_err(|_| anyhow::anyhow!("the file {name} in the data folder is damaged: it must hold 32 bytes"))
+        bytes
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("the file {name} in the data folder is damaged: it must hold 32 bytes"))
     }
 
     /// An ES256 key (PKCS#8) kept under this name.

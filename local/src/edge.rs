@@ -84,7 +84,11 @@ async fn function(
 /// Reads a body whole. One over the API's own limit is read just far enough to be refused as too large.
 async fn read(body: Body) -> Result<Bytes, axum::Error> {
     let bytes = to_bytes(body, READ_LIMIT).await?;
-    Ok(if bytes.len() > BODY_LIMIT { bytes.slice(..BODY_LIMIT + 1) } else { bytes })
+    Ok(if bytes.len() > BODY_LIMIT {
+        bytes.slice(..BODY_LIMIT + 1)
+    } else {
+        bytes
+    })
 }
 
 async fn asset(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Response<Body> {
@@ -100,7 +104,10 @@ async fn asset(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Respons
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The name holds a hash of the content.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
     response
 }
 

@@ -17,7 +17,10 @@ fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env()
         // What a client's first handshake message offers beyond our version is no news.
         .unwrap_or_else(|_| EnvFilter::new("warn,rtc_dtls=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         anyhow::bail!("another TLS provider is installed");
     }
@@ -31,12 +34,17 @@ async fn start(options: Options) -> anyhow::Result<()> {
             let json = run.json;
             let platform = Platform::start(run).await?;
             let about = platform.about();
-            if json { println!("{}", about.json()) } else { println!("{}", about.welcome()) }
+            if json {
+                println!("{}", about.json())
+            } else {
+                println!("{}", about.welcome())
+            }
             platform.run_until(interrupted()).await
         }
         Command::Init(init) => {
             let asked = std::fs::read(&init.file).with_context(|| format!("cannot read {}", init.file.display()))?;
-            let asked = serde_json::from_slice(&asked).with_context(|| format!("{} does not read", init.file.display()))?;
+            let asked =
+                serde_json::from_slice(&asked).with_context(|| format!("{} does not read", init.file.display()))?;
             let made = platform::init(&init.data, &asked).await?;
             println!("{}", serde_json::to_string_pretty(&made)?);
             Ok(())

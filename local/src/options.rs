@@ -35,9 +35,9 @@ pub(crate) struct Run {
     /// Print one line of JSON instead of a welcome.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Requests one session may make in a minute, where the default of the contract is too low for a test.
+    /// How many requests a session, a company and one object are let have in a minute, instead of the contract's rates.
     #[arg(long)]
-    pub(crate) session_rate: Option<u32>,
+    pub(crate) rates: Option<u32>,
 }
 
 /// What `init` takes.

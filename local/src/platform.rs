@@ -31,7 +31,7 @@ use crate::tls::{TlsListener, server_config};
 const TABLE: &str = "convoke";
 /// Companies are below it; browsers treat everything below `localhost` as this machine, and as secure.
 const DOMAIN: &str = "convoke.localhost";
-const ADMIN: &str = "admin";
+const ADMIN: &str = "demo";
 const EMAIL: &str = "admin@convoke.example";
 /// Known to everybody who reads the README: the platform listens on this machine only.
 const PASSWORD: &str = "Sup3rSecret!";
@@ -121,26 +121,69 @@ impl Platform {
         let port = listener.local_addr()?.port();
         let tls = TlsListener::new(
             listen(https).await?,
-            server_config(&data, vec![DOMAIN.to_owned(), format!("*.{DOMAIN}"), "localhost".to_owned()])?,
+            server_config(
+                &data,
+                vec![DOMAIN.to_owned(), format!("*.{DOMAIN}"), "localhost".to_owned()],
+            )?,
         )?;
         let https_port = axum::serve::Listener::local_addr(&tls)?.port();
 
-        let rates = Rates { session_per_minute: run.session_rate.unwrap_or(Rates::default().session_per_minute), ..Rates::default() };
-        let app = app(&data, Config { scheme: "http".to_owned(), port: Some(port), rates, ..Config::default() }).await?.with_pages(pages);
+        let rates = run.rates.map_or_else(Rates::default, |all| Rates {
+            session_per_minute: all,
+            company_per_minute: all,
+            object_per_minute: all,
+            ..Rates::default()
+        });
+        let app = app(
+            &data,
+            Config {
+                scheme: "http".to_owned(),
+                port: Some(port),
+                rates,
+                ..Config::default()
+            },
+        )
+        .await?
+        .with_pages(pages);
         let relay_config = relay_config(&data, &app, port, media)?;
-        operator::init(&app, &demo(&relay_config)?).await.context("the demo account could not be made")?;
+        operator::init(&app, &demo(&relay_config)?)
+            .await
+            .context("the demo account could not be made")?;
 
         // The doors open before the relay registers through them.
         let (close, closed) = watch::channel(false);
-        let edge = Arc::new(Edge { app, routes: functions::Router::new(functions::all()), web: run.web });
+        let edge = Arc::new(Edge {
+            app,
+            routes: functions::Router::new(functions::all()),
+            web: run.web,
+        });
         let service = router(Arc::clone(&edge)).into_make_service_with_connect_info::<Client>();
         let mut doors = JoinSet::new();
-        doors.spawn(axum::serve(listener, service.clone()).with_graceful_shutdown(set(closed.clone())).into_future());
-        doors.spawn(axum::serve(tls, service).with_graceful_shutdown(set(closed)).into_future());
+        doors.spawn(
+            axum::serve(listener, service.clone())
+                .with_graceful_shutdown(set(closed.clone()))
+                .into_future(),
+        );
+        doors.spawn(
+            axum::serve(tls, service)
+                .with_graceful_shutdown(set(closed))
+                .into_future(),
+        );
         let relay = Relay::start(relay_config).await?;
         let sweeper = tokio::spawn(sweep(edge));
-        let about = About { port, https_port, relay: relay.url().to_owned() };
-        Ok(Self { about, relay, doors, sweeper, close, _lock: lock })
+        let about = About {
+            port,
+            https_port,
+            relay: relay.url().to_owned(),
+        };
+        Ok(Self {
+            about,
+            relay,
+            doors,
+            sweeper,
+            close,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -169,7 +212,14 @@ impl Platform {
 pub(crate) async fn init(data: &Path, asked: &Init) -> anyhow::Result<Initialised> {
     let data = DataFolder::open(data)?;
     let _lock = lock(&data)?;
-    let app = app(&data, Config { scheme: "http".to_owned(), ..Config::default() }).await?;
+    let app = app(
+        &data,
+        Config {
+            scheme: "http".to_owned(),
+            ..Config::default()
+        },
+    )
+    .await?;
     Ok(operator::init(&app, asked).await?)
 }
 
@@ -181,11 +231,18 @@ fn lock(data: &DataFolder) -> anyhow::Result<File> {
 }
 
 async fn app(data: &DataFolder, config: Config) -> anyhow::Result<App> {
-    let table = embedded::open(embedded::Options { file: Some(data.table()), written: None })?;
+    let table = embedded::open(embedded::Options {
+        file: Some(data.table()),
+        written: None,
+    })?;
     let store = Store::new(&table, TABLE);
     store.create_table().await?;
     let signing = SigningKey::from_pkcs8(&data.signing_key("signing.key")?).context("signing.key is damaged")?;
-    let keys = Keys::new(&data.secret("installation.key")?, signing, hex::encode(data.secret("edge.secret")?));
+    let keys = Keys::new(
+        &data.secret("installation.key")?,
+        signing,
+        hex::encode(data.secret("edge.secret")?),
+    );
     let commands = RelayCommands::new(Arc::clone(&keys.signing))?;
     let passwords = Passwords::strong(rand::random())?;
     Ok(App::new(store, config, keys, passwords, commands))
@@ -196,7 +253,10 @@ fn relay_config(data: &DataFolder, app: &App, port: u16, media: u16) -> anyhow::
     Ok(relay::Config {
         name: RELAY.parse()?,
         listen: address,
-        media: Media { udp: address, ..Media::default() },
+        media: Media {
+            udp: address,
+            ..Media::default()
+        },
         control: Some(ControlPlane {
             url: format!("http://127.0.0.1:{port}"),
             keys: vec![app.keys.signing.verifying_key().to_jwk()],
@@ -226,7 +286,9 @@ fn ports(first: u16) -> [u16; 3] {
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address).await.with_context(|| format!("port {port} is taken; choose another with --port"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("port {port} is taken; choose another with --port"))
 }
 
 async fn set(mut flag: watch::Receiver<bool>) {

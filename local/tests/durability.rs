@@ -16,7 +16,9 @@ struct Platform {
 impl Platform {
     fn start(data: &Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_convoke"))
-            .args(["run", "--json", "--port", "0", "--data"])
+            .args(["run", "--json", "--port", "0", "--rates", "1000000", "--web"])
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web"))
+            .arg("--data")
             .arg(data)
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
@@ -25,8 +27,13 @@ impl Platform {
             .expect("the platform starts");
         let stdout = process.stdout.take().expect("it was piped");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("it says where it is");
-        Self { process, about: serde_json::from_str(&line).expect("one line of JSON") }
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says where it is");
+        Self {
+            process,
+            about: serde_json::from_str(&line).expect("one line of JSON"),
+        }
     }
 
     fn text(&self, field: &str) -> &str {
@@ -56,21 +63,31 @@ impl Partner {
         let url = url::Url::parse(platform.text("admin_url")).expect("a URL");
         let port = url.port().expect("a port");
         let mut partner = Self {
-            client: reqwest::Client::builder().timeout(Duration::from_secs(20)).build().expect("a client"),
+            client: reqwest::Client::builder()
+                .timeout(Duration::from_secs(20))
+                .build()
+                .expect("a client"),
             url: format!("http://127.0.0.1:{port}/enterprise_api"),
             host: format!("{}:{port}", url.host_str().expect("a host")),
             token: String::new(),
         };
         let credentials = json!({"email": platform.text("email"), "password": platform.text("password")});
         let answer = partner.call("authenticate", credentials).await.expect("signed in");
-        answer["auth_token"].as_str().expect("a token").clone_into(&mut partner.token);
+        answer["auth_token"]
+            .as_str()
+            .expect("a token")
+            .clone_into(&mut partner.token);
         partner
     }
 
     /// `None` when no answer came: the platform may or may not have done it.
     async fn call(&self, method: &str, mut body: Value) -> Option<Value> {
         body["auth_token"] = self.token.clone().into();
-        let request = self.client.post(format!("{}/{method}", self.url)).header("host", &self.host).json(&body);
+        let request = self
+            .client
+            .post(format!("{}/{method}", self.url))
+            .header("host", &self.host)
+            .json(&body);
         let response = request.send().await.ok()?;
         let status = response.status();
         let text = response.text().await.ok()?;
@@ -89,9 +106,12 @@ async fn what_was_answered_survives_kill_9() {
         let platform = Platform::start(data.path());
         let partner = Partner::sign_in(&platform).await;
         if host.is_null() {
-            let company = partner.call("company/create", json!({"subdomain": "kept", "name": "Kept"})).await;
+            let company = partner
+                .call("company/create", json!({"subdomain": "kept", "name": "Kept"}))
+                .await;
             let company = company.expect("made")["id"].clone();
-            let fields = json!({"company_id": company, "name": "Host", "email": "host@kept.test", "no_welcome_email": true});
+            let fields =
+                json!({"company_id": company, "name": "Host", "email": "host@kept.test", "no_welcome_email": true});
             host = partner.call("host/create", fields).await.expect("made")["host_id"].clone();
         }
         for meeting in &meetings {
@@ -129,7 +149,10 @@ async fn what_was_answered_survives_kill_9() {
         }
     }
     assert!(meetings.len() >= 40, "{}", meetings.len());
-    let mut codes: Vec<_> = meetings.iter().map(|meeting| meeting["one_time_access_code"].as_u64()).collect();
+    let mut codes: Vec<_> = meetings
+        .iter()
+        .map(|meeting| meeting["one_time_access_code"].as_u64())
+        .collect();
     codes.sort_unstable();
     codes.dedup();
     assert_eq!(codes.len(), meetings.len(), "a code was given out twice");
