@@ -234,7 +234,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_refused_or_stays_itself(text in "(https?://)?\\PC{0,40}") {
-            if let Ok(origin) = text.parse::<Origin>() { prop_assert_eq!(origin.as_str().parse::<Origin>(), Ok(origin.clone())); }
+            if let Ok(origin) = text.parse::<Origin>() { prop_assert_eq!(origin.as_str().parse::<Origin>(), Ok(origin)); }
             if let Ok(color) = text.parse::<Color>() { prop_assert_eq!(color.to_string(), text); }
         }
     }

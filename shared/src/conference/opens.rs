@@ -122,7 +122,7 @@ pub fn opens<'a>(
         .min_by_key(distance);
     let live = live.filter(|live| live.counts(now));
     match (live, due) {
-        (Some(live), Some(planned)) if live.makes_way(now) && !leads => Opens::Planned {
+        (Some(live), Some(planned)) if live.makes_way(now) => Opens::Planned {
             planned,
             replaces: Some(live),
         },

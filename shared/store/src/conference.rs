@@ -11,7 +11,8 @@ use crate::audit::Change;
 use crate::error::Cause;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
-use crate::table::{beginning_with, unraced};
+use crate::retry::unraced;
+use crate::table::beginning_with;
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Room, Scope, Store, Unique, Write, keys};
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use domain::Reason;
 use domain::code::AccessCode;
-use domain::id::{ConferenceId, ParticipantNumber, RelayId, ResellerId, RoomName};
+use domain::id::{ConferenceId, ParticipantNumber, ResellerId, RoomName};
 use domain::relay::{Event, EventKind, Events, LARGEST_BATCH, OccurrenceState};
-use domain::time::{millis, millis_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +14,15 @@ use crate::keys::Key;
 use crate::membership::Membership;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
+use crate::presence::{Participant, Source};
 use crate::room::Room;
-use crate::table::{Query, beginning_with, unraced};
+use crate::retry::unraced;
+use crate::table::Query;
 use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
 
 /// Events of one transaction: each is at most five items, and the cursor one more.
-const STEP: usize = 19;
+pub(crate) const STEP: usize = 19;
 
 /// How far a relay's batches are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,42 +47,6 @@ struct Numbered {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Sequence {
     last: u64,
-}
-
-/// A participant of an occurrence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Participant {
-    pub(crate) participant: ParticipantNumber,
-    pub(crate) jti: String,
-    pub(crate) name: String,
-    pub(crate) moderator: bool,
-    /// Where it is or was.
-    pub(crate) relay: RelayId,
-    /// The relay's start.
-    pub(crate) epoch: u64,
-    #[serde(with = "millis")]
-    pub(crate) joined: Timestamp,
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
-    pub(crate) left: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) reason: Option<Reason>,
-}
-
-/// Who reports.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) relay: &'a RelayId,
-    pub(crate) epoch: u64,
-}
-
-impl Source<'_> {
-    fn is_of(&self, participant: &Participant) -> bool {
-        participant.relay == *self.relay && participant.epoch == self.epoch
-    }
 }
 
 /// One room's part of a step.
@@ -181,7 +146,7 @@ impl Store {
 
     /// The writes that keep the first of these events, and how many: all, or those before a second meeting on one code,
     /// whose room cannot be written twice at once.
-    async fn event_ops(
+    pub(crate) async fn event_ops(
         &self,
         source: Source<'_>,
         events: &[Event],
@@ -281,57 +246,6 @@ impl Store {
             parts.insert(name, part);
         }
         Ok(parts)
-    }
-
-    /// Reports the leave of everybody whose connection went with this start of a relay. Answers how many.
-    pub(crate) async fn report_lost(
-        &self,
-        source: Source<'_>,
-        room: &RoomName,
-        now: Timestamp,
-    ) -> Result<usize> {
-        let mut lost = 0;
-        loop {
-            let reported = unraced(|| self.try_report_lost(source, room, now)).await?;
-            lost += reported;
-            if reported < STEP {
-                return Ok(lost);
-            }
-        }
-    }
-
-    async fn try_report_lost(
-        &self,
-        source: Source<'_>,
-        room: &RoomName,
-        now: Timestamp,
-    ) -> Result<usize> {
-        let list = keys::participant_list(room);
-        let mut events = Vec::new();
-        for item in self.query(&beginning_with(list.pk, &list.sk)).await? {
-            let participant: Participant = from_item("participant", &item)?;
-            if participant.left.is_none() && source.is_of(&participant) && events.len() < STEP {
-                events.push(Event {
-                    room: *room,
-                    at: now.as_millisecond(),
-                    kind: EventKind::ParticipantLeave {
-                        participant: participant.participant,
-                        jti: participant.jti,
-                        reason: Reason::ConnectionLost,
-                        duration_ms: now
-                            .duration_since(participant.joined)
-                            .as_millis()
-                            .try_into()
-                            .unwrap_or(0),
-                    },
-                });
-            }
-        }
-        if !events.is_empty() {
-            let (ops, _) = self.event_ops(source, &events, now).await?;
-            self.commit(ops).await?;
-        }
-        Ok(events.len())
     }
 
     /// What happened in a conference, with its numbers, from after this number on, at most 1,000.

@@ -1,5 +1,7 @@
 //! Which relays hold which rooms: entering and leaving.
 
+use std::collections::BTreeSet;
+
 use domain::Reason;
 use domain::conference::{Conference, HARD_STOP, Live, later};
 use domain::id::{RelayId, RoomName};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::room::{LiveRoom, Room};
-use crate::table::unraced;
+use crate::retry::unraced;
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Store, keys};
 
@@ -30,6 +32,9 @@ pub(crate) struct Membership {
     /// Whether it is over.
     #[serde(default)]
     pub(crate) left: bool,
+    /// Earlier starts of the relay that held it to their end: who was there with them is still to be reported as gone.
+    #[serde(default)]
+    pub(crate) former: BTreeSet<u64>,
 }
 
 impl Store {
@@ -92,14 +97,14 @@ impl Store {
             },
             home: relay.clone(),
         };
-        let is_member = member.is_some_and(|member| member.epoch == *epoch && !member.left);
+        let is_member = member.as_ref().is_some_and(|member| member.epoch == *epoch && !member.left);
         if after != before || room.live.as_ref() != Some(&live) || !is_member {
-            let member = Membership {
-                room: *name,
-                epoch: *epoch,
-                entered: now,
-                left: false,
-            };
+            let mut former = BTreeSet::new();
+            if let Some(member) = member {
+                former = member.former;
+                former.extend((member.epoch < *epoch && !member.left).then_some(member.epoch));
+            }
+            let member = Membership { room: *name, epoch: *epoch, entered: now, left: false, former };
             self.commit(vec![
                 after.save(None, now),
                 room.point_to(Some(&live)),

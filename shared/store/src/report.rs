@@ -4,7 +4,8 @@ use domain::id::RelayId;
 use jiff::Timestamp;
 
 use crate::op::{Failure, Op};
-use crate::table::{Outcome, random};
+use crate::retry::random;
+use crate::table::Outcome;
 use crate::{Result, Store, keys};
 
 impl Store {

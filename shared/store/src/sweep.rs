@@ -8,12 +8,13 @@ use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::events::Source;
+use crate::presence::Source;
 use crate::membership::Membership;
 use crate::occurrence::OccurrenceItem;
-use crate::op::Op;
+use crate::op::{Failure, Op};
 use crate::room::Room;
-use crate::table::{Query, beginning_with, unraced};
+use crate::retry::unraced;
+use crate::table::{Query, beginning_with};
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Store, keys};
 
@@ -92,16 +93,28 @@ impl Store {
             let member: Membership = from_item("membership", &item)?;
             let gone = silent || (settled && member.epoch < relay.epoch);
             if gone && !member.left {
-                let source = Source {
-                    relay: &relay.id,
-                    epoch: member.epoch,
-                };
+                let source = Source { relay: &relay.id, epoch: member.epoch };
                 swept.left += self.report_lost(source, &member.room, now).await?;
-                self.leave(&relay.id, member.epoch, &member.room, now)
-                    .await?;
+                self.leave(&relay.id, member.epoch, &member.room, now).await?;
+            }
+            if (gone || settled) && !member.former.is_empty() {
+                for epoch in &member.former {
+                    let source = Source { relay: &relay.id, epoch: *epoch };
+                    swept.left += self.report_lost(source, &member.room, now).await?;
+                }
+                self.forget_former(relay, &member).await?;
             }
         }
         Ok(())
+    }
+
+    /// Their participants are reported: earlier starts of a relay no longer count for a room.
+    async fn forget_former(&self, relay: &Relay, member: &Membership) -> Result<()> {
+        let op = Op::update(keys::membership(&relay.id, &member.room), "REMOVE #former")
+            .value(":epoch", &member.epoch)
+            .when("#epoch = :epoch", Failure::Raced);
+        // Refused when the relay has started and entered again: the next sweep sees to it.
+        self.update(op).await.map(drop)
     }
 
     /// Does to an occurrence what time has done, and says when to look again. Answers what was ended.

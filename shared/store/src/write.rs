@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Change;
 use crate::keys;
 use crate::op::{Failure, Op};
-use crate::table::random;
+use crate::retry::random;
 use crate::{AuditEntry, Claim};
 
 /// Who writes.

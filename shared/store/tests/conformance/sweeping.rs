@@ -1,0 +1,195 @@
+use domain::Reason;
+use domain::conference::{Conference, Kind};
+use domain::relay::{EventKind, OccurrenceState};
+use jiff::Timestamp;
+use store::{Store, Swept};
+
+use super::world::{TestRelay, World, joins, minute, noon, operator};
+
+/// Sweeps, and tells what became of this world's conference. The table may hold other worlds, which are swept too.
+async fn sweep(
+    world: &World,
+    conference: domain::id::ConferenceId,
+    now: Timestamp,
+) -> (Option<Reason>, OccurrenceState) {
+    let swept: Swept = world.store.sweep(now).await.expect("sweeps");
+    let reason = swept
+        .ended
+        .iter()
+        .find(|ended| ended.room.conference == conference)
+        .map(|ended| ended.reason);
+    (
+        reason,
+        world
+            .store
+            .conference(&world.scope(), conference)
+            .await
+            .expect("found")
+            .state,
+    )
+}
+
+pub async fn nobody_came(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("a", noon()).await;
+    let reservationless = Conference {
+        kind: Kind::Reservationless,
+        ..world.conference(noon()).await
+    };
+    store
+        .conference_create(&reservationless, &operator("conference-create"))
+        .await
+        .expect("made");
+    let id = reservationless.id;
+    assert_eq!(
+        sweep(&world, id, minute(14)).await,
+        (None, OccurrenceState::Scheduled)
+    );
+    assert_eq!(
+        sweep(&world, id, minute(15)).await,
+        (Some(Reason::Expired), OccurrenceState::Ended)
+    );
+    assert_eq!(
+        sweep(&world, id, minute(15)).await,
+        (None, OccurrenceState::Ended)
+    );
+
+    let ad_hoc = world.open(&relay, minute(20), true).await.live.conference;
+    assert_eq!(
+        sweep(&world, ad_hoc, minute(21)).await,
+        (None, OccurrenceState::Scheduled)
+    );
+    assert_eq!(
+        sweep(&world, ad_hoc, minute(22)).await,
+        (Some(Reason::Expired), OccurrenceState::Ended)
+    );
+
+    let planned = world.planned(minute(40)).await.id;
+    world.open(&relay, minute(30), false).await;
+    // The lease is over: the room is free, the meeting still to come; then its window closes.
+    assert_eq!(
+        sweep(&world, planned, minute(32)).await,
+        (None, OccurrenceState::Scheduled)
+    );
+    let view = store
+        .room(world.host.access_code, minute(32))
+        .await
+        .expect("read")
+        .expect("a room");
+    assert_eq!(view.room.live, None);
+    assert_eq!(
+        sweep(&world, planned, minute(99)).await,
+        (None, OccurrenceState::Scheduled)
+    );
+    assert_eq!(
+        sweep(&world, planned, minute(100)).await,
+        (Some(Reason::Expired), OccurrenceState::Ended)
+    );
+}
+
+pub async fn a_dead_relays_participants_have_left(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("a", noon()).await;
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    let batch = (1..=25).map(|n| joins(room, n, n == 1)).collect();
+    relay.report(1, batch, noon()).await.expect("kept");
+    let seconds = |seconds| {
+        noon()
+            .saturating_add(jiff::SignedDuration::from_secs(seconds))
+            .expect("a time")
+    };
+    assert_eq!(
+        sweep(&world, room.conference, seconds(44)).await.1,
+        OccurrenceState::Active
+    );
+    assert_eq!(
+        sweep(&world, room.conference, seconds(45)).await.1,
+        OccurrenceState::Scheduled
+    );
+    assert_eq!(
+        sweep(&world, room.conference, seconds(46)).await.1,
+        OccurrenceState::Scheduled
+    );
+    let kept = store
+        .events(world.reseller.id, room.conference, 25)
+        .await
+        .expect("read");
+    assert_eq!(kept.len(), 25);
+    let lost = |event: &domain::relay::Event| {
+        matches!(
+            event.kind,
+            EventKind::ParticipantLeave {
+                reason: Reason::ConnectionLost,
+                duration_ms: 45_000,
+                ..
+            }
+        )
+    };
+    assert!(kept.iter().all(|(_, event)| lost(event)), "{kept:?}");
+}
+
+pub async fn guests_make_way_when_a_window_opens(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("a", noon()).await;
+    let ad_hoc = world.room_name(&world.open(&relay, noon(), true).await);
+    relay.enter(ad_hoc, noon()).await.expect("enters");
+    relay
+        .report(1, vec![joins(ad_hoc, 1, false)], noon())
+        .await
+        .expect("kept");
+    let planned = world.planned(minute(30)).await;
+    relay.register(minute(14)).await;
+    assert_eq!(
+        sweep(&world, ad_hoc.conference, minute(14)).await,
+        (None, OccurrenceState::Active)
+    );
+    relay.register(minute(15)).await;
+    let swept = store.sweep(minute(15)).await.expect("sweeps");
+    let moved = swept
+        .ended
+        .iter()
+        .find(|ended| ended.room == ad_hoc)
+        .expect("was ended");
+    assert_eq!((moved.reason, moved.relays.len()), (Reason::Moved, 1));
+    let opened = world.open(&relay, minute(16), false).await;
+    assert_eq!(opened.live.conference, planned.id);
+}
+
+pub async fn a_restarted_relay_begins_with_nothing(store: &Store) {
+    let world = World::new(store).await;
+    let started = u64::try_from(noon().as_millisecond()).expect("after 1970");
+    let first = world.relay("a", minute(-1)).await;
+    let room = world.planned(noon()).await.room();
+    world.open(&first, noon(), false).await;
+    first.enter(room, noon()).await.expect("enters");
+    first
+        .report(
+            1,
+            vec![joins(room, 1, false), joins(room, 2, false)],
+            noon(),
+        )
+        .await
+        .expect("kept");
+
+    let second = TestRelay {
+        epoch: started,
+        ..first
+    };
+    second.register(noon()).await;
+    second.enter(room, noon()).await.expect("enters");
+    second
+        .report(1, vec![joins(room, 1, false)], noon())
+        .await
+        .expect("kept");
+    second.register(minute(1)).await;
+    // The one who came back stays; the other one is reported as gone, once.
+    assert_eq!(sweep(&world, room.conference, minute(1)).await, (None, OccurrenceState::Active));
+    second.register(minute(2)).await;
+    assert_eq!(sweep(&world, room.conference, minute(2)).await, (None, OccurrenceState::Active));
+    let kept = store.events(world.reseller.id, room.conference, 3).await.expect("read");
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert!(matches!(kept[0].1.kind, EventKind::ParticipantLeave { participant, .. } if participant.value() == 2));
+    assert_eq!(second.leave(room, minute(2)).await.expect("leaves"), OccurrenceState::Scheduled);
+}
