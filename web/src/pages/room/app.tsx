@@ -77,6 +77,10 @@ function Face() {
 function MeetingView() {
   const room = useRoom();
   const open = room.panel.value === 'people';
+  const title =
+    room.meeting.admission.value?.conference.subject ??
+    room.page.conference.subject ??
+    t('room.label');
   useEffect(() => {
     const key = (event: KeyboardEvent) => onShortcut(event, room);
     document.addEventListener('keydown', key);
@@ -87,10 +91,11 @@ function MeetingView() {
       <a class="skip" href="#controls">
         {t('page.skip')}
       </a>
-      <Head />
+      <Head title={title} />
       <Banners />
       <div class="room-body">
         <main class="room-main" aria-label={t('room.label')}>
+          <h1 class="visually-hidden">{title}</h1>
           <Stage />
         </main>
         {open && <PeoplePanel />}
@@ -100,16 +105,14 @@ function MeetingView() {
   );
 }
 
-function Head() {
+function Head({ title }: { title: string }) {
   const room = useRoom();
-  const title = room.meeting.admission.value?.conference.subject ?? room.page.conference.subject;
   const shown = room.shows('logo') || room.shows('title') || room.shows('timer');
-  if (!shown || room.params.stripLayout)
-    return <h1 class="visually-hidden">{title ?? t('room.label')}</h1>;
+  if (!shown || room.params.stripLayout) return null;
   return (
     <header class="room-head">
       {room.shows('logo') && <Logo product={room.page.tenant.productName} />}
-      {room.shows('title') && <h1 class="room-title">{title ?? t('room.label')}</h1>}
+      {room.shows('title') && <span class="room-title">{title}</span>}
       {room.shows('timer') && (
         <span class="room-time" role="timer" aria-label={t('room.elapsed')}>
           {clock(room.elapsed.value)}

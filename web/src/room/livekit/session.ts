@@ -135,7 +135,7 @@ class LivekitSession implements Session {
       .on(RoomEvent.TrackPublished, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.TrackUnpublished, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.LocalTrackPublished, (_publication, participant) => this.sync(participant))
-      .on(RoomEvent.LocalTrackUnpublished, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.LocalTrackUnpublished, ({ source }) => this.unpublished(source))
       .on(RoomEvent.TrackMuted, (publication, participant) => this.muted(publication, participant))
       .on(RoomEvent.TrackUnmuted, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
@@ -177,6 +177,15 @@ class LivekitSession implements Session {
     if (!this.live) return;
     this.live = false;
     this.options.ended(reasonOfDisconnect(code));
+  }
+
+  // The library unpublishes everything when the connection ends; what was on then must stay known, for
+  // coming back. On its own only a shared screen goes, when it is stopped in the browser's own bar.
+  private unpublished(source: Track.Source): void {
+    const person = this.options.roster.local;
+    if (source !== Track.Source.ScreenShare || !person) return;
+    person.screen.value = null;
+    this.sharing.value = false;
   }
 
   private muted(publication: TrackPublication, participant: Participant): void {
