@@ -208,9 +208,8 @@ impl<T> Link<T> {
         if bits((start - now).as_secs_f64() * as_f64(rate)) / 8 + bytes > self.config.queue_bytes {
             return None;
         }
-        let takes = Duration::from_secs_f64(
-            as_f64(u64::try_from(bytes).unwrap_or(u64::MAX)) * 8.0 / as_f64(rate.max(1)),
-        );
+        let takes =
+            Duration::from_secs_f64(as_f64(u64::try_from(bytes).unwrap_or(u64::MAX)) * 8.0 / as_f64(rate.max(1)));
         self.idle_at = Some(start + takes);
         self.idle_at
     }
@@ -234,10 +233,7 @@ impl<T> Link<T> {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "rates and sizes are far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "rates and sizes are far below 2^53")]
 const fn as_f64(value: u64) -> f64 {
     value as f64
 }
@@ -289,12 +285,9 @@ mod tests {
         };
         let (arrived, stats) = run(config, 100_000, MS);
         assert!((4_000..6_000).contains(&stats.lost), "{stats:?}");
-        let gaps = arrived
-            .windows(2)
-            .filter(|pair| pair[1].0 != pair[0].0 + 1)
-            .count();
-        let mean = f64::from(u32::try_from(stats.lost).expect("small"))
-            / f64::from(u32::try_from(gaps).expect("small"));
+        let gaps = arrived.windows(2).filter(|pair| pair[1].0 != pair[0].0 + 1).count();
+        let mean =
+            f64::from(u32::try_from(stats.lost).expect("small")) / f64::from(u32::try_from(gaps).expect("small"));
         assert!((3.0..5.0).contains(&mean), "mean burst {mean}");
     }
 
@@ -307,11 +300,7 @@ mod tests {
         };
         let (arrived, _) = run(config, 1_000, MS);
         assert!(arrived.is_sorted_by_key(|(i, _)| *i));
-        assert!(
-            arrived
-                .iter()
-                .all(|(_, delay)| (20 * MS..=50 * MS).contains(delay))
-        );
+        assert!(arrived.iter().all(|(_, delay)| (20 * MS..=50 * MS).contains(delay)));
     }
 
     #[test]
@@ -322,10 +311,7 @@ mod tests {
         };
         let (arrived, _) = run(config, 1_000, MS);
         assert_eq!(arrived.len(), 1_000);
-        let overtaken = arrived
-            .windows(2)
-            .filter(|pair| pair[1].0 < pair[0].0)
-            .count();
+        let overtaken = arrived.windows(2).filter(|pair| pair[1].0 < pair[0].0).count();
         assert!((50..150).contains(&overtaken), "{overtaken}");
     }
 

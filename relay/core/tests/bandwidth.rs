@@ -42,20 +42,14 @@ fn one_camera(seed: u64, down: LinkConfig) -> (World, usize, SinkId) {
 
 /// The share of pictures of each layer within a span that ends now.
 fn shares(world: &World, subscriber: usize, sink: SinkId, span: Duration) -> [f64; 3] {
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let recent: Vec<_> = stream
         .decoded
         .iter()
         .filter(|decoded| decoded.at + span > world.now)
         .collect();
     [0, 1, 2].map(|layer| {
-        recent
-            .iter()
-            .filter(|decoded| decoded.layer == layer)
-            .count() as f64
-            / (span.as_secs_f64() * 30.0)
+        recent.iter().filter(|decoded| decoded.layer == layer).count() as f64 / (span.as_secs_f64() * 30.0)
     })
 }
 
@@ -68,16 +62,13 @@ fn a_slow_link_gets_the_low_layer_within_five_seconds() {
         world.run(10 * SECOND);
         let [low, ..] = shares(&world, subscriber, sink, 10 * SECOND);
         assert!(low > 0.9, "low layer {low} with a queue of {queue}");
-        let stream = world.subscribers[subscriber]
-            .model
-            .stream(World::ssrc(sink));
+        let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
         stream.assert_ordered();
         // What is sent fits the link.
         let overflowed = world.subscribers[subscriber].down.stats();
         world.run(10 * SECOND);
         let later = world.subscribers[subscriber].down.stats();
-        let lost = (later.overflowed - overflowed.overflowed) as f64
-            / (later.sent - overflowed.sent) as f64;
+        let lost = (later.overflowed - overflowed.overflowed) as f64 / (later.sent - overflowed.sent) as f64;
         assert!(lost < 0.05, "{lost} lost with a queue of {queue}");
     }
 }
@@ -89,9 +80,7 @@ fn a_link_that_opens_gets_the_high_layer_back_within_seconds() {
     assert!(shares(&world, subscriber, sink, 5 * SECOND)[0] > 0.9);
     world.subscribers[subscriber].down.configure(NEAR);
     world.run(8 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     assert_eq!(stream.layer(), Some(2));
     world.run(10 * SECOND);
     assert!(shares(&world, subscriber, sink, 8 * SECOND)[2] > 0.97);
@@ -103,9 +92,7 @@ fn a_middling_link_stays_on_the_middle_layer() {
     world.run(40 * SECOND);
     let [low, middle, high] = shares(&world, subscriber, sink, 30 * SECOND);
     assert!(middle > 0.8, "{low} {middle} {high}");
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let frozen = stream.frozen(world.now - 30 * SECOND, world.now);
     assert!(frozen < SECOND, "{frozen:?}");
 }
@@ -150,9 +137,7 @@ fn pictures_pause_on_a_link_too_slow_for_any_and_sound_goes_on() {
         })
         .collect();
     assert!(states.starts_with(&[true, false]), "{states:?}");
-    let sound = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(audio));
+    let sound = world.subscribers[subscriber].model.stream(World::ssrc(audio));
     let recent = sound
         .packets
         .values()
@@ -161,9 +146,7 @@ fn pictures_pause_on_a_link_too_slow_for_any_and_sound_goes_on() {
     assert!(recent > 480, "{recent} of 500 packets of sound");
     world.subscribers[subscriber].down.configure(NEAR);
     world.run(10 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(video));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(video));
     assert_eq!(stream.layer(), Some(2));
     assert!(
         stream

@@ -54,28 +54,26 @@ fn codec() -> impl Strategy<Value = Codec> {
 fn rtp() -> impl Strategy<Value = Vec<u8>> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
     let pt = prop_oneof![Just(96_u8), Just(97), Just(63), 0_u8..128];
-    (pt, any::<bool>(), 0_u16..700, 0_u32..4, 0_u8..4, payload).prop_map(
-        |(pt, marker, seq, ssrc, rid, payload)| {
-            let fields = relay_core::rtp::HeaderFields {
-                padding: false,
-                marker,
-                pt,
-                seq: seq.wrapping_mul(if ssrc == 3 { 97 } else { 1 }),
-                timestamp: u32::from(seq) * 3_000,
-                ssrc,
-            };
-            let mut header = relay_core::rtp::HeaderWriter::new(&fields, false);
-            header.ext(4, b"0");
-            if let Some(rid) = b"qhf".get(usize::from(rid)) {
-                header.ext(if pt == 97 { 11 } else { 10 }, &[*rid]);
-            }
-            header.ext(3, &seq.to_be_bytes());
-            header.ext(1, &[20]);
-            let mut bytes = header.finish().to_vec();
-            bytes.extend(payload);
-            bytes
-        },
-    )
+    (pt, any::<bool>(), 0_u16..700, 0_u32..4, 0_u8..4, payload).prop_map(|(pt, marker, seq, ssrc, rid, payload)| {
+        let fields = relay_core::rtp::HeaderFields {
+            padding: false,
+            marker,
+            pt,
+            seq: seq.wrapping_mul(if ssrc == 3 { 97 } else { 1 }),
+            timestamp: u32::from(seq) * 3_000,
+            ssrc,
+        };
+        let mut header = relay_core::rtp::HeaderWriter::new(&fields, false);
+        header.ext(4, b"0");
+        if let Some(rid) = b"qhf".get(usize::from(rid)) {
+            header.ext(if pt == 97 { 11 } else { 10 }, &[*rid]);
+        }
+        header.ext(3, &seq.to_be_bytes());
+        header.ext(1, &[20]);
+        let mut bytes = header.finish().to_vec();
+        bytes.extend(payload);
+        bytes
+    })
 }
 
 proptest! {
@@ -142,8 +140,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (0_usize..3, 0_usize..3)
-            .prop_map(|(subscriber, source)| Step::Subscribe(subscriber, source)),
+        (0_usize..3, 0_usize..3).prop_map(|(subscriber, source)| Step::Subscribe(subscriber, source)),
         (0_usize..20).prop_map(Step::Unsubscribe),
         (
             0_usize..20,
@@ -153,8 +150,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(sink, width, enabled)| Step::Want(sink, width, enabled)),
         (0_usize..3, any::<bool>()).prop_map(|(source, muted)| Step::Mute(source, muted)),
         (0_usize..3).prop_map(Step::Restart),
-        (0_usize..2, 0_usize..3, any::<bool>())
-            .prop_map(|(source, layer, on)| Step::Layer(source, layer, on)),
+        (0_usize..2, 0_usize..3, any::<bool>()).prop_map(|(source, layer, on)| Step::Layer(source, layer, on)),
         (0_usize..3).prop_map(Step::Connect),
         (1_u64..600).prop_map(Step::Wait),
         (1_u64..600).prop_map(Step::Wait),

@@ -37,10 +37,7 @@ fn follows_the_tile(codec: Codec, publisher: fn(Publisher) -> Publisher) {
     let sink = world.subscribe(subscriber, source, codec, tile(320));
     let ssrc = World::ssrc(sink);
     world.run(2 * SECOND);
-    assert_eq!(
-        world.subscribers[subscriber].model.stream(ssrc).layer(),
-        Some(0)
-    );
+    assert_eq!(world.subscribers[subscriber].model.stream(ssrc).layer(), Some(0));
     for (width, layer) in [(1280, 2), (640, 1), (320, 0), (1280, 2)] {
         world.command(Command::SinkSet {
             id: sink,
@@ -86,9 +83,7 @@ fn vp8_picture_numbers_go_on_across_layers() {
         want: tile(1280),
     });
     world.run(2 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let mut pictures: Vec<(u16, u8)> = stream
         .packets
         .values()
@@ -119,25 +114,17 @@ fn times_stay_true_across_layers() {
         });
         world.run(SECOND);
     }
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let (first, last) = (stream.decoded[10], stream.decoded[stream.decoded.len() - 1]);
     let ticks = f64::from(last.timestamp.wrapping_sub(first.timestamp)) / 90_000.0;
     let real = (last.at - first.at).as_secs_f64();
-    assert!(
-        (ticks - real).abs() < 0.03,
-        "{ticks} s of media in {real} s"
-    );
+    assert!((ticks - real).abs() < 0.03, "{ticks} s of media in {real} s");
     // Sender reports tell the same line from the first to the last, in the publisher's own clock.
     let (_, ntp, timestamp) = stream.reports[2];
     let (_, last_ntp, last_timestamp) = stream.reports[stream.reports.len() - 1];
     let by_ntp = (last_ntp - ntp) as f64 / 2_f64.powi(32);
     let by_ticks = f64::from(last_timestamp.wrapping_sub(timestamp)) / 90_000.0;
-    assert!(
-        (by_ntp - by_ticks).abs() < 0.02,
-        "{by_ntp} s against {by_ticks} s"
-    );
+    assert!((by_ntp - by_ticks).abs() < 0.02, "{by_ntp} s against {by_ticks} s");
     assert_eq!(ntp >> 60, 0xd, "the publisher's clock");
 }
 
@@ -155,11 +142,7 @@ fn a_late_joiner_sees_a_picture_soon() {
         let joined = world.now;
         let sink = world.subscribe(late, source, Codec::H264, tile(1280));
         world.run(80 * MS);
-        let late_clients: Vec<_> = world.subscribers[late]
-            .model
-            .stream(World::ssrc(sink))
-            .decoded
-            .clone();
+        let late_clients: Vec<_> = world.subscribers[late].model.stream(World::ssrc(sink)).decoded.clone();
         if late_clients.is_empty() {
             world.run(70 * MS);
         }
@@ -193,10 +176,7 @@ fn a_layer_that_stops_is_replaced_and_taken_again() {
     world.publishers[0].model.layers[2].enabled = false;
     world.run(2 * SECOND);
     let ssrc = World::ssrc(sink);
-    assert_eq!(
-        world.subscribers[subscriber].model.stream(ssrc).layer(),
-        Some(1)
-    );
+    assert_eq!(world.subscribers[subscriber].model.stream(ssrc).layer(), Some(1));
     assert!(
         world
             .events
@@ -251,9 +231,7 @@ fn a_publisher_that_starts_over_is_followed() {
         world.run(2 * SECOND);
         world.publishers[0].model.restart();
         world.run(2 * SECOND);
-        let stream = world.subscribers[subscriber]
-            .model
-            .stream(World::ssrc(sink));
+        let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
         stream.assert_ordered();
         assert!(stream.longest_freeze(world.start + 500 * MS, world.now) < 200 * MS);
     }
@@ -287,9 +265,7 @@ fn a_muted_camera_goes_on_after_its_pause() {
     world.publishers[0].model.silent = false;
     let unmuted = world.now;
     world.run(2 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     assert!(stream.longest_freeze(unmuted + 200 * MS, world.now) < 150 * MS);
     stream.assert_ordered();
 }
@@ -305,10 +281,7 @@ fn a_subscriber_that_wants_nothing_gets_nothing() {
         enabled: false,
         ..tile(1280)
     };
-    world.command(Command::SinkSet {
-        id: sink,
-        want: off,
-    });
+    world.command(Command::SinkSet { id: sink, want: off });
     world.run(100 * MS);
     let before = world.subscribers[subscriber].model.bytes;
     world.run(2 * SECOND);
@@ -318,9 +291,7 @@ fn a_subscriber_that_wants_nothing_gets_nothing() {
         want: tile(1280),
     });
     world.run(SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     stream.assert_ordered();
     assert!(
         stream
@@ -338,15 +309,8 @@ fn extensions_have_the_subscribers_ids() {
     let subscriber = world.join(NEAR);
     let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
     world.run(SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     assert!(stream.packets.len() > 40);
-    assert!(
-        stream
-            .packets
-            .values()
-            .all(|packet| packet.level == Some(20))
-    );
+    assert!(stream.packets.values().all(|packet| packet.level == Some(20)));
     assert_eq!(stream.mid.as_deref(), Some(sink.0.to_string().as_bytes()));
 }

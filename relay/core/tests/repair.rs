@@ -26,9 +26,7 @@ fn minute(seed: u64, codec: Codec, up: LinkConfig, down: LinkConfig) -> (f64, f6
     let subscriber = world.join(down);
     let sink = world.subscribe(subscriber, source, codec, Want::default());
     world.run(60 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     stream.assert_ordered();
     let frozen = stream.frozen(world.start + SECOND, world.now).as_secs_f64() / 59.0;
     (frozen, stream.decoded.len() as f64 / 1_800.0)
@@ -60,10 +58,7 @@ fn disorder_is_no_loss() {
 #[test]
 fn a_subscriber_is_repaired_from_the_cache_without_the_publisher() {
     let mut world = World::new(5);
-    let source = world.publish(
-        Publisher::camera(Codec::Vp8, world.now),
-        link(0.0, 1.0, 0.0),
-    );
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), link(0.0, 1.0, 0.0));
     let good = world.join(link(0.0, 1.0, 0.0));
     let bad = world.join(link(0.05, 1.0, 0.0));
     world.subscribe(good, source, Codec::Vp8, Want::default());
@@ -85,10 +80,7 @@ fn a_subscriber_is_repaired_from_the_cache_without_the_publisher() {
 #[test]
 fn a_black_out_of_two_seconds_is_survived() {
     let mut world = World::new(6);
-    let source = world.publish(
-        Publisher::camera(Codec::Vp8, world.now),
-        link(0.0, 1.0, 0.0),
-    );
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), link(0.0, 1.0, 0.0));
     let subscriber = world.join(link(0.0, 1.0, 0.0));
     let sink = world.subscribe(subscriber, source, Codec::Vp8, Want::default());
     world.run(5 * SECOND);
@@ -103,19 +95,13 @@ fn a_black_out_of_two_seconds_is_survived() {
     world.publishers[0].down.configure(link(0.0, 1.0, 0.0));
     let back = world.now;
     world.run(3 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let first = stream
         .decoded
         .iter()
         .find(|decoded| decoded.at > back + 40 * MS)
         .expect("it goes on");
-    assert!(
-        first.at - back < Duration::from_millis(700),
-        "{:?}",
-        first.at - back
-    );
+    assert!(first.at - back < Duration::from_millis(700), "{:?}", first.at - back);
     stream.assert_ordered();
 }
 
@@ -129,9 +115,7 @@ fn audio_arrives_at_once_whatever_the_pictures_do() {
     world.subscribe(subscriber, camera, Codec::Vp8, Want::default());
     let sink = world.subscribe(subscriber, microphone, Codec::Opus, Want::default());
     world.run(10 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     assert!(stream.packets.len() > 495);
     let gaps: Vec<_> = stream
         .packets

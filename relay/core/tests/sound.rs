@@ -46,11 +46,7 @@ fn who_speaks_is_told_when_it_changes() {
         .expect("heard")
         .0;
     assert!(heard - began <= 850 * MS, "{:?}", heard - began);
-    assert!(
-        levels(&world, first)
-            .iter()
-            .all(|level| (1..=8).contains(level))
-    );
+    assert!(levels(&world, first).iter().all(|level| (1..=8).contains(level)));
     assert!(levels(&world, second).is_empty());
     world.publishers[0].model.level = 127;
     world.run(SECOND);
@@ -78,9 +74,7 @@ fn a_pause_of_the_encoder_is_no_loss() {
         world.publishers[0].model.silent = false;
     }
     world.run(SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
     assert_eq!(numbers, stream.packets.len() as u64, "no number is missing");
     stream.assert_ordered();
@@ -91,10 +85,7 @@ fn a_pause_of_the_encoder_is_no_loss() {
     );
     let ticks = f64::from(last.timestamp.wrapping_sub(first.timestamp)) / 48_000.0;
     let real = (last.at - first.at).as_secs_f64();
-    assert!(
-        (ticks - real).abs() < 0.03,
-        "{ticks} s of sound in {real} s"
-    );
+    assert!((ticks - real).abs() < 0.03, "{ticks} s of sound in {real} s");
 }
 
 #[test]
@@ -106,9 +97,7 @@ fn a_microphone_that_is_changed_goes_on_under_the_same_numbers() {
     world.run(2 * SECOND);
     world.publishers[0].model.restart();
     world.run(2 * SECOND);
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
     assert_eq!(numbers, stream.packets.len() as u64);
     assert!(stream.packets.len() >= 195, "{}", stream.packets.len());
@@ -137,9 +126,7 @@ fn a_sink_that_comes_back_under_its_ssrc_does_not_start_over() {
         world.run(SECOND);
     }
     // The collector asserts that no number was used twice.
-    let stream = world.subscribers[subscriber]
-        .model
-        .stream(World::ssrc(sink));
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
     assert_eq!(numbers, stream.packets.len() as u64);
 }

@@ -42,8 +42,7 @@ pub(super) fn allocate(demands: &mut [Demand], mut budget: u64, grants: &mut Vec
     grants.clear();
     for demand in demands.iter() {
         let lowest = demand.usable().next();
-        let granted =
-            lowest.filter(|(_, cost)| !demand.may_pause || with_margin(demand, 0, *cost) <= budget);
+        let granted = lowest.filter(|(_, cost)| !demand.may_pause || with_margin(demand, 0, *cost) <= budget);
         if let Some((_, cost)) = granted {
             budget = budget.saturating_sub(cost);
         }
@@ -121,10 +120,7 @@ mod tests {
             grants(&mut demands, 1_000_000),
             [(3, Some(1)), (2, Some(0)), (1, Some(0))]
         );
-        assert_eq!(
-            grants(&mut demands, 400_000),
-            [(3, Some(0)), (2, Some(0)), (1, None)]
-        );
+        assert_eq!(grants(&mut demands, 400_000), [(3, Some(0)), (2, Some(0)), (1, None)]);
         assert_eq!(
             grants(&mut demands, 9_000_000),
             [(3, Some(2)), (2, Some(2)), (1, Some(2))]

@@ -54,9 +54,7 @@ impl Arrivals {
 
     /// Whether there is anything to tell.
     pub(super) fn is_due(&self) -> bool {
-        self.seq
-            .highest()
-            .is_some_and(|highest| highest >= self.next)
+        self.seq.highest().is_some_and(|highest| highest >= self.next)
     }
 
     /// Appends one feedback message about what has not been told; whether there was anything.

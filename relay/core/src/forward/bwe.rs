@@ -113,10 +113,7 @@ impl Estimator {
                 self.prober.acked(packet);
             }
         }
-        if self
-            .loss
-            .add(now, lost, arrived, self.target(), self.acked.rate())
-        {
+        if self.loss.add(now, lost, arrived, self.target(), self.acked.rate()) {
             self.overused_at = now;
         }
         self.scratch = acked;
@@ -171,9 +168,7 @@ impl Estimator {
             Usage::Over => {
                 let acked = self.acked.peak().unwrap_or(self.by_delay);
                 // One step down per round trip; the queue needs that long to show it.
-                if now > self.overused_at + rtt.clamp(50_000, 300_000)
-                    || acked < self.by_delay / 2.0
-                {
+                if now > self.overused_at + rtt.clamp(50_000, 300_000) || acked < self.by_delay / 2.0 {
                     self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
                     self.capacity = Some(acked);
                     self.overused_at = now;
@@ -192,9 +187,9 @@ impl Estimator {
                 }
                 self.changed_at = now;
                 let seconds = to_f64(since) / 1e6;
-                let near = self.capacity.is_some_and(|capacity| {
-                    self.by_delay > capacity * 0.8 && self.by_delay < capacity * 1.2
-                });
+                let near = self
+                    .capacity
+                    .is_some_and(|capacity| self.by_delay > capacity * 0.8 && self.by_delay < capacity * 1.2);
                 let grown = if near {
                     // About one packet per response time.
                     let response = to_f64(rtt) / 1e6 + 0.1;
@@ -203,10 +198,7 @@ impl Estimator {
                     self.by_delay * GROWTH.powf(seconds)
                 };
                 // What is not sent is not measured: never far above what was acknowledged.
-                let bound = self
-                    .acked
-                    .rate()
-                    .map_or(grown, |acked| acked * 1.5 + 10_000.0);
+                let bound = self.acked.rate().map_or(grown, |acked| acked * 1.5 + 10_000.0);
                 if grown <= bound {
                     self.by_delay = grown.min(to_f64(self.max));
                 } else if self.by_delay < bound {
@@ -217,10 +209,7 @@ impl Estimator {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "rates and spans are far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "rates and spans are far below 2^53")]
 const fn to_f64(value: u64) -> f64 {
     value as f64
 }

@@ -77,10 +77,8 @@ impl PacketCache {
     pub(super) fn insert(&mut self, now: Micros, entry: &Entry<'_>) -> Inserted {
         let len = entry.exts.len() + entry.payload.len();
         let index = self.index(entry.seq);
-        let (Ok(ext_len), Ok(payload_len)) = (
-            u8::try_from(entry.exts.len()),
-            u16::try_from(entry.payload.len()),
-        ) else {
+        let (Ok(ext_len), Ok(payload_len)) = (u8::try_from(entry.exts.len()), u16::try_from(entry.payload.len()))
+        else {
             return Inserted::Refused;
         };
         if len > MAX_PACKET || self.slots[index].is_some_and(|slot| slot.seq >= entry.seq) {

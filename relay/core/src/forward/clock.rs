@@ -31,8 +31,7 @@ impl Clock {
 
     /// NTP time, 32.32.
     pub(super) const fn ntp(&self, at: Micros) -> u64 {
-        self.start_ntp
-            .wrapping_add(ntp_span(at.saturating_sub(ORIGIN)))
+        self.start_ntp.wrapping_add(ntp_span(at.saturating_sub(ORIGIN)))
     }
 }
 
@@ -43,10 +42,7 @@ pub(super) const fn ntp_span(us: Micros) -> u64 {
 }
 
 /// The middle 32 bits of an NTP time, as reports name it.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the middle bits are asked for"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the middle bits are asked for")]
 pub(super) const fn ntp_middle(ntp: u64) -> u32 {
     (ntp >> 16) as u32
 }

@@ -1,8 +1,7 @@
 //! What room control says, carried out.
 
 use super::{
-    Command, Shard, SinkSpec, SourceSpec, Want, clock::Micros, sink::Sink, source::Source,
-    transport::Transport,
+    Command, Shard, SinkSpec, SourceSpec, Want, clock::Micros, sink::Sink, source::Source, transport::Transport,
 };
 use crate::types::{ExtKind, SinkId, SourceId, TransportId};
 
@@ -12,11 +11,7 @@ impl Shard {
             Command::TransportAdd { id } => self.transport_add(now, id),
             Command::TransportConnected { id } => self.transport_connected(id),
             Command::TransportRemove { id } => self.transport_remove(id),
-            Command::SourceAdd {
-                id,
-                transport,
-                spec,
-            } => self.source_add(id, transport, spec),
+            Command::SourceAdd { id, transport, spec } => self.source_add(id, transport, spec),
             Command::SourceUpdate { id, spec } => self.source_update(id, spec),
             Command::SourceMute { id, muted } => self.source_mute(now, id, muted),
             Command::SourceRemove { id } => self.source_remove(id),
@@ -53,9 +48,7 @@ impl Shard {
             self.next_tick = now;
             self.next_window = now + super::speakers::WINDOW;
         }
-        let key = self
-            .transports
-            .insert(Transport::new(id, now, &self.config));
+        let key = self.transports.insert(Transport::new(id, now, &self.config));
         self.transport_keys.insert(id.0, key_of(key));
     }
 
@@ -96,10 +89,7 @@ impl Shard {
         if self.source_keys.contains_key(&id.0) || spec.layers.is_empty() {
             return;
         }
-        let key = key_of(
-            self.sources
-                .insert(Source::new(id, transport_key, spec, &self.config)),
-        );
+        let key = key_of(self.sources.insert(Source::new(id, transport_key, spec, &self.config)));
         self.source_keys.insert(id.0, key);
         self.transports[transport_key as usize].sources.push(key);
         self.learn_feedback_ext(transport_key);
@@ -156,10 +146,9 @@ impl Shard {
         spec: SinkSpec,
         want: Want,
     ) {
-        let (Some(&transport_key), Some(&source_key)) = (
-            self.transport_keys.get(&transport.0),
-            self.source_keys.get(&source.0),
-        ) else {
+        let (Some(&transport_key), Some(&source_key)) =
+            (self.transport_keys.get(&transport.0), self.source_keys.get(&source.0))
+        else {
             return;
         };
         let transport = &mut self.transports[transport_key as usize];
@@ -222,9 +211,7 @@ impl Shard {
         if let Some(transport) = self.transports.get_mut(sink.transport as usize) {
             transport.sinks.retain(|other| *other != key);
             transport.sink_of.retain(|_, other| *other != key);
-            transport
-                .retired
-                .insert(sink.spec.ssrc.0, sink.runs.next_out());
+            transport.retired.insert(sink.spec.ssrc.0, sink.runs.next_out());
             if let Some(rtx) = sink.spec.rtx_ssrc {
                 transport.retired.insert(rtx.0, sink.rtx_next);
             }
@@ -241,24 +228,16 @@ impl Shard {
         transport.feedback_ext = transport
             .sources
             .iter()
-            .find_map(|source| {
-                self.sources[*source as usize]
-                    .spec
-                    .exts
-                    .id(ExtKind::TransportCc)
-            })
+            .find_map(|source| self.sources[*source as usize].spec.exts.id(ExtKind::TransportCc))
             .unwrap_or(0);
     }
 
     fn learn_numbered(&mut self, now: Micros, key: u32) {
         let transport = &mut self.transports[key as usize];
-        let numbered = transport.sinks.iter().any(|sink| {
-            self.sinks[*sink as usize]
-                .spec
-                .exts
-                .id(ExtKind::TransportCc)
-                .is_some()
-        });
+        let numbered = transport
+            .sinks
+            .iter()
+            .any(|sink| self.sinks[*sink as usize].spec.exts.id(ExtKind::TransportCc).is_some());
         if numbered && !transport.numbered {
             transport.numbered_since = now;
         }

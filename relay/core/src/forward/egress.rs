@@ -85,9 +85,7 @@ struct Head<'a> {
 
 impl<T: Transmit> Egress<'_, T> {
     fn drain(&mut self) {
-        self.transport
-            .pacer
-            .refill(self.now, self.transport.estimator.target());
+        self.transport.pacer.refill(self.now, self.transport.estimator.target());
         while let Some(packet) = self.transport.pacer.audio.pop_front() {
             self.send(&packet);
         }
@@ -129,12 +127,7 @@ impl<T: Transmit> Egress<'_, T> {
             return;
         };
         if packet.starts {
-            sink.start_run(
-                &source.layers,
-                packet.layer,
-                slot,
-                source.spec.codec.clock_rate(),
-            );
+            sink.start_run(&source.layers, packet.layer, slot, source.spec.codec.clock_rate());
         }
         let Some((number, run)) = sink.runs.send(packet.layer, packet.seq) else {
             return;
@@ -145,10 +138,7 @@ impl<T: Transmit> Egress<'_, T> {
             in_timestamp: slot.timestamp,
             timestamp,
             arrived: slot.at,
-            vp8: slot
-                .vp8
-                .map(|descriptor| descriptor.sent(run.vp8))
-                .unwrap_or_default(),
+            vp8: slot.vp8.map(|descriptor| descriptor.sent(run.vp8)).unwrap_or_default(),
         };
         sink.runs.sent(number, last);
         sink.packets = sink.packets.wrapping_add(1);
@@ -187,22 +177,14 @@ impl<T: Transmit> Egress<'_, T> {
         let Some(slot) = layer.cache.slot(seq) else {
             return;
         };
-        let interval = self
-            .transport
-            .rtt_or_default()
-            .min(100_000)
-            .max(REPAIR_INTERVAL);
+        let interval = self.transport.rtt_or_default().min(100_000).max(REPAIR_INTERVAL);
         if sink.spec.rtx_ssrc.is_none()
             || sink.spec.rtx_pt.is_none()
             || !sink.may_repair(self.now, packet.seq, interval)
         {
             return;
         }
-        if !self
-            .transport
-            .pacer
-            .may_repair(usize::from(slot.payload_len))
-        {
+        if !self.transport.pacer.may_repair(usize::from(slot.payload_len)) {
             return;
         }
         let (kept, _) = layer.cache.content(slot);
@@ -232,10 +214,7 @@ impl<T: Transmit> Egress<'_, T> {
             return;
         };
         while self.transport.estimator.prober.due(self.now) > 0 {
-            let timestamp = self.sinks[key as usize]
-                .runs
-                .last()
-                .map_or(0, |last| last.timestamp);
+            let timestamp = self.sinks[key as usize].runs.last().map_or(0, |last| last.timestamp);
             let head = Head {
                 rtx: true,
                 padding: true,

@@ -95,11 +95,7 @@ impl Shard {
     /// Keeps a packet of a layer and queues it for who listens.
     fn accept(&mut self, now: Micros, stream: Stream, media: &Media<'_>) -> Option<()> {
         let source = &mut self.sources[stream.source as usize];
-        let (nack, clock_rate, is_audio) = (
-            source.spec.nack,
-            source.spec.codec.clock_rate(),
-            source.is_audio(),
-        );
+        let (nack, clock_rate, is_audio) = (source.spec.nack, source.spec.codec.clock_rate(), source.is_audio());
         let layer = &mut source.layers[usize::from(stream.layer)];
         let entry = Entry {
             seq: media.seq,
@@ -160,13 +156,7 @@ impl Shard {
                 seq: media.seq,
             };
             let transport = &mut self.transports[listener.transport as usize];
-            enqueue(
-                transport,
-                listener.transport,
-                &mut self.ready,
-                packet,
-                is_audio,
-            );
+            enqueue(transport, listener.transport, &mut self.ready, packet, is_audio);
         }
     }
 
@@ -239,9 +229,7 @@ impl Shard {
             } else {
                 sink.target = Some(stream.layer);
             }
-            self.transports[listener.transport as usize]
-                .pacer
-                .forget(listener.sink);
+            self.transports[listener.transport as usize].pacer.forget(listener.sink);
         }
         layer.want_keyframe(now);
     }
@@ -265,11 +253,7 @@ fn content<'a>(source: &Source, stream: Stream, packet: &RtpPacket<'a>) -> Optio
 }
 
 /// Copies the extensions that are passed on as `kind, length, data`; returns their length and the audio level.
-fn keep_exts(
-    source: &Source,
-    packet: &RtpPacket<'_>,
-    out: &mut [u8; MAX_EXTS],
-) -> (usize, Option<u8>) {
+fn keep_exts(source: &Source, packet: &RtpPacket<'_>, out: &mut [u8; MAX_EXTS]) -> (usize, Option<u8>) {
     let mut len = 0;
     let mut level = None;
     for (id, data) in packet.exts {
@@ -278,10 +262,8 @@ fn keep_exts(
         };
         match kind {
             ExtKind::AudioLevel => level = data.first().map(|byte| byte & 0x7f),
-            ExtKind::AbsCaptureTime
-            | ExtKind::VideoOrientation
-            | ExtKind::PlayoutDelay
-            | ExtKind::VideoContentType => {}
+            ExtKind::AbsCaptureTime | ExtKind::VideoOrientation | ExtKind::PlayoutDelay | ExtKind::VideoContentType => {
+            }
             _ => continue,
         }
         let end = len + 2 + data.len();
@@ -316,9 +298,7 @@ fn find_start(layer: &mut Layer, media: &Media<'_>) -> Option<u64> {
     match media.start {
         Start::Keyframe => newer(media.seq).then_some(media.seq),
         Start::IfFirst => match layer.cache.slot(media.seq - 1) {
-            Some(before) => {
-                (before.timestamp != media.timestamp && newer(media.seq)).then_some(media.seq)
-            }
+            Some(before) => (before.timestamp != media.timestamp && newer(media.seq)).then_some(media.seq),
             None if media.highest.is_none() => Some(media.seq),
             None => {
                 layer.pending_idr = Some(media.timestamp);
@@ -329,8 +309,7 @@ fn find_start(layer: &mut Layer, media: &Media<'_>) -> Option<u64> {
         Start::No => {
             let pending = layer.pending_idr?;
             let next = layer.cache.slot(media.seq + 1)?;
-            let found =
-                next.timestamp == pending && media.timestamp != pending && newer(media.seq + 1);
+            let found = next.timestamp == pending && media.timestamp != pending && newer(media.seq + 1);
             found.then_some(media.seq + 1)
         }
     }

@@ -94,10 +94,7 @@ fn placed(key: u32, source: &Source, packet: &RtpPacket<'_>) -> Option<Stream> {
         rid_of(ExtKind::Rid)
     };
     let layer = match rid {
-        Some(rid) if source.layers.len() > 1 => source
-            .layers
-            .iter()
-            .position(|layer| layer.spec.rid == Some(rid))?,
+        Some(rid) if source.layers.len() > 1 => source.layers.iter().position(|layer| layer.spec.rid == Some(rid))?,
         _ if source.layers.len() == 1 => 0,
         _ => return None,
     };

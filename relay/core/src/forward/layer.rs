@@ -84,9 +84,7 @@ impl Layer {
     pub(super) fn new(spec: LayerSpec, codec: Codec, cache_bytes: usize) -> Self {
         let cache = match codec.kind() {
             MediaKind::Audio => PacketCache::new(128, 16_384, 16_384),
-            MediaKind::Video => {
-                PacketCache::new(1024, 65_536.min(cache_bytes.max(16_384)), cache_bytes)
-            }
+            MediaKind::Video => PacketCache::new(1024, 65_536.min(cache_bytes.max(16_384)), cache_bytes),
         };
         Self {
             spec,
@@ -117,11 +115,7 @@ impl Layer {
     pub(super) fn place(&mut self, seq: u16, again: bool) -> Place {
         let extended = self.seq.peek(seq);
         let Some(highest) = self.seq.highest() else {
-            return if again {
-                Place::Nowhere
-            } else {
-                Place::Here(extended)
-            };
+            return if again { Place::Nowhere } else { Place::Here(extended) };
         };
         let limit = super::nack::MAX_GAP;
         if std::mem::take(&mut self.renewed) {
@@ -171,9 +165,7 @@ impl Layer {
 
     /// Somebody needs a keyframe.
     pub(super) fn want_keyframe(&mut self, now: Micros) {
-        let fresh = self
-            .keyframe
-            .is_some_and(|keyframe| now < keyframe.at + FRESH);
+        let fresh = self.keyframe.is_some_and(|keyframe| now < keyframe.at + FRESH);
         if !fresh {
             self.keyframe_wanted = true;
         }
@@ -219,8 +211,9 @@ impl Layer {
         match (self.spec.max_bitrate, codec.kind()) {
             (0, MediaKind::Audio) => 40_000,
             // About what browsers spend: 2 bits a pixel and second and then some.
-            (0, MediaKind::Video) => (u64::from(self.spec.width) * u64::from(self.spec.height) * 2)
-                .clamp(100_000, 3_000_000),
+            (0, MediaKind::Video) => {
+                (u64::from(self.spec.width) * u64::from(self.spec.height) * 2).clamp(100_000, 3_000_000)
+            }
             (announced, _) => u64::from(announced),
         }
     }

@@ -80,9 +80,7 @@ impl NackQueue {
         let interval = (self.rtt + self.rtt / 4).max(MIN_INTERVAL);
         let mut given_up = false;
         self.missing.retain_mut(|missing| {
-            if missing.tries >= MAX_TRIES && now >= missing.asked + interval
-                || now > missing.since + MAX_AGE
-            {
+            if missing.tries >= MAX_TRIES && now >= missing.asked + interval || now > missing.since + MAX_AGE {
                 given_up = true;
                 return false;
             }
@@ -90,8 +88,7 @@ impl NackQueue {
                 now >= missing.since + FIRST_DELAY
             } else {
                 // Later ones wait longer: a link that loses much should not drown in requests.
-                missing.tries < MAX_TRIES
-                    && now >= missing.asked + interval * Micros::from(missing.tries.min(4))
+                missing.tries < MAX_TRIES && now >= missing.asked + interval * Micros::from(missing.tries.min(4))
             };
             if due {
                 missing.asked = now;
@@ -151,9 +148,7 @@ mod tests {
     fn requests_end() {
         let mut queue = NackQueue::default();
         queue.received(0, 12, Some(10));
-        let total: usize = (0..10_000)
-            .map(|ms| asked(&mut queue, ms * 1_000).len())
-            .sum();
+        let total: usize = (0..10_000).map(|ms| asked(&mut queue, ms * 1_000).len()).sum();
         assert!((4..=10).contains(&total), "{total}");
         assert!(queue.is_empty() && queue.take_given_up() && !queue.take_given_up());
     }

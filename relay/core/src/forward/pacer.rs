@@ -100,8 +100,7 @@ impl Pacer {
         let most = signed(rate * QUANTUM);
         self.budget = (self.budget + signed(rate * since)).min(most);
         let share = estimate * REPAIR_PERCENT / 100;
-        self.repair_budget =
-            (self.repair_budget + signed(share * since)).min(signed(share * REPAIR_BURST));
+        self.repair_budget = (self.repair_budget + signed(share * since)).min(signed(share * REPAIR_BURST));
     }
 
     /// Whether a repair of that size may pass: they get a share of the estimate only, lest a link that loses packets

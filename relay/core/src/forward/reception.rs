@@ -19,14 +19,7 @@ pub(super) struct Reception {
 
 impl Reception {
     /// A packet came for the first time.
-    pub(super) fn received(
-        &mut self,
-        now: Micros,
-        seq: u64,
-        timestamp: u32,
-        clock_rate: u32,
-        again: bool,
-    ) {
+    pub(super) fn received(&mut self, now: Micros, seq: u64, timestamp: u32, clock_rate: u32, again: bool) {
         let base = *self.base.get_or_insert(seq);
         // What was sent before the first packet that came is nobody's loss.
         if seq < base {
@@ -61,12 +54,7 @@ impl Reception {
         clippy::cast_sign_loss,
         reason = "fields of the report have these widths"
     )]
-    pub(super) fn report(
-        &mut self,
-        now: Micros,
-        ssrc: u32,
-        clock: &SenderClock,
-    ) -> Option<ReportBlock> {
+    pub(super) fn report(&mut self, now: Micros, ssrc: u32, clock: &SenderClock) -> Option<ReportBlock> {
         self.base?;
         let expected = self.expected() - self.told_expected;
         let received = self.received - self.told_received;
@@ -88,10 +76,7 @@ impl Reception {
     /// Packets expected, and packets that never came even when asked for.
     pub(super) const fn totals(&self) -> (u64, u64) {
         let expected = self.expected();
-        (
-            expected,
-            expected.saturating_sub(self.received + self.repaired),
-        )
+        (expected, expected.saturating_sub(self.received + self.repaired))
     }
 }
 
@@ -211,17 +196,10 @@ mod tests {
         for seq in (100..200).filter(|seq| seq % 4 != 0) {
             reception.received(seq * 20_000, seq, 0, 48_000, false);
         }
-        let block = reception
-            .report(5_000_000, 1, &clock)
-            .expect("packets came");
+        let block = reception.report(5_000_000, 1, &clock).expect("packets came");
         // 101 to 199, 24 of 99 missing.
-        assert_eq!(
-            (block.fraction_lost, block.lost, block.highest),
-            (62, 24, 199)
-        );
-        let block = reception
-            .report(6_000_000, 1, &clock)
-            .expect("packets came");
+        assert_eq!((block.fraction_lost, block.lost, block.highest), (62, 24, 199));
+        let block = reception.report(6_000_000, 1, &clock).expect("packets came");
         assert_eq!((block.fraction_lost, block.lost), (0, 24));
         reception.received(6_000_000, 104, 0, 48_000, true);
         assert_eq!(reception.totals(), (99, 23));

@@ -119,10 +119,7 @@ impl Runs {
         if out >= self.next_out || !self.sent.was_sent(out) {
             return None;
         }
-        let run = self.kept[..self.len]
-            .iter()
-            .rev()
-            .find(|run| run.out_start <= out)?;
+        let run = self.kept[..self.len].iter().rev().find(|run| run.out_start <= out)?;
         Some((run, run.in_start + (out - run.out_start)))
     }
 

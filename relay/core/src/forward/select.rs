@@ -91,13 +91,11 @@ impl Shard {
         let sink = &mut self.sinks[sink_key as usize];
         if sink.current.is_none() {
             sink.current = Some(0);
-            self.sources[sink.source as usize].layers[0]
-                .listeners
-                .push(Listener {
-                    sink: sink_key,
-                    transport: sink.transport,
-                    fresh: true,
-                });
+            self.sources[sink.source as usize].layers[0].listeners.push(Listener {
+                sink: sink_key,
+                transport: sink.transport,
+                fresh: true,
+            });
         }
     }
 
@@ -132,11 +130,9 @@ impl Shard {
         let source = &mut self.sources[sink.source as usize];
         let layer = &mut source.layers[usize::from(index)];
         // Times must not go back: only who has had nothing since the keyframe gets it from the cache.
-        let behind = layer.keyframe.is_some_and(|keyframe| {
-            sink.runs
-                .last()
-                .is_none_or(|last| last.arrived < keyframe.at)
-        });
+        let behind = layer
+            .keyframe
+            .is_some_and(|keyframe| sink.runs.last().is_none_or(|last| last.arrived < keyframe.at));
         if behind && layer.replay_from(now).is_some() {
             self.begin(sink_key, index);
             return;
@@ -169,10 +165,7 @@ impl Shard {
     pub(super) fn stop(&mut self, sink_key: u32) {
         let sink = &mut self.sinks[sink_key as usize];
         if let Some(source) = self.sources.get_mut(sink.source as usize) {
-            for index in [sink.current.take(), sink.target.take()]
-                .into_iter()
-                .flatten()
-            {
+            for index in [sink.current.take(), sink.target.take()].into_iter().flatten() {
                 source.layers[usize::from(index)].forget(sink_key);
             }
         }
@@ -201,8 +194,7 @@ impl Shard {
             && let Some(ssrc) = layer.ssrc
         {
             let to = self.transports[source.transport as usize].id;
-            self.outbox
-                .write(to, |out| rtcp::write::pli(out, OWN_SSRC, ssrc));
+            self.outbox.write(to, |out| rtcp::write::pli(out, OWN_SSRC, ssrc));
             self.stats.keyframe_requests += 1;
         }
     }
@@ -227,10 +219,7 @@ impl Shard {
         source.wanted = highest;
         let id = source.id;
         if let Some(highest) = source.wish(now) {
-            self.events.push_back(Event::LayerWanted {
-                source: id,
-                highest,
-            });
+            self.events.push_back(Event::LayerWanted { source: id, highest });
         }
     }
 

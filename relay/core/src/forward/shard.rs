@@ -129,11 +129,7 @@ impl Shard {
         if self.transports.is_empty() {
             return None;
         }
-        let paced = self
-            .ready
-            .iter()
-            .map(|key| self.transports[*key as usize].due)
-            .min();
+        let paced = self.ready.iter().map(|key| self.transports[*key as usize].due).min();
         let at = paced.map_or(self.next_tick, |paced| paced.min(self.next_tick));
         Some(self.clock.instant(at))
     }

@@ -88,23 +88,15 @@ impl Sink {
     pub(super) fn update(&mut self, spec: SinkSpec) {
         let (ssrc, rtx_ssrc) = (self.spec.ssrc, self.spec.rtx_ssrc);
         self.two_byte = needs_two_bytes(&spec);
-        self.spec = SinkSpec {
-            ssrc,
-            rtx_ssrc,
-            ..spec
-        };
+        self.spec = SinkSpec { ssrc, rtx_ssrc, ..spec };
         self.known = false;
     }
 
     /// Begins a run with this packet of `layer`, so that numbers and times go on from what was sent last.
     pub(super) fn start_run(&mut self, layers: &[Layer], layer: u8, slot: &Slot, clock_rate: u32) {
         let Some(last) = self.runs.last().copied() else {
-            self.runs.start(
-                layer,
-                slot.seq,
-                self.first_timestamp_shift,
-                vp8::Shift::default(),
-            );
+            self.runs
+                .start(layer, slot.seq, self.first_timestamp_shift, vp8::Shift::default());
             return;
         };
         let clock = |index: u8| {
@@ -119,8 +111,7 @@ impl Sink {
         };
         let by_report = clock(layer).zip(clock(last.layer)).map(|(new, old)| {
             let new = slot.timestamp.wrapping_add(new);
-            new.wrapping_sub(last.in_timestamp.wrapping_add(old))
-                .cast_signed()
+            new.wrapping_sub(last.in_timestamp.wrapping_add(old)).cast_signed()
         });
         // Reports are exact, arrivals are sane: believe a report unless it is a second off.
         let second = i64::from(clock_rate);
@@ -131,21 +122,16 @@ impl Sink {
         let step = wanted.max(1);
         self.lead = step.saturating_sub(wanted).min(clock_rate.cast_signed());
         let timestamp = last.timestamp.wrapping_add(step.cast_unsigned());
-        let shift = slot.vp8.map_or_else(vp8::Shift::default, |descriptor| {
-            descriptor.follow(last.vp8)
-        });
-        self.runs.start(
-            layer,
-            slot.seq,
-            timestamp.wrapping_sub(slot.timestamp),
-            shift,
-        );
+        let shift = slot
+            .vp8
+            .map_or_else(vp8::Shift::default, |descriptor| descriptor.follow(last.vp8));
+        self.runs
+            .start(layer, slot.seq, timestamp.wrapping_sub(slot.timestamp), shift);
     }
 
     /// Whether a packet may be sent again now: not twice within `interval`.
     pub(super) fn may_repair(&mut self, now: Micros, number: u64, interval: Micros) -> bool {
-        let recent =
-            |(sent, at): &(u64, Micros)| *at != 0 && *sent == number && now < *at + interval;
+        let recent = |(sent, at): &(u64, Micros)| *at != 0 && *sent == number && now < *at + interval;
         if self.repaired.iter().any(recent) {
             return false;
         }

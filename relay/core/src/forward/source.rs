@@ -65,9 +65,7 @@ impl Source {
         for (index, layer) in spec.layers.iter().take(MAX_LAYERS).enumerate() {
             match self.layers.get_mut(index) {
                 Some(known) => known.spec = *layer,
-                None => self
-                    .layers
-                    .push(Layer::new(*layer, spec.codec, config.cache_bytes)),
+                None => self.layers.push(Layer::new(*layer, spec.codec, config.cache_bytes)),
             }
         }
         self.spec = spec;
@@ -247,13 +245,7 @@ mod tests {
             }
             source.find_silent(now, |layer| stopped.push((layer, i)));
         }
-        assert_eq!(
-            stopped.iter().map(|(layer, _)| *layer).collect::<Vec<_>>(),
-            [1, 2]
-        );
-        assert!(
-            stopped.iter().all(|(_, i)| (28..36).contains(i)),
-            "{stopped:?}"
-        );
+        assert_eq!(stopped.iter().map(|(layer, _)| *layer).collect::<Vec<_>>(), [1, 2]);
+        assert!(stopped.iter().all(|(_, i)| (28..36).contains(i)), "{stopped:?}");
     }
 }

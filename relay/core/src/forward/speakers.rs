@@ -30,23 +30,13 @@ pub(super) struct LevelMeter {
 impl LevelMeter {
     /// A packet came with that level in −dBov, 0 to 127.
     pub(super) fn observe(&mut self, now: Micros, level: u8) {
-        let stands_for = now
-            .saturating_sub(self.last_packet)
-            .clamp(10_000, MAX_PACKET);
+        let stands_for = now.saturating_sub(self.last_packet).clamp(10_000, MAX_PACKET);
         // The first packet after a silence stands for itself only.
-        let stands_for = if stands_for == MAX_PACKET {
-            20_000
-        } else {
-            stands_for
-        };
+        let stands_for = if stands_for == MAX_PACKET { 20_000 } else { stands_for };
         self.last_packet = now;
         if level <= ACTIVE_LEVEL {
             self.active += stands_for;
-            self.loudest = if self.heard {
-                self.loudest.min(level)
-            } else {
-                level
-            };
+            self.loudest = if self.heard { self.loudest.min(level) } else { level };
             self.heard = true;
         }
     }
@@ -76,11 +66,7 @@ impl LevelMeter {
         (told != 0).then_some(0)
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and 8"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 8")]
     fn eighths(&self) -> u8 {
         let threshold = 10_f64.powf(-f64::from(ACTIVE_LEVEL) / 20.0);
         // Just at the threshold is active; the margin is for the rounding of powers.
@@ -120,10 +106,7 @@ mod tests {
     #[test]
     fn a_short_noise_is_no_speech() {
         let (mut meter, mut now) = (LevelMeter::default(), 1_000_000);
-        assert_eq!(
-            windows(&mut meter, &mut now, |i| if i < 7 { 10 } else { 80 }),
-            None
-        );
+        assert_eq!(windows(&mut meter, &mut now, |i| if i < 7 { 10 } else { 80 }), None);
         assert!(windows(&mut meter, &mut now, |i| if i < 9 { 10 } else { 80 }).is_some());
     }
 

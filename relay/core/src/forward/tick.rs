@@ -57,14 +57,10 @@ impl Shard {
             seqs.clear();
             layer.nack.due(now, seqs);
             if let Some(ssrc) = layer.ssrc.filter(|_| !seqs.is_empty()) {
-                self.outbox
-                    .write(to, |out| write::nack(out, OWN_SSRC, ssrc, seqs));
+                self.outbox.write(to, |out| write::nack(out, OWN_SSRC, ssrc, seqs));
             }
             // What was given up on leaves broken pictures behind.
-            if layer.nack.take_given_up()
-                && !layer.listeners.is_empty()
-                && !layer.keyframe_is_newer_than_losses()
-            {
+            if layer.nack.take_given_up() && !layer.listeners.is_empty() && !layer.keyframe_is_newer_than_losses() {
                 layer.want_keyframe(now);
             }
         }
@@ -73,10 +69,7 @@ impl Shard {
         }
         let id = source.id;
         if let Some(highest) = source.wish(now) {
-            self.events.push_back(Event::LayerWanted {
-                source: id,
-                highest,
-            });
+            self.events.push_back(Event::LayerWanted { source: id, highest });
         }
         let mut stopped = false;
         if !source.spec.muted {
@@ -198,8 +191,7 @@ impl Shard {
                 bytes: sink.bytes,
             };
             transport.report_sent(now, ntp_middle(ntp));
-            self.outbox
-                .write(transport.id, |out| write::sender_report(out, &info));
+            self.outbox.write(transport.id, |out| write::sender_report(out, &info));
         }
     }
 
@@ -256,10 +248,7 @@ impl Shard {
             lost.saturating_sub(quality.lost),
             expected.saturating_sub(quality.expected),
         );
-        let loss_down = share(
-            u64::from(quality.fractions),
-            u64::from(quality.reports) * 256,
-        );
+        let loss_down = share(u64::from(quality.fractions), u64::from(quality.reports) * 256);
         let rtt_ms = transport
             .rtt
             .or(rtt_up)
@@ -269,11 +258,7 @@ impl Shard {
             loss_up,
             loss_down,
             rtt_ms,
-            score: score(
-                loss_up.max(loss_down),
-                rtt_ms.unwrap_or(0),
-                transport.constrained,
-            ),
+            score: score(loss_up.max(loss_down), rtt_ms.unwrap_or(0), transport.constrained),
         });
     }
 }

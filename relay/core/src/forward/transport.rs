@@ -134,8 +134,7 @@ impl Transport {
 
     /// Whether enough is known of the link to stop pictures on it.
     pub(super) const fn may_pause(&self, now: Micros) -> bool {
-        self.estimator.is_measured() && now > self.numbered_since + 1_500_000
-            || self.estimator.overused_at() != 0
+        self.estimator.is_measured() && now > self.numbered_since + 1_500_000 || self.estimator.overused_at() != 0
     }
 
     /// A sender report with that middle of its NTP time goes out.
@@ -146,31 +145,18 @@ impl Transport {
 
     /// A report answers one of ours after `delay` in 65,536ths of a second.
     pub(super) fn report_answered(&mut self, now: Micros, middle: u32, delay: u32) {
-        let Some((_, at)) = self
-            .reports
-            .iter()
-            .find(|(sent, at)| *sent == middle && *at != 0)
-        else {
+        let Some((_, at)) = self.reports.iter().find(|(sent, at)| *sent == middle && *at != 0) else {
             return;
         };
         let held = Micros::from(delay) * 1_000_000 / 65_536;
-        let sample = now
-            .saturating_sub(*at)
-            .saturating_sub(held)
-            .clamp(1_000, 5_000_000);
+        let sample = now.saturating_sub(*at).saturating_sub(held).clamp(1_000, 5_000_000);
         self.least_rtt = self.least_rtt.min(sample);
         self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 3 + sample) / 4));
     }
 }
 
 /// Queues a packet, and the transport if it was idle.
-pub(super) fn enqueue(
-    transport: &mut Transport,
-    key: u32,
-    ready: &mut Vec<u32>,
-    packet: Queued,
-    audio: bool,
-) {
+pub(super) fn enqueue(transport: &mut Transport, key: u32, ready: &mut Vec<u32>, packet: Queued, audio: bool) {
     if audio {
         transport.pacer.audio.push_back(packet);
     } else {

@@ -84,14 +84,8 @@ mod tests {
 
     #[test]
     fn remb_saturates() {
-        assert_eq!(
-            remb(&[b'R', b'E', b'M', b'B', 1, 0x03, 0, 5]),
-            Some(3 << 16 | 5)
-        );
-        assert_eq!(
-            remb(&[b'R', b'E', b'M', b'B', 1, 0xff, 0xff, 0xff]),
-            Some(u64::MAX)
-        );
+        assert_eq!(remb(&[b'R', b'E', b'M', b'B', 1, 0x03, 0, 5]), Some(3 << 16 | 5));
+        assert_eq!(remb(&[b'R', b'E', b'M', b'B', 1, 0xff, 0xff, 0xff]), Some(u64::MAX));
         assert_eq!(remb(b"REMx1234"), None);
     }
 }

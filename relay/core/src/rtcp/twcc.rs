@@ -140,14 +140,7 @@ impl Iterator for Arrivals<'_> {
 /// Writes one feedback message about the packets from `base` on, whose arrival times in microseconds (any clock, not negative) are
 /// given, `None` for lost ones. Returns how many were told: a message ends where a delta does not fit 16 bits.
 /// At least one of the first packets must have arrived; nothing is written otherwise.
-pub fn write(
-    out: &mut Vec<u8>,
-    sender: u32,
-    media: u32,
-    number: u8,
-    base: u16,
-    arrivals: &[Option<u64>],
-) -> usize {
+pub fn write(out: &mut Vec<u8>, sender: u32, media: u32, number: u8, base: u16, arrivals: &[Option<u64>]) -> usize {
     let Some(first) = arrivals.iter().flatten().next() else {
         return 0;
     };
@@ -161,10 +154,7 @@ pub fn write(
     out.extend(media.to_be_bytes());
     out.extend(base.to_be_bytes());
     out.extend(u16::try_from(told).expect("bounded below").to_be_bytes());
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "24 bits by the format, which wraps"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "24 bits by the format, which wraps")]
     let reference_bits = (reference & 0x00ff_ffff) as u32;
     out.extend((reference_bits << 8 | u32::from(number)).to_be_bytes());
     let mut ticks = Ticks::new(reference);

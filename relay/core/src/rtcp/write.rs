@@ -84,11 +84,7 @@ fn report_blocks(out: &mut Vec<u8>, blocks: &[ReportBlock]) {
 /// The common header; `words` counts what follows it.
 pub(super) fn head(out: &mut Vec<u8>, count: u8, kind: u8, words: usize) {
     out.extend([0x80 | count, kind]);
-    out.extend(
-        u16::try_from(words)
-            .expect("far below 64 Ki words")
-            .to_be_bytes(),
-    );
+    out.extend(u16::try_from(words).expect("far below 64 Ki words").to_be_bytes());
 }
 
 /// Sets the length of the packet that began at `start`, whose length is a multiple of 4.

@@ -61,16 +61,12 @@ impl ExtKind {
             Self::Rid => "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
             Self::RepairedRid => "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
             Self::AudioLevel => "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-            Self::TransportCc => {
-                "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-            }
+            Self::TransportCc => "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
             Self::AbsSendTime => "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
             Self::AbsCaptureTime => "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
             Self::VideoOrientation => "urn:3gpp:video-orientation",
             Self::PlayoutDelay => "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
-            Self::VideoContentType => {
-                "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type"
-            }
+            Self::VideoContentType => "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type",
             Self::VideoTiming => "http://www.webrtc.org/experiments/rtp-hdrext/video-timing",
             Self::ColorSpace => "http://www.webrtc.org/experiments/rtp-hdrext/color-space",
             Self::DependencyDescriptor => {
@@ -129,9 +125,7 @@ impl ExtMap {
         if id == 0 {
             return None;
         }
-        ExtKind::ALL
-            .into_iter()
-            .find(|kind| self.ids[*kind as usize] == id)
+        ExtKind::ALL.into_iter().find(|kind| self.ids[*kind as usize] == id)
     }
 
     /// All that is negotiated.

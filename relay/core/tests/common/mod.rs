@@ -1,11 +1,8 @@
 //! A meeting on a virtual clock: publishers and subscribers as browsers behave, joined to one shard by modelled links.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod fan_out;
 pub mod publisher;
 pub mod subscriber;
 
@@ -204,13 +201,7 @@ impl World {
     }
 
     /// Has a subscriber get a source.
-    pub fn subscribe(
-        &mut self,
-        subscriber: usize,
-        source: SourceId,
-        codec: Codec,
-        want: Want,
-    ) -> SinkId {
+    pub fn subscribe(&mut self, subscriber: usize, source: SourceId, codec: Codec, want: Want) -> SinkId {
         let number = self.next_id();
         let id = SinkId(number);
         let spec = self.sink_spec(number, codec);

@@ -63,28 +63,25 @@ pub struct Publisher {
 
 impl Publisher {
     fn new(codec: Codec, layers: &[(u32, u32)], interval: Duration, started: Instant) -> Self {
-        let layers = layers
-            .iter()
-            .zip(1_u32..)
-            .map(|((width, bitrate), n)| SentLayer {
-                ssrc: 0x1000_0000 * n + 7,
-                bitrate: *bitrate,
-                width: *width,
-                enabled: true,
-                keyframes: 0,
-                requests: 0,
-                seq: u16::try_from(65_500 + n).expect("small"),
-                rtx_seq: 9,
-                timestamp_base: n.wrapping_mul(0x3333_3333),
-                frame: 0,
-                picture: u16::try_from(n * 1_000).expect("small"),
-                tl0: u8::try_from(n * 50).expect("small"),
-                key_index: 0,
-                keyframe_due: true,
-                packets: 0,
-                bytes: 0,
-                history: HashMap::new(),
-            });
+        let layers = layers.iter().zip(1_u32..).map(|((width, bitrate), n)| SentLayer {
+            ssrc: 0x1000_0000 * n + 7,
+            bitrate: *bitrate,
+            width: *width,
+            enabled: true,
+            keyframes: 0,
+            requests: 0,
+            seq: u16::try_from(65_500 + n).expect("small"),
+            rtx_seq: 9,
+            timestamp_base: n.wrapping_mul(0x3333_3333),
+            frame: 0,
+            picture: u16::try_from(n * 1_000).expect("small"),
+            tl0: u8::try_from(n * 50).expect("small"),
+            key_index: 0,
+            keyframe_due: true,
+            packets: 0,
+            bytes: 0,
+            history: HashMap::new(),
+        });
         Self {
             codec,
             layers: layers.collect(),
@@ -111,12 +108,7 @@ impl Publisher {
 
     /// A camera with one layer.
     pub fn single(codec: Codec, bitrate: u32, now: Instant) -> Self {
-        Self::new(
-            codec,
-            &[(1280, bitrate)],
-            Duration::from_micros(33_333),
-            now,
-        )
+        Self::new(codec, &[(1280, bitrate)], Duration::from_micros(33_333), now)
     }
 
     /// A microphone.
@@ -310,11 +302,7 @@ impl Publisher {
         if named {
             header.ext(id(ExtKind::Mid), self.mid.as_bytes());
             if self.layers.len() > 1 && self.with_rids {
-                let kind = if rtx {
-                    ExtKind::RepairedRid
-                } else {
-                    ExtKind::Rid
-                };
+                let kind = if rtx { ExtKind::RepairedRid } else { ExtKind::Rid };
                 header.ext(id(kind), &b"qhf"[n..=n]);
             }
         }
@@ -349,15 +337,7 @@ fn head(codec: Codec, layer: &SentLayer, keyframe: bool, i: usize, count: usize)
             let start = if i == 0 { 0x10 } else { 0 };
             let [high, low] = (layer.picture | 0x8000).to_be_bytes();
             let key = layer.key_index & 0x1f;
-            vec![
-                0x80 | start,
-                0xf0,
-                high,
-                low,
-                layer.tl0,
-                key,
-                u8::from(!keyframe),
-            ]
+            vec![0x80 | start, 0xf0, high, low, layer.tl0, key, u8::from(!keyframe)]
         }
         Codec::H264 => match (keyframe, i) {
             // SPS and PPS in one aggregate come first, then the picture in fragments.
@@ -372,10 +352,7 @@ fn head(codec: Codec, layer: &SentLayer, keyframe: bool, i: usize, count: usize)
 }
 
 /// NTP time of the publisher's own clock.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a test does not last for years"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "a test does not last for years")]
 pub fn ntp(since: Duration) -> u64 {
     0xd000_0000_0000_0000 + (((since.as_micros() as u64) << 32) / 1_000_000)
 }

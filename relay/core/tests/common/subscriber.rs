@@ -123,10 +123,7 @@ impl Subscriber {
             Datagram::Rtcp(bytes) => {
                 for packet in Compound::new(bytes) {
                     if let RtcpPacket::SenderReport {
-                        ssrc,
-                        ntp,
-                        timestamp,
-                        ..
+                        ssrc, ntp, timestamp, ..
                     } = packet
                         && let Some(stream) = self.streams.get_mut(&ssrc)
                     {
@@ -143,9 +140,7 @@ impl Subscriber {
         let ids = sink_exts();
         let ext = |kind| packet.exts.find(ids.id(kind).expect("negotiated"));
         let number = ext(ExtKind::TransportCc).expect("every packet is numbered");
-        let number = self
-            .transport_seq
-            .extend(u16::from_be_bytes([number[0], number[1]]));
+        let number = self.transport_seq.extend(u16::from_be_bytes([number[0], number[1]]));
         self.arrivals.insert(number, micros(now - self.start));
         assert_eq!(ext(ExtKind::AbsSendTime).map(<[u8]>::len), Some(3));
         let (ssrc, again) = match packet.pt {
@@ -156,10 +151,7 @@ impl Subscriber {
             self.padding += 1;
             return;
         }
-        let stream = self
-            .streams
-            .get_mut(&ssrc)
-            .expect("only what was subscribed");
+        let stream = self.streams.get_mut(&ssrc).expect("only what was subscribed");
         let (seq, payload) = if again {
             (
                 u16::from_be_bytes([packet.payload[0], packet.payload[1]]),
@@ -208,11 +200,7 @@ impl Subscriber {
                     continue;
                 }
                 let mut bytes = Vec::new();
-                let seqs = if self.repairs {
-                    stream.ask(now)
-                } else {
-                    Vec::new()
-                };
+                let seqs = if self.repairs { stream.ask(now) } else { Vec::new() };
                 if !seqs.is_empty() {
                     self.nacks += seqs.len() as u64;
                     write::nack(&mut bytes, 77, *ssrc, &seqs);
@@ -271,9 +259,10 @@ impl Received {
     fn ask(&mut self, now: Instant) -> Vec<u16> {
         self.missing
             .retain(|_, (since, _, tries)| now < *since + SECOND && *tries < 10);
-        let due = self.missing.iter_mut().filter(|(_, (since, asked, _))| {
-            asked.map_or(now >= *since + 10 * MS, |asked| now >= asked + 60 * MS)
-        });
+        let due = self
+            .missing
+            .iter_mut()
+            .filter(|(_, (since, asked, _))| asked.map_or(now >= *since + 10 * MS, |asked| now >= asked + 60 * MS));
         due.map(|(seq, (_, asked, tries))| {
             *asked = Some(now);
             *tries += 1;
@@ -299,17 +288,12 @@ impl Received {
 
     /// Decodes pictures in order; one with a gap before it only if it is a keyframe.
     fn decode(&mut self, now: Instant) {
-        while let Some(end) = self
-            .whole_frame(self.next)
-            .or_else(|| self.skip_to_keyframe())
-        {
+        while let Some(end) = self.whole_frame(self.next).or_else(|| self.skip_to_keyframe()) {
             let packet = &self.packets[&self.next];
             let body = self.body(&packet.payload);
             let (layer, keyframe) = (body[0], body[1] == 1);
             let frame = u32::from_be_bytes([body[2], body[3], body[4], body[5]]);
-            let follows = self
-                .last
-                .is_some_and(|last| last.0 == layer && last.1 + 1 == frame);
+            let follows = self.last.is_some_and(|last| last.0 == layer && last.1 + 1 == frame);
             if keyframe || follows {
                 self.last = Some((layer, frame));
                 self.decoded.push(Decoded {
@@ -343,14 +327,10 @@ impl Received {
 
     /// A keyframe that came whole behind a gap.
     fn skip_to_keyframe(&mut self) -> Option<u64> {
-        let later = self
-            .packets
-            .range(self.next + 1..)
-            .find_map(|(seq, packet)| {
-                let body = self.body(&packet.payload);
-                (body[1] == 1 && body[6] == 0)
-                    .then(|| self.whole_frame(*seq).map(|end| (*seq, end)))?
-            });
+        let later = self.packets.range(self.next + 1..).find_map(|(seq, packet)| {
+            let body = self.body(&packet.payload);
+            (body[1] == 1 && body[6] == 0).then(|| self.whole_frame(*seq).map(|end| (*seq, end)))?
+        });
         let (start, end) = later?;
         self.next = start;
         Some(end)
@@ -371,8 +351,7 @@ impl Received {
     fn report(&mut self, now: Instant, ssrc: u32) -> Option<ReportBlock> {
         let highest = self.seq.highest()?;
         let expected = highest + 1 - self.first;
-        let (told_expected, told_received) =
-            std::mem::replace(&mut self.told, (expected, self.received));
+        let (told_expected, told_received) = std::mem::replace(&mut self.told, (expected, self.received));
         let (expected, received) = (expected - told_expected, self.received - told_received);
         let lost = expected.saturating_sub(received);
         let (last_report, delay) = self.reports.last().map_or((0, 0), |(at, ntp, _)| {
@@ -384,8 +363,7 @@ impl Received {
         });
         Some(ReportBlock {
             ssrc,
-            fraction_lost: u8::try_from((lost * 256).checked_div(expected).unwrap_or(0).min(255))
-                .expect("bounded"),
+            fraction_lost: u8::try_from((lost * 256).checked_div(expected).unwrap_or(0).min(255)).expect("bounded"),
             lost: 0,
             highest: u32::try_from(highest & 0xffff_ffff).expect("masked"),
             jitter: 0,
@@ -419,10 +397,7 @@ impl Received {
             let ticks = decoded.timestamp.wrapping_sub(first.timestamp);
             first.at + Duration::from_secs_f64(f64::from(ticks) / 90_000.0) + PLAY_OUT
         };
-        let times = self
-            .decoded
-            .iter()
-            .map(|decoded| decoded.at.max(due(decoded)));
+        let times = self.decoded.iter().map(|decoded| decoded.at.max(due(decoded)));
         let times = times.filter(|at| *at > from && *at < to);
         let mut last = from;
         let mut frozen = Duration::ZERO;
@@ -446,10 +421,7 @@ impl Received {
         for (seq, packet) in &self.packets {
             if let Some((before, other)) = last {
                 let step = packet.timestamp.wrapping_sub(other.timestamp).cast_signed();
-                assert!(
-                    step >= 0,
-                    "time goes back by {step} at {seq}, after {before}"
-                );
+                assert!(step >= 0, "time goes back by {step} at {seq}, after {before}");
                 if other.marker && seq == &(before + 1) {
                     assert!(step > 0, "two pictures with one time at {seq}");
                 }

@@ -18,8 +18,7 @@ impl AckedRate {
     pub(super) fn add(&mut self, received: i64, bytes: u16) {
         let bucket = received.div_euclid(BUCKET);
         let count = i64::try_from(BUCKETS).expect("small");
-        if self.filled == 0 || bucket > self.newest + 4 * count || bucket < self.newest - 4 * count
-        {
+        if self.filled == 0 || bucket > self.newest + 4 * count || bucket < self.newest - 4 * count {
             *self = Self {
                 newest: bucket,
                 filled: 1,
@@ -60,8 +59,7 @@ impl AckedRate {
     }
 
     fn index(bucket: i64) -> usize {
-        usize::try_from(bucket.rem_euclid(i64::try_from(BUCKETS).expect("small")))
-            .expect("not negative")
+        usize::try_from(bucket.rem_euclid(i64::try_from(BUCKETS).expect("small"))).expect("not negative")
     }
 }
 

@@ -110,12 +110,7 @@ impl DelayDetector {
                 };
                 return;
             }
-            self.trend(
-                now,
-                ms(received_delta - sent_delta),
-                ms(sent_delta),
-                ms(done.received),
-            );
+            self.trend(now, ms(received_delta - sent_delta), ms(sent_delta), ms(done.received));
         }
     }
 
@@ -151,9 +146,7 @@ impl DelayDetector {
     fn detect(&mut self, now: Micros, trend: f64, sent_delta: f64) {
         let scaled = self.deltas.min(MAX_DELTAS) * trend * GAIN;
         if scaled > self.threshold {
-            let over_for = self
-                .over_for
-                .map_or(sent_delta / 2.0, |over| over + sent_delta);
+            let over_for = self.over_for.map_or(sent_delta / 2.0, |over| over + sent_delta);
             self.over_for = Some(over_for);
             self.over_count += 1;
             if over_for > OVERUSE_MS && self.over_count > 1 && trend >= self.last_trend {
@@ -176,19 +169,13 @@ impl DelayDetector {
 
     /// The threshold follows the trend slowly, so that competing flows do not starve us, and leaves out peaks.
     fn adapt(&mut self, now: Micros, scaled: f64) {
-        let since =
-            ms(i64::try_from(now.saturating_sub(self.threshold_at)).unwrap_or(i64::MAX)).min(100.0);
+        let since = ms(i64::try_from(now.saturating_sub(self.threshold_at)).unwrap_or(i64::MAX)).min(100.0);
         self.threshold_at = now;
         if scaled > self.threshold + 15.0 {
             return;
         }
-        let gain = if scaled < self.threshold {
-            0.039
-        } else {
-            0.0087
-        };
-        self.threshold =
-            (self.threshold + gain * (scaled - self.threshold) * since).clamp(6.0, 600.0);
+        let gain = if scaled < self.threshold { 0.039 } else { 0.0087 };
+        self.threshold = (self.threshold + gain * (scaled - self.threshold) * since).clamp(6.0, 600.0);
     }
 }
 
@@ -251,10 +238,7 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
     let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
-    let above: f64 = points
-        .iter()
-        .map(|(x, y)| (x - mean_x) * (y - mean_y))
-        .sum();
+    let above: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
     let below: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
     (below > 0.0).then(|| above / below)
 }

@@ -35,8 +35,7 @@ pub(super) struct History {
 impl History {
     pub(super) fn push(&mut self, now: Micros, bytes: usize, cluster: u8) -> u16 {
         if self.sent.is_empty() {
-            self.sent
-                .resize(usize::try_from(KEPT).expect("small"), Sent::default());
+            self.sent.resize(usize::try_from(KEPT).expect("small"), Sent::default());
         }
         let number = self.next;
         self.next += 1;
@@ -50,12 +49,7 @@ impl History {
     }
 
     /// Appends what newly arrived; returns how many packets sent after `since` are newly known to be lost.
-    pub(super) fn acknowledge(
-        &mut self,
-        feedback: &Feedback<'_>,
-        since: Micros,
-        acked: &mut Vec<Acked>,
-    ) -> usize {
+    pub(super) fn acknowledge(&mut self, feedback: &Feedback<'_>, since: Micros, acked: &mut Vec<Acked>) -> usize {
         let mut lost = 0;
         for arrival in feedback.packets() {
             let Some(highest) = self.next.checked_sub(1) else {

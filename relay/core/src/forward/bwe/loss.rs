@@ -31,14 +31,7 @@ impl LossBound {
     }
 
     /// Takes what feedback told; whether the link is found congested.
-    pub(super) fn add(
-        &mut self,
-        now: Micros,
-        lost: usize,
-        arrived: usize,
-        target: u64,
-        acked: Option<f64>,
-    ) -> bool {
+    pub(super) fn add(&mut self, now: Micros, lost: usize, arrived: usize, target: u64, acked: Option<f64>) -> bool {
         self.lost += lost;
         self.total += lost + arrived;
         if self.since == 0 {
@@ -47,8 +40,7 @@ impl LossBound {
         #[expect(clippy::cast_precision_loss, reason = "small")]
         let share = self.lost as f64 / self.total.max(1) as f64;
         let elapsed = now.saturating_sub(self.since);
-        let judged = elapsed >= 500_000 && self.total >= 30
-            || elapsed >= 200_000 && self.total >= 20 && share > SEVERE;
+        let judged = elapsed >= 500_000 && self.total >= 30 || elapsed >= 200_000 && self.total >= 20 && share > SEVERE;
         if !judged {
             return false;
         }

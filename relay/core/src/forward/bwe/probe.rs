@@ -63,23 +63,14 @@ impl Default for Prober {
 
 impl Prober {
     /// Starts a cluster if more is wanted than the link is known to carry, and it is time.
-    pub(in super::super) fn consider(
-        &mut self,
-        now: Micros,
-        estimate: u64,
-        wanted: u64,
-        overused_at: Micros,
-    ) {
+    pub(in super::super) fn consider(&mut self, now: Micros, estimate: u64, wanted: u64, overused_at: Micros) {
         if let Some(cluster) = self.cluster {
             if now > cluster.started + TIMEOUT {
                 self.failed(now);
             }
             return;
         }
-        let rate = (estimate * 2)
-            .max(MIN_RATE)
-            .min(wanted * 5 / 4)
-            .min(MAX_RATE);
+        let rate = (estimate * 2).max(MIN_RATE).min(wanted * 5 / 4).min(MAX_RATE);
         let calm = overused_at == 0 || now > overused_at + PAUSE;
         if now < self.next_at || !calm || estimate >= wanted || rate < estimate * 21 / 20 {
             return;
@@ -118,11 +109,7 @@ impl Prober {
 
     /// A packet of the cluster was sent.
     pub(in super::super) fn sent(&mut self, now: Micros, bytes: usize) {
-        let Some(cluster) = self
-            .cluster
-            .as_mut()
-            .filter(|cluster| cluster.done.is_none())
-        else {
+        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.done.is_none()) else {
             return;
         };
         cluster.sent_bytes += bytes as u64;
@@ -148,11 +135,7 @@ impl Prober {
 
     /// A packet of a cluster arrived.
     pub(super) fn acked(&mut self, packet: &Acked) {
-        let Some(cluster) = self
-            .cluster
-            .as_mut()
-            .filter(|cluster| cluster.id == packet.cluster)
-        else {
+        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.id == packet.cluster) else {
             return;
         };
         let bytes = u64::from(packet.bytes);
@@ -179,9 +162,7 @@ impl Prober {
     /// The rate that got through, once enough answers have come.
     pub(super) fn result(&mut self, now: Micros) -> Option<u64> {
         let cluster = self.cluster.filter(|cluster| cluster.done.is_some())?;
-        if cluster.acked.packets < MIN_PACKETS
-            || cluster.acked.packets * 5 < cluster.sent_packets * 4
-        {
+        if cluster.acked.packets < MIN_PACKETS || cluster.acked.packets * 5 < cluster.sent_packets * 4 {
             return None;
         }
         let Some(found) = cluster.acked.rate() else {
@@ -210,13 +191,8 @@ impl Prober {
 impl Tally {
     /// The lesser of the rates of sending and receiving, in bits per second.
     fn rate(&self) -> Option<u64> {
-        let sending = self
-            .last_sent
-            .checked_sub(self.first_sent)
-            .filter(|span| *span > 0)?;
-        let receiving = u64::try_from(self.last_received - self.first_received)
-            .ok()?
-            .max(1_000);
+        let sending = self.last_sent.checked_sub(self.first_sent).filter(|span| *span > 0)?;
+        let receiving = u64::try_from(self.last_received - self.first_received).ok()?.max(1_000);
         let sent = (self.bytes - self.last_sent_bytes) * 8_000_000 / sending;
         let received = (self.bytes - self.first_received_bytes) * 8_000_000 / receiving;
         (sent > 0).then(|| sent.min(received))

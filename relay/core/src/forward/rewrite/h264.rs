@@ -61,10 +61,7 @@ mod tests {
         assert_eq!(start(&[0x65, 1, 2]), Start::IfFirst);
         assert_eq!(start(&[0x41, 1, 2]), Start::No);
         // STAP-A of SPS and PPS, as browsers send it.
-        assert_eq!(
-            start(&[0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1]),
-            Start::Keyframe
-        );
+        assert_eq!(start(&[0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1]), Start::Keyframe);
         assert_eq!(start(&[0x78, 0, 2, 0x06, 1, 0, 2, 0x65, 1]), Start::IfFirst);
         assert_eq!(start(&[0x78, 0, 2, 0x41, 1]), Start::No);
         // FU-A: only its first fragment.

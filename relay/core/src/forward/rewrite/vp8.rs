@@ -87,11 +87,7 @@ impl Descriptor {
 
     /// Whether a decoder can start at this packet.
     pub(in super::super) const fn start(&self) -> Start {
-        if self.keyframe {
-            Start::Keyframe
-        } else {
-            Start::No
-        }
+        if self.keyframe { Start::Keyframe } else { Start::No }
     }
 
     /// Writes the descriptor with shifted numbers; returns how many bytes it takes. Picture ids get 15 bits.
@@ -161,10 +157,7 @@ mod tests {
         assert_eq!(descriptor.start(), Start::Keyframe);
         let mut other = BROWSER;
         other[6] |= 1;
-        assert_eq!(
-            Descriptor::parse(&other).expect("well formed").start(),
-            Start::No
-        );
+        assert_eq!(Descriptor::parse(&other).expect("well formed").start(), Start::No);
     }
 
     #[test]

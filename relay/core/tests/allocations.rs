@@ -1,0 +1,64 @@
+//! A forwarded packet allocates nothing once a meeting is under way.
+
+#![allow(
+    unsafe_code,
+    reason = "counting allocations needs an allocator of our own, which is unsafe by its trait"
+)]
+
+mod common;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use common::fan_out::FanOut;
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn forwarding_allocates_nothing() {
+    let mut fan_out = FanOut::new(50);
+    let (mut scratch, mut times) = (Vec::with_capacity(4_096), Vec::with_capacity(4_096));
+    // Ten seconds to grow what grows.
+    for n in 0..1_000 {
+        fan_out.burst(n);
+        if n % 10 == 0 {
+            fan_out.feedback(&mut scratch, &mut times);
+        }
+    }
+    let (before, packets) = (COUNT.with(Cell::get), fan_out.out.packets);
+    for n in 1_000..2_000 {
+        fan_out.burst(n);
+        if n % 10 == 0 {
+            fan_out.feedback(&mut scratch, &mut times);
+        }
+    }
+    let (allocations, packets) = (COUNT.with(Cell::get) - before, fan_out.out.packets - packets);
+    assert!(packets >= 490_000, "{packets} packets went out");
+    assert_eq!(allocations, 0, "for {packets} packets");
+}

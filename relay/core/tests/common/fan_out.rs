@@ -1,0 +1,137 @@
+//! One camera for many subscribers, driven by hand: what the hot path costs.
+
+use std::time::{Duration, Instant};
+
+use relay_core::{
+    forward::{Command, Config, Outgoing, Shard, Transmit, Want},
+    rtcp::twcc,
+    rtp::{HeaderFields, HeaderWriter},
+    types::{Codec, ExtKind, SinkId, SourceId, TransportId},
+};
+
+use super::{World, exts, publisher::Publisher};
+
+/// Counts what is given out.
+#[derive(Default)]
+pub struct Counter {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Transmit for Counter {
+    fn rtp(&mut self, packet: Outgoing<'_>) {
+        self.packets += 1;
+        self.bytes += (packet.header.len() + packet.payload[0].len() + packet.payload[1].len()) as u64;
+    }
+
+    fn rtcp(&mut self, _to: TransportId, _compound: &[u8]) {}
+}
+
+pub struct FanOut {
+    pub shard: Shard,
+    pub now: Instant,
+    pub out: Counter,
+    subscribers: u32,
+    packet: Vec<u8>,
+    seq: u16,
+    /// Numbers that feedback has to tell about, per subscriber the same.
+    told: u16,
+    sent: u16,
+}
+
+/// Packets in a burst.
+pub const BURST: u16 = 10;
+
+impl FanOut {
+    pub fn new(subscribers: u32) -> Self {
+        let world = World::new(1);
+        let start = world.now;
+        let config = Config {
+            initial_bitrate: 20_000_000,
+            ..Config::new(start, 0, 1)
+        };
+        let mut shard = Shard::new(config);
+        let publisher = Publisher::single(Codec::H264, 8_000_000, start);
+        shard.handle_command(start, Command::TransportAdd { id: TransportId(1) });
+        shard.handle_command(
+            start,
+            Command::SourceAdd {
+                id: SourceId(1),
+                transport: TransportId(1),
+                spec: publisher.spec(),
+            },
+        );
+        for n in 0..subscribers {
+            let id = TransportId(100 + n);
+            shard.handle_command(start, Command::TransportAdd { id });
+            shard.handle_command(
+                start,
+                Command::SinkAdd {
+                    id: SinkId(n),
+                    transport: id,
+                    source: SourceId(1),
+                    spec: world.sink_spec(n + 1, Codec::H264),
+                    want: Want::default(),
+                },
+            );
+        }
+        Self {
+            shard,
+            now: start,
+            out: Counter::default(),
+            subscribers,
+            packet: Vec::with_capacity(1_500),
+            seq: 0,
+            told: 0,
+            sent: 0,
+        }
+    }
+
+    /// One burst of packets of 1,000 bytes every 10 ms, with feedback of every subscriber every 100 ms.
+    pub fn burst(&mut self, n: u32) {
+        self.now += Duration::from_millis(10);
+        self.shard.handle_timeout(self.now);
+        for _ in 0..BURST {
+            self.seq = self.seq.wrapping_add(1);
+            let fields = HeaderFields {
+                padding: false,
+                marker: self.seq.is_multiple_of(BURST),
+                pt: 96,
+                seq: self.seq,
+                timestamp: n * 900,
+                ssrc: 5,
+            };
+            let mut header = HeaderWriter::new(&fields, false);
+            header.ext(
+                exts().id(ExtKind::TransportCc).expect("negotiated"),
+                &self.seq.to_be_bytes(),
+            );
+            header.ext(exts().id(ExtKind::Mid).expect("negotiated"), b"0");
+            self.packet.clear();
+            self.packet.extend(header.finish());
+            let keyframe = n == 0 && self.seq == 1;
+            self.packet.push(if keyframe { 0x67 } else { 0x41 });
+            self.packet.resize(self.packet.len() + 999, 0xaa);
+            self.shard.handle_rtp(self.now, TransportId(1), &self.packet);
+        }
+        self.shard.transmit(self.now, &mut self.out);
+        self.sent = self.sent.wrapping_add(BURST);
+        // What the pacer held back.
+        let later = self.now + Duration::from_millis(5);
+        self.shard.transmit(later, &mut self.out);
+        while self.shard.poll_event().is_some() {}
+    }
+
+    /// Every subscriber tells that all arrived.
+    pub fn feedback(&mut self, scratch: &mut Vec<u8>, times: &mut Vec<Option<u64>>) {
+        times.clear();
+        let count = self.sent.wrapping_sub(self.told);
+        times.extend((0..count).map(|i| Some(1_000_000 + u64::from(self.told) * 1_000 + u64::from(i) * 1_000)));
+        scratch.clear();
+        twcc::write(scratch, 9, 0, 0, self.told, times);
+        self.told = self.sent;
+        for n in 0..self.subscribers {
+            self.shard.handle_rtcp(self.now, TransportId(100 + n), scratch);
+        }
+    }
+}
