@@ -119,7 +119,7 @@ pub struct SourceSpec {
 pub const MAX_LAYERS: usize = 4;
 
 /// How one source is sent to one transport.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinkSpec {
     /// SSRC on that transport; unique there for the transport's whole life.
     pub ssrc: Ssrc,

@@ -177,7 +177,7 @@ impl<T: Transmit> Egress<'_, T> {
         let Some(slot) = layer.cache.slot(seq) else {
             return;
         };
-        let interval = self.transport.rtt_or_default().min(100_000).max(REPAIR_INTERVAL);
+        let interval = self.transport.rtt_or_default().clamp(REPAIR_INTERVAL, 100_000);
         if sink.spec.rtx_ssrc.is_none()
             || sink.spec.rtx_pt.is_none()
             || !sink.may_repair(self.now, packet.seq, interval)

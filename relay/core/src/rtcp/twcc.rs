@@ -154,7 +154,6 @@ pub fn write(out: &mut Vec<u8>, sender: u32, media: u32, number: u8, base: u16, 
     out.extend(media.to_be_bytes());
     out.extend(base.to_be_bytes());
     out.extend(u16::try_from(told).expect("bounded below").to_be_bytes());
-    #[expect(clippy::cast_possible_truncation, reason = "24 bits by the format, which wraps")]
     let reference_bits = (reference & 0x00ff_ffff) as u32;
     out.extend((reference_bits << 8 | u32::from(number)).to_be_bytes());
     let mut ticks = Ticks::new(reference);
