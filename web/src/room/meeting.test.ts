@@ -127,6 +127,12 @@ describe('the first sight', () => {
     }
   });
 
+  test('a browser that cannot meet is told so', async () => {
+    const { meeting } = world();
+    await meeting.start(false);
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'unsupported' });
+  });
+
   test('too early waits, and the lobby opens 15 minutes before the start', async () => {
     const conference = { state: 'not_started', starts_at: '2026-11-24T12:20:00Z' };
     const { meeting, answers } = world({ page: { conference } });

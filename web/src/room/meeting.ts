@@ -101,8 +101,12 @@ export class Meeting {
     return this.admission.value?.role === 'moderator';
   }
 
-  /** Decides what the visitor sees first. */
-  async start(): Promise<void> {
+  /** Decides what the visitor sees first. `able` tells whether this browser can meet at all. */
+  async start(able = true): Promise<void> {
+    if (!able) {
+      this.finish('unsupported');
+      return;
+    }
     if (this.params.handoff) {
       this.sessionToken = await tradeHandoff(this.around.fetch, this.params.handoff);
     }

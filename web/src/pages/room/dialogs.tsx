@@ -46,16 +46,18 @@ function SettingsDialog() {
           on={room.shortcuts.value}
           change={(on) => room.setShortcuts(on)}
         />
-        <label class="volume-row">
-          <span>{t('volume.label')}</span>
-          <input
-            type="range"
-            min="0"
-            max="100"
-            value={Math.round(room.meeting.volume.value * 100)}
-            onInput={(event) => room.setVolume(Number(event.currentTarget.value) / 100)}
-          />
-        </label>
+        {room.shows('volume') && (
+          <label class="volume-row">
+            <span>{t('volume.label')}</span>
+            <input
+              type="range"
+              min="0"
+              max="100"
+              value={Math.round(room.meeting.volume.value * 100)}
+              onInput={(event) => room.setVolume(Number(event.currentTarget.value) / 100)}
+            />
+          </label>
+        )}
       </section>
       <footer class="dialog-foot">
         <button type="button" class="button button-primary" onClick={close}>

@@ -103,7 +103,7 @@ export class RoomModel {
     this.window.addEventListener('pagehide', () => this.unload());
     this.watch();
     this.passLobby();
-    await this.meeting.start();
+    await this.meeting.start('RTCPeerConnection' in this.window);
   }
 
   private watch(): void {

@@ -53,6 +53,8 @@ class LivekitSession implements Session {
   private readonly sound: Sound;
   /** Set between a successful connect and the end; outside it a disconnection is no news. */
   private live = false;
+  /** Devices that were asked for at joining and are not published yet. */
+  private readonly starting = new Set<'mic' | 'camera'>();
   /** Mutes that we asked for ourselves, so that a moderator's can be told apart. */
   private readonly ownMutes = new Set<Track.Source>();
 
@@ -75,17 +77,28 @@ class LivekitSession implements Session {
       throw refusal(error) ?? error;
     }
     this.live = true;
+    const { wantMic, wantCamera, observer } = this.options;
+    if (wantMic) this.starting.add('mic');
+    if (wantCamera && !observer) this.starting.add('camera');
     this.syncEverybody();
-    await this.publishFirst();
+    // The visitor is in; their devices follow.
+    void this.publishFirst();
   }
 
   // Devices that fail now must not cost the visitor the meeting.
   private async publishFirst(): Promise<void> {
-    const { wantMic, wantCamera, observer } = this.options;
+    const first = async (name: 'mic' | 'camera', start: () => Promise<void>) => {
+      if (!this.starting.has(name)) return;
+      await start();
+      const wanted = this.starting.delete(name);
+      // Switched off while it was on its way.
+      if (!wanted) await (name === 'mic' ? this.setMic(false, null) : this.setCamera(false, null));
+    };
     await Promise.all([
-      wantMic ? this.firstMic() : undefined,
-      wantCamera && !observer ? this.firstCamera() : undefined,
+      first('mic', () => this.firstMic()),
+      first('camera', () => this.firstCamera()),
     ]);
+    if (this.live) this.sync(this.room.localParticipant);
   }
 
   private async firstMic(): Promise<void> {
@@ -217,8 +230,9 @@ class LivekitSession implements Session {
       });
       describe(person, participant);
       if (participant.isLocal) {
-        this.micOn.value = person.micOn.value;
-        this.cameraOn.value = participant.isCameraEnabled;
+        // A device on its way counts as on: the bar does not flicker, and a click switches it off.
+        this.micOn.value = person.micOn.value || this.starting.has('mic');
+        this.cameraOn.value = participant.isCameraEnabled || this.starting.has('camera');
         this.sharing.value = participant.isScreenShareEnabled;
       }
     });
@@ -227,12 +241,14 @@ class LivekitSession implements Session {
   // --- what the page asks for
 
   async setMic(on: boolean, deviceId: string | null): Promise<void> {
+    if (!on) this.starting.delete('mic');
     await this.own(Track.Source.Microphone, () =>
       this.room.localParticipant.setMicrophoneEnabled(on, deviceId ? { deviceId } : undefined),
     );
   }
 
   async setCamera(on: boolean, deviceId: string | null): Promise<void> {
+    if (!on) this.starting.delete('camera');
     await this.own(Track.Source.Camera, () =>
       this.room.localParticipant.setCameraEnabled(on, deviceId ? { deviceId } : undefined),
     );
