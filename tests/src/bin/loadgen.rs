@@ -1,0 +1,142 @@
+//! The load generator: publishes recorded media into rooms, or measures a server.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use system_tests::load::bench::{self, Plan};
+use system_tests::load::client::{self, Options, Shared};
+use system_tests::load::media::Media;
+use system_tests::load::token::ApiKey;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
+
+/// Clients for load, with real ICE, DTLS and SRTP and recorded media.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Joins once per token, publishes camera and microphone, and leaves when standard input ends.
+    Publish(Publish),
+    /// Measures CPU per delivered packet, memory and delay of our relay and of LiveKit's server in turn.
+    Bench(Bench),
+}
+
+#[derive(Debug, Args)]
+struct Publish {
+    /// Signalling address, such as ws://127.0.0.1:7880.
+    #[arg(long)]
+    url: String,
+    /// Join token; once per participant.
+    #[arg(long = "token", required = true)]
+    tokens: Vec<String>,
+    /// Leaves the camera out.
+    #[arg(long)]
+    no_video: bool,
+    /// Leaves the microphone out.
+    #[arg(long)]
+    no_audio: bool,
+}
+
+#[derive(Debug, Args)]
+struct Bench {
+    /// Our relay's binary.
+    #[arg(long)]
+    relay: Option<PathBuf>,
+    /// LiveKit's server binary.
+    #[arg(long)]
+    livekit: Option<PathBuf>,
+    /// Folder for settings and logs of the servers.
+    #[arg(long)]
+    folder: PathBuf,
+    /// Cases to run; all without.
+    #[arg(long = "case")]
+    cases: Vec<String>,
+    /// Runs of each case against each server.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Seconds measured in each run.
+    #[arg(long, default_value_t = 12)]
+    seconds: u64,
+    /// Core of the server; this program has to be pinned to another by its caller.
+    #[arg(long, default_value_t = 0)]
+    core: usize,
+    /// Revision to name in the result.
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        match arguments.command {
+            Command::Publish(publish) => publish.run().await,
+            Command::Bench(bench) => bench.run().await,
+        }
+    })
+}
+
+impl Publish {
+    async fn run(self) -> Result<()> {
+        let (leave, stop) = watch::channel(false);
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            let _ = leave.send(true);
+        });
+        let shared = Shared {
+            media: Rc::new(Media::recorded()),
+            tally: Rc::default(),
+            connected: Rc::default(),
+            stop,
+        };
+        let mut clients = JoinSet::new();
+        for (number, token) in (0..).zip(self.tokens) {
+            let options = Options {
+                url: self.url.clone(),
+                token,
+                video: !self.no_video,
+                audio: !self.no_audio,
+                subscribe: false,
+                wanted: "f",
+                phase: Duration::from_millis(7) * number,
+                local: ([127, 0, 0, 1], 0).into(),
+            };
+            clients.spawn_local(client::run(options, shared.clone()));
+        }
+        while let Some(ended) = clients.join_next().await {
+            ended.context("a client panicked")??;
+        }
+        Ok(())
+    }
+}
+
+impl Bench {
+    async fn run(self) -> Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let key = ApiKey {
+            key: "benchkey".to_owned(),
+            secret: "benchsecretbenchsecretbenchsecret".to_owned(),
+        };
+        let peer = self
+            .livekit
+            .map(|program| bench::livekit(program, &self.folder, &key, self.core));
+        let plan = Plan {
+            ours: None,
+            peer: peer.transpose()?,
+            key,
+            cases: self.cases,
+            rounds: self.rounds,
+            window: Duration::from_secs(self.seconds),
+            commit: self.commit,
+        };
+        bench::run(&plan).await
+    }
+}

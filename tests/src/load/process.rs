@@ -1,0 +1,159 @@
+//! A server under test: started on a core of its own, its CPU time and memory read from `/proc`.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::net::TcpStream;
+
+/// How long a server may take until it accepts connections.
+const START: Duration = Duration::from_secs(20);
+
+/// How to start a server.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Name in tables.
+    pub name: String,
+    /// Its binary.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Where its signalling listens.
+    pub listen: SocketAddr,
+    /// Core that it is pinned to.
+    pub core: usize,
+    /// Where its output goes.
+    pub log: PathBuf,
+}
+
+/// A running server; it ends when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where its signalling listens.
+    pub listen: SocketAddr,
+}
+
+impl Server {
+    /// Starts the server and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// When something else listens there, or the server ends or does not listen in time.
+    pub async fn start(spec: &Spec) -> Result<Self> {
+        ensure!(
+            TcpStream::connect(spec.listen).await.is_err(),
+            "something else listens on {}",
+            spec.listen
+        );
+        let log = fs::File::create(&spec.log).context("the server's log")?;
+        let child = Command::new("taskset")
+            .args(["-c", &spec.core.to_string()])
+            .arg(&spec.program)
+            .args(&spec.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", spec.program.display()))?;
+        let mut server = Self {
+            child,
+            listen: spec.listen,
+        };
+        let started = Instant::now();
+        while TcpStream::connect(spec.listen).await.is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{} ended with {status}, see {}", spec.name, spec.log.display());
+            }
+            ensure!(started.elapsed() < START, "{} does not listen", spec.name);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(server)
+    }
+
+    /// CPU time of all its threads so far.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu_of(self.child.id())
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line
+            .and_then(|line| line.split_whitespace().next())
+            .context("no VmRSS")?;
+        Ok(kib.parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // `taskset` has replaced itself by the server, so this is the server.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address on loopback on which nothing listens for TCP now.
+///
+/// # Errors
+/// When no socket can be had.
+pub fn free_tcp() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// An address on loopback on which nothing listens for UDP now.
+///
+/// # Errors
+/// When no socket can be had.
+pub fn free_udp() -> Result<SocketAddr> {
+    Ok(std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// CPU time of all threads of a process, in nanoseconds' precision.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn cpu_of(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end between the listing and the reading.
+        let schedstat = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        let first = schedstat.split_whitespace().next();
+        nanoseconds += first.and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Processor, cores and memory, as a table or a report names a machine.
+#[must_use]
+pub fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(Path::new(path)).unwrap_or_default();
+    let (cpuinfo, meminfo) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model
+        .and_then(|line| line.split(": ").nth(1))
+        .unwrap_or("unknown processor");
+    let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
+    let kib = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib: u64 = kib
+        .and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0);
+    let release = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split_whitespace().next().unwrap_or("?").to_owned();
+    format!(
+        "{cores} x {model}, {} GiB, Linux {}, load average {load} at start",
+        kib.div_ceil(1024 * 1024),
+        release.trim()
+    )
+}
