@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use domain::code::AccessCode;
 use domain::conference::Conference;
 use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId};
@@ -13,6 +14,18 @@ use store::{Claimed, Error, IdempotencyKey, NewContact, Scope, Store, Write};
 use tokio::sync::Mutex;
 
 use crate::conformance::world::{TestRelay, World, joins, noon, operator, sealed};
+
+/// Tries until the table answers.
+macro_rules! persist {
+    ($write:expr) => {
+        loop {
+            match $write.await {
+                Err(Error::Unavailable(_) | Error::Raced) => {}
+                done => break done.expect("only passing failures"),
+            }
+        }
+    };
+}
 
 /// Writers of each kind.
 const WRITERS: usize = 4;
@@ -27,7 +40,6 @@ struct Acknowledged {
     companies: Vec<CompanyId>,
     /// Every name that was tried.
     emails: BTreeSet<String>,
-    opened: BTreeSet<(ConferenceId, String)>,
 }
 
 /// Runs the writers over the faulty client, and checks with the clean one.
@@ -50,19 +62,16 @@ pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
 
     let mut tasks = Vec::new();
     for writer in 0..WRITERS {
-        let (world, done) = (Arc::clone(&faulty_world), Arc::clone(&done));
-        tasks.push(tokio::spawn(make_hosts(world, done, writer)));
-        let (world, done) = (Arc::clone(&faulty_world), Arc::clone(&done));
-        tasks.push(tokio::spawn(make_conferences(world, done)));
-        let (world, done) = (Arc::clone(&faulty_world), Arc::clone(&done));
-        tasks.push(tokio::spawn(make_companies_once(world, done)));
+        tasks.push(tokio::spawn(make_hosts(Arc::clone(&faulty_world), Arc::clone(&done), writer)));
+        tasks.push(tokio::spawn(make_conferences(Arc::clone(&faulty_world), Arc::clone(&done))));
+        tasks.push(tokio::spawn(make_companies_once(Arc::clone(&faulty_world), Arc::clone(&done))));
         tasks.push(tokio::spawn(enter_people(Arc::clone(&faulty_world))));
     }
     let reporting = TestRelay { store: store.clone(), id: relay.id.clone(), epoch: relay.epoch };
     tasks.push(tokio::spawn(async move {
         for n in 1..=10_u32 {
             let batch = (0..5).map(|event| joins(room, n * 10 + event, event == 0)).collect();
-            persist(async || reporting.report(u64::from(n), Vec::clone(&batch), noon()).await).await;
+            persist!(reporting.report(u64::from(n), Vec::clone(&batch), noon()));
         }
     }));
     for task in tasks {
@@ -77,29 +86,18 @@ pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
     assert_eq!(view.room.live.expect("is live").live.moderators, 10, "seed {seed}");
 }
 
-/// Tries until the table answers.
-async fn persist<T>(mut write: impl AsyncFnMut() -> store::Result<T>) -> T {
-    loop {
-        match write().await {
-            Err(Error::Unavailable(_) | Error::Raced) => {}
-            done => return done.expect("only passing failures"),
-        }
-    }
-}
-
 /// Hosts under names that the writers fight for.
 async fn make_hosts(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, writer: usize) {
     for round in 0..ROUNDS {
         let email = format!("fight{}@{}.example", (round + writer) % ROUNDS, world.name);
-        let host = loop {
-            // New ids fail like everything else.
-            let store = world.store.clone();
-            let (company, email) = (world.company.clone(), email.clone());
-            let made = tokio::spawn(async move { World::host_of(&store, &company, &email).await }).await;
-            if let Ok(host) = made {
-                break host;
-            }
+        let host = Host {
+            id: persist!(world.store.new_host_id()),
+            email: email.parse().expect("an address"),
+            own_contact: persist!(world.store.new_contact_id()),
+            ..world.host.clone()
         };
+        let code = u32::try_from(1_000_000 + host.id.value()).expect("few");
+        let host = Host { access_code: AccessCode::new(code).expect("a code"), ..host };
         done.lock().await.emails.insert(host.email.folded());
         match world.store.host_create(&host, &operator("host-create")).await {
             Ok(()) => done.lock().await.hosts.push(host),
@@ -111,7 +109,7 @@ async fn make_hosts(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, writer: u
 
 async fn make_conferences(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) {
     for _ in 0..ROUNDS {
-        let id = persist(async || world.store.new_conference_id().await).await;
+        let id = persist!(world.store.new_conference_id());
         let conference = Conference { id, ..template(&world) };
         match world.store.conference_create(&conference, &operator("conference-create")).await {
             Ok(()) => done.lock().await.conferences.push(conference),
@@ -161,7 +159,7 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) 
         };
         loop {
             let nonce = rand_nonce();
-            let claimed = persist(async || world.store.idempotency_claim(&key, "body", nonce, noon()).await).await;
+            let claimed = persist!(world.store.idempotency_claim(&key, "body", nonce, noon()));
             let claim = match claimed {
                 Claimed::Fresh(claim) => claim,
                 Claimed::Applied { claim, reference } => {
@@ -176,7 +174,7 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) 
                 }
                 Claimed::OtherBody => panic!("the body is the same"),
             };
-            let id = persist(async || world.store.new_company_id().await).await;
+            let id = persist!(world.store.new_company_id());
             let subdomain = format!("c{}", id.value()).parse().expect("a subdomain");
             let fqdn = world.reseller.domain.below(&subdomain).expect("a name");
             let company = domain::company::Company { id, subdomain, fqdn, ..world.company.clone() };
@@ -188,7 +186,7 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) 
                     break;
                 }
                 // Whether it was made is not known: the key knows.
-                Err(Error::Unavailable(_)) => persist(async || world.store.idempotency_release(&claim).await).await,
+                Err(Error::Unavailable(_)) => persist!(world.store.idempotency_release(&claim)),
                 Err(other) => panic!("{other:?}"),
             }
         }
@@ -212,7 +210,7 @@ async fn enter_people(world: Arc<World>) {
             phone: None,
         };
         let people: Vec<NewContact> = (0..4).map(person).collect();
-        persist(async || world.store.contacts_ensure(world.reseller.id, world.host.id, &people).await).await;
+        persist!(world.store.contacts_ensure(world.reseller.id, world.host.id, &people));
     }
 }
 
