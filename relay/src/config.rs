@@ -48,7 +48,9 @@ pub struct Config {
 pub struct Media {
     /// Address of the UDP port for everybody's media; port 0 takes a free one.
     pub udp: SocketAddr,
-    /// Addresses at which clients reach that port, best first; empty: that of `udp`, or 127.0.0.1.
+    /// Address of the UDP port that answers STUN, another one than `udp`; port 0 takes a free one.
+    pub stun: SocketAddr,
+    /// Addresses at which clients reach these ports, best first; empty: that of `udp`, or 127.0.0.1.
     pub addresses: Vec<IpAddr>,
     /// Media threads.
     pub workers: usize,
@@ -89,6 +91,7 @@ impl Default for Media {
     fn default() -> Self {
         Self {
             udp: SocketAddr::from(([0, 0, 0, 0], 7882)),
+            stun: SocketAddr::from(([0, 0, 0, 0], 7883)),
             addresses: Vec::new(),
             workers: 1,
             socket_buffer: 4 * 1024 * 1024,

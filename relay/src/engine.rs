@@ -41,7 +41,7 @@ mod ice;
 mod outlet;
 mod srtp;
 mod stats;
-mod stun;
+pub(crate) mod stun;
 mod sys;
 mod window;
 mod worker;

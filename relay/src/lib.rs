@@ -13,6 +13,7 @@ mod relay;
 mod report;
 pub mod secret;
 mod signal;
+mod stun_port;
 mod tokens;
 pub mod transport;
 

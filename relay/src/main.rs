@@ -30,7 +30,10 @@ struct Options {
     /// Address of the UDP port for media.
     #[arg(long, env = "CONVOKE_RELAY_UDP")]
     udp: Option<SocketAddr>,
-    /// Addresses at which clients reach the UDP port, separated by commas.
+    /// Address of the UDP port that answers STUN; another one than `--udp`.
+    #[arg(long, env = "CONVOKE_RELAY_STUN")]
+    stun: Option<SocketAddr>,
+    /// Addresses at which clients reach the UDP ports, separated by commas.
     #[arg(long, env = "CONVOKE_RELAY_ADDRESSES", value_delimiter = ',')]
     addresses: Vec<IpAddr>,
     /// Media threads.
@@ -81,6 +84,9 @@ impl Options {
         }
         if let Some(udp) = self.udp {
             config.media.udp = udp;
+        }
+        if let Some(stun) = self.stun {
+            config.media.stun = stun;
         }
         if !self.addresses.is_empty() {
             config.media.addresses = self.addresses;

@@ -25,6 +25,7 @@ use crate::{
     http::{App, router},
     key::{self, KeyError},
     report::{About, Reporter, Reports},
+    stun_port,
     tokens::Tokens,
 };
 
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The HTTP port cannot be opened.
     #[error("HTTP port {0}")]
     Listen(SocketAddr, #[source] io::Error),
+    /// The STUN port cannot be opened.
+    #[error("STUN port {0}")]
+    Stun(SocketAddr, #[source] io::Error),
     /// The media threads do not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -70,6 +74,7 @@ pub struct Relay {
     reports: Reports,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
+    stun: JoinHandle<()>,
     reporter: Option<JoinHandle<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -111,7 +116,9 @@ impl Relay {
             None => (Reports::none(), None),
         };
         let tokens = Arc::new(tokens(&config)?);
-        let room_config = room_config(&config, &engine);
+        let (stun, stun_address) = stun_port::open(config.media.stun).await.map_err(|error| StartError::Stun(config.media.stun, error))?;
+        let stun = tokio::spawn(stun_port::answer(stun));
+        let room_config = room_config(&config, &engine, stun_address.port());
         let (rooms, thread) = control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
         let reporter = match (&config.control, receiver) {
             (Some(control), Some(receiver)) => {
@@ -133,7 +140,7 @@ impl Relay {
             }
         });
         tracing::info!(relay = %config.name, region = config.region, %http, %udp, standalone = config.control.is_none(), "relay started");
-        Ok(Self { http, udp, url, public_key, rooms, reports, stop: Some(stop), server, reporter, thread: Some(thread) })
+        Ok(Self { http, udp, url, public_key, rooms, reports, stop: Some(stop), server, stun, reporter, thread: Some(thread) })
     }
 
     /// Where HTTP and WebSockets are served.
@@ -180,6 +187,7 @@ impl Relay {
     fn end(&mut self) {
         self.rooms.stop();
         self.server.abort();
+        self.stun.abort();
         if let Some(reporter) = self.reporter.take() {
             reporter.abort();
         }
@@ -199,12 +207,12 @@ fn tokens(config: &Config) -> Result<Tokens, StartError> {
     Ok(Tokens::new(keys, secrets))
 }
 
-fn room_config(config: &Config, engine: &Engine) -> room::Config {
+fn room_config(config: &Config, engine: &Engine, stun_port: u16) -> room::Config {
     let addresses = config.media_addresses(engine.udp_addr());
     room::Config {
         region: config.region.clone(),
         relay: config.name.to_string(),
-        ice_urls: addresses.iter().map(|address| format!("stun:{address}")).collect(),
+        ice_urls: addresses.iter().map(|address| format!("stun:{}", SocketAddr::new(address.ip(), stun_port))).collect(),
         candidates: addresses.into_iter().map(|address| Candidate { address, protocol: CandidateProtocol::Udp }).collect(),
         fingerprint: engine.fingerprint(),
         workers: u32::try_from(engine.workers()).unwrap_or(1),

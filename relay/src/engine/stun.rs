@@ -304,9 +304,13 @@ mod tests {
             address.get_from(&message).expect("an address");
             assert_eq!(SocketAddr::new(address.ip, address.port), from);
             FINGERPRINT.check(&message).expect("a fingerprint");
-            MessageIntegrity::new_short_term_integrity("pass".to_owned())
-                .check(&mut message)
-                .expect("a signature");
+            let provider = rtc::crypto::default_provider().expect("a crypto provider");
+            MessageIntegrity::new_short_term_integrity_with_provider(
+                "pass".to_owned(),
+                provider.crypto(),
+            )
+            .check(&mut message)
+            .expect("a signature");
         }
     }
 

@@ -153,6 +153,8 @@ impl Room {
             .map_or(ctx.now.unix_ms, |old| old.present_since_ms);
         if let Some(before) = before {
             self.replace(ctx, before);
+            // Not to the newcomer, who would take the old session's end for its own.
+            self.tell_participants(ctx);
         }
         ctx.ids.sessions += 1;
         let session = SessionId(ctx.ids.sessions);

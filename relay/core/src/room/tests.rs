@@ -1,9 +1,379 @@
 //! What a room does, told as a specification on virtual time.
 
-use std::time::Instant;
+mod data;
+mod joining;
+mod leaving;
+mod media;
+mod resuming;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use domain::{
+    id::{ParticipantNumber, RoomName},
+    relay::{Entered, Event},
+    room::{MuteMode, RoomSettings},
+};
+use livekit_protocol::{
+    AddTrackRequest, ClientInfo, ParticipantInfo, SessionDescription, SimulcastCodec, TrackSource,
+    TrackType, VideoLayer, VideoQuality, signal_request, signal_response,
+    signal_response::Message,
+};
+
+use super::*;
+use crate::{
+    forward,
+    types::{Fingerprint, TransportCommand, TransportEvent, TransportId},
+};
+
+const ONE_JOIN: &str = include_str!("../sdp/fixtures/chromium-one-join.sdp");
+const ONE_PUBLISH: &str = include_str!("../sdp/fixtures/chromium-one-publish.sdp");
+const PUBLISHER_DATA: &str = include_str!("../sdp/fixtures/chromium-publisher-data.sdp");
+const PUBLISHER_CAMERA: &str = include_str!("../sdp/fixtures/chromium-publisher-camera.sdp");
+const PUBLISHER_CAMERA_REMOVED: &str =
+    include_str!("../sdp/fixtures/chromium-publisher-camera-removed.sdp");
+
+/// The client's ids in [`ONE_PUBLISH`].
+const ONE_MICROPHONE: &str = "9885f94b-4c94-4335-96d0-84807a022d26";
+const ONE_CAMERA: &str = "74352974-0b7c-47cf-90f3-ff44900bdc21";
+/// And in [`PUBLISHER_CAMERA`].
+const DUAL_MICROPHONE: &str = "270760ba-4633-4412-8272-0380425107fb";
+const DUAL_CAMERA: &str = "55d7e28d-6462-4850-a41e-df148e47792f";
+
+/// Wall clock at the start of each test.
+const START_MS: i64 = 1_790_000_000_000;
 
 /// Any instant: the clock is read once, and only to have a value of the type.
 #[expect(clippy::disallowed_methods, reason = "an instant has no other constructor")]
 pub(super) fn origin() -> Instant {
     Instant::now()
+}
+
+/// Bytes that are never the same twice.
+struct Counter(u64);
+
+impl Random for Counter {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = self.0.to_be_bytes()[0];
+        }
+    }
+}
+
+/// A relay on virtual time, and all that came out of it, in order.
+struct World {
+    control: Control,
+    start: Instant,
+    elapsed: Duration,
+    /// Messages to clients.
+    sent: Vec<(u64, Message)>,
+    accepted: Vec<u64>,
+    refused: Vec<(u64, Refusal)>,
+    closed: Vec<u64>,
+    transports: Vec<TransportCommand>,
+    forward: Vec<forward::Command>,
+    events: Vec<Event>,
+    entering: Vec<RoomName>,
+    left: Vec<RoomName>,
+}
+
+fn meeting() -> RoomName {
+    "1/183/1790000000".parse().expect("a room")
+}
+
+fn settings() -> RoomSettings {
+    RoomSettings {
+        conference: meeting().conference,
+        subject: "Tea".into(),
+        max_participants: 3,
+        mute_mode: MuteMode::Conversation,
+        hard_stop: START_MS / 1000 + 3_600,
+        window_end: START_MS / 1000 + 3_600,
+        empty_grace_seconds: 30,
+    }
+}
+
+/// A participant of a classic room, `moderator` of a meeting when `number` is given.
+fn ticket(identity: &str, number: Option<u32>) -> Ticket {
+    Ticket {
+        room: number.map_or(RoomKey::Named("room".into()), |_| RoomKey::Meeting(meeting())),
+        identity: identity.into(),
+        name: identity.to_uppercase(),
+        jti: format!("jti-{identity}"),
+        token: Arc::from(format!("token-{identity}")),
+        first_use_by: None,
+        number: number.map(|number| ParticipantNumber::new(number).expect("from 1")),
+        moderator: false,
+        grants: Grants { subscribe: true, publish: true, publish_data: true, update_metadata: true, hidden: false, sources: Vec::new() },
+        attributes: BTreeMap::from([("role".to_owned(), "guest".to_owned())]),
+        metadata: String::new(),
+        h264: false,
+    }
+}
+
+fn offer(sdp: &str, id: u32) -> SessionDescription {
+    SessionDescription { r#type: "offer".into(), sdp: sdp.into(), id, ..SessionDescription::default() }
+}
+
+fn join(connection: u64, ticket: Ticket, mode: Mode) -> Join {
+    Join {
+        connection: ConnectionId(connection),
+        ticket,
+        client: ClientInfo { protocol: 17, ..ClientInfo::default() },
+        mode,
+        auto_subscribe: true,
+        adaptive_stream: true,
+        allow_pause: false,
+        offer: (mode == Mode::Single).then(|| offer(ONE_JOIN, 1)),
+        add_tracks: Vec::new(),
+    }
+}
+
+fn microphone(cid: &str) -> signal_request::Message {
+    signal_request::Message::AddTrack(AddTrackRequest {
+        cid: cid.into(),
+        r#type: TrackType::Audio.into(),
+        source: TrackSource::Microphone.into(),
+        ..AddTrackRequest::default()
+    })
+}
+
+fn camera(cid: &str) -> signal_request::Message {
+    let layer = |quality: VideoQuality, width, height, bitrate| VideoLayer { quality: quality.into(), width, height, bitrate, ..VideoLayer::default() };
+    signal_request::Message::AddTrack(AddTrackRequest {
+        cid: cid.into(),
+        r#type: TrackType::Video.into(),
+        source: TrackSource::Camera.into(),
+        width: 640,
+        height: 360,
+        layers: vec![layer(VideoQuality::Low, 320, 180, 160_000), layer(VideoQuality::Medium, 640, 360, 450_000)],
+        simulcast_codecs: vec![SimulcastCodec { codec: "vp8".into(), cid: cid.into(), ..SimulcastCodec::default() }],
+        ..AddTrackRequest::default()
+    })
+}
+
+/// What a browser answers to an offer of ours: it takes everything.
+fn answer_to(offer: &SessionDescription) -> SessionDescription {
+    let sdp = offer
+        .sdp
+        .replace("a=setup:actpass", "a=setup:active")
+        .replace("a=sendrecv", "a=recvonly")
+        .replace("a=sendonly", "a=recvonly")
+        .lines()
+        .filter(|line| !["a=msid:", "a=ssrc", "a=candidate", "a=end-of", "a=ice-lite"].iter().any(|prefix| line.starts_with(prefix)))
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..SessionDescription::default() }
+}
+
+impl World {
+    fn new() -> Self {
+        let config = Config {
+            region: "eu".into(),
+            relay: "relay-1".into(),
+            candidates: vec![crate::sdp::Candidate {
+                address: "203.0.113.7:7882".parse().expect("an address"),
+                protocol: crate::sdp::CandidateProtocol::Udp,
+            }],
+            ice_urls: vec!["stun:203.0.113.7:7882".into()],
+            fingerprint: Fingerprint([7; 32]),
+            workers: 2,
+            max_participants: 4,
+            capacity: 100,
+        };
+        Self {
+            control: Control::new(config, Box::new(Counter(1))),
+            start: origin(),
+            elapsed: Duration::ZERO,
+            sent: Vec::new(),
+            accepted: Vec::new(),
+            refused: Vec::new(),
+            closed: Vec::new(),
+            transports: Vec::new(),
+            forward: Vec::new(),
+            events: Vec::new(),
+            entering: Vec::new(),
+            left: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { at: self.start + self.elapsed, unix_ms: START_MS + i64::try_from(self.elapsed.as_millis()).expect("a short test") }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.control.handle(self.now(), input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.control.poll_output() {
+            match output {
+                Output::Accept { connection } => self.accepted.push(connection.0),
+                Output::Refuse { connection, refusal } => self.refused.push((connection.0, refusal)),
+                Output::Send { connection, message } => self.sent.push((connection.0, message.message.clone().expect("a message"))),
+                Output::Close { connection } => self.closed.push(connection.0),
+                Output::Enter { room, .. } => self.entering.push(room),
+                Output::Leave { room } => self.left.push(room),
+                Output::Report(event) => self.events.push(event),
+                Output::Transport(command) => self.transports.push(command),
+                Output::Forward(command) => self.forward.push(command),
+            }
+        }
+    }
+
+    /// Lets time pass, deadline by deadline.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.elapsed + duration;
+        while let Some(at) = self.control.poll_timeout().filter(|at| *at <= self.start + end) {
+            self.elapsed = self.elapsed.max(at - self.start);
+            self.control.handle_timeout(self.now());
+            self.drain();
+        }
+        self.elapsed = end;
+    }
+
+    fn signal(&mut self, connection: u64, message: signal_request::Message) {
+        self.handle(Input::Signal { connection: ConnectionId(connection), message });
+    }
+
+    /// Somebody comes into the classic room and connects its media.
+    fn enter(&mut self, connection: u64, identity: &str, mode: Mode) {
+        self.handle(Input::Join(Box::new(join(connection, ticket(identity, None), mode))));
+        if mode == Mode::Dual {
+            self.answer(connection);
+            self.signal(connection, signal_request::Message::Offer(offer(PUBLISHER_DATA, 1)));
+        }
+        self.connect_all();
+    }
+
+    /// Answers the last offer to a client.
+    fn answer(&mut self, connection: u64) {
+        let offer = self.last(connection, |message| match message {
+            Message::Offer(offer) => Some(offer.clone()),
+            _ => None,
+        });
+        self.signal(connection, signal_request::Message::Answer(answer_to(&offer.expect("an offer"))));
+    }
+
+    /// All transports that were made connect.
+    fn connect_all(&mut self) {
+        let known: Vec<TransportId> = self
+            .transports
+            .iter()
+            .filter_map(|command| match command {
+                TransportCommand::Create { id, .. } => Some(*id),
+                _ => None,
+            })
+            .collect();
+        for id in known {
+            self.handle(Input::Transport(TransportEvent::Connected { id }));
+        }
+    }
+
+    /// The last message to a client that `pick` wants.
+    fn last<T>(&self, connection: u64, pick: impl Fn(&Message) -> Option<T>) -> Option<T> {
+        self.sent.iter().rev().filter(|(to, _)| *to == connection).find_map(|(_, message)| pick(message))
+    }
+
+    /// Names of a client's messages, in order.
+    fn names(&self, connection: u64) -> Vec<&'static str> {
+        self.sent.iter().filter(|(to, _)| *to == connection).map(|(_, message)| name(message)).collect()
+    }
+
+    /// What a client last heard of somebody.
+    fn seen(&self, connection: u64, identity: &str) -> Option<ParticipantInfo> {
+        self.last(connection, |message| {
+            let infos = match message {
+                Message::Update(update) => &update.participants,
+                Message::Join(join) => &join.other_participants,
+                _ => return None,
+            };
+            infos.iter().find(|info| info.identity == identity).cloned()
+        })
+    }
+
+    /// The last join answer to a client.
+    fn welcome(&self, connection: u64) -> livekit_protocol::JoinResponse {
+        self.last(connection, |message| match message {
+            Message::Join(join) => Some(join.clone()),
+            _ => None,
+        })
+        .expect("a join response")
+    }
+
+    /// Reason and action of the leave message to a client.
+    fn leave(&self, connection: u64) -> Option<(livekit_protocol::DisconnectReason, livekit_protocol::leave_request::Action)> {
+        self.last(connection, |message| match message {
+            Message::Leave(leave) => Some((leave.reason(), leave.action())),
+            _ => None,
+        })
+    }
+
+    /// The last list of sections by track to a client.
+    fn tracks_by_mid(&self, connection: u64) -> BTreeMap<String, String> {
+        self.last(connection, |message| match message {
+            Message::Answer(description) | Message::Offer(description) => Some(description.mid_to_track_id.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
+        .into_iter()
+        .collect()
+    }
+
+    fn sources(&self) -> Vec<(&crate::types::SourceId, &forward::SourceSpec)> {
+        self.forward
+            .iter()
+            .filter_map(|command| match command {
+                forward::Command::SourceAdd { id, spec, .. } => Some((id, spec)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn sinks(&self) -> Vec<(&crate::types::SinkId, &crate::types::SourceId, &forward::Want)> {
+        self.forward
+            .iter()
+            .filter_map(|command| match command {
+                forward::Command::SinkAdd { id, source, want, .. } => Some((id, source, want)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Somebody publishes microphone and camera over one connection.
+    fn publish(&mut self, connection: u64) {
+        self.signal(connection, microphone(ONE_MICROPHONE));
+        self.signal(connection, camera(ONE_CAMERA));
+        self.signal(connection, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    }
+
+    fn forget(&mut self) {
+        self.sent.clear();
+        self.forward.clear();
+        self.transports.clear();
+    }
+}
+
+fn name(message: &Message) -> &'static str {
+    match message {
+        Message::Join(_) => "join",
+        Message::Answer(_) => "answer",
+        Message::Offer(_) => "offer",
+        Message::Update(_) => "update",
+        Message::TrackPublished(_) => "track_published",
+        Message::Leave(_) => "leave",
+        Message::RoomUpdate(_) => "room_update",
+        Message::RefreshToken(_) => "refresh_token",
+        Message::Reconnect(_) => "reconnect",
+        Message::MediaSectionsRequirement(_) => "media_sections_requirement",
+        Message::TrackSubscribed(_) => "track_subscribed",
+        Message::RequestResponse(_) => "request_response",
+        Message::ConnectionQuality(_) => "connection_quality",
+        _ => "other",
+    }
 }

@@ -62,7 +62,8 @@ impl Room {
         }
     }
 
-    fn tell_participants(&mut self, ctx: &mut Context<'_>) {
+    /// Tells what changed about participants.
+    pub(super) fn tell_participants(&mut self, ctx: &mut Context<'_>) {
         let dirty: Vec<SessionId> = self
             .participants
             .values()
@@ -99,7 +100,12 @@ impl Room {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };
-        let mut infos: Vec<ParticipantInfo> = self.recently_departed.iter().cloned().collect();
+        let mut infos: Vec<ParticipantInfo> = self
+            .recently_departed
+            .iter()
+            .filter(|info| self.session_of(&info.identity).is_none())
+            .cloned()
+            .collect();
         infos.extend(
             self.participants
                 .values()

@@ -46,9 +46,13 @@ impl Check<'_> {
         if self.nominates {
             message.add(ATTR_USE_CANDIDATE, &[]);
         }
-        MessageIntegrity::new_short_term_integrity(self.pwd.to_owned())
-            .add_to(&mut message)
-            .expect("a signature");
+        let provider = rtc::crypto::default_provider().expect("a crypto provider");
+        MessageIntegrity::new_short_term_integrity_with_provider(
+            self.pwd.to_owned(),
+            provider.crypto(),
+        )
+        .add_to(&mut message)
+        .expect("a signature");
         FINGERPRINT.add_to(&mut message).expect("a fingerprint");
         message.raw
     }

@@ -1,0 +1,318 @@
+//! Real clients (the `rtc` crate's peer connection on a socket of its own) and an engine, on loopback.
+//!
+//! Time is the machine's; nothing sleeps: everything waits for a datagram or an event, with a limit.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+use relay::engine::{Engine, EngineCommand, EngineConfig, EngineEvent, EngineStats};
+use relay_core::{
+    forward::{self, LayerSpec, SinkSpec, SourceSpec, Want},
+    sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
+    types::{
+        Codec, Fingerprint, IceCredentials, SinkId, SourceId, Ssrc, TransportCommand,
+        TransportEvent, TransportId,
+    },
+};
+
+mod client;
+mod link;
+
+pub use client::{Client, ClientOptions};
+pub use link::{Fate, Link};
+
+/// How long anything may take before a test fails.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// An engine and its events.
+pub struct Relay {
+    pub engine: Engine,
+    pub events: Vec<TransportEvent>,
+    pub forwarded: Vec<forward::Event>,
+    receiver: Receiver<EngineEvent>,
+    next: u32,
+    step: u32,
+}
+
+/// One transport of the engine with its negotiator.
+pub struct Peer {
+    pub id: TransportId,
+    pub negotiator: Negotiator,
+}
+
+impl Relay {
+    pub fn start() -> Self {
+        Self::start_with(EngineConfig {
+            udp: "127.0.0.1:0".parse().expect("an address"),
+            ..EngineConfig::default()
+        })
+    }
+
+    pub fn start_with(config: EngineConfig) -> Self {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Self {
+            engine: Engine::start(&config, sender).expect("an engine"),
+            events: Vec::new(),
+            forwarded: Vec::new(),
+            receiver,
+            next: 1,
+            step: 1,
+        }
+    }
+
+    /// Mints ids that far apart.
+    pub fn with_step(mut self, step: u32) -> Self {
+        self.step = step;
+        self
+    }
+
+    pub fn fresh(&mut self) -> u32 {
+        self.next += self.step;
+        self.next
+    }
+
+    pub fn ice(&mut self) -> IceCredentials {
+        let number = self.fresh();
+        IceCredentials {
+            ufrag: format!("frag{number}"),
+            pwd: format!("a password of sufficient length {number}").replace(' ', "+"),
+        }
+    }
+
+    pub fn command(&self, command: TransportCommand) {
+        self.engine.send(EngineCommand::Transport(command));
+    }
+
+    pub fn forward(&self, command: forward::Command) {
+        self.engine.send(EngineCommand::Forward(command));
+    }
+
+    /// A transport on our side only.
+    pub fn peer(&mut self, role: Role) -> Peer {
+        let id = TransportId(self.fresh());
+        let ice = self.ice();
+        self.command(TransportCommand::Create {
+            id,
+            ice: ice.clone(),
+        });
+        self.forward(forward::Command::TransportAdd { id });
+        let local = Local {
+            session: u64::from(id.0),
+            ice,
+            fingerprint: self.engine.fingerprint(),
+            candidates: vec![Candidate {
+                address: self.engine.udp_addr(),
+                protocol: CandidateProtocol::Udp,
+            }],
+            codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
+        };
+        Peer {
+            id,
+            negotiator: Negotiator::new(local, role),
+        }
+    }
+
+    /// Tells the engine what the client's description says.
+    pub fn remote(&self, peer: &Peer) {
+        let remote = peer.negotiator.remote().expect("a description").clone();
+        self.remote_with(peer, remote.fingerprint);
+    }
+
+    pub fn remote_with(&self, peer: &Peer, fingerprint: Fingerprint) {
+        let remote = peer.negotiator.remote().expect("a description").clone();
+        self.command(TransportCommand::Remote {
+            id: peer.id,
+            ice: remote.ice,
+            fingerprint,
+        });
+    }
+
+    /// Negotiates what the client offers.
+    pub fn answer(&mut self, peer: &mut Peer, client: &mut Client) {
+        peer.negotiator
+            .accept_offer(&client.offer())
+            .expect("an offer");
+        if peer.negotiator.remote_restarted() {
+            let ice = self.ice();
+            peer.negotiator.restart_ice(ice.clone());
+            self.command(TransportCommand::RestartIce { id: peer.id, ice });
+        }
+        self.remote(peer);
+        client.accept_answer(&peer.negotiator.answer());
+    }
+
+    /// A new transport for a client that offers, connecting.
+    pub fn join(&mut self, client: &mut Client) -> Peer {
+        let mut peer = self.peer(Role::ClientOffers);
+        self.answer(&mut peer, client);
+        peer
+    }
+
+    /// A source for the client's one track.
+    pub fn publish(&mut self, peer: &Peer) -> SourceId {
+        let id = SourceId(self.fresh());
+        let receiving = peer.negotiator.receiving().next().expect("a track");
+        let layers = receiving.ssrcs.iter().map(|ssrc| LayerSpec {
+            ssrc: Some(ssrc.ssrc),
+            rtx_ssrc: ssrc.rtx,
+            ..LayerSpec::default()
+        });
+        self.forward(forward::Command::SourceAdd {
+            id,
+            transport: peer.id,
+            spec: SourceSpec {
+                codec: receiving.codec,
+                pt: receiving.pt,
+                rtx_pt: receiving.rtx_pt,
+                red_pt: None,
+                mid: receiving.mid,
+                layers: layers.collect(),
+                exts: receiving.exts,
+                nack: false,
+                muted: false,
+            },
+        });
+        id
+    }
+
+    /// Offers a source to a client, on a new transport.
+    pub fn subscribe(&mut self, client: &mut Client, source: SourceId, codec: Codec) -> Peer {
+        let mut peer = self.peer(Role::ServerOffers);
+        let ssrc = Ssrc(0x5000_0000 + self.fresh());
+        peer.negotiator.add_send(SendTrack {
+            track_sid: "TR_1".to_owned(),
+            stream_id: "PA_1|TR_1".to_owned(),
+            codec,
+            ssrc,
+            rtx_ssrc: None,
+        });
+        let offer = peer.negotiator.create_offer(false);
+        let answer = client.answer(&offer);
+        peer.negotiator.accept_answer(&answer).expect("an answer");
+        self.remote(&peer);
+        let sending = peer.negotiator.sending().next().expect("a section");
+        self.forward(forward::Command::SinkAdd {
+            id: SinkId(self.fresh()),
+            transport: peer.id,
+            source,
+            spec: SinkSpec {
+                ssrc,
+                rtx_ssrc: None,
+                pt: sending.pt,
+                rtx_pt: None,
+                exts: sending.exts,
+                mid: sending.mid,
+                priority: 0,
+                is_screen: false,
+                allow_pause: false,
+            },
+            want: Want::default(),
+        });
+        peer
+    }
+
+    pub fn send(&self, peer: &Peer, label: &str, data: &[u8]) {
+        self.command(TransportCommand::Send {
+            id: peer.id,
+            label: label.into(),
+            data: data.to_vec().into(),
+        });
+    }
+
+    pub fn open_channel(&self, peer: &Peer, label: &str, lossy: bool) {
+        self.command(TransportCommand::OpenChannel {
+            id: peer.id,
+            label: label.into(),
+            ordered: !lossy,
+            max_retransmits: lossy.then_some(0),
+        });
+    }
+
+    /// Collects events that have arrived.
+    pub fn drain(&mut self) {
+        while let Ok(event) = self.receiver.try_recv() {
+            self.take(event);
+        }
+    }
+
+    fn take(&mut self, event: EngineEvent) {
+        match event {
+            EngineEvent::Transport(TransportEvent::Connected { id }) => {
+                self.forward(forward::Command::TransportConnected { id });
+                self.events.push(TransportEvent::Connected { id });
+            }
+            EngineEvent::Transport(event) => self.events.push(event),
+            EngineEvent::Forward(event) => self.forwarded.push(event),
+        }
+    }
+
+    /// Runs clients until something holds; says whether it did within `limit`.
+    pub fn run(
+        &mut self,
+        limit: Duration,
+        clients: &mut [&mut Client],
+        mut holds: impl FnMut(&mut Self, &mut [&mut Client]) -> bool,
+    ) -> bool {
+        let end = Instant::now() + limit;
+        loop {
+            self.drain();
+            if holds(self, clients) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            if clients.is_empty() {
+                // Waits for the next event.
+                if let Ok(event) = self.receiver.recv_timeout(Duration::from_millis(5)) {
+                    self.take(event);
+                }
+            }
+            for client in clients.iter_mut() {
+                client.turn();
+            }
+        }
+    }
+
+    /// Like [`Relay::run`], and it must hold.
+    pub fn until(
+        &mut self,
+        what: &str,
+        clients: &mut [&mut Client],
+        holds: impl FnMut(&mut Self, &mut [&mut Client]) -> bool,
+    ) {
+        assert!(self.run(LIMIT, clients, holds), "not in time: {what}");
+    }
+
+    pub fn connected(&self, peer: &Peer) -> bool {
+        self.events
+            .contains(&TransportEvent::Connected { id: peer.id })
+    }
+
+    pub fn channel_open(&self, peer: &Peer, label: &str) -> bool {
+        let label: Arc<str> = label.into();
+        self.events
+            .contains(&TransportEvent::ChannelOpen { id: peer.id, label })
+    }
+
+    /// Messages received from a client on a channel.
+    pub fn received(&self, peer: &Peer, label: &str) -> Vec<Vec<u8>> {
+        let of = |event: &TransportEvent| match event {
+            TransportEvent::Data { id, label: l, data } if *id == peer.id && &**l == label => {
+                Some(data.to_vec())
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(of).collect()
+    }
+
+    /// Counters that are newer than this call.
+    pub fn stats_when(&mut self, what: &str, holds: impl Fn(&EngineStats) -> bool) -> EngineStats {
+        self.until(what, &mut [], |relay, _| holds(&relay.engine.stats()));
+        self.engine.stats()
+    }
+}

@@ -1,0 +1,68 @@
+//! Joins under loss never hang, and data channels stay complete.
+
+mod transport_kit;
+
+use std::time::{Duration, Instant};
+
+use transport_kit::{Client, ClientOptions, Relay};
+
+/// The longest that a join may take at 25 % loss each way; the client itself repeats its flights each second only.
+const LOSSY_LIMIT: Duration = Duration::from_secs(40);
+
+fn join_under_loss(percent: u32, joins: u64) -> Vec<Duration> {
+    let mut relay = Relay::start();
+    (0..joins)
+        .map(|seed| {
+            let options = ClientOptions {
+                loss: percent,
+                seed: seed * 7_919 + 13,
+                ..ClientOptions::default()
+            };
+            let mut client = Client::new(relay.engine.udp_addr(), options).with_channels();
+            let started = Instant::now();
+            let peer = relay.join(&mut client);
+            let joined = relay.run(LOSSY_LIMIT, &mut [&mut client], |relay, _| {
+                relay.connected(&peer)
+            });
+            assert!(joined, "join {seed} hangs at {percent} % loss");
+            started.elapsed()
+        })
+        .collect()
+}
+
+#[test]
+fn joins_at_5_percent_loss_do_not_hang() {
+    let mut times = join_under_loss(5, 12);
+    times.sort();
+    assert!(times[6] < Duration::from_secs(2), "{times:?}");
+}
+
+#[test]
+fn joins_at_25_percent_loss_do_not_hang() {
+    join_under_loss(25, 6);
+}
+
+#[test]
+fn a_reliable_channel_is_complete_at_5_percent_loss() {
+    let mut relay = Relay::start();
+    let options = ClientOptions {
+        loss: 5,
+        seed: 4,
+        ..ClientOptions::default()
+    };
+    let mut client = Client::new(relay.engine.udp_addr(), options).with_channels();
+    let peer = relay.join(&mut client);
+    relay.until("open", &mut [&mut client], |relay, clients| {
+        relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
+    });
+    for i in 0..60_u8 {
+        relay.send(&peer, "_reliable", &[i; 500]);
+        client.send("_reliable", &[i; 500]);
+    }
+    relay.until("complete", &mut [&mut client], |relay, clients| {
+        relay.received(&peer, "_reliable").len() == 60
+            && clients[0].received("_reliable").len() == 60
+    });
+    let down = client.received("_reliable");
+    assert!((0..60_u8).zip(down).all(|(i, got)| got == [i; 500]));
+}

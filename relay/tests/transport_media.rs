@@ -1,0 +1,96 @@
+//! Media of one client reaches another through the shard.
+
+mod transport_kit;
+
+use relay::engine::EngineConfig;
+use relay_core::types::Codec;
+use transport_kit::{Client, ClientOptions, Peer, Relay};
+
+const SOUND: ClientOptions = ClientOptions {
+    audio: true,
+    loss: 0,
+    seed: 1,
+};
+
+fn forwarded(mut relay: Relay) -> (Relay, Client, Client, Peer) {
+    let address = relay.engine.udp_addr();
+    let mut publisher = Client::new(address, SOUND);
+    let mut subscriber = Client::new(address, ClientOptions::default());
+    let up = relay.join(&mut publisher);
+    let source = relay.publish(&up);
+    let down = relay.subscribe(&mut subscriber, source, Codec::Opus);
+    relay.until(
+        "both are connected",
+        &mut [&mut publisher, &mut subscriber],
+        |relay, _| relay.connected(&up) && relay.connected(&down),
+    );
+    (relay, publisher, subscriber, down)
+}
+
+fn check_stream(relay: &mut Relay, publisher: &mut Client, subscriber: &mut Client) {
+    let mut sent = 0_u8;
+    relay.until(
+        "a hundred packets, across a rollover",
+        &mut [publisher, subscriber],
+        |_, clients| {
+            if sent < 120 {
+                clients[0].send_sound(&[sent; 80]);
+                sent += 1;
+            }
+            clients[1].packets.len() >= 100
+        },
+    );
+    let packets = &subscriber.packets;
+    for pair in packets.windows(2) {
+        let (a, b) = (&pair[0].header, &pair[1].header);
+        assert_eq!(a.ssrc, b.ssrc);
+        assert_eq!(a.sequence_number.wrapping_add(1), b.sequence_number);
+        assert_eq!(pair[0].payload[0].wrapping_add(1), pair[1].payload[0]);
+    }
+}
+
+#[test]
+fn sound_is_forwarded_in_order_and_whole() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    let stats = relay.stats_when("counted", |s| s.workers[0].forward.packets_out >= 100);
+    let worker = &stats.workers[0];
+    assert_eq!((worker.forged, worker.replayed), (0, 0));
+    assert_eq!((worker.dropped_unsealed, worker.dropped_full), (0, 0));
+}
+
+#[test]
+fn sound_reaches_a_subscriber_that_has_moved() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    subscriber.link.rebind();
+    subscriber.packets.clear();
+    let mut sent = 0_u32;
+    relay.until(
+        "packets at the new address",
+        &mut [&mut publisher, &mut subscriber],
+        |_, clients| {
+            sent += 1;
+            clients[0].send_sound(&[1; 80]);
+            clients[1].packets.len() >= 20
+        },
+    );
+    assert!(sent > 0);
+}
+
+#[test]
+fn several_workers_hand_over_what_the_kernel_gave_the_wrong_one() {
+    let relay = Relay::start_with(EngineConfig {
+        udp: "127.0.0.1:0".parse().expect("an address"),
+        workers: 3,
+        ..EngineConfig::default()
+    });
+    // Ids of one room are congruent modulo the number of workers.
+    let mut relay = relay.with_step(3);
+    assert_eq!(relay.engine.workers(), 3);
+    for _ in 0..4 {
+        let (back, mut publisher, mut subscriber, _) = forwarded(relay);
+        relay = back;
+        check_stream(&mut relay, &mut publisher, &mut subscriber);
+    }
+}
