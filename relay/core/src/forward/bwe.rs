@@ -133,17 +133,19 @@ impl Estimator {
 
     /// A link whose queue holds what was sent long ago is overused; one that has been silent for longer is assumed to carry
     /// less and less. `least_rtt` is the shortest round trip measured.
-    pub(super) fn tick(&mut self, now: Micros, least_rtt: Micros) {
-        let outstanding = self.history.outstanding_since();
-        let stuck = outstanding != 0 && now > outstanding + least_rtt + STUCK;
-        if self.is_measured() && stuck && now > self.overused_at + STUCK {
+    pub(super) fn tick(&mut self, now: Micros, least_rtt: Option<Micros>) {
+        let Some(outstanding) = self.history.outstanding_since().filter(|_| self.is_measured()) else {
+            return;
+        };
+        let stuck = least_rtt.is_some_and(|rtt| now > outstanding + rtt + STUCK);
+        if stuck && now > self.overused_at + STUCK {
             let acked = self.acked.peak().unwrap_or(self.by_delay);
             self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
             self.hold = true;
             self.overused_at = now;
         }
-        let dark = outstanding != 0 && now > outstanding.max(self.feedback_at) + SILENT;
-        if self.is_measured() && dark && now > self.changed_at + 500_000 {
+        let dark = now > outstanding.max(self.feedback_at) + SILENT;
+        if dark && now > self.changed_at + 500_000 {
             self.by_delay = (self.by_delay / 2.0).max(to_f64(MIN_BITRATE));
             self.changed_at = now;
             self.overused_at = now;

@@ -85,7 +85,9 @@ struct Head<'a> {
 
 impl<T: Transmit> Egress<'_, T> {
     fn drain(&mut self) {
-        self.transport.pacer.refill(self.now, self.transport.estimator.target());
+        let relaxed = self.transport.is_relaxed(self.now);
+        let estimate = self.transport.estimator.target();
+        self.transport.pacer.refill(self.now, estimate, relaxed);
         while let Some(packet) = self.transport.pacer.audio.pop_front() {
             self.send(&packet);
         }

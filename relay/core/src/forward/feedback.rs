@@ -6,6 +6,9 @@ use crate::{
     types::TransportId,
 };
 
+/// Packets asked for by one message that are looked at.
+const MAX_ASKED: usize = 512;
+
 impl Shard {
     pub(super) fn read_rtcp(&mut self, now: Micros, from: TransportId, compound: &[u8]) {
         let Some(&key) = self.transport_keys.get(&from.0) else {
@@ -91,7 +94,8 @@ impl Shard {
         if sink.spec.ssrc.0 != media || sink.spec.rtx_ssrc.is_none() {
             return;
         }
-        for seq in seqs {
+        // More in one message than are remembered is an attack on our time.
+        for seq in seqs.take(MAX_ASKED) {
             let Some(number) = sink.runs.extend(seq) else {
                 continue;
             };

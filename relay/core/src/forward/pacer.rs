@@ -19,6 +19,8 @@ const MIN_RATE: u64 = 300_000;
 const REPAIR_PERCENT: u64 = 40;
 /// and how much of it may pass at once, as time.
 const REPAIR_BURST: Micros = 500_000;
+/// The same on a link that has shown no limit: a picture of up to 6 kB goes at once.
+const RELAXED_RATE: u64 = 10_000_000;
 /// Packets that may wait; further ones are dropped, as a full link would.
 const MAX_QUEUED: usize = 4096;
 /// Repairs that may wait.
@@ -51,6 +53,7 @@ pub(super) struct Pacer {
     /// Bits that repairs may take, in millionths.
     repair_budget: i64,
     refilled: Micros,
+    relaxed: bool,
 }
 
 impl Pacer {
@@ -92,8 +95,9 @@ impl Pacer {
         self.repairs.retain(|packet| packet.sink != sink);
     }
 
-    /// Adds the budget of the time since the last call.
-    pub(super) fn refill(&mut self, now: Micros, estimate: u64) {
+    /// Adds the budget of the time since the last call; `relaxed` says that the link has shown no limit.
+    pub(super) fn refill(&mut self, now: Micros, estimate: u64, relaxed: bool) {
+        self.relaxed = relaxed;
         let rate = self.rate(estimate);
         let since = now.saturating_sub(self.refilled).min(1_000_000);
         self.refilled = now;
@@ -141,7 +145,7 @@ impl Pacer {
     fn rate(&self, estimate: u64) -> u64 {
         (estimate * FACTOR_HALVES / 2)
             .max(self.video_bytes * 8_000_000 / MAX_WAIT)
-            .max(MIN_RATE)
+            .max(if self.relaxed { RELAXED_RATE } else { MIN_RATE })
     }
 }
 
@@ -165,7 +169,7 @@ mod tests {
 
     /// Sends all that may pass at `now`; how many packets.
     fn drain(pacer: &mut Pacer, now: Micros, estimate: u64) -> usize {
-        pacer.refill(now, estimate);
+        pacer.refill(now, estimate, false);
         let mut sent = 0;
         while pacer.is_open() && pacer.pop_video().is_some() {
             pacer.spend(1_000);

@@ -1,7 +1,7 @@
 //! What we tell and know about a stream that we receive: losses and jitter (RFC 3550 §A.3, §A.8), rate, clock.
 
 use super::clock::{Micros, ntp_middle, ntp_span, ticks};
-use crate::rtcp::ReportBlock;
+use crate::{rtcp::ReportBlock, rtp::ExtendedSeq};
 
 /// Losses and jitter of one stream.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Reception {
             ssrc,
             fraction_lost: (lost * 256).checked_div(expected).unwrap_or(0).min(255) as u8,
             lost: self.expected().saturating_sub(self.received).min(0x7f_ffff) as u32,
-            highest: self.highest as u32,
+            highest: self.highest.wrapping_sub(ExtendedSeq::START) as u32,
             jitter: self.jitter as u32,
             last_report,
             delay,
@@ -194,14 +194,14 @@ mod tests {
         let mut reception = Reception::default();
         let clock = SenderClock::default();
         for seq in (100..200).filter(|seq| seq % 4 != 0) {
-            reception.received(seq * 20_000, seq, 0, 48_000, false);
+            reception.received(seq * 20_000, ExtendedSeq::START + seq, 0, 48_000, false);
         }
         let block = reception.report(5_000_000, 1, &clock).expect("packets came");
         // 101 to 199, 24 of 99 missing.
         assert_eq!((block.fraction_lost, block.lost, block.highest), (62, 24, 199));
         let block = reception.report(6_000_000, 1, &clock).expect("packets came");
         assert_eq!((block.fraction_lost, block.lost), (0, 24));
-        reception.received(6_000_000, 104, 0, 48_000, true);
+        reception.received(6_000_000, ExtendedSeq::START + 104, 0, 48_000, true);
         assert_eq!(reception.totals(), (99, 23));
     }
 

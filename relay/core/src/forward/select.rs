@@ -83,6 +83,7 @@ impl Shard {
             self.give(now, demand.sink, *grant);
         }
         self.transports[key as usize].constrained = constrained;
+        self.transports[key as usize].chosen_at = now;
         self.scratch.demands = demands;
         self.scratch.grants = grants;
     }
@@ -117,6 +118,7 @@ impl Shard {
         };
         sink.paused = false;
         if sink.target == Some(index) {
+            self.drop_if_far_too_much(now, sink_key);
             self.request_keyframe(now, sink_key);
             return;
         }

@@ -220,7 +220,9 @@ impl Shard {
                 bits_per_second: estimate,
             });
         }
-        if !transport.sinks.is_empty() {
+        let tight = transport.constrained || transport.budget(now) < transport.wanted + transport.wanted / 4;
+        let due = tight || now >= transport.chosen_at + REPORT;
+        if !transport.sinks.is_empty() && due {
             self.choose(now, key);
         }
     }

@@ -58,10 +58,12 @@ pub(super) struct Transport {
     pub(super) wanted: u64,
     /// Whether somebody's wish was not met.
     pub(super) constrained: bool,
+    /// When layers were chosen last.
+    pub(super) chosen_at: Micros,
     pub(super) told_estimate: u64,
     pub(super) rtt: Option<Micros>,
     /// The shortest round trip.
-    pub(super) least_rtt: Micros,
+    pub(super) least_rtt: Option<Micros>,
     pub(super) next_feedback: Micros,
     pub(super) next_report: Micros,
     pub(super) next_choice: Micros,
@@ -105,9 +107,10 @@ impl Transport {
             unsettled: false,
             wanted: 0,
             constrained: false,
+            chosen_at: 0,
             told_estimate: 0,
             rtt: None,
-            least_rtt: DEFAULT_RTT,
+            least_rtt: None,
             next_feedback: now,
             next_report: now + phase,
             next_choice: now + phase % 100_000,
@@ -132,6 +135,12 @@ impl Transport {
         self.estimator.target()
     }
 
+    /// Whether pictures may pass in one piece: the link has shown no limit of late.
+    pub(super) const fn is_relaxed(&self, now: Micros) -> bool {
+        let overused_at = self.estimator.overused_at();
+        !self.constrained && (overused_at == 0 || now > overused_at + 10_000_000)
+    }
+
     /// Whether enough is known of the link to stop pictures on it.
     pub(super) const fn may_pause(&self, now: Micros) -> bool {
         self.estimator.is_measured() && now > self.numbered_since + 1_500_000 || self.estimator.overused_at() != 0
@@ -150,7 +159,7 @@ impl Transport {
         };
         let held = Micros::from(delay) * 1_000_000 / 65_536;
         let sample = now.saturating_sub(*at).saturating_sub(held).clamp(1_000, 5_000_000);
-        self.least_rtt = self.least_rtt.min(sample);
+        self.least_rtt = Some(self.least_rtt.map_or(sample, |least| least.min(sample)));
         self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 3 + sample) / 4));
     }
 }

@@ -9,7 +9,7 @@ pub struct ExtendedSeq {
 
 impl ExtendedSeq {
     /// Cycles that lie before the first number, so that packets from before it have numbers too.
-    const START: u64 = 1 << 16;
+    pub const START: u64 = 1 << 16;
 
     /// The extended number, without taking note of it.
     #[must_use]

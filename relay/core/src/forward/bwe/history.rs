@@ -6,6 +6,12 @@ use crate::{forward::clock::Micros, rtcp::twcc::Feedback};
 /// Packets remembered: more than two seconds at 10 Mbit/s.
 const KEPT: u64 = 2048;
 
+/// A pause in sending after which earlier packets are past telling.
+const PAUSE: Micros = 200_000;
+/// Packets that must be outstanding, and over which time, to mean anything.
+const MIN_OUTSTANDING: u64 = 10;
+const MIN_SPAN: Micros = 300_000;
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -38,6 +44,10 @@ impl History {
             self.sent.resize(usize::try_from(KEPT).expect("small"), Sent::default());
         }
         let number = self.next;
+        // After a pause what was sent before it is past telling: a lost tail is never spoken of.
+        if number > 0 && now > self.sent[index(number - 1)].at + PAUSE {
+            self.told = number;
+        }
         self.next += 1;
         self.sent[index(number)] = Sent {
             at: now,
@@ -51,7 +61,8 @@ impl History {
     /// Appends what newly arrived; returns how many packets sent after `since` are newly known to be lost.
     pub(super) fn acknowledge(&mut self, feedback: &Feedback<'_>, since: Micros, acked: &mut Vec<Acked>) -> usize {
         let mut lost = 0;
-        for arrival in feedback.packets() {
+        // A message may claim to tell about 65,535 packets; we remember fewer.
+        for arrival in feedback.packets().take(index(KEPT - 1) + 1) {
             let Some(highest) = self.next.checked_sub(1) else {
                 break;
             };
@@ -82,12 +93,15 @@ impl History {
         lost
     }
 
-    /// When the oldest packet was sent that no feedback spoke of; 0 if there is none.
-    pub(super) fn outstanding_since(&self) -> Micros {
-        if self.told == self.next {
-            return 0;
+    /// When the oldest packet was sent that no feedback spoke of; `None` unless enough were sent after it to tell a
+    /// full queue from a lost tail.
+    pub(super) fn outstanding_since(&self) -> Option<Micros> {
+        let oldest = self.told.max(self.next.saturating_sub(KEPT));
+        if self.next < oldest + MIN_OUTSTANDING {
+            return None;
         }
-        self.sent[index(self.told.max(self.next.saturating_sub(KEPT)))].at
+        let (since, until) = (self.sent[index(oldest)].at, self.sent[index(self.next - 1)].at);
+        (until > since + MIN_SPAN).then_some(since)
     }
 }
 

@@ -13,6 +13,8 @@ const MAX_RATE: u64 = 10_000_000;
 const MIN_RATE: u64 = 300_000;
 /// Answers that come later do not count.
 const TIMEOUT: Micros = 1_000_000;
+/// Pause after one that found much.
+const AGAIN: Micros = 100_000;
 /// Pause after a cluster that found nothing, at first and at most.
 const PAUSE: Micros = 1_000_000;
 const MAX_PAUSE: Micros = 4_000_000;
@@ -22,6 +24,8 @@ const MAX_PAUSE: Micros = 4_000_000;
 struct Cluster {
     id: u8,
     rate: u64,
+    /// The estimate when it began.
+    estimate: u64,
     started: Micros,
     sent_bytes: u64,
     sent_packets: u32,
@@ -79,6 +83,7 @@ impl Prober {
         self.cluster = Some(Cluster {
             id: self.last_id,
             rate,
+            estimate,
             started: now,
             sent_bytes: 0,
             sent_packets: 0,
@@ -170,15 +175,20 @@ impl Prober {
             return None;
         };
         // Clearly less than was sent: that is what the link carries, and it needs some air.
-        let saturated = found * 10 < cluster.rate * 9;
-        if saturated {
+        let found = if found * 10 < cluster.rate * 9 {
+            found * 19 / 20
+        } else {
+            found.min(cluster.rate)
+        };
+        // Much more than was known: there may be more still, so look again soon.
+        if found * 4 >= cluster.estimate * 5 {
+            self.cluster = None;
+            self.pause = PAUSE;
+            self.next_at = now + AGAIN;
+        } else {
             self.failed(now);
-            return Some(found * 19 / 20);
         }
-        self.cluster = None;
-        self.pause = PAUSE;
-        self.next_at = now;
-        Some(found.min(cluster.rate))
+        Some(found)
     }
 
     fn failed(&mut self, now: Micros) {
