@@ -117,7 +117,8 @@ export function stageLayout(
   side: StripSide,
 ): StageLayout {
   if (side === 'bottom') {
-    const tileHeight = clamp(Math.round(height * 0.2), 64, 140);
+    // Three of them fit a telephone held upright.
+    const tileHeight = clamp(Math.round(Math.min(height * 0.2, width * 0.23)), 64, 140);
     const tileWidth = Math.round(tileHeight * 1.4);
     const stageHeight = Math.max(0, height - tileHeight - gap);
     return {

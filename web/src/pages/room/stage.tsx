@@ -82,7 +82,7 @@ function Gallery({ size, people }: { size: Size; people: readonly Person[] }) {
           );
         })}
       </div>
-      {people.length === 1 && people[0]?.isLocal && <Alone />}
+      {room.others.value.length === 0 && <Alone />}
       {pages > 1 && <Pager page={current} pages={pages} go={setPage} />}
     </>
   );
