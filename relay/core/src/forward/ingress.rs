@@ -318,3 +318,66 @@ fn find_start(layer: &mut Layer, media: &Media<'_>) -> Option<u64> {
 fn size_of(payload: usize) -> u16 {
     u16::try_from(payload + OVERHEAD).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::LayerSpec;
+
+    /// Gives a layer packets of H.264 as (number, picture, payload) and returns the keyframe starts found.
+    fn starts(packets: &[(u64, u32, &[u8])]) -> Vec<u64> {
+        let mut layer = Layer::new(LayerSpec::default(), Codec::H264, 1 << 16);
+        let mut highest = None;
+        let mut found = Vec::new();
+        for (seq, timestamp, payload) in packets {
+            let media = Media {
+                seq: *seq,
+                highest,
+                timestamp: *timestamp,
+                marker: false,
+                again: false,
+                vp8: None,
+                start: h264::start(payload),
+                exts: &[],
+                payload,
+            };
+            let entry = Entry {
+                seq: *seq,
+                timestamp: *timestamp,
+                marker: false,
+                vp8: None,
+                exts: &[],
+                payload,
+            };
+            layer.cache.insert(1_000_000, &entry);
+            if let Some(start) = find_start(&mut layer, &media) {
+                layer.keyframe_came(1_000_000, start);
+                found.push(start);
+            }
+            highest = highest.max(Some(*seq));
+        }
+        found
+    }
+
+    const SLICE: &[u8] = &[0x41, 1];
+    const SETS: &[u8] = &[0x78, 0, 2, 0x67, 1, 0, 1, 0x68];
+    const IDR: &[u8] = &[0x65, 1];
+
+    #[test]
+    fn a_keyframe_begins_with_its_parameter_sets() {
+        assert_eq!(starts(&[(1, 10, SLICE), (2, 20, SETS), (3, 20, IDR)]), [2]);
+        // Out of order, too.
+        assert_eq!(starts(&[(1, 10, SLICE), (3, 20, IDR), (2, 20, SETS)]), [2]);
+    }
+
+    #[test]
+    fn an_idr_picture_without_parameter_sets_begins_with_itself() {
+        assert_eq!(starts(&[(1, 10, SLICE), (2, 20, IDR), (3, 20, IDR)]), [2]);
+        // Known only once the end of the picture before has come.
+        assert_eq!(
+            starts(&[(1, 5, SLICE), (3, 20, IDR), (4, 20, IDR), (2, 10, SLICE)]),
+            [3]
+        );
+        assert_eq!(starts(&[(7, 20, IDR)]), [7]);
+    }
+}

@@ -13,13 +13,14 @@ impl Shard {
     /// Finds the layer of an SSRC not seen before on this transport, and keeps it.
     pub(super) fn latch(&mut self, transport_key: u32, packet: &RtpPacket<'_>) -> Option<Stream> {
         let sources = &self.transports[transport_key as usize].sources;
+        // Names in the packet are surer than the order of SSRCs in a description.
         let found = sources
             .iter()
-            .find_map(|key| declared(*key, &self.sources[*key as usize], packet))
+            .find_map(|key| named(*key, &self.sources[*key as usize], packet))
             .or_else(|| {
                 sources
                     .iter()
-                    .find_map(|key| named(*key, &self.sources[*key as usize], packet))
+                    .find_map(|key| declared(*key, &self.sources[*key as usize], packet))
             })
             .or_else(|| {
                 // Without names only a payload type that one source alone uses tells anything.
