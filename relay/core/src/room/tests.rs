@@ -160,7 +160,7 @@ fn camera(cid: &str) -> signal_request::Message {
 fn answer_to(offer: &SessionDescription) -> SessionDescription {
     let sdp = offer
         .sdp
-        .replace("a=setup:actpass", "a=setup:active")
+        .replace("a=setup:passive", "a=setup:active")
         .replace("a=sendrecv", "a=recvonly")
         .replace("a=sendonly", "a=recvonly")
         .lines()

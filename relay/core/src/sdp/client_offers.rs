@@ -46,9 +46,7 @@ impl Negotiator {
             .collect();
 
         let opened = description.sections.iter().zip(&open);
-        let opened = opened
-            .filter(|(_, mid)| mid.is_some())
-            .map(|(section, _)| section);
+        let opened = opened.filter(|(_, mid)| mid.is_some()).map(|(section, _)| section);
         let (remote, setup) = remote_transport(&description, opened)?;
         if !matches!(setup, None | Some(Setup::ActPass | Setup::Active)) {
             return Err(SdpError::Setup);
@@ -71,18 +69,9 @@ impl Negotiator {
         Ok(())
     }
 
-    fn slot(
-        &self,
-        description: &Description<'_>,
-        section: &Section<'_>,
-        mid: Mid,
-        place: usize,
-    ) -> Slot {
+    fn slot(&self, description: &Description<'_>, section: &Section<'_>, mid: Mid, place: usize) -> Slot {
         let direction = section.direction.or(description.direction);
-        let former = self
-            .slots
-            .get(place)
-            .filter(|slot| slot.bundled_mid() == Some(mid));
+        let former = self.slots.get(place).filter(|slot| slot.bundled_mid() == Some(mid));
         Slot::offered(
             section,
             mid,
@@ -130,19 +119,17 @@ impl Negotiator {
                 .any(|slot| slot.kind == kind && slot.usage == Usage::Free)
         };
         let (audio, video) = (free(MediaKind::Audio), free(MediaKind::Video));
-        let waiting = self
-            .waiting()
-            .filter(|(_, track)| match track.codec.kind() {
-                MediaKind::Audio => audio,
-                MediaKind::Video => video,
-            });
+        let waiting = self.waiting().filter(|(_, track)| match track.codec.kind() {
+            MediaKind::Audio => audio,
+            MediaKind::Video => video,
+        });
         let keys: Vec<_> = waiting.map(|(key, _)| key).collect();
         self.undecodable.extend(keys);
     }
 
     fn write_answer(&self) -> String {
         let mids = self.slots.iter().filter_map(Slot::bundled_mid);
-        let mut writer = Writer::new(&self.local, self.version, "passive", mids);
+        let mut writer = Writer::new(&self.local, self.version, mids);
         for slot in &self.slots {
             match slot {
                 Slot::Data { mid } => writer.data(*mid),

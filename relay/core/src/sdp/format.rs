@@ -48,15 +48,10 @@ impl Format {
         let mut formats: Vec<Self> = Vec::new();
         let mut constrained = false;
         for number in section.formats.split_ascii_whitespace() {
-            let Some(map) = section
-                .maps
-                .iter()
-                .find(|map| number.parse() == Ok(map.pt.0))
-            else {
+            let Some(map) = section.maps.iter().find(|map| number.parse() == Ok(map.pt.0)) else {
                 continue;
             };
-            let Some((codec, fmtp)) = known(section, map).filter(|(c, _)| codecs.contains(c))
-            else {
+            let Some((codec, fmtp)) = known(section, map).filter(|(c, _)| codecs.contains(c)) else {
                 continue;
             };
             let format = || Self {
@@ -96,9 +91,8 @@ fn known(section: &Section<'_>, map: &RtpMap<'_>) -> Option<(Codec, String)> {
         Some((Codec::Vp8, String::new()))
     } else if is("H264", 90_000) {
         let profile = parameter(section, map.pt, "profile-level-id").unwrap_or("420010");
-        let baseline = profile.len() == 6
-            && profile.starts_with("42")
-            && profile.bytes().all(|b| b.is_ascii_hexdigit());
+        let baseline =
+            profile.len() == 6 && profile.starts_with("42") && profile.bytes().all(|b| b.is_ascii_hexdigit());
         let split = parameter(section, map.pt, "packetization-mode") == Some("1");
         (baseline && split).then(|| {
             let profile = profile.to_ascii_lowercase();
@@ -112,10 +106,7 @@ fn known(section: &Section<'_>, map: &RtpMap<'_>) -> Option<(Codec, String)> {
 
 /// Whether `constraint_set1_flag` is set in the profile that the parameters name.
 fn is_constrained(fmtp: &str) -> bool {
-    let digits = fmtp
-        .rsplit('=')
-        .next()
-        .and_then(|profile| profile.get(2..4));
+    let digits = fmtp.rsplit('=').next().and_then(|profile| profile.get(2..4));
     digits.is_some_and(|iop| u8::from_str_radix(iop, 16).is_ok_and(|iop| iop & 0x40 != 0))
 }
 
@@ -153,12 +144,7 @@ fn offered_feedback(section: &Section<'_>, pt: Pt, kind: MediaKind) -> Vec<&'sta
 pub(super) const fn received_exts(kind: MediaKind) -> &'static [ExtKind] {
     match kind {
         MediaKind::Audio => &[ExtKind::Mid, ExtKind::AudioLevel],
-        MediaKind::Video => &[
-            ExtKind::Mid,
-            ExtKind::Rid,
-            ExtKind::RepairedRid,
-            ExtKind::TransportCc,
-        ],
+        MediaKind::Video => &[ExtKind::Mid, ExtKind::Rid, ExtKind::RepairedRid, ExtKind::TransportCc],
     }
 }
 
@@ -185,11 +171,7 @@ pub(super) fn own_exts(kind: MediaKind) -> Vec<Extension> {
 
 /// The offered extensions among `wanted` that may flow the way we need, each kind and each id once, with the
 /// direction that the answer has to carry.
-pub(super) fn common_exts(
-    section: &Section<'_>,
-    wanted: &[ExtKind],
-    client_sends: bool,
-) -> Vec<Extension> {
+pub(super) fn common_exts(section: &Section<'_>, wanted: &[ExtKind], client_sends: bool) -> Vec<Extension> {
     let mut exts: Vec<Extension> = Vec::new();
     for ext in &section.exts {
         let flows = ext.direction.is_none_or(|direction| {
@@ -215,6 +197,6 @@ pub(super) fn common_exts(
 }
 
 /// The ids by kind.
-pub(super) fn ext_map(exts: &[Extension]) -> ExtMap {
-    exts.iter().map(|ext| (ext.kind, ext.id)).collect()
+pub(super) fn ext_map<'a>(exts: impl IntoIterator<Item = &'a Extension>) -> ExtMap {
+    exts.into_iter().map(|ext| (ext.kind, ext.id)).collect()
 }

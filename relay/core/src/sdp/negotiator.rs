@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::api::{
-    Local, PublishHints, Receiving, Remote, Role, Sections, SendKey, SendState, SendTrack, Sending,
-};
+use super::api::{Local, PublishHints, Receiving, Remote, Role, Sections, SendKey, SendState, SendTrack, Sending};
 use super::error::SdpError;
-use super::format::ext_map;
+use super::format::{ext_map, sent_exts};
 use super::parse::{Description, Section, Setup, TransportLines};
 use super::slot::{SendSlot, Slot, Usage};
 use crate::types::{Codec, IceCredentials, MediaKind};
@@ -87,11 +85,6 @@ impl Negotiator {
         self.hints.insert(cid.to_owned(), hints);
     }
 
-    /// The codec to answer for the client's track `cid` where it offers that codec, besides other hints.
-    pub fn prefer(&mut self, cid: &str, codec: Codec) {
-        self.hints.entry(cid.to_owned()).or_default().codec = Some(codec);
-    }
-
     /// Forgets the hints about the client's track `cid`.
     pub fn forget(&mut self, cid: &str) {
         self.hints.remove(cid);
@@ -136,7 +129,7 @@ impl Negotiator {
                 rtx_pt: rtx.map(|(pt, _)| pt),
                 ssrc: track.ssrc,
                 rtx_ssrc: rtx.map(|(_, ssrc)| ssrc),
-                exts: ext_map(&slot.exts),
+                exts: ext_map(slot.exts.iter().filter(|ext| sent_exts(slot.kind).contains(&ext.kind))),
                 state,
             })
         })
@@ -223,10 +216,7 @@ impl Negotiator {
 
     /// Puts sends that wait into free sections of their kind and codec.
     pub(super) fn place_waiting(&mut self, state: SendState) {
-        let mut waiting: Vec<_> = self
-            .waiting()
-            .map(|(key, track)| (key, track.codec))
-            .collect();
+        let mut waiting: Vec<_> = self.waiting().map(|(key, track)| (key, track.codec)).collect();
         for slot in Self::send_slots_mut(&mut self.slots) {
             if slot.usage != Usage::Free || slot.stopped {
                 continue;

@@ -29,14 +29,9 @@ impl Direction {
     }
 
     fn read(word: &str) -> Option<Self> {
-        [
-            Self::SendRecv,
-            Self::SendOnly,
-            Self::RecvOnly,
-            Self::Inactive,
-        ]
-        .into_iter()
-        .find(|direction| direction.as_str() == word)
+        [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive]
+            .into_iter()
+            .find(|direction| direction.as_str() == word)
     }
 
     pub(super) const fn sends(self) -> bool {
@@ -211,11 +206,7 @@ impl<'a> Description<'a> {
 }
 
 /// An attribute that identifies or secures a transport, anywhere.
-fn transport_attribute<'a>(
-    transport: &mut TransportLines<'a>,
-    name: &str,
-    value: &'a str,
-) -> Option<()> {
+fn transport_attribute<'a>(transport: &mut TransportLines<'a>, name: &str, value: &'a str) -> Option<()> {
     let ice = |value: &'a str, least: usize| {
         let fits = (least..=256).contains(&value.len());
         let ice_char = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
@@ -267,9 +258,7 @@ impl<'a> Section<'a> {
         let kind = match media {
             "audio" if rtp => SectionKind::Media(MediaKind::Audio),
             "video" if rtp => SectionKind::Media(MediaKind::Video),
-            "application" if protocol.ends_with("/SCTP") && formats == "webrtc-datachannel" => {
-                SectionKind::Data
-            }
+            "application" if protocol.ends_with("/SCTP") && formats == "webrtc-datachannel" => SectionKind::Data,
             _ => SectionKind::Other,
         };
         Some(Self {
@@ -354,11 +343,7 @@ fn payload_value(value: &str) -> Option<(Pt, &str)> {
 
 fn feedback(value: &str) -> Option<(Option<Pt>, &str)> {
     let (number, feedback) = value.split_once(' ')?;
-    let number = if number == "*" {
-        None
-    } else {
-        Some(pt(number)?)
-    };
+    let number = if number == "*" { None } else { Some(pt(number)?) };
     Some((number, feedback.trim_ascii()))
 }
 
@@ -371,11 +356,7 @@ fn extmap(value: &str) -> Option<Extension> {
     };
     let id = id.parse().ok().filter(|id| (1..=14).contains(id))?;
     let kind = ExtKind::from_uri(rest.split_ascii_whitespace().next()?)?;
-    Some(Extension {
-        kind,
-        id,
-        direction,
-    })
+    Some(Extension { kind, id, direction })
 }
 
 fn msid(value: &str) -> Option<(&str, &str)> {

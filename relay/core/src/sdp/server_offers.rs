@@ -21,10 +21,7 @@ impl Negotiator {
         self.park_removed();
         self.place_waiting(SendState::Offered);
         self.place_in_stopped();
-        let waiting: Vec<_> = self
-            .waiting()
-            .map(|(key, track)| (key, track.codec))
-            .collect();
+        let waiting: Vec<_> = self.waiting().map(|(key, track)| (key, track.codec)).collect();
         for (key, codec) in waiting {
             let mid = self.mint_mid();
             self.slots.push(Slot::Send(SendSlot {
@@ -41,7 +38,7 @@ impl Negotiator {
         self.changed = false;
 
         let mids = self.slots.iter().filter_map(Slot::bundled_mid);
-        let mut writer = Writer::new(&self.local, self.version, "actpass", mids);
+        let mut writer = Writer::new(&self.local, self.version, mids);
         for slot in &self.slots {
             match slot {
                 Slot::Data { mid } => writer.data(*mid),
@@ -135,12 +132,11 @@ impl Negotiator {
                 return Err(SdpError::Mid(index));
             }
         }
-        let open = description
-            .sections
-            .iter()
-            .filter(|section| section.port != 0);
+        let open = description.sections.iter().filter(|section| section.port != 0);
         let (remote, setup) = remote_transport(&description, open)?;
-        if setup != Some(Setup::Active) {
+        // Go and Rust clients write "passive" to any ICE-lite offerer, and yet are the DTLS client, as our own
+        // "passive" tells them: it is why we do not offer "actpass".
+        if !matches!(setup, Some(Setup::Active | Setup::Passive)) {
             return Err(SdpError::Setup);
         }
 
@@ -162,11 +158,7 @@ impl SendSlot {
         self.usage = match self.usage {
             Usage::Track(key, _) => {
                 let wanted = !self.stopped && direction.receives() && self.agree(section);
-                let state = if wanted {
-                    SendState::Active
-                } else {
-                    SendState::Refused
-                };
+                let state = if wanted { SendState::Active } else { SendState::Refused };
                 Usage::Track(key, state)
             }
             _ => Usage::Free,

@@ -1,7 +1,7 @@
 //! What the negotiator remembers of one m-section, and how a client's section becomes that.
 
 use super::api::{PublishHints, Receiving, ReceivingSsrc, SendKey, SendState};
-use super::format::{Format, common_exts, ext_map, received_exts, sent_exts};
+use super::format::{Format, common_exts, ext_map, received_exts};
 use super::parse::{Direction, Extension, Section, SectionKind};
 use crate::types::{Codec, MediaKind, Mid, Rid, Ssrc};
 
@@ -111,8 +111,7 @@ impl Slot {
         let usage = match former {
             _ if inactive => Usage::Closed,
             Some(Self::Send(SendSlot {
-                usage: Usage::Closed,
-                ..
+                usage: Usage::Closed, ..
             }))
             | None => Usage::Free,
             Some(Self::Send(send)) => send.usage,
@@ -122,7 +121,9 @@ impl Slot {
             mid,
             kind,
             formats,
-            exts: common_exts(section, sent_exts(kind), false),
+            // Those of the other direction too: Chromium offers in new sections only what older ones agreed on, and then
+            // cannot publish simulcast for want of RIDs.
+            exts: common_exts(section, received_exts(kind), false),
             usage,
             stopped: false,
         })

@@ -12,8 +12,7 @@ const ONE_PUBLISH: &str = include_str!("fixtures/chromium-one-publish.sdp");
 const ONE_MORE_VIDEO: &str = include_str!("fixtures/chromium-one-more-video.sdp");
 const PUBLISHER_DATA: &str = include_str!("fixtures/chromium-publisher-data.sdp");
 const PUBLISHER_CAMERA: &str = include_str!("fixtures/chromium-publisher-camera.sdp");
-const PUBLISHER_CAMERA_REMOVED: &str =
-    include_str!("fixtures/chromium-publisher-camera-removed.sdp");
+const PUBLISHER_CAMERA_REMOVED: &str = include_str!("fixtures/chromium-publisher-camera-removed.sdp");
 const FIREFOX_PUBLISHER: &str = include_str!("fixtures/firefox-publisher.sdp");
 const PION_PUBLISHER: &str = include_str!("fixtures/pion-publisher.sdp");
 
@@ -94,7 +93,7 @@ fn client_answer(offer: &str) -> String {
     for line in offer.lines() {
         let line = match line {
             "a=sendonly" => "a=recvonly".to_owned(),
-            "a=setup:actpass" => "a=setup:active".to_owned(),
+            "a=setup:passive" => "a=setup:active".to_owned(),
             "a=ice-lite" => continue,
             _ if line.starts_with("a=ice-ufrag") => "a=ice-ufrag:n9Qr".to_owned(),
             _ if line.starts_with("a=ice-pwd") => "a=ice-pwd:xgcqQfDHFaKVsh5Kk0qYjO15".to_owned(),

@@ -13,7 +13,6 @@ use crate::types::{MediaKind, Mid, Rid};
 pub(super) struct Writer<'a> {
     text: String,
     local: &'a Local,
-    setup: &'static str,
     /// Candidates are still to be written: they stand in the first open section, which carries the bundle.
     candidates_due: bool,
 }
@@ -44,16 +43,10 @@ pub(super) const fn media_name(kind: MediaKind) -> &'static str {
 
 impl<'a> Writer<'a> {
     /// Begins a description of `version` whose bundle holds `mids`.
-    pub(super) fn new(
-        local: &'a Local,
-        version: u64,
-        setup: &'static str,
-        mids: impl Iterator<Item = Mid>,
-    ) -> Self {
+    pub(super) fn new(local: &'a Local, version: u64, mids: impl Iterator<Item = Mid>) -> Self {
         let mut writer = Self {
             text: String::with_capacity(4096),
             local,
-            setup,
             candidates_due: true,
         };
         let session = local.session & (u64::MAX >> 1);
@@ -86,9 +79,7 @@ impl<'a> Writer<'a> {
 
     /// The section of the data channels.
     pub(super) fn data(&mut self, mid: Mid) {
-        self.line(format_args!(
-            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"
-        ));
+        self.line(format_args!("m=application 9 UDP/DTLS/SCTP webrtc-datachannel"));
         self.transport(mid);
         self.line(format_args!("a=sctp-port:5000"));
         self.line(format_args!("a=max-message-size:{MAX_MESSAGE}"));
@@ -140,8 +131,8 @@ impl<'a> Writer<'a> {
     fn transport(&mut self, mid: Mid) {
         let local = self.local;
         self.line(format_args!("c=IN IP4 0.0.0.0"));
-        let setup = self.setup;
-        self.line(format_args!("a=setup:{setup}"));
+        // In offers too, so that nobody takes our part.
+        self.line(format_args!("a=setup:passive"));
         self.line(format_args!("a=mid:{mid}"));
         self.line(format_args!("a=ice-ufrag:{}", local.ice.ufrag));
         self.line(format_args!("a=ice-pwd:{}", local.ice.pwd));

@@ -19,14 +19,8 @@ fn a_camera_with_simulcast_and_a_microphone_are_taken() {
     let [sound, picture] = received[..] else {
         panic!("two tracks");
     };
-    assert_eq!(
-        sound.cid.as_deref(),
-        Some("270760ba-4633-4412-8272-0380425107fb")
-    );
-    assert_eq!(
-        (sound.codec, sound.pt, sound.rtx_pt),
-        (Codec::Opus, Pt(111), None)
-    );
+    assert_eq!(sound.cid.as_deref(), Some("270760ba-4633-4412-8272-0380425107fb"));
+    assert_eq!((sound.codec, sound.pt, sound.rtx_pt), (Codec::Opus, Pt(111), None));
     assert_eq!(sound.exts.id(ExtKind::AudioLevel), Some(1));
     let ssrc = ReceivingSsrc {
         ssrc: Ssrc(3_285_738_504),
@@ -39,10 +33,7 @@ fn a_camera_with_simulcast_and_a_microphone_are_taken() {
         (picture.codec, picture.pt, picture.rtx_pt),
         (Codec::Vp8, Pt(96), Some(Pt(97)))
     );
-    assert_eq!(
-        picture.rids,
-        ["q", "h"].map(|rid| rid.parse().expect("a rid"))
-    );
+    assert_eq!(picture.rids, ["q", "h"].map(|rid| rid.parse().expect("a rid")));
     assert_eq!(picture.exts.id(ExtKind::RepairedRid), Some(11));
     assert_eq!(picture.exts.id(ExtKind::TransportCc), Some(3));
 
@@ -60,9 +51,7 @@ fn a_hint_chooses_the_codec_and_its_parameters() {
         ..PublishHints::default()
     };
     negotiator.hint("55d7e28d-6462-4850-a41e-df148e47792f", hints);
-    negotiator
-        .accept_offer(PUBLISHER_CAMERA)
-        .expect("a real offer");
+    negotiator.accept_offer(PUBLISHER_CAMERA).expect("a real offer");
     let picture = negotiator.receiving().nth(1).expect("a camera").clone();
     // 42e01f in mode 1, though 42001f is offered before it.
     assert_eq!(
@@ -77,27 +66,19 @@ fn a_hint_chooses_the_codec_and_its_parameters() {
 #[test]
 fn a_removed_track_keeps_its_section_and_is_not_active() {
     let (mut negotiator, _) = answered(PUBLISHER_CAMERA);
-    negotiator
-        .accept_offer(PUBLISHER_CAMERA_REMOVED)
-        .expect("a real offer");
+    negotiator.accept_offer(PUBLISHER_CAMERA_REMOVED).expect("a real offer");
     assert!(!negotiator.remote_restarted());
     let active: Vec<bool> = negotiator.receiving().map(|track| track.active).collect();
     assert_eq!(active, [true, false]);
     let answer = negotiator.answer();
-    assert_eq!(
-        sections(&answer),
-        ["application", "audio recvonly", "video inactive"]
-    );
+    assert_eq!(sections(&answer), ["application", "audio recvonly", "video inactive"]);
     assert!(answer.contains("a=simulcast:recv q;h\r\n"));
 }
 
 #[test]
 fn firefox_bundle_only_sections_and_one_way_extensions_are_answered() {
     let (negotiator, answer) = answered(FIREFOX_PUBLISHER);
-    assert_eq!(
-        sections(&answer),
-        ["application", "audio recvonly", "video recvonly"]
-    );
+    assert_eq!(sections(&answer), ["application", "audio recvonly", "video recvonly"]);
     assert!(answer.contains("a=extmap:8/recvonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"));
     let picture = negotiator.receiving().nth(1).expect("a camera");
     assert_eq!(picture.rids.len(), 3);
@@ -156,11 +137,7 @@ fn sections_are_asked_for_once_and_used_when_they_come() {
         .map(|i| negotiator.add_send(track(10 * (i + 1), Codec::Vp8)))
         .collect();
     let ask = |audios, videos| Some(Sections { audios, videos });
-    assert_eq!(
-        negotiator.poll_sections_request(),
-        ask(0, 0),
-        "three are free"
-    );
+    assert_eq!(negotiator.poll_sections_request(), ask(0, 0), "three are free");
     negotiator.add_send(track(40, Codec::Vp8));
     assert_eq!(negotiator.poll_sections_request(), ask(0, 1));
     assert_eq!(negotiator.poll_sections_request(), None);
@@ -170,17 +147,9 @@ fn sections_are_asked_for_once_and_used_when_they_come() {
     let _ = negotiator.answer();
     assert_eq!(negotiator.sending().count(), 3);
     assert_eq!(negotiator.poll_sections_request(), None);
-    assert_eq!(
-        negotiator.missing_sections(),
-        Sections {
-            audios: 0,
-            videos: 1
-        }
-    );
+    assert_eq!(negotiator.missing_sections(), Sections { audios: 0, videos: 1 });
 
-    negotiator
-        .accept_offer(ONE_MORE_VIDEO)
-        .expect("a real offer");
+    negotiator.accept_offer(ONE_MORE_VIDEO).expect("a real offer");
     let _ = negotiator.answer();
     assert_eq!(negotiator.mid_to_track_id()["7"], "TR_40");
     assert!(!negotiator.needs_negotiation());
@@ -189,16 +158,12 @@ fn sections_are_asked_for_once_and_used_when_they_come() {
     negotiator.remove_send(keys[0]);
     assert!(negotiator.needs_negotiation());
     assert_eq!(negotiator.poll_sections_request(), ask(0, 0));
-    negotiator
-        .accept_offer(ONE_MORE_VIDEO)
-        .expect("a real offer");
+    negotiator.accept_offer(ONE_MORE_VIDEO).expect("a real offer");
     negotiator.add_send(track(50, Codec::Vp8));
     let answer = negotiator.answer();
     assert_eq!(sections(&answer)[3], "video inactive");
     assert_eq!(negotiator.poll_sections_request(), ask(0, 0));
-    negotiator
-        .accept_offer(ONE_MORE_VIDEO)
-        .expect("a real offer");
+    negotiator.accept_offer(ONE_MORE_VIDEO).expect("a real offer");
     let _ = negotiator.answer();
     assert_eq!(negotiator.mid_to_track_id()["3"], "TR_50");
 }

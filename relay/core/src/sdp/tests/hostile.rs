@@ -84,42 +84,25 @@ fn size_and_number_of_sections_are_bounded() {
     let long = format!("v=0\r\n{}", "a=x\r\n".repeat(MAX_TEXT / 5));
     assert_eq!(negotiator.accept_offer(&long), Err(SdpError::TooLong));
     let many = format!("v=0\r\n{}", "m=audio 9 a b\r\n".repeat(MAX_SECTIONS + 1));
-    assert_eq!(
-        negotiator.accept_offer(&many),
-        Err(SdpError::TooManySections)
-    );
+    assert_eq!(negotiator.accept_offer(&many), Err(SdpError::TooManySections));
 }
 
 #[test]
 fn offers_that_cannot_be_answered_are_refused_and_change_nothing() {
     let mut negotiator = negotiator(Role::ClientOffers);
-    negotiator
-        .accept_offer(PUBLISHER_CAMERA)
-        .expect("a real offer");
+    negotiator.accept_offer(PUBLISHER_CAMERA).expect("a real offer");
     let _ = negotiator.answer();
     let camera = PUBLISHER_CAMERA;
     for (bad, error) in [
         (camera.replace("a=mid:2", "a=mid:1"), SdpError::Mid(2)),
         (camera.replace("a=mid:2\r\n", ""), SdpError::Mid(2)),
-        (
-            camera.replace("setup:actpass", "setup:passive"),
-            SdpError::Setup,
-        ),
-        (
-            camera.replace("ice-ufrag:b3p8", "ice-ufrag:b"),
-            SdpError::Line(12),
-        ),
-        (
-            camera.replace("sha-256 31", "sha-256 zz"),
-            SdpError::Line(14),
-        ),
+        (camera.replace("setup:actpass", "setup:passive"), SdpError::Setup),
+        (camera.replace("ice-ufrag:b3p8", "ice-ufrag:b"), SdpError::Line(12)),
+        (camera.replace("sha-256 31", "sha-256 zz"), SdpError::Line(14)),
         (PUBLISHER_DATA.to_owned(), SdpError::SectionsChanged),
     ] {
         assert_eq!(negotiator.accept_offer(&bad), Err(error));
-        assert_eq!(
-            negotiator.receiving().filter(|track| track.active).count(),
-            2
-        );
+        assert_eq!(negotiator.receiving().filter(|track| track.active).count(), 2);
     }
     assert_eq!(
         self::negotiator(Role::ServerOffers).accept_offer(camera),

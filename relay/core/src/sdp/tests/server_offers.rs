@@ -6,9 +6,7 @@ use crate::types::{ExtKind, Pt};
 /// One round: our offer, and the answer of a client that takes everything.
 fn round(negotiator: &mut Negotiator) -> String {
     let offer = negotiator.create_offer();
-    negotiator
-        .accept_answer(&client_answer(&offer))
-        .expect("a good answer");
+    negotiator.accept_answer(&client_answer(&offer)).expect("a good answer");
     offer
 }
 
@@ -19,14 +17,9 @@ fn the_first_offer_has_data_channels_only() {
     let offer = negotiator.create_offer();
     assert_eq!(offer, include_str!("../fixtures/offer-data.sdp"));
     assert!(!negotiator.needs_negotiation(), "an answer is awaited");
-    negotiator
-        .accept_answer(&client_answer(&offer))
-        .expect("a good answer");
+    negotiator.accept_answer(&client_answer(&offer)).expect("a good answer");
     assert!(!negotiator.needs_negotiation());
-    assert_eq!(
-        negotiator.remote().expect("the client's side").ice.ufrag,
-        "n9Qr"
-    );
+    assert_eq!(negotiator.remote().expect("the client's side").ice.ufrag, "n9Qr");
 }
 
 #[test]
@@ -39,22 +32,13 @@ fn tracks_get_sections_and_are_sent_once_answered() {
     assert!(negotiator.needs_negotiation());
     let offer = negotiator.create_offer();
     assert_eq!(offer, include_str!("../fixtures/offer-tracks.sdp"));
-    assert!(
-        negotiator
-            .sending()
-            .all(|track| track.state == SendState::Offered)
-    );
+    assert!(negotiator.sending().all(|track| track.state == SendState::Offered));
     assert_eq!(negotiator.mid_to_track_id()["2"], "TR_20");
 
-    negotiator
-        .accept_answer(&client_answer(&offer))
-        .expect("a good answer");
+    negotiator.accept_answer(&client_answer(&offer)).expect("a good answer");
     let sent: Vec<Sending> = negotiator.sending().collect();
     assert!(sent.iter().all(Sending::active));
-    assert_eq!(
-        (sent[1].key, sent[1].pt, sent[1].rtx_pt),
-        (video, Pt(96), Some(Pt(97)))
-    );
+    assert_eq!((sent[1].key, sent[1].pt, sent[1].rtx_pt), (video, Pt(96), Some(Pt(97))));
     assert_eq!(sent[1].exts.id(ExtKind::TransportCc), Some(3));
     assert_eq!(sent[0].exts.id(ExtKind::TransportCc), None);
 }
@@ -72,23 +56,13 @@ fn a_section_is_parked_for_one_round_and_then_used_again() {
     let offer = round(&mut negotiator);
     assert_eq!(
         sections(&offer),
-        [
-            "application",
-            "video inactive",
-            "audio sendonly",
-            "video sendonly"
-        ]
+        ["application", "video inactive", "audio sendonly", "video sendonly"]
     );
     negotiator.add_send(track(40, Codec::Vp8));
     let offer = round(&mut negotiator);
     assert_eq!(
         sections(&offer),
-        [
-            "application",
-            "video sendonly",
-            "audio sendonly",
-            "video sendonly"
-        ]
+        ["application", "video sendonly", "audio sendonly", "video sendonly"]
     );
     assert_eq!(negotiator.mid_to_track_id()["1"], "TR_40");
     assert!(offer.contains("a=msid:PA_1|TR_40 TR_40\r\n"));
@@ -104,10 +78,7 @@ fn an_offer_made_again_before_its_answer_keeps_sections() {
     negotiator.add_send(track(20, Codec::Vp8));
     let offer = round(&mut negotiator);
     // Whether the client heard that the section became inactive is not known.
-    assert_eq!(
-        sections(&offer),
-        ["application", "video inactive", "video sendonly"]
-    );
+    assert_eq!(sections(&offer), ["application", "video inactive", "video sendonly"]);
 }
 
 #[test]
@@ -132,10 +103,7 @@ fn what_the_client_refuses_is_not_sent() {
     negotiator.accept_answer(&answer).expect("an answer");
     let sent: Vec<Sending> = negotiator.sending().collect();
     let states: Vec<SendState> = sent.iter().map(|track| track.state).collect();
-    assert_eq!(
-        states,
-        [SendState::Refused, SendState::Active, SendState::Refused]
-    );
+    assert_eq!(states, [SendState::Refused, SendState::Active, SendState::Refused]);
     assert_eq!((sent[1].rtx_pt, sent[1].rtx_ssrc), (None, None));
     assert!(!negotiator.needs_negotiation());
 
@@ -143,9 +111,7 @@ fn what_the_client_refuses_is_not_sent() {
     negotiator.remove_send(third);
     let offer = negotiator.create_offer();
     assert_eq!(sections(&offer)[3], "video 0 inactive");
-    negotiator
-        .accept_answer(&client_answer(&offer))
-        .expect("an answer");
+    negotiator.accept_answer(&client_answer(&offer)).expect("an answer");
     negotiator.add_send(track(40, Codec::Opus));
     let offer = round(&mut negotiator);
     assert_eq!(sections(&offer)[3], "audio sendonly");
@@ -170,10 +136,7 @@ fn answers_that_do_not_fit_are_refused_and_change_nothing() {
     let offer = negotiator.create_offer();
     let good = client_answer(&offer);
     for (bad, error) in [
-        (
-            good.replace("setup:active", "setup:passive"),
-            SdpError::Setup,
-        ),
+        (good.replace("setup:active", "setup:actpass"), SdpError::Setup),
         (good.replace("a=mid:1", "a=mid:7"), SdpError::Mid(1)),
         (good.replace("m=audio", "m=video"), SdpError::Mid(1)),
         (
@@ -185,11 +148,7 @@ fn answers_that_do_not_fit_are_refused_and_change_nothing() {
         (String::new(), SdpError::Line(1)),
     ] {
         assert_eq!(negotiator.accept_answer(&bad), Err(error));
-        assert!(
-            negotiator
-                .sending()
-                .all(|track| track.state == SendState::Offered)
-        );
+        assert!(negotiator.sending().all(|track| track.state == SendState::Offered));
     }
     negotiator.accept_answer(&good).expect("a good answer");
     assert_eq!(negotiator.accept_answer(&good), Err(SdpError::Unexpected));
