@@ -23,7 +23,7 @@ pub(crate) enum Command {
 /// What `run` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Port of API and pages. HTTPS is at the next port, the relay (TCP and UDP) at the one after. 0: any free ports.
+    /// Port of API and pages. HTTPS, the relay (TCP and UDP) and STUN are at the three ports after it. 0: any free ports.
     #[arg(long, default_value_t = 8080)]
     pub(crate) port: u16,
     /// Where everything is kept that must survive a restart.

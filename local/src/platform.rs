@@ -116,7 +116,7 @@ impl Platform {
         let data = DataFolder::open(&run.data)?;
         let lock = lock(&data)?;
         let pages = Shells::load(&run.web).context("the web client is not built: `npm ci && npm run build` in web/")?;
-        let [web, https, media] = ports(run.port);
+        let [web, https, media, stun] = ports(run.port);
         let listener = listen(web).await?;
         let port = listener.local_addr()?.port();
         let tls = TlsListener::new(
@@ -145,7 +145,7 @@ impl Platform {
         )
         .await?
         .with_pages(pages);
-        let relay_config = relay_config(&data, &app, port, media)?;
+        let relay_config = relay_config(&data, &app, port, [media, stun])?;
         operator::init(&app, &demo(&relay_config)?)
             .await
             .context("the demo account could not be made")?;
@@ -248,13 +248,14 @@ async fn app(data: &DataFolder, config: Config) -> anyhow::Result<App> {
     Ok(App::new(store, config, keys, passwords, commands))
 }
 
-fn relay_config(data: &DataFolder, app: &App, port: u16, media: u16) -> anyhow::Result<relay::Config> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, media));
+fn relay_config(data: &DataFolder, app: &App, port: u16, [media, stun]: [u16; 2]) -> anyhow::Result<relay::Config> {
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     Ok(relay::Config {
         name: RELAY.parse()?,
-        listen: address,
+        listen: local(media),
         media: Media {
-            udp: address,
+            udp: local(media),
+            stun: local(stun),
             ..Media::default()
         },
         control: Some(ControlPlane {
@@ -276,11 +277,11 @@ fn demo(relay: &relay::Config) -> anyhow::Result<Init> {
     Ok(serde_json::from_value(asked)?)
 }
 
-/// The ports of web, HTTPS and relay.
-fn ports(first: u16) -> [u16; 3] {
+/// The ports of web, HTTPS, relay and STUN.
+fn ports(first: u16) -> [u16; 4] {
     match first {
-        0 => [0; 3],
-        first => [first, first.saturating_add(1), first.saturating_add(2)],
+        0 => [0; 4],
+        first => [0, 1, 2, 3].map(|offset| first.saturating_add(offset)),
     }
 }
 
