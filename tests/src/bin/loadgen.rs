@@ -125,11 +125,14 @@ impl Bench {
             key: "benchkey".to_owned(),
             secret: "benchsecretbenchsecretbenchsecret".to_owned(),
         };
+        let ours = self
+            .relay
+            .map(|program| bench::ours(program, &self.folder, &key, self.core));
         let peer = self
             .livekit
             .map(|program| bench::livekit(program, &self.folder, &key, self.core));
         let plan = Plan {
-            ours: None,
+            ours: ours.transpose()?,
             peer: peer.transpose()?,
             key,
             cases: self.cases,

@@ -225,6 +225,44 @@ fn table(rows: &[serde_json::Value]) -> String {
     text
 }
 
+/// Settings for our relay, standing alone, on loopback only.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn ours(program: PathBuf, folder: &Path, key: &ApiKey, core: usize) -> Result<Spec> {
+    let config = folder.join("relay.toml");
+    let (listen, udp, stun) = (free_tcp()?, free_udp()?, free_udp()?);
+    let data = folder.join("relay-data");
+    let text = format!(
+        "listen = \"{listen}\"
+data = \"{}\"
+max_participants = 500
+[media]
+udp = \"{udp}\"
+stun = \"{stun}\"
+[api_keys]
+{} = \"{}\"
+",
+        data.display(),
+        key.key,
+        key.secret
+    );
+    std::fs::write(&config, text).context("relay.toml")?;
+    Ok(Spec {
+        name: "convoke".to_owned(),
+        program,
+        arguments: vec![
+            "--config".to_owned(),
+            config.display().to_string(),
+            "--log".to_owned(),
+            "info".to_owned(),
+        ],
+        listen,
+        core,
+        log: folder.join("relay.log"),
+    })
+}
+
 /// Settings for LiveKit's server at its best (`batch_io`), on loopback only.
 ///
 /// # Errors
