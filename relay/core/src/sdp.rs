@@ -19,8 +19,8 @@ mod write;
 mod tests;
 
 pub use api::{
-    Candidate, CandidateProtocol, Local, PublishHints, Receiving, ReceivingSsrc, Remote, Role,
-    Sections, SendKey, SendState, SendTrack, Sending,
+    Candidate, CandidateProtocol, Local, PublishHints, Receiving, ReceivingSsrc, Remote, Role, Sections, SendKey,
+    SendState, SendTrack, Sending,
 };
 pub use error::SdpError;
 pub use negotiator::Negotiator;
