@@ -1,0 +1,11 @@
+//! The doors that are not the partner API: sign-in, joining, pages, relays' reports; and the roles that their functions
+//! get in the cloud.
+
+mod auth_sign_in;
+mod join_admits;
+mod join_round_trips;
+mod pages_tenant;
+mod relay_reports;
+mod roles;
+mod site;
+mod template;

@@ -1,0 +1,137 @@
+//! A table in memory that notes what is asked of it, and takes a fixed time for each request.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use functions::deploy::Action;
+use serde_json::Value;
+use store::embedded::{Embedded, Options};
+
+/// One item that a request asked for, by the partition it lies in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Touch {
+    /// What was done.
+    pub(crate) action: Action,
+    /// To which partition.
+    pub(crate) key: String,
+}
+
+/// What was asked, and how long each answer takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Notes {
+    touched: Arc<Mutex<Vec<Touch>>>,
+    latency: Arc<Mutex<Duration>>,
+    inner: SharedHttpClient,
+}
+
+impl Notes {
+    pub(crate) fn new() -> Self {
+        let database = Embedded::open(Options::default()).expect("a table in memory");
+        Self {
+            touched: Arc::default(),
+            latency: Arc::default(),
+            inner: SharedHttpClient::new(database),
+        }
+    }
+
+    pub(crate) fn client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// Makes each request of the table take this long, on the clock of the runtime.
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        *self.latency.lock().expect("not poisoned") = latency;
+    }
+
+    /// What was asked since the last call.
+    pub(crate) fn take(&self) -> Vec<Touch> {
+        std::mem::take(&mut *self.touched.lock().expect("not poisoned"))
+    }
+}
+
+impl HttpClient for Notes {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Connector {
+            notes: self.clone(),
+            inner,
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    notes: Notes,
+    inner: SharedHttpConnector,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
+        let body = serde_json::from_slice(&body).expect("the SDK sends JSON");
+        self.notes
+            .touched
+            .lock()
+            .expect("not poisoned")
+            .extend(touches(&operation, &body));
+        let (latency, inner) = (*self.notes.latency.lock().expect("not poisoned"), self.inner.clone());
+        HttpConnectorFuture::new(async move {
+            if !latency.is_zero() {
+                tokio::time::sleep(latency).await;
+            }
+            inner.call(request).await
+        })
+    }
+}
+
+fn touches(operation: &str, body: &Value) -> Vec<Touch> {
+    let touch = |action, key: &Value| Touch {
+        action,
+        key: key["pk"]["S"].as_str().expect("a key").to_owned(),
+    };
+    match operation {
+        "GetItem" => vec![touch(Action::Get, &body["Key"])],
+        "PutItem" => vec![touch(Action::Put, &body["Item"])],
+        "UpdateItem" => vec![touch(Action::Update, &body["Key"])],
+        "DeleteItem" => vec![touch(Action::Delete, &body["Key"])],
+        "BatchGetItem" => body["RequestItems"]
+            .as_object()
+            .into_iter()
+            .flat_map(|tables| tables.values())
+            .flat_map(|table| table["Keys"].as_array().into_iter().flatten())
+            .map(|key| touch(Action::BatchGet, key))
+            .collect(),
+        "Query" => {
+            let action = if body["IndexName"].is_string() {
+                Action::QueryIndex
+            } else {
+                Action::Query
+            };
+            let key = body["ExpressionAttributeValues"][":pk"]["S"]
+                .as_str()
+                .expect("a partition")
+                .to_owned();
+            vec![Touch { action, key }]
+        }
+        "TransactWriteItems" => body["TransactItems"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|item| item.as_object().into_iter().flatten())
+            .map(|(verb, part)| match verb.as_str() {
+                "Put" => touch(Action::Put, &part["Item"]),
+                "Update" => touch(Action::Update, &part["Key"]),
+                "Delete" => touch(Action::Delete, &part["Key"]),
+                _ => touch(Action::Check, &part["Key"]),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
