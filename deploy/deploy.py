@@ -1,0 +1,190 @@
+"""Brings the template to AWS or to an emulator of it: uploads what it points at, then creates or updates the stack.
+
+The same code serves `scripts/deploy` and the emulator's tests. An emulator differs in its endpoint and in nothing else.
+"""
+
+import argparse
+import base64
+import hashlib
+import io
+import json
+import pathlib
+import secrets
+import sys
+import time
+import zipfile
+
+import boto3
+import botocore.exceptions
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Failed(Exception):
+    """The stack could not be made; the message names the resources to blame."""
+
+
+def bundle(bootstrap: pathlib.Path, web: pathlib.Path) -> bytes:
+    """The functions' one zip: the binary, executable, and the HTML pages that it serves."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        _add(archive, "bootstrap", bootstrap.read_bytes(), 0o755)
+        for page in sorted(web.glob("*.html")):
+            _add(archive, f"web/{page.name}", page.read_bytes(), 0o644)
+    return packed.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
+    # A fixed date: the same content gives the same zip, so an unchanged deployment uploads and updates nothing.
+    entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+    entry.external_attr = mode << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content)
+
+
+class Target:
+    """An account and region, or an emulator at `endpoint`."""
+
+    def __init__(self, endpoint: str | None = None, **session: str):
+        self.endpoint = endpoint
+        self._session = boto3.Session(**session)
+
+    def client(self, service: str):
+        return self._session.client(service, endpoint_url=self.endpoint)
+
+    def url(self, bucket: str, key: str) -> str:
+        region = self._session.region_name
+        return f"{self.endpoint}/{bucket}/{key}" if self.endpoint else f"https://{bucket}.s3.{region}.amazonaws.com/{key}"
+
+    def upload(self, bucket: str, content: bytes, ending: str) -> str:
+        """Stores content under its hash, once. Answers the key."""
+        s3 = self.client("s3")
+        key = f"{hashlib.sha256(content).hexdigest()[:32]}{ending}"
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except botocore.exceptions.ClientError:
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
+        return key
+
+    def bucket(self, name: str) -> str:
+        s3 = self.client("s3")
+        try:
+            s3.head_bucket(Bucket=name)
+        except botocore.exceptions.ClientError:
+            region = self._session.region_name
+            place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            s3.create_bucket(Bucket=name, **place)
+        return name
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves dates such as `2012-10-17` as text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read(path: pathlib.Path) -> dict:
+    return yaml.load(path.read_text(), _Loader)
+
+
+def packaged(target: Target, bucket: str) -> str:
+    """The root template, with its nested ones uploaded and named by their addresses."""
+    root = read(ROOT / "template.yaml")
+    for resource in root["Resources"].values():
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            nested = json.dumps(read(ROOT / resource["Properties"]["TemplateURL"])).encode()
+            resource["Properties"]["TemplateURL"] = target.url(bucket, target.upload(bucket, nested, ".json"))
+    return json.dumps(root)
+
+
+def keys(target: Target, stack: str) -> dict[str, str]:
+    """The installation's secrets, made at the first deployment and kept in Secrets Manager."""
+    store = target.client("secretsmanager")
+    name = f"{stack}/keys"
+    try:
+        return json.loads(store.get_secret_value(SecretId=name)["SecretString"])
+    except store.exceptions.ResourceNotFoundException:
+        made = {
+            "SigningKey": _signing_key(),
+            "SealingKey": secrets.token_hex(32),
+            "EdgeSecret": secrets.token_hex(32),
+        }
+        store.create_secret(Name=name, SecretString=json.dumps(made))
+        return made
+
+
+def _signing_key() -> str:
+    """A new P-256 private key, PKCS #8, in base64."""
+    return base64.b64encode(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    ).decode()
+
+
+def deploy(target: Target, stack: str, code: bytes, parameters: dict[str, str]) -> dict[str, str]:
+    """Creates or updates the stack and waits. Answers its outputs."""
+    bucket = target.bucket(parameters.pop("CodeBucket"))
+    parameters |= {"CodeBucket": bucket, "CodeKey": target.upload(bucket, code, ".zip")}
+    formation = target.client("cloudformation")
+    request = {
+        "StackName": stack,
+        "TemplateBody": packaged(target, bucket),
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    }
+    try:
+        formation.create_stack(**request)
+    except formation.exceptions.AlreadyExistsException:
+        try:
+            formation.update_stack(**request)
+        except botocore.exceptions.ClientError as error:
+            if "No updates are to be performed" not in str(error):
+                raise
+    while True:
+        state = formation.describe_stacks(StackName=stack)["Stacks"][0]
+        if not state["StackStatus"].endswith("_IN_PROGRESS"):
+            break
+        time.sleep(1)
+    if state["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise Failed(f"{state['StackStatus']}: {_blame(formation, stack)}")
+    return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
+
+
+def _blame(formation, stack: str) -> str:
+    events = formation.describe_stack_events(StackName=stack)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed) or "no reason given"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/deploy", description=__doc__)
+    parser.add_argument("--stack", default="convoke")
+    parser.add_argument("--emulator", metavar="URL", help="an emulator's address in place of AWS")
+    parser.add_argument("--bootstrap", type=pathlib.Path, required=True, help="the functions' binary")
+    parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64", help="what it was built for")
+    parser.add_argument("--web", type=pathlib.Path, default=ROOT / "web/dist", help="the built web client")
+    options = parser.parse_args()
+    target = Target(options.emulator)
+    account = target.client("sts").get_caller_identity()["Account"]
+    parameters = {"CodeBucket": f"{options.stack}-code-{account}", "Architecture": options.architecture}
+    parameters |= keys(target, options.stack)
+    try:
+        outputs = deploy(target, options.stack, bundle(options.bootstrap, options.web), parameters)
+    except Failed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    for name, value in sorted(outputs.items()):
+        print(f"{name} = {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

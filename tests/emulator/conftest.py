@@ -1,0 +1,91 @@
+"""Starts the emulator, deploys the template and speaks to it as a partner, a browser and a relay do."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy"))
+
+import deploy as deployment  # noqa: E402
+
+ACCESS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def _emulator(log: pathlib.Path):
+    port = _free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    # The emulator hands its own AWS_ENDPOINT_URL on to the functions; without it they would call the real AWS.
+    environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "GATEWAY_PORT": str(port)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [pathlib.Path(sys.executable).with_name("ministack")], env=environment, stdout=output, stderr=output
+        )
+    try:
+        limit = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{endpoint}/_ministack/health", timeout=1).ok:
+                    break
+            assert process.poll() is None and time.monotonic() < limit, f"the emulator did not start: {log}"
+            time.sleep(0.05)
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@dataclasses.dataclass
+class Stack:
+    """The deployed stack."""
+
+    endpoint: str
+    target: deployment.Target
+    outputs: dict[str, str]
+    keys: dict[str, str]
+
+    def call(self, method: str, path: str, host: str, headers: dict[str, str] | None = None, **request) -> requests.Response:
+        """One request through the gateway, as the edge brings it for a visitor of `host`."""
+        port = self.endpoint.rsplit(":", 1)[1]
+        edge = {
+            "host": f"{self.outputs['ApiId']}.execute-api.localhost:{port}",
+            "x-convoke-edge": self.keys["EdgeSecret"],
+            "x-convoke-host": host,
+            "x-convoke-client": "192.0.2.7",
+        }
+        return requests.request(
+            method, self.endpoint + path, headers=edge | (headers or {}), allow_redirects=False, timeout=60, **request
+        )
+
+    def post(self, path: str, host: str, body: dict, headers: dict[str, str] | None = None) -> dict:
+        """A call that must succeed."""
+        answer = self.call("POST", path, host, headers, json=body)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory) -> Stack:
+    bootstrap = pathlib.Path(os.environ["CONVOKE_BOOTSTRAP"])
+    with _emulator(tmp_path_factory.mktemp("emulator") / "log") as endpoint:
+        target = deployment.Target(endpoint, **ACCESS)
+        keys = deployment.keys(target, "convoke")
+        code = deployment.bundle(bootstrap, ROOT / "web/dist")
+        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64"} | keys
+        outputs = deployment.deploy(target, "convoke", code, parameters)
+        yield Stack(endpoint, target, outputs, keys)

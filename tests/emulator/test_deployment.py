@@ -1,0 +1,66 @@
+"""What was deployed is what the binary says it can do: functions, routes, roles."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def listed() -> dict:
+    """`bootstrap --list`: all() and workers() as JSON."""
+    return json.loads(subprocess.run([os.environ["CONVOKE_BOOTSTRAP"], "--list"], check=True, capture_output=True).stdout)
+
+
+@pytest.fixture(scope="module")
+def functions(stack) -> dict[str, dict]:
+    found = stack.target.client("lambda").get_paginator("list_functions").paginate()
+    return {function["Handler"]: function for page in found for function in page["Functions"]}
+
+
+def policies(stack, function: dict) -> list[dict]:
+    iam = stack.target.client("iam")
+    role = function["Role"].rsplit("/", 1)[1]
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def test_every_endpoint_and_worker_is_a_function(listed, functions):
+    wanted = {entry["handler"] for entry in listed["routes"] + listed["workers"]}
+    assert set(functions) == wanted
+
+
+def test_every_endpoint_has_its_route_to_its_function(stack, listed, functions):
+    gateway = stack.target.client("apigatewayv2")
+    api = stack.outputs["ApiId"]
+    integrations = {item["IntegrationId"]: item["IntegrationUri"] for item in gateway.get_integrations(ApiId=api)["Items"]}
+    routes = {item["RouteKey"]: integrations[item["Target"].split("/")[1]] for item in gateway.get_routes(ApiId=api)["Items"]}
+    wanted = {f"{route['method']} {route['path']}": functions[route["handler"]]["FunctionArn"] for route in listed["routes"]}
+    assert routes == wanted
+
+
+def test_roles_are_one_each_and_narrow(stack, functions):
+    roles = [function["Role"] for function in functions.values()]
+    assert len(set(roles)) == len(roles)
+    for handler, function in functions.items():
+        for statement in policies(stack, function):
+            assert statement["Resource"] != "*", handler
+            assert not any("*" in action for action in statement["Action"]), handler
+            if any(action.startswith("dynamodb:") for action in statement["Action"]):
+                assert statement["Condition"], f"{handler} reaches every item"
+
+
+def test_secrets_are_where_they_are_needed_only(listed, functions):
+    for entry in listed["routes"] + listed["workers"]:
+        variables = functions[entry["handler"]]["Environment"]["Variables"]
+        for need, name in (("signing_key", "CONVOKE_SIGNING_KEY"), ("sealing_key", "CONVOKE_SEALING_KEY")):
+            assert (name in variables) == (need in entry["needs"]), f"{entry['handler']} {name}"
+
+
+def test_an_unchanged_stack_deploys_to_nothing(stack):
+    import deploy as deployment
+
+    again = deployment.keys(stack.target, "convoke")
+    assert again == stack.keys

@@ -1,0 +1,125 @@
+"""A partner's first meeting and a relay's part in it, through the gateway and the real bootstraps."""
+
+import json
+import time
+
+import pytest
+from relay import Relay, read_token
+
+FIRST = "first.demo.test"
+ADMIN = {"email": "admin@partner.test", "password": "Sup3rSecret!"}
+
+
+@pytest.fixture(scope="module")
+def relay() -> Relay:
+    return Relay("relay-1", "us-east-1")
+
+
+@pytest.fixture(scope="module")
+def installed(stack, relay) -> dict:
+    """The operator's first command, twice: the second changes nothing."""
+    event = {
+        "reseller": {"name": "Demo", "domain": "demo.test"},
+        "company": {"subdomain": "first", "name": "First"},
+        "admin": {"name": "Admin"} | ADMIN,
+        "relays": [{"id": relay.name, "region": relay.region, "key": relay.jwk()}],
+    }
+    functions = stack.target.client("lambda")
+
+    def invoke() -> dict:
+        answer = functions.invoke(FunctionName=stack.outputs["OperatorInit"], Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+    made = invoke()
+    assert invoke() == made | {"created": False}
+    return made
+
+
+@pytest.fixture(scope="module")
+def admin(stack, installed) -> str:
+    return stack.post("/enterprise_api/authenticate", FIRST, ADMIN)["auth_token"]
+
+
+@pytest.fixture(scope="module")
+def host(stack, admin) -> dict:
+    company = stack.post("/enterprise_api/company/create", FIRST, {"auth_token": admin, "subdomain": "acme", "name": "Acme"})
+    return stack.post(
+        "/enterprise_api/host/create",
+        FIRST,
+        {"auth_token": admin, "company_id": company["id"], "name": "Ann", "email": "ann@acme.test", "password": "SoSecret5!"},
+    )
+
+
+def test_a_wrong_password_is_401(stack, installed):
+    answer = stack.call("POST", "/enterprise_api/authenticate", FIRST, json=ADMIN | {"password": "wrong-password"})
+    assert (answer.status_code, answer.json()["message"]) == (401, "Invalid email or password")
+
+
+def test_past_the_edge_there_is_no_tenant(stack, installed):
+    answer = stack.call("POST", "/enterprise_api/authenticate", FIRST, {"x-convoke-edge": "wrong"}, json=ADMIN)
+    assert answer.status_code == 404
+
+
+def test_a_meeting_from_creation_to_its_end(stack, admin, host, relay):
+    acme = "acme.demo.test"
+    made = stack.post(
+        "/enterprise_api/conference/create/reservationless", FIRST, {"auth_token": admin, "host_id": host["host_id"]}
+    )
+    assert made["active"] is True
+    ask = {"auth_token": admin, "conference_id": made["conference_id"]}
+    assert stack.post("/enterprise_api/conference/fetch", FIRST, ask)["conference_id"] == made["conference_id"]
+
+    page = stack.call("GET", f"/conf/call/{host['access_code']['number']}", acme)
+    assert page.status_code == 200 and "convoke-config" in page.text
+    assert "frame-ancestors *" in page.headers["content-security-policy"]
+
+    registered = relay.report(
+        stack, "/relay/register", {"region": relay.region, "url": "http://127.0.0.1:9", "version": "test", "capacity": 100}
+    )
+    assert registered.status_code == 200, registered.text
+
+    joined = stack.post(
+        "/conf/join",
+        acme,
+        {"code": host["access_code"]["number"], "name": "Ann", "moderator_token": made["moderator_token"]},
+    )
+    assert (joined["role"], [place["url"] for place in joined["relays"]]) == ("moderator", ["http://127.0.0.1:9"])
+    claims = read_token(joined["token"], registered.json()["keys"])
+    room = claims["video"]["room"]
+    assert (claims["sub"], claims["video"]["roomAdmin"]) == (joined["identity"], True)
+
+    entered = relay.report(stack, "/relay/enter", {"room": room, "participant": joined["participant"], "jti": claims["jti"]})
+    assert entered.status_code == 200, entered.text
+    assert entered.json()["settings"]["conference"] == made["conference_id"]
+
+    event = {
+        "room": room,
+        "at": int(time.time() * 1000),
+        "kind": "participant_join",
+        "participant": joined["participant"],
+        "jti": claims["jti"],
+        "name": "Ann",
+        "moderator": True,
+        "region": relay.region,
+    }
+    for _ in range(2):
+        batch = relay.report(stack, "/relay/events", {"n": 1, "events": [event]})
+        assert (batch.status_code, batch.json()) == (200, {"n": 1})
+    assert relay.report(stack, "/relay/events", {"n": 3, "events": [event]}).status_code == 409
+
+    stack.post("/enterprise_api/conference/end", FIRST, ask)
+    beat = relay.report(
+        stack, "/relay/heartbeat", {"participants": 1, "load": 0.1, "rooms": [{"room": room, "participants": 1}]}
+    )
+    assert [ended["room"] for ended in beat.json()["ended"]] == [room]
+    assert stack.post("/enterprise_api/conference/fetch", FIRST, ask)["active"] is False
+
+
+def test_a_report_is_believed_with_its_signature_only(stack, relay, installed):
+    report = {"participants": 0, "load": 0, "rooms": []}
+    for spoiled in ({"aud": "other"}, {"exp": int(time.time()) - 90}, {"body": "00" * 32}, {"iss": "relay-2"}):
+        assert relay.report(stack, "/relay/heartbeat", report, **spoiled).status_code == 401, spoiled
+    stranger = Relay(relay.name, relay.region)
+    assert stranger.report(stack, "/relay/heartbeat", report).status_code == 401
