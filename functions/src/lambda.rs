@@ -28,8 +28,16 @@ impl Function {
     /// # Errors
     /// When there is none of this name.
     pub fn of_handler(name: &str) -> Result<Self, UnknownHandler> {
-        let route = crate::all().into_iter().find(|route| route.handler() == name).map(Self::Route);
-        let worker = || crate::workers().into_iter().find(|worker| worker.handler() == name).map(Self::Worker);
+        let route = crate::all()
+            .into_iter()
+            .find(|route| route.handler() == name)
+            .map(Self::Route);
+        let worker = || {
+            crate::workers()
+                .into_iter()
+                .find(|worker| worker.handler() == name)
+                .map(Self::Worker)
+        };
         route.or_else(worker).ok_or_else(|| UnknownHandler(name.into()))
     }
 

@@ -21,16 +21,26 @@ impl Place {
     /// The company whose host name was asked for; 404 when there is none. At most one round trip.
     pub(crate) async fn of(context: &Context<'_>) -> Result<Self, Error> {
         let app = context.app;
-        let found = app.tenants.find(&app.store, context.request.host.as_ref(), context.now).await?;
-        let place = found.and_then(|tenant| Some(Self { reseller: tenant.reseller, company: tenant.company? }));
+        let found = app
+            .tenants
+            .find(&app.store, context.request.host.as_ref(), context.now)
+            .await?;
+        let place = found.and_then(|tenant| {
+            Some(Self {
+                reseller: tenant.reseller,
+                company: tenant.company?,
+            })
+        });
         Ok(place.ok_or_else(access::unknown_tenant)?)
     }
 
     /// What is kept of the company and its reseller. One round trip.
     pub(crate) async fn details(self, app: &App) -> Result<(Company, Reseller), Error> {
         let scope = Scope::reseller(self.reseller);
-        let (company, reseller) =
-            tokio::try_join!(app.store.company(&scope, self.company), app.store.reseller(self.reseller))?;
+        let (company, reseller) = tokio::try_join!(
+            app.store.company(&scope, self.company),
+            app.store.reseller(self.reseller)
+        )?;
         Ok((company, reseller))
     }
 }

@@ -21,11 +21,19 @@ impl Cookies {
     }
 
     fn framed(self) -> &'static str {
-        if self.secure { "__Host-convoke-frame" } else { "convoke-frame" }
+        if self.secure {
+            "__Host-convoke-frame"
+        } else {
+            "convoke-frame"
+        }
     }
 
     fn account(self) -> &'static str {
-        if self.secure { "__Host-convoke-account" } else { "convoke-account" }
+        if self.secure {
+            "__Host-convoke-account"
+        } else {
+            "convoke-account"
+        }
     }
 
     /// The session that a request's cookies carry: the frame's own before the browser's.
@@ -41,19 +49,32 @@ impl Cookies {
 
     /// The cookies of a browser's own session.
     pub(super) fn browser(self, session: &str, host: HostId, remember: bool) -> [HeaderValue; 2] {
-        let age = if remember { format!("; Max-Age={REMEMBERED_SECONDS}") } else { String::new() };
+        let age = if remember {
+            format!("; Max-Age={REMEMBERED_SECONDS}")
+        } else {
+            String::new()
+        };
         let (secure, across) = if self.secure { ("; Secure", "None") } else { ("", "Lax") };
         [
-            value(format!("{}={session}; Path=/{secure}; HttpOnly; SameSite=Lax{age}", self.session())),
+            value(format!(
+                "{}={session}; Path=/{secure}; HttpOnly; SameSite=Lax{age}",
+                self.session()
+            )),
             // Names an account and opens nothing.
-            value(format!("{}={host}; Path=/{secure}; HttpOnly; SameSite={across}{age}", self.account())),
+            value(format!(
+                "{}={host}; Path=/{secure}; HttpOnly; SameSite={across}{age}",
+                self.account()
+            )),
         ]
     }
 
     /// The cookie of a session inside another site's frame: apart from the browser's own, gone with the browser. A
     /// comfort: the page works by its handoff where browsers drop this.
     pub(super) fn frame(self, session: &str) -> HeaderValue {
-        value(format!("{}={session}; Path=/; Secure; HttpOnly; SameSite=None; Partitioned", self.framed()))
+        value(format!(
+            "{}={session}; Path=/; Secure; HttpOnly; SameSite=None; Partitioned",
+            self.framed()
+        ))
     }
 }
 
@@ -70,9 +91,18 @@ mod tests {
         let host = "9".parse().expect("an id");
         let [session, account] = Cookies { secure: true }.browser("tok", host, false);
         assert_eq!(session, "__Host-convoke=tok; Path=/; Secure; HttpOnly; SameSite=Lax");
-        assert_eq!(account, "__Host-convoke-account=9; Path=/; Secure; HttpOnly; SameSite=None");
+        assert_eq!(
+            account,
+            "__Host-convoke-account=9; Path=/; Secure; HttpOnly; SameSite=None"
+        );
         let [session, _] = Cookies { secure: false }.browser("tok", host, true);
         assert_eq!(session, "convoke=tok; Path=/; HttpOnly; SameSite=Lax; Max-Age=604800");
-        assert!(Cookies { secure: true }.frame("t").to_str().expect("ASCII").ends_with("SameSite=None; Partitioned"));
+        assert!(
+            Cookies { secure: true }
+                .frame("t")
+                .to_str()
+                .expect("ASCII")
+                .ends_with("SameSite=None; Partitioned")
+        );
     }
 }

@@ -73,18 +73,29 @@ async fn trade(context: &Context<'_>, asked: HandoffParameters) -> Result<Respon
     let source = Source::of(request);
     let place = Place::of(context).await?;
     // The host name is the tenant's own by now.
-    let own = request.host.as_ref().map(|host| app.config.origin(host.as_str())).unwrap_or_default();
+    let own = request
+        .host
+        .as_ref()
+        .map(|host| app.config.origin(host.as_str()))
+        .unwrap_or_default();
     let allowed = source.is_one_of([own.as_str()]) || (source == Source::Unsaid && !form);
     if !allowed {
         return Err(Refusal::new(Code::Forbidden, "Sign-in is not allowed from this page").into());
     }
     let redirect = match &asked.redirect_url {
-        Some(text) => Redirect::parse(text).ok_or_else(|| Refusal::invalid("redirect_url", "must be a path of this domain"))?,
+        Some(text) => {
+            Redirect::parse(text).ok_or_else(|| Refusal::invalid("redirect_url", "must be a path of this domain"))?
+        }
         None => Redirect::home(),
     };
     let taken = app
         .store
-        .handoff_take(&token_hash(&asked.handoff), HandoffKind::Session, app.random(), context.now)
+        .handoff_take(
+            &token_hash(&asked.handoff),
+            HandoffKind::Session,
+            app.random(),
+            context.now,
+        )
         .await?
         .filter(|handoff| handoff.reseller == place.reseller && handoff.company == place.company);
     let Some(taken) = taken else {
@@ -94,6 +105,11 @@ async fn trade(context: &Context<'_>, asked: HandoffParameters) -> Result<Respon
     if !form {
         return Ok(Json(HandoffAnswer { session }).into_response());
     }
-    let cookies = Cookies { secure: app.config.scheme == "https" };
-    Ok(see_other(&redirect, &cookies.browser(&session, taken.host, asked.remember_me != Some(0))))
+    let cookies = Cookies {
+        secure: app.config.scheme == "https",
+    };
+    Ok(see_other(
+        &redirect,
+        &cookies.browser(&session, taken.host, asked.remember_me != Some(0)),
+    ))
 }

@@ -23,5 +23,9 @@ use crate::endpoint::Route;
 /// The sign-in's endpoints.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    vec![Route::of::<SignIn>(), Route::of::<SignInFramed>(), Route::of::<SignInHandoff>()]
+    vec![
+        Route::of::<SignIn>(),
+        Route::of::<SignInFramed>(),
+        Route::of::<SignInHandoff>(),
+    ]
 }

@@ -35,7 +35,9 @@ impl Source {
     /// Whether this is a page of one of these origins, each written `scheme://host[:port]`.
     pub(super) fn is_one_of<'a>(&self, origins: impl IntoIterator<Item = &'a str>) -> bool {
         let Self::Page(origin) = self else { return false };
-        origins.into_iter().any(|known| Url::parse(known).is_ok_and(|known| known.origin() == *origin))
+        origins
+            .into_iter()
+            .any(|known| Url::parse(known).is_ok_and(|known| known.origin() == *origin))
     }
 }
 
@@ -70,13 +72,25 @@ mod tests {
 
     #[test]
     fn origins_are_compared_whole() {
-        for own in ["https://acme.example.com", "https://ACME.example.com:443/page?x", "http://127.0.0.1:9000/"] {
+        for own in [
+            "https://acme.example.com",
+            "https://ACME.example.com:443/page?x",
+            "http://127.0.0.1:9000/",
+        ] {
             assert!(listed(own), "{own}");
         }
         for other in [
-            "null", "", "http://acme.example.com", "https://acme.example.com:8443", "https://acme.example.com.evil.example",
-            "https://evil.example/https://acme.example.com", "https://acme.example.com@evil.example", "http://127.0.0.1",
-            "file:///acme.example.com", "data:text/html,x", "https://xacme.example.com",
+            "null",
+            "",
+            "http://acme.example.com",
+            "https://acme.example.com:8443",
+            "https://acme.example.com.evil.example",
+            "https://evil.example/https://acme.example.com",
+            "https://acme.example.com@evil.example",
+            "http://127.0.0.1",
+            "file:///acme.example.com",
+            "data:text/html,x",
+            "https://xacme.example.com",
         ] {
             assert!(!listed(other), "{other}");
         }

@@ -75,8 +75,17 @@ mod tests {
     fn hostile_names_stay_text() {
         let fields = [("redirect_url", "/\"><script>alert(1)</script>".to_owned())];
         let name = "<img src=x onerror=alert(1)>";
-        let page = Question { name, company: "A&B'\"", fields: &fields }.page();
-        assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{}", page.body);
+        let page = Question {
+            name,
+            company: "A&B'\"",
+            fields: &fields,
+        }
+        .page();
+        assert!(
+            !page.body.contains("<script") && !page.body.contains("<img"),
+            "{}",
+            page.body
+        );
         assert!(page.body.contains("A&amp;B&#39;&quot;"));
         let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
         assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");

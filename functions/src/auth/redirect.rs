@@ -38,7 +38,11 @@ impl Redirect {
         if !same || url.path().starts_with("//") {
             return None;
         }
-        Some(if url.path() == SDK_DEFAULT { Self(base) } else { Self(url) })
+        Some(if url.path() == SDK_DEFAULT {
+            Self(base)
+        } else {
+            Self(url)
+        })
     }
 
     /// The tenant's first page.
@@ -105,7 +109,13 @@ mod tests {
 
     #[test]
     fn own_pages_are_taken_as_they_are() {
-        for text in ["/", "/conf/call/1234567", "/conf/call/1?name=A%20B&skip_join", "/a#b=c", "/a?next=https://x.example/"] {
+        for text in [
+            "/",
+            "/conf/call/1234567",
+            "/conf/call/1?name=A%20B&skip_join",
+            "/a#b=c",
+            "/a?next=https://x.example/",
+        ] {
             assert_eq!(read(text).as_deref(), Some(text));
         }
         assert_eq!(read("/page_to_see").as_deref(), Some("/"));
@@ -114,9 +124,23 @@ mod tests {
     #[test]
     fn every_way_out_of_the_domain_is_refused() {
         for text in [
-            "", "conf/call/1", "https://evil.example/", "//evil.example", "///evil.example", "/\\evil.example",
-            "\\\\evil.example", "/\t/evil.example", "/\n/evil.example", "/.//evil.example", "/a/..//evil.example",
-            "/%2e//evil.example", "javascript:alert(1)", "/\0", " //evil.example", "?x", "#x",
+            "",
+            "conf/call/1",
+            "https://evil.example/",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "/.//evil.example",
+            "/a/..//evil.example",
+            "/%2e//evil.example",
+            "javascript:alert(1)",
+            "/\0",
+            " //evil.example",
+            "?x",
+            "#x",
         ] {
             assert_eq!(read(text), None, "{text:?}");
         }
@@ -137,8 +161,16 @@ mod tests {
         assert!(AfterCall::parse("//evil.example").is_none());
         assert!(AfterCall::parse("https://user:pw@x.example/").is_none());
         let after = AfterCall::parse("https://en.example/wiki?a=b").expect("a web address");
-        let lead = |text| Redirect::parse(text).expect("a path").with_after_call(&after).to_string();
-        assert_eq!(lead("/conf/call/1#p"), "/conf/call/1?after_call_url=https%3A%2F%2Fen.example%2Fwiki%3Fa%3Db#p");
+        let lead = |text| {
+            Redirect::parse(text)
+                .expect("a path")
+                .with_after_call(&after)
+                .to_string()
+        };
+        assert_eq!(
+            lead("/conf/call/1#p"),
+            "/conf/call/1?after_call_url=https%3A%2F%2Fen.example%2Fwiki%3Fa%3Db#p"
+        );
         assert_eq!(lead("/conf/call/1?after_call_url=x"), "/conf/call/1?after_call_url=x");
         assert_eq!(lead("/conf/calls"), "/conf/calls");
     }

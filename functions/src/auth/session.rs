@@ -57,9 +57,13 @@ pub(crate) async fn signed_in(
     purpose: Use,
     now: Timestamp,
 ) -> Result<Option<Session>, Error> {
-    let cookies = Cookies { secure: app.config.scheme == "https" };
+    let cookies = Cookies {
+        secure: app.config.scheme == "https",
+    };
     let believed = purpose == Use::Look || is_own(app, request);
-    let shown = request.credentials("Session").or_else(|| cookies.session_of(request).filter(|_| believed));
+    let shown = request
+        .credentials("Session")
+        .or_else(|| cookies.session_of(request).filter(|_| believed));
     let Some(token) = shown else { return Ok(None) };
     match app.store.session_use(&token_hash(token), now).await? {
         SessionUse::Valid { session, .. } => Ok(Some(session)),

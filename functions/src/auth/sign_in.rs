@@ -38,7 +38,9 @@ pub struct SignInParameters {
 
 impl std::fmt::Debug for SignInParameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SignInParameters").field("host_id", &self.host_id).finish_non_exhaustive()
+        f.debug_struct("SignInParameters")
+            .field("host_id", &self.host_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,13 +90,18 @@ impl Endpoint for SignInFramed {
 async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destination) -> Result<Response, Error> {
     let (app, request) = (context.app, context.request);
     let redirect = match &asked.redirect_url {
-        Some(text) => Redirect::parse(text)
-            .ok_or_else(|| Refusal::invalid("redirect_url", "must be a path of this domain, such as /conf/call/1234567"))?,
+        Some(text) => Redirect::parse(text).ok_or_else(|| {
+            Refusal::invalid(
+                "redirect_url",
+                "must be a path of this domain, such as /conf/call/1234567",
+            )
+        })?,
         None => Redirect::home(),
     };
     let redirect = match &asked.after_call_url {
         Some(text) => redirect.with_after_call(
-            &AfterCall::parse(text).ok_or_else(|| Refusal::invalid("after_call_url", "must be a web address or a path"))?,
+            &AfterCall::parse(text)
+                .ok_or_else(|| Refusal::invalid("after_call_url", "must be a web address or a path"))?,
         ),
         None => redirect,
     };
@@ -109,16 +116,26 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
     );
     let company = company?;
     check_source(context, &company)?;
-    if let Some(attempts) = attempts?.first().filter(|found| found.failures >= app.config.rates.sso_failures) {
+    if let Some(attempts) = attempts?
+        .first()
+        .filter(|found| found.failures >= app.config.rates.sso_failures)
+    {
         return Err(Error::rate_limited(attempts.retry_after(context.now)));
     }
     let host = known(host)?.filter(|host| {
-        same_secret(host.sso_token_hash.as_bytes(), token_hash(&asked.login_token_public_key).as_bytes())
+        same_secret(
+            host.sso_token_hash.as_bytes(),
+            token_hash(&asked.login_token_public_key).as_bytes(),
+        )
     });
-    let Some(host) = host else { return Err(wrong_pair(context, asked.host_id, network).await) };
+    let Some(host) = host else {
+        return Err(wrong_pair(context, asked.host_id, network).await);
+    };
 
     let remember = asked.remember_me != Some(0);
-    let cookies = Cookies { secure: app.config.scheme == "https" };
+    let cookies = Cookies {
+        secure: app.config.scheme == "https",
+    };
     match Destination::of(request, unsaid) {
         Destination::Frame => framed(context, &host, redirect, cookies).await,
         Destination::Own if cookies.account_of(request).is_some_and(|other| other != host.id) => {
@@ -151,7 +168,12 @@ fn known(found: Result<Host, store::Error>) -> Result<Option<Host>, Error> {
 }
 
 async fn wrong_pair(context: &Context<'_>, host: HostId, network: Network) -> Error {
-    match context.app.store.attempt_failed(&Attempt::Sso(host, network), context.now).await {
+    match context
+        .app
+        .store
+        .attempt_failed(&Attempt::Sso(host, network), context.now)
+        .await
+    {
         Ok(_) => Refusal::new(Code::Unauthenticated, "Wrong host_id or login_token_public_key").into(),
         Err(error) => error.into(),
     }
@@ -178,7 +200,11 @@ async fn ask(
         ("redirect_url", redirect.to_string()),
         ("remember_me", u8::from(remember).to_string()),
     ];
-    let question = Question { name: host.name.as_str(), company: company.name.as_str(), fields: &fields };
+    let question = Question {
+        name: host.name.as_str(),
+        company: company.name.as_str(),
+        fields: &fields,
+    };
     Ok(question.page().into_response())
 }
 
@@ -213,7 +239,10 @@ pub(super) fn see_other(to: &Redirect, cookies: &[HeaderValue]) -> Response {
 
 /// A refusal as a page where a browser shows it, as the error object otherwise. Failures of ours stay what they are.
 pub(super) fn for_people(context: &Context<'_>, outcome: Result<Response, Error>) -> Result<Response, Error> {
-    let wants_page = context.request.header("accept").is_some_and(|accept| accept.contains("text/html"));
+    let wants_page = context
+        .request
+        .header("accept")
+        .is_some_and(|accept| accept.contains("text/html"));
     match outcome {
         Err(Error::Refused(refusal)) if wants_page => {
             let status = StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::BAD_REQUEST);

@@ -28,7 +28,11 @@ fn main() -> ExitCode {
         println!("{}", functions::deploy::list());
         return ExitCode::SUCCESS;
     }
-    tracing_subscriber::fmt().json().with_target(false).without_time().init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_target(false)
+        .without_time()
+        .init();
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -43,7 +47,11 @@ fn start() -> Result<(), Failure> {
     let function = Function::of_handler(&lambda::variable("_HANDLER")?)?;
     // Fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(run(function))
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(run(function))
 }
 
 /// A future with its type forgotten: the runtime wraps it into so many layers that the compiler would count too deep.
@@ -71,12 +79,24 @@ async fn work(app: Arc<App>, worker: Worker, event: LambdaEvent<Value>) -> Resul
 }
 
 async fn app(function: &Function) -> Result<App, Failure> {
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
     let aws = aws_config::from_env().http_client(http).load().await;
     let store = Store::new(&aws_sdk_dynamodb::Client::new(&aws), lambda::variable("CONVOKE_TABLE")?);
-    let keys = Keys::new(&sealing_key(function)?, signing_key(function)?, lambda::variable("CONVOKE_EDGE_SECRET")?);
+    let keys = Keys::new(
+        &sealing_key(function)?,
+        signing_key(function)?,
+        lambda::variable("CONVOKE_EDGE_SECRET")?,
+    );
     let commands = RelayCommands::new(Arc::clone(&keys.signing))?;
-    let app = App::new(store, Config::default(), keys, Passwords::strong(rand::random())?, commands);
+    let app = App::new(
+        store,
+        Config::default(),
+        keys,
+        Passwords::strong(rand::random())?,
+        commands,
+    );
     if function.serves_pages() {
         return Ok(app.with_pages(Shells::load(&pages_folder())?));
     }
@@ -86,7 +106,10 @@ async fn app(function: &Function) -> Result<App, Failure> {
 /// A function that signs nothing gets no key from its environment, and one of its own that nobody knows.
 fn signing_key(function: &Function) -> Result<SigningKey, Failure> {
     const NAME: &str = "CONVOKE_SIGNING_KEY";
-    let malformed = || BadVariable::Malformed { name: NAME, wanted: "a P-256 private key, PKCS 8 in base64" };
+    let malformed = || BadVariable::Malformed {
+        name: NAME,
+        wanted: "a P-256 private key, PKCS 8 in base64",
+    };
     let bytes = match function.needs().contains(&Need::SigningKey) {
         true => STANDARD.decode(lambda::variable(NAME)?).map_err(|_| malformed())?,
         false => SigningKey::generate(),
@@ -101,8 +124,10 @@ fn sealing_key(function: &Function) -> Result<[u8; 32], Failure> {
         return Ok(rand::random());
     }
     let mut key = [0; 32];
-    hex::decode_to_slice(lambda::variable(NAME)?, &mut key)
-        .map_err(|_| BadVariable::Malformed { name: NAME, wanted: "32 bytes in hex" })?;
+    hex::decode_to_slice(lambda::variable(NAME)?, &mut key).map_err(|_| BadVariable::Malformed {
+        name: NAME,
+        wanted: "32 bytes in hex",
+    })?;
     Ok(key)
 }
 

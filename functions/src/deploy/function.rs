@@ -17,10 +17,22 @@ pub(super) struct Size {
 /// Hashing a password wants 19 MiB and most of a core; the rest waits for the table. Joining is what people wait for.
 pub(super) fn size(id: &str) -> Size {
     match id {
-        "authenticate" | "host_create" | "operator_init" => Size { memory: 1_024, timeout: 15 },
-        "conference_join" => Size { memory: 512, timeout: 10 },
-        "sweep" => Size { memory: 256, timeout: 55 },
-        _ => Size { memory: 256, timeout: 10 },
+        "authenticate" | "host_create" | "operator_init" => Size {
+            memory: 1_024,
+            timeout: 15,
+        },
+        "conference_join" => Size {
+            memory: 512,
+            timeout: 10,
+        },
+        "sweep" => Size {
+            memory: 256,
+            timeout: 55,
+        },
+        _ => Size {
+            memory: 256,
+            timeout: 10,
+        },
     }
 }
 
@@ -54,14 +66,21 @@ pub(super) fn of_route(route: &Route, resources: &mut Map<String, Value>) {
     );
     let source = format!("${{Api}}/*/{}{}", route.method, wildcards(route.path));
     let source = format!("arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:{source}");
-    permission(&name, "apigateway.amazonaws.com", &json!({"Fn::Sub": source}), resources);
+    permission(
+        &name,
+        "apigateway.amazonaws.com",
+        &json!({"Fn::Sub": source}),
+        resources,
+    );
 }
 
 /// The resources of a worker's function.
 pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
     let name = worker.title();
     function(&name, &worker.handler(), worker.id, worker.needs, resources);
-    let Wake::EveryMinutes(minutes) = worker.wake else { return };
+    let Wake::EveryMinutes(minutes) = worker.wake else {
+        return;
+    };
     let plural = if minutes == 1 { "" } else { "s" };
     resources.insert(
         format!("{name}Schedule"),
@@ -73,7 +92,12 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
             }
         }),
     );
-    permission(&name, "events.amazonaws.com", &arn(&format!("{name}Schedule")), resources);
+    permission(
+        &name,
+        "events.amazonaws.com",
+        &arn(&format!("{name}Schedule")),
+        resources,
+    );
 }
 
 fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut Map<String, Value>) {
@@ -102,7 +126,10 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
         properties["ReservedConcurrentExecutions"] =
             json!({"Fn::If": ["JoinReserved", {"Ref": "JoinConcurrency"}, {"Ref": "AWS::NoValue"}]});
     }
-    resources.insert(name.into(), json!({"Type": "AWS::Lambda::Function", "Properties": properties}));
+    resources.insert(
+        name.into(),
+        json!({"Type": "AWS::Lambda::Function", "Properties": properties}),
+    );
     resources.insert(
         format!("{name}Log"),
         json!({
@@ -162,6 +189,8 @@ fn arn(resource: &str) -> Value {
 
 /// `/conf/call/{code}` as a resource of the gateway: `/conf/call/*`.
 fn wildcards(path: &str) -> String {
-    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
+    let segments = path
+        .split('/')
+        .map(|segment| if segment.starts_with('{') { "*" } else { segment });
     segments.collect::<Vec<_>>().join("/")
 }

@@ -57,7 +57,11 @@ impl Grants {
     /// The grants of an endpoint or worker. One that is not listed may do nothing.
     #[must_use]
     pub fn of(id: &str) -> Self {
-        let listed = LIST.iter().find(|(known, _)| *known == id).map(|(_, grants)| *grants).unwrap_or_default();
+        let listed = LIST
+            .iter()
+            .find(|(known, _)| *known == id)
+            .map(|(_, grants)| *grants)
+            .unwrap_or_default();
         let mut grants: Vec<(Action, Vec<Partition>)> = Vec::new();
         for (actions, partitions) in listed {
             for action in *actions {
@@ -77,13 +81,16 @@ impl Grants {
 
     /// Every single grant.
     pub fn iter(&self) -> impl Iterator<Item = (Action, Partition)> + '_ {
-        self.0.iter().flat_map(|(action, partitions)| partitions.iter().map(|partition| (*action, *partition)))
+        self.0
+            .iter()
+            .flat_map(|(action, partitions)| partitions.iter().map(|partition| (*action, *partition)))
     }
 
     /// Whether an action on a partition is granted.
     #[must_use]
     pub fn allow(&self, action: Action, key: &str) -> bool {
-        self.iter().any(|(granted, partition)| granted == action && partition.holds(key))
+        self.iter()
+            .any(|(granted, partition)| granted == action && partition.holds(key))
     }
 
     /// The needs that these grants amount to, to be compared with what the endpoint itself says.
@@ -104,12 +111,18 @@ impl Grants {
         let mut statements: Vec<(bool, &[Partition], Vec<&'static str>)> = Vec::new();
         for (action, partitions) in &self.0 {
             let index = *action == Action::QueryIndex;
-            match statements.iter_mut().find(|(of, on, _)| *of == index && *on == partitions.as_slice()) {
+            match statements
+                .iter_mut()
+                .find(|(of, on, _)| *of == index && *on == partitions.as_slice())
+            {
                 Some((.., actions)) => actions.push(action.name()),
                 None => statements.push((index, partitions, vec![action.name()])),
             }
         }
-        statements.into_iter().map(|(index, partitions, actions)| statement(index, partitions, &actions)).collect()
+        statements
+            .into_iter()
+            .map(|(index, partitions, actions)| statement(index, partitions, &actions))
+            .collect()
     }
 }
 

@@ -1,5 +1,5 @@
 //! The AWS templates, generated from [`crate::all`] and [`crate::workers`]: a function per endpoint and worker, each
-//! with a role of its own. `tests/template.rs` writes them and holds the checked-in files to this.
+//! with a role of its own. `tests/doors/template.rs` writes them and holds the checked-in files to this.
 
 mod function;
 mod grants;

@@ -55,7 +55,7 @@ pub fn templates(routes: &[Route], workers: &[Worker]) -> BTreeMap<String, Strin
 }
 
 fn document(template: &Value) -> String {
-    let note = "# Generated from the endpoints: CONVOKE_WRITE=1 cargo test -p functions --test template\n";
+    let note = "# Generated from the endpoints: CONVOKE_WRITE=1 cargo test -p functions --test doors\n";
     format!("{note}{}", yaml::to_yaml(template))
 }
 
@@ -65,7 +65,10 @@ fn group(id: &str) -> &str {
 
 fn title(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        .unwrap_or_default()
 }
 
 fn parameters(root: bool) -> Map<String, Value> {
@@ -86,8 +89,14 @@ fn parameters(root: bool) -> Map<String, Value> {
     }
     if !root {
         parameters.insert("Api".into(), json!({"Type": "String", "Description": "The API's id"}));
-        parameters.insert("Table".into(), json!({"Type": "String", "Description": "The table's name"}));
-        parameters.insert("TableArn".into(), json!({"Type": "String", "Description": "The table's ARN"}));
+        parameters.insert(
+            "Table".into(),
+            json!({"Type": "String", "Description": "The table's name"}),
+        );
+        parameters.insert(
+            "TableArn".into(),
+            json!({"Type": "String", "Description": "The table's ARN"}),
+        );
     }
     parameters
 }
@@ -105,8 +114,10 @@ fn about(parameter: &str) -> &'static str {
 }
 
 fn nested_stack(path: &str) -> Value {
-    let mut passed: Map<String, Value> =
-        PASSED.iter().map(|(name, ..)| ((*name).into(), json!({"Ref": name}))).collect();
+    let mut passed: Map<String, Value> = PASSED
+        .iter()
+        .map(|(name, ..)| ((*name).into(), json!({"Ref": name})))
+        .collect();
     passed.insert("Api".into(), json!({"Ref": "Api"}));
     passed.insert("Table".into(), json!({"Ref": "Table"}));
     passed.insert("TableArn".into(), json!({"Fn::GetAtt": ["Table", "Arn"]}));
@@ -175,9 +186,7 @@ fn root(stacks: Map<String, Value>, mut outputs: Map<String, Value>) -> Value {
 
 fn table() -> Value {
     let name = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
-    let key = |hash: &str, range: &str| {
-        json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}])
-    };
+    let key = |hash: &str, range: &str| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
     json!({
         "Type": "AWS::DynamoDB::Table",
         "DeletionPolicy": "Retain",

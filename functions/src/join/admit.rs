@@ -28,12 +28,18 @@ pub(super) async fn join(context: &Context<'_>, asked: &JoinRequest) -> Result<J
             return Ok(answer);
         }
     }
-    Err(Refusal::new(Code::Unavailable, "Many people are joining, please try again").with_retry_after(1).into())
+    Err(
+        Refusal::new(Code::Unavailable, "Many people are joining, please try again")
+            .with_retry_after(1)
+            .into(),
+    )
 }
 
 /// An earlier token of ours. One that has run out is worth nothing, a forged one is refused.
 fn earlier(context: &Context<'_>, asked: &JoinRequest) -> Result<Option<JoinToken>, Error> {
-    let Some(token) = asked.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
+    let Some(token) = asked.token.as_deref().filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
     let read = context.app.keys.signing.verifying_key().verify::<JoinToken>(token);
     let token = read.map_err(|_| Refusal::new(Code::Unauthenticated, "Invalid token").with_field("token"))?;
     Ok(Some(token).filter(|token| token.check_time(context.now.as_second(), true).is_ok()))
@@ -57,7 +63,11 @@ async fn once(
     )?;
     let by_pin = role::shows_moderator_pin(context, look, &host, asked).await?;
     let leads = look.is_host() || by_pin;
-    let opens = if by_pin { look.view.opens(now, true) } else { first.clone() };
+    let opens = if by_pin {
+        look.view.opens(now, true)
+    } else {
+        first.clone()
+    };
     let name = name(asked, earlier, look, &host)?;
 
     let conference = match (conference, opens == first) {
@@ -71,7 +81,9 @@ async fn once(
     let earlier = earlier.filter(|token| token.room() == Some(conference.room()));
     let role = role::role(context, look, &conference, asked, (leads, earlier)).await?;
 
-    let known = earlier.and_then(|token| token.convoke.as_ref()).map(|grant| grant.participant);
+    let known = earlier
+        .and_then(|token| token.convoke.as_ref())
+        .map(|grant| grant.participant);
     let placed = match ahead.filter(|_| opens == first) {
         Some(done) => done,
         None => {
@@ -87,7 +99,13 @@ async fn once(
         }
     };
     let (live, number) = placed;
-    let seat = Seat { conference: &conference, live: &live, number: known.unwrap_or(number), role, name };
+    let seat = Seat {
+        conference: &conference,
+        live: &live,
+        number: known.unwrap_or(number),
+        role,
+        name,
+    };
     Ok(Some(seat.answer(context, asked, look, (&host, &company), earlier)?))
 }
 
@@ -145,14 +163,22 @@ impl Seat<'_> {
         (host, company): (&Host, &Company),
         earlier: Option<&JoinToken>,
     ) -> Result<JoinAnswer, Error> {
-        let Self { conference, live, number, role, name } = self;
+        let Self {
+            conference,
+            live,
+            number,
+            role,
+            name,
+        } = self;
         let home = look.relays.iter().find(|relay| relay.id == live.home);
         let home = home.ok_or(Error::Broken("a room was opened at a relay that is not alive"))?;
         let hard_stop = later(live.live.first_join.unwrap_or(context.now), HARD_STOP).as_second();
         let token = JoinToken::new(Admission {
             room: conference.room(),
             name: name.to_string(),
-            jti: earlier.and_then(|token| token.jti.clone()).unwrap_or_else(|| context.app.uuid()),
+            jti: earlier
+                .and_then(|token| token.jti.clone())
+                .unwrap_or_else(|| context.app.uuid()),
             issued_at: context.now.as_second(),
             grant: ConvokeGrant {
                 participant: number,
@@ -171,7 +197,10 @@ impl Seat<'_> {
             participant: number,
             name: name.to_string(),
             role,
-            relays: vec![RelayAddress { url: home.url.clone(), region: home.region.clone() }],
+            relays: vec![RelayAddress {
+                url: home.url.clone(),
+                region: home.region.clone(),
+            }],
             conference: JoinedConference {
                 id: conference.id,
                 subject: conference.subject.to_string(),

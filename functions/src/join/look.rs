@@ -61,20 +61,31 @@ impl Look {
             }
         };
         let failures = async {
-            let Some(code) = code else { return Ok::<_, Error>([Attempts::default(); 2]) };
+            let Some(code) = code else {
+                return Ok::<_, Error>([Attempts::default(); 2]);
+            };
             let of = [Attempt::Pin(code, network), Attempt::Moderator(code, network)];
             let found = app.store.attempts(&of, now).await?;
-            Ok([found.first().copied().unwrap_or_default(), found.get(1).copied().unwrap_or_default()])
+            Ok([
+                found.first().copied().unwrap_or_default(),
+                found.get(1).copied().unwrap_or_default(),
+            ])
         };
         let relays = async { Ok::<_, Error>(app.store.relays_alive(None, now).await?) };
         let session = auth::signed_in(app, request, Use::Act, now);
-        let (place, view, [pin, moderator], relays, session) =
-            tokio::try_join!(at, room, failures, relays, session)?;
+        let (place, view, [pin, moderator], relays, session) = tokio::try_join!(at, room, failures, relays, session)?;
         let inside = |view: &RoomView| view.room.company == place.company && view.room.reseller == place.reseller;
-        let Some(view) = view.filter(inside) else { return Err(unknown_code(context, place, network).await) };
-        let session =
-            session.filter(|session| session.company == place.company && session.reseller == place.reseller);
-        Ok(Self { view, session, relays, network, failures: Failures { pin, moderator } })
+        let Some(view) = view.filter(inside) else {
+            return Err(unknown_code(context, place, network).await);
+        };
+        let session = session.filter(|session| session.company == place.company && session.reseller == place.reseller);
+        Ok(Self {
+            view,
+            session,
+            relays,
+            network,
+            failures: Failures { pin, moderator },
+        })
     }
 
     /// Refuses to look at another guess from a network that has guessed too often.
@@ -102,7 +113,9 @@ impl Look {
 
     /// Whether the caller is signed in as the room's host.
     pub(super) fn is_host(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.host == self.view.room.host)
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.host == self.view.room.host)
     }
 }
 
@@ -113,7 +126,9 @@ async fn unknown_code(context: &Context<'_>, place: Place, network: Network) -> 
         Ok(failed) if failed.failures > context.app.config.rates.code_failures => {
             Error::rate_limited(failed.retry_after(context.now))
         }
-        Ok(_) => Refusal::new(Code::NotFound, "There is no meeting with this code").with_field("code").into(),
+        Ok(_) => Refusal::new(Code::NotFound, "There is no meeting with this code")
+            .with_field("code")
+            .into(),
         Err(error) => error.into(),
     }
 }

@@ -58,9 +58,15 @@ async fn place(
 ) -> Result<Option<Opened>, Error> {
     let store = &context.app.store;
     let alive: Vec<RelayId> = look.relays.iter().map(|relay| relay.id.clone()).collect();
-    let free = look.relays.iter().find(|relay| relay.participants < relay.capacity).or(look.relays.first());
+    let free = look
+        .relays
+        .iter()
+        .find(|relay| relay.participants < relay.capacity)
+        .or(look.relays.first());
     let Some(free) = free else {
-        return Err(Refusal::new(Code::Unavailable, "No relay is available").with_retry_after(5).into());
+        return Err(Refusal::new(Code::Unavailable, "No relay is available")
+            .with_retry_after(5)
+            .into());
     };
     let number = async {
         match known {
@@ -68,7 +74,10 @@ async fn place(
             None => store.participant_number(room.reseller, room.conference).await,
         }
     };
-    let (opened, number) = tokio::join!(store.room_open(&look.view, target, &free.id, &alive, context.now), number);
+    let (opened, number) = tokio::join!(
+        store.room_open(&look.view, target, &free.id, &alive, context.now),
+        number
+    );
     match opened {
         Ok(live) => Ok(Some((live, number?))),
         Err(store::Error::Raced) => Ok(None),

@@ -19,9 +19,13 @@ pub(super) async fn shows_moderator_pin(
     host: &Host,
     asked: &JoinRequest,
 ) -> Result<bool, Error> {
-    let Some(typed) = &asked.moderator_pin else { return Ok(false) };
+    let Some(typed) = &asked.moderator_pin else {
+        return Ok(false);
+    };
     look.may_guess(context, Secret::Moderator)?;
-    let pin = context.app.open(&format!("host/{}/moderator_pin", host.id), &host.moderator_pin)?;
+    let pin = context
+        .app
+        .open(&format!("host/{}/moderator_pin", host.id), &host.moderator_pin)?;
     if same_secret(pin.as_bytes(), typed.as_bytes()) {
         return Ok(true);
     }
@@ -46,7 +50,9 @@ pub(super) async fn role(
             return Err(wrong("pin", "This meeting asks for a PIN"));
         };
         look.may_guess(context, Secret::Pin)?;
-        let pin = context.app.open(&format!("conference/{}/security_pin", conference.id), sealed)?;
+        let pin = context
+            .app
+            .open(&format!("conference/{}/security_pin", conference.id), sealed)?;
         if !same_secret(pin.as_bytes(), typed.as_bytes()) {
             look.guessed_wrong(context, Secret::Pin).await?;
             return Err(wrong("pin", "The PIN is wrong"));
@@ -61,7 +67,9 @@ async fn shows_token(
     conference: &Conference,
     asked: &JoinRequest,
 ) -> Result<bool, Error> {
-    let Some(shown) = asked.moderator_token.as_deref().filter(|shown| !shown.is_empty()) else { return Ok(false) };
+    let Some(shown) = asked.moderator_token.as_deref().filter(|shown| !shown.is_empty()) else {
+        return Ok(false);
+    };
     look.may_guess(context, Secret::Moderator)?;
     let place = format!("conference/{}/moderator_token", conference.id);
     let token = context.app.open(&place, &conference.moderator_token)?;
@@ -69,9 +77,16 @@ async fn shows_token(
         return Ok(true);
     }
     look.guessed_wrong(context, Secret::Moderator).await?;
-    Err(Refusal::new(Code::Forbidden, "This moderator_token is not this meeting's").with_field("moderator_token").into())
+    Err(
+        Refusal::new(Code::Forbidden, "This moderator_token is not this meeting's")
+            .with_field("moderator_token")
+            .into(),
+    )
 }
 
 fn wrong(field: &'static str, message: &'static str) -> Error {
-    Refusal::new(Code::Forbidden, message).with_field(field).with_reason(Reason::WrongPin).into()
+    Refusal::new(Code::Forbidden, message)
+        .with_field(field)
+        .with_reason(Reason::WrongPin)
+        .into()
 }

@@ -99,7 +99,12 @@ pub struct Initialised {
 /// When a value is taken by something else, or the table failed.
 pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
     let now = app.now();
-    let write = Write { at: now, by: Actor::Operator, action: "operator_init", claim: None };
+    let write = Write {
+        at: now,
+        by: Actor::Operator,
+        action: "operator_init",
+        claim: None,
+    };
     let (reseller, made_reseller) = reseller(app, asked, &write).await?;
     let (company, made_company) = company(app, asked, &reseller, &write).await?;
     let (host, made_host) = admin(app, asked, &company, &write).await?;
@@ -133,10 +138,20 @@ async fn reseller(app: &App, asked: &Init, write: &Write<'_>) -> Result<(Reselle
 
 async fn company(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>) -> Result<(Company, bool), Error> {
     let subdomain = asked.company.subdomain.clone();
-    let fqdn = reseller.domain.below(&subdomain).ok_or_else(|| Refusal::invalid("subdomain", "is too long"))?;
-    let found = app.store.tenant(&fqdn).await?.filter(|tenant| tenant.reseller == reseller.id);
+    let fqdn = reseller
+        .domain
+        .below(&subdomain)
+        .ok_or_else(|| Refusal::invalid("subdomain", "is too long"))?;
+    let found = app
+        .store
+        .tenant(&fqdn)
+        .await?
+        .filter(|tenant| tenant.reseller == reseller.id);
     if let Some(id) = found.and_then(|tenant| tenant.company) {
-        return Ok((app.store.company(&store::Scope::reseller(reseller.id), id).await?, false));
+        return Ok((
+            app.store.company(&store::Scope::reseller(reseller.id), id).await?,
+            false,
+        ));
     }
     let company = Company {
         id: app.store.new_company_id().await?,

@@ -23,12 +23,22 @@ pub async fn sweep(app: &App) -> Result<Sweep, Error> {
     let now = app.now();
     let swept = app.store.sweep(now).await?;
     for room in &swept.ended {
-        let command = Command { room: room.room, action: Action::End { reason: room.reason } };
+        let command = Command {
+            room: room.room,
+            action: Action::End { reason: room.reason },
+        };
         for relay in room.relays.iter().filter(|relay| relay.is_alive(now)) {
-            if let Err(error) = app.commands.send(&relay.id, &relay.url, &app.uuid(), now, &command).await {
+            if let Err(error) = app
+                .commands
+                .send(&relay.id, &relay.url, &app.uuid(), now, &command)
+                .await
+            {
                 tracing::warn!(relay = %relay.id, room = %room.room, %error, "a relay was not told that a room ended");
             }
         }
     }
-    Ok(Sweep { ended: swept.ended.len(), left: swept.left })
+    Ok(Sweep {
+        ended: swept.ended.len(),
+        left: swept.left,
+    })
 }

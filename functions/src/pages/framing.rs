@@ -47,7 +47,10 @@ impl Framing {
 fn is_source(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| {
-        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'*' | b'[' | b']'))
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'*' | b'[' | b']'))
     })
 }
 
@@ -60,12 +63,22 @@ mod tests {
         assert_eq!(Framing::Anyone.directive(), "frame-ancestors *");
         assert_eq!(Framing::Nobody.directive(), "frame-ancestors 'none'");
         let listed = Framing::Listed(vec!["https://a.example".into(), "http://127.0.0.1:9000".into()]);
-        assert_eq!(listed.directive(), "frame-ancestors 'self' https://a.example http://127.0.0.1:9000");
+        assert_eq!(
+            listed.directive(),
+            "frame-ancestors 'self' https://a.example http://127.0.0.1:9000"
+        );
     }
 
     #[test]
     fn a_hostile_origin_adds_no_directive() {
-        let hostile = ["https://a; script-src *", "https://a b", "javascript:x", "*", "https://", "https://a\r\nX: y"];
+        let hostile = [
+            "https://a; script-src *",
+            "https://a b",
+            "javascript:x",
+            "*",
+            "https://",
+            "https://a\r\nX: y",
+        ];
         let listed = Framing::Listed(hostile.map(String::from).to_vec());
         assert_eq!(listed.directive(), "frame-ancestors 'self'");
         assert_eq!(listed.policy(false).matches("script-src").count(), 1);

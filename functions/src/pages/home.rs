@@ -31,6 +31,13 @@ impl Endpoint for PageHome {
         let config = json!({"page": "home", "tenant": super::tenant(&company)});
         let title = company.settings.branding.product_name.as_ref().unwrap_or(&company.name);
         let framing = super::signed_in_framing(app, &company, &reseller);
-        Ok(super::page(app, &app.pages()?.home, StatusCode::OK, title.as_str(), &config, &framing))
+        Ok(super::page(
+            app,
+            &app.pages()?.home,
+            StatusCode::OK,
+            title.as_str(),
+            &config,
+            &framing,
+        ))
     }
 }

@@ -66,5 +66,9 @@ fn page(app: &App, shell: &Shell, status: StatusCode, title: &str, config: &Valu
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Html { status, body: shell.render(title, config), headers }
+    Html {
+        status,
+        body: shell.render(title, config),
+        headers,
+    }
 }

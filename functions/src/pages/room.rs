@@ -60,7 +60,10 @@ async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
         auth::signed_in(app, request, Use::Look, context.now),
         find(app, clear, context.now)
     )?;
-    let view = match encrypted.then(|| app.keys.codes.reveal(place.company, written)).flatten() {
+    let view = match encrypted
+        .then(|| app.keys.codes.reveal(place.company, written))
+        .flatten()
+    {
         Some(code) => find(app, Some(code), context.now).await?,
         None => view,
     };
@@ -74,7 +77,11 @@ async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
         (Some(view), Some(host)) => describe(view, host, &facts, session.as_ref(), context.now),
         _ => json!({"state": "not_found", "pin_required": false}),
     };
-    let status = if facts.host.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let status = if facts.host.is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::NOT_FOUND
+    };
     let config = json!({
         "page": "room",
         "code": written,
@@ -145,12 +152,21 @@ async fn facts(
     };
     let visitor = async {
         match session {
-            Some(session) => Ok(app.store.host(&scope, session.host).await.ok().map(|host| host.name.to_string())),
+            Some(session) => Ok(app
+                .store
+                .host(&scope, session.host)
+                .await
+                .ok()
+                .map(|host| host.name.to_string())),
             None => Ok::<_, Error>(None),
         }
     };
     let (host, conference, visitor) = tokio::try_join!(host, conference, visitor)?;
-    Ok(Facts { host, conference, visitor })
+    Ok(Facts {
+        host,
+        conference,
+        visitor,
+    })
 }
 
 fn leads(view: &RoomView, session: Option<&Session>) -> bool {
@@ -166,9 +182,16 @@ fn opened(view: &RoomView, session: Option<&Session>, now: jiff::Timestamp) -> O
 }
 
 fn describe(view: &RoomView, host: &Host, facts: &Facts, session: Option<&Session>, now: jiff::Timestamp) -> Value {
-    let pin = facts.conference.as_ref().is_some_and(|conference| conference.security_pin.is_some());
+    let pin = facts
+        .conference
+        .as_ref()
+        .is_some_and(|conference| conference.security_pin.is_some());
     // What a PIN guards is not told to whoever guesses the code.
-    let subject = facts.conference.as_ref().filter(|_| !pin || leads(view, session)).map(|found| &found.subject);
+    let subject = facts
+        .conference
+        .as_ref()
+        .filter(|_| !pin || leads(view, session))
+        .map(|found| &found.subject);
     let mut told = json!({"state": "open", "subject": subject, "host_name": host.name, "pin_required": pin});
     match view.opens(now, leads(view, session)) {
         Opens::Live(_) | Opens::Planned { .. } => {}

@@ -42,7 +42,10 @@ impl Shells {
     /// # Errors
     /// When a file is missing or lacks a mark.
     pub fn load(folder: &Path) -> Result<Self, ShellError> {
-        Ok(Self { room: Shell::load(&folder.join("room.html"))?, home: Shell::load(&folder.join("index.html"))? })
+        Ok(Self {
+            room: Shell::load(&folder.join("room.html"))?,
+            home: Shell::load(&folder.join("index.html"))?,
+        })
     }
 }
 
@@ -56,9 +59,14 @@ pub struct Shell {
 
 impl Shell {
     fn load(path: &Path) -> Result<Self, ShellError> {
-        let html =
-            std::fs::read_to_string(path).map_err(|source| ShellError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(html).map_err(|mark| ShellError::Mark { path: path.to_owned(), mark })
+        let html = std::fs::read_to_string(path).map_err(|source| ShellError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(html).map_err(|mark| ShellError::Mark {
+            path: path.to_owned(),
+            mark,
+        })
     }
 
     /// Takes the text of a page.
@@ -80,10 +88,14 @@ impl Shell {
     /// The page with its title and its data. Both may hold whatever people typed: the title is escaped as HTML text,
     /// the data as JSON in which no `<` is left, so that neither can end its element.
     pub fn render(&self, title: &str, config: &serde_json::Value) -> String {
-        let data = format!(r#"<script type="application/json" id="convoke-config">{}</script>"#, json_in_html(config));
+        let data = format!(
+            r#"<script type="application/json" id="convoke-config">{}</script>"#,
+            json_in_html(config)
+        );
         let mut parts = [(self.config, CONFIG, data), (self.title, TITLE, escape(title))];
         parts.sort_by_key(|(at, ..)| *at);
-        let mut page = String::with_capacity(self.html.len() + parts.iter().map(|(.., text)| text.len()).sum::<usize>());
+        let mut page =
+            String::with_capacity(self.html.len() + parts.iter().map(|(.., text)| text.len()).sum::<usize>());
         let mut rest = 0;
         for (at, mark, text) in parts {
             page.push_str(&self.html[rest..at]);
@@ -113,7 +125,11 @@ pub fn escape(text: &str) -> String {
 
 fn json_in_html(value: &serde_json::Value) -> String {
     // Outside its strings JSON has none of these characters, and inside them the escapes mean the same.
-    value.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    value
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 #[cfg(test)]

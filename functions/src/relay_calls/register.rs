@@ -29,6 +29,9 @@ impl Endpoint for RelayRegister {
         let register: Register = report::read(context, &input.0).await?;
         context.store().relay_register(&register, context.now).await?;
         let keys = vec![context.app.keys.signing.verifying_key().to_jwk()];
-        Ok(Json(Registered { heartbeat_seconds: HEARTBEAT_SECONDS, keys }))
+        Ok(Json(Registered {
+            heartbeat_seconds: HEARTBEAT_SECONDS,
+            keys,
+        }))
     }
 }

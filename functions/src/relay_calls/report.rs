@@ -2,7 +2,7 @@
 
 use domain::id::RelayId;
 use domain::jws::{VerifyingKey, claimed_issuer};
-use domain::relay::{ReportClaims, REPORT_SECONDS};
+use domain::relay::{REPORT_SECONDS, ReportClaims};
 use domain::{Code, Error as Refusal};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
@@ -42,16 +42,22 @@ reports!(
 /// What is wrong with a report that is not believed is logged and not told.
 pub(super) async fn read<R: Report>(context: &Context<'_>, body: &[u8]) -> Result<R, Error> {
     let (app, now) = (context.app, context.now);
-    let token = context.request.credentials("Relay").ok_or_else(|| refused("no relay's signature"))?;
+    let token = context
+        .request
+        .credentials("Relay")
+        .ok_or_else(|| refused("no relay's signature"))?;
     let claimed = claimed_issuer(token).and_then(|issuer| issuer.parse::<RelayId>().ok());
     let claimed = claimed.ok_or_else(|| refused("the signature names no relay"))?;
-    let relay = app.store.relay(&claimed).await?.ok_or_else(|| refused("no relay of this name"))?;
+    let relay = app
+        .store
+        .relay(&claimed)
+        .await?
+        .ok_or_else(|| refused("no relay of this name"))?;
     let key = VerifyingKey::from_jwk(&relay.key).map_err(|_| Error::Broken("a relay's key in the table is none"))?;
     let claims: ReportClaims = key.verify(token).map_err(refused)?;
     claims.check(body, now.as_second()).map_err(refused)?;
-    let report: R = serde_json::from_slice(body).map_err(|error| {
-        Refusal::new(Code::InvalidField, "The report does not read").with_detail(error)
-    })?;
+    let report: R = serde_json::from_slice(body)
+        .map_err(|error| Refusal::new(Code::InvalidField, "The report does not read").with_detail(error))?;
     if claims.iss != relay.id || *report.relay() != relay.id {
         return Err(refused("reported for another relay"));
     }

@@ -141,15 +141,9 @@ mod tests {
     #[test]
     fn patterns_match_as_policies_do() {
         assert!(
-            matches("R#*#C#*", "R#1#C#5")
-                && matches("R#*#C#*", "R#1#C#5#AUDIT")
-                && matches("R#*#AUDIT", "R#1#AUDIT")
+            matches("R#*#C#*", "R#1#C#5") && matches("R#*#C#*", "R#1#C#5#AUDIT") && matches("R#*#AUDIT", "R#1#AUDIT")
         );
-        assert!(
-            !matches("R#*#C#*", "R#1#H#5")
-                && !matches("AUDIT", "AUDIT#1")
-                && !matches("R#*#AUDIT", "R#1#AUDIT#2")
-        );
+        assert!(!matches("R#*#C#*", "R#1#H#5") && !matches("AUDIT", "AUDIT#1") && !matches("R#*#AUDIT", "R#1#AUDIT#2"));
     }
 
     #[test]
@@ -165,10 +159,7 @@ mod tests {
             (Partition::Due, "DUE#1"),
         ];
         for (kind, key) in keys {
-            let found: Vec<_> = Partition::ALL
-                .into_iter()
-                .filter(|kind| kind.holds(key))
-                .collect();
+            let found: Vec<_> = Partition::ALL.into_iter().filter(|kind| kind.holds(key)).collect();
             assert_eq!(found, [kind], "{key}");
         }
     }
