@@ -46,7 +46,7 @@ fn messages_go_both_ways_on_channels_that_we_opened() {
     relay.open_channel(&peer, "_lossy", true);
     relay.send(&peer, "_reliable", b"early");
     let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default());
-    let answer = client.answer(&peer.negotiator.create_offer(false));
+    let answer = client.answer(&peer.negotiator.create_offer());
     peer.negotiator.accept_answer(&answer).expect("an answer");
     relay.remote(&peer);
     relay.until("open", &mut [&mut client], |relay, clients| {

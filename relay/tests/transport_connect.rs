@@ -30,7 +30,7 @@ fn a_client_that_answers_connects_even_when_its_answer_comes_late() {
     let mut relay = Relay::start();
     let mut peer = relay.peer(Role::ServerOffers);
     let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default());
-    let answer = client.answer(&peer.negotiator.create_offer(false));
+    let answer = client.answer(&peer.negotiator.create_offer());
     // Checks and the whole DTLS handshake come before the engine knows the answer.
     relay.until("DTLS is up", &mut [&mut client], |_, clients| {
         clients[0].state == RTCPeerConnectionState::Connected

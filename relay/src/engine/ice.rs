@@ -21,6 +21,9 @@ const MAX_ADDRESSES: usize = 8;
 const MAX_CREDENTIALS: usize = 4;
 /// Transactions remembered per transport, to refuse a copy sent from elsewhere.
 const MAX_TRANSACTIONS: usize = 256;
+/// Silence of the chosen address after which a check from elsewhere chooses, though it does not say so: behind a NAT
+/// that rebinds, some clients never nominate again.
+const STALE: Duration = Duration::from_secs(4);
 /// Answers per second to requests without credentials: this port also serves as a STUN server.
 const ANONYMOUS_PER_SECOND: u32 = 1_000;
 
@@ -79,6 +82,8 @@ struct Agent {
     transactions: Vec<(TransactionId, u64)>,
     oldest: usize,
     last_check: Option<Instant>,
+    /// Last check from the selected address.
+    selected_check: Option<Instant>,
     paused: bool,
     gone: bool,
 }
@@ -136,6 +141,7 @@ impl Agents {
             transactions: Vec::new(),
             oldest: 0,
             last_check: None,
+            selected_check: None,
             paused: false,
             gone: false,
         });
@@ -237,12 +243,18 @@ impl Agents {
         if agent.used.is_none() || generation > newest {
             agent.used = Some((generation, now));
         }
+        let stale = agent
+            .selected_check
+            .is_none_or(|at| now.duration_since(at) >= STALE);
         // Checks of before a restart keep the pair alive, but choose no address any more.
-        let chooses = generation >= newest && (request.nominates || !agent.nominated);
+        let chooses = generation >= newest && (request.nominates || !agent.nominated || stale);
         let moved = chooses && agent.selected != Some(from);
         if chooses {
             agent.selected = Some(from);
             agent.nominated |= request.nominates;
+        }
+        if agent.selected == Some(from) {
+            agent.selected_check = Some(now);
         }
         agent.paused = false;
         if std::mem::take(&mut agent.gone) {

@@ -93,7 +93,8 @@ impl<'a> Request<'a> {
             }
             at += 4 + len.next_multiple_of(4);
         }
-        Some(request)
+        // A connectivity check has a fingerprint (RFC 8445 §7.1); a plain request may be without.
+        request.is_anonymous().then_some(request)
     }
 
     /// Whether the request carries credentials at all.
@@ -305,12 +306,8 @@ mod tests {
             assert_eq!(SocketAddr::new(address.ip, address.port), from);
             FINGERPRINT.check(&message).expect("a fingerprint");
             let provider = rtc::crypto::default_provider().expect("a crypto provider");
-            MessageIntegrity::new_short_term_integrity_with_provider(
-                "pass".to_owned(),
-                provider.crypto(),
-            )
-            .check(&mut message)
-            .expect("a signature");
+            MessageIntegrity::check(&mut message, b"pass", provider.crypto())
+                .expect("a signature");
         }
     }
 

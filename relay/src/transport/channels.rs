@@ -89,6 +89,8 @@ pub(super) struct Channels {
     /// Streams with messages that were left where they are.
     unread: BTreeSet<StreamId>,
     next: StreamId,
+    /// SCTP was up. (Before that the association calls itself closed.)
+    established: bool,
     lost: bool,
     events: VecDeque<ChannelEvent>,
 }
@@ -123,6 +125,7 @@ impl Channels {
             unread: BTreeSet::new(),
             // The DTLS server's channels have odd ids (RFC 8832 §6).
             next: 1,
+            established: false,
             lost: false,
             events: VecDeque::new(),
         }
@@ -237,7 +240,7 @@ impl Channels {
     fn handle_events(&mut self, now: Instant, hold: bool) {
         while let Some(event) = self.association.as_mut().and_then(|(_, a)| a.poll()) {
             match event {
-                Event::Connected => {}
+                Event::Connected => self.established = true,
                 Event::Stream(StreamEvent::Readable { id }) => {
                     self.unread.insert(id);
                 }
@@ -255,8 +258,10 @@ impl Channels {
         while let Some(event) = association.poll_endpoint_event() {
             self.endpoint.handle_event(*handle, event);
         }
-        // A client that opens streams without end would fill memory with their states.
-        if association.is_closed() || association.stream_ids().len() > 2 * MAX_CHANNELS {
+        // An association of ours is closed until the client's second message, too. A client that opens streams without
+        // end would fill memory with their states.
+        let is_over = association.is_closed() && !association.is_handshaking();
+        if is_over || association.stream_ids().len() > 2 * MAX_CHANNELS {
             self.lost = true;
             self.association = None;
             self.channels.clear();

@@ -190,13 +190,14 @@ impl Relay {
             ssrc,
             rtx_ssrc: None,
         });
-        let offer = peer.negotiator.create_offer(false);
+        let offer = peer.negotiator.create_offer();
         let answer = client.answer(&offer);
         peer.negotiator.accept_answer(&answer).expect("an answer");
         self.remote(&peer);
         let sending = peer.negotiator.sending().next().expect("a section");
+        let id = SinkId(self.fresh());
         self.forward(forward::Command::SinkAdd {
-            id: SinkId(self.fresh()),
+            id,
             transport: peer.id,
             source,
             spec: SinkSpec {

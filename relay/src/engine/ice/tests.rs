@@ -144,6 +144,17 @@ fn media_follows_the_nominated_address() {
 }
 
 #[test]
+fn a_client_that_rebinds_and_does_not_nominate_again_is_followed_after_a_while() {
+    let mut f = Fixture::new();
+    f.check(address(1), "first", true);
+    f.wait(3);
+    assert!(kept(f.check(address(2), "first", false)));
+    f.wait(2);
+    assert!(moved(f.check(address(2), "first", false)));
+    assert_eq!(f.agents.destination(ID), Some(address(2)));
+}
+
+#[test]
 fn a_wrong_password_moves_nothing() {
     let mut f = Fixture::new();
     f.check(address(1), "first", true);
