@@ -111,7 +111,9 @@ impl Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let filter = EnvFilter::try_new(&options.log).context("--log")?;
+    // The DTLS library warns of every extension that it does not know, and browsers send many.
+    let quiet = "rtc_dtls=error".parse().context("--log")?;
+    let filter = EnvFilter::try_new(&options.log).context("--log")?.add_directive(quiet);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if options.log_json {
         log.json().init();
