@@ -4,14 +4,12 @@ import type { Devices } from '../room/devices';
 import type { Meeting } from '../room/meeting';
 import type { Person } from '../room/people';
 import type { Roster } from '../room/roster';
-import type { View } from '../config/params';
 import type { Channel } from './channel';
 
 export interface Watched {
   meeting: Meeting;
   roster: Roster;
   devices: Devices;
-  view: ReadonlySignal<View>;
   incomingVideo: ReadonlySignal<boolean>;
   audioLevels: boolean;
 }

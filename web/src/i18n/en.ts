@@ -57,7 +57,7 @@ export const en = {
   'pin.go': 'Continue',
   'pin.wrong': 'That PIN is not right. Please try again.',
   'pin.empty': 'Enter the PIN.',
-  'pin.wait': 'Too many attempts. Try again in {seconds} s.',
+  'pin.wait': 'Too many attempts. Try again in {time}.',
   'pin.cancel': 'Cancel',
 
   'waiting.title': 'You are early',
@@ -173,7 +173,7 @@ export const en = {
 
   'end.again': 'Join again',
   'end.try': 'Try again',
-  'end.retry': 'Try again in {seconds} s',
+  'end.retry': 'Try again in {time}',
   'end.home': 'Enter another code',
   'end.without': 'Join without devices',
   'end.close': 'You can close this window.',

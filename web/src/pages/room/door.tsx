@@ -45,7 +45,7 @@ export function PinPrompt({ wrong }: { wrong: boolean }) {
           pin.value = value;
           problem.value = null;
         }}
-        error={wait > 0 ? t('pin.wait', { seconds: wait }) : problem.value}
+        error={wait > 0 ? t('pin.wait', { time: clock(wait) }) : problem.value}
         hint={t('pin.lead')}
         inputMode="numeric"
         maxLength={32}

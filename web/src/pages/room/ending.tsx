@@ -1,7 +1,7 @@
 // A full page for every refusal and every ending.
 import { useEffect, useRef } from 'preact/hooks';
 import { Icon, type IconName } from '../../components/icon';
-import { t } from '../../i18n/text';
+import { clock, t } from '../../i18n/text';
 import { mayReturn, type Ending as EndingName } from '../../room/reasons';
 import { useRoom } from './context';
 
@@ -43,7 +43,7 @@ export function Ending({ ending, without }: EndingProps) {
   const { subject } = room.page.conference;
   const wait = ending === 'busy' ? room.meeting.retryAfter.value : 0;
   const again =
-    wait > 0 ? t('end.retry', { seconds: wait }) : t(TRY.has(ending) ? 'end.try' : 'end.again');
+    wait > 0 ? t('end.retry', { time: clock(wait) }) : t(TRY.has(ending) ? 'end.try' : 'end.again');
   return (
     <div class="card card-center" data-ending={ending}>
       <span class={`card-icon card-icon-${ending}`}>

@@ -11,19 +11,13 @@ import {
 } from '../../config/params';
 import { remember, remembered } from '../../config/remembered';
 import { Toasts } from '../../components/toasts';
-import { openChannel, postLeave, type Channel } from '../../embed/channel';
-import { dispatch } from '../../embed/commands';
-import { ownerOf, viewOf } from '../../embed/origin';
-import { report } from '../../embed/reports';
 import { t, type TextKey } from '../../i18n/text';
 import { Devices, type DeviceKind, type DeviceProblem, type MediaName } from '../../room/devices';
 import { Meeting } from '../../room/meeting';
 import type { Person } from '../../room/people';
-import { reasonOf, type Ending } from '../../room/reasons';
+import type { Ending } from '../../room/reasons';
 import { Roster } from '../../room/roster';
-
-/** Endings after which the visitor does not come back by this page, so that a frame may go. */
-const FINAL: readonly Ending[] = ['left', 'ended', 'removed', 'rejected', 'duplicate', 'expired'];
+import { Outward } from './outward';
 
 export class RoomModel {
   readonly toasts = new Toasts();
@@ -45,8 +39,7 @@ export class RoomModel {
   /** Whose screen is on the stage. */
   readonly sharer: ReadonlySignal<Person | null>;
 
-  private readonly channel: Channel;
-  private unloaded = false;
+  private readonly outward: Outward;
 
   constructor(
     readonly page: RoomPage,
@@ -81,26 +74,19 @@ export class RoomModel {
       const sharing = this.roster.people.value.filter((person) => person.screen.value);
       return sharing.find((person) => !person.isLocal) ?? sharing[0] ?? null;
     });
-    this.channel = openChannel(window, ownerOf(viewOf(window), params.parentOrigin), params.events);
+    this.outward = new Outward(window, page, params);
   }
 
-  /** Opens the channel and decides what is shown first. */
+  /** Opens the message channel and decides what is shown first. */
   async start(): Promise<void> {
-    this.channel.listen((message) => dispatch(message, this.commands()));
-    this.channel.send('room', 'READY');
-    report(this.channel, {
-      meeting: this.meeting,
-      roster: this.roster,
-      devices: this.devices,
-      view: this.view,
-      incomingVideo: this.incomingVideo,
-      audioLevels: this.params.audioLevel,
-    });
+    const { meeting, roster, devices, incomingVideo, params } = this;
+    const watched = { meeting, roster, devices, incomingVideo, audioLevels: params.audioLevel };
+    this.outward.open(watched, this.commands());
     const { document } = this.window;
     document.addEventListener('fullscreenchange', () => {
       this.fullscreen.value = document.fullscreenElement !== null;
     });
-    this.window.addEventListener('pagehide', () => this.unload());
+    this.window.addEventListener('pagehide', () => this.outward.goes(meeting.phase.peek()));
     this.watch();
     this.passLobby();
     await this.meeting.start('RTCPeerConnection' in this.window);
@@ -161,7 +147,7 @@ export class RoomModel {
 
   /** Goes in to see and hear only. */
   async goWithout(): Promise<void> {
-    this.unloaded = false;
+    this.outward.returns();
     await this.enterDirectly(false, false);
   }
 
@@ -229,12 +215,7 @@ export class RoomModel {
     this.panel.value = null;
     this.elapsed.value = 0;
     if (this.window.document.fullscreenElement) void this.window.document.exitFullscreen();
-    const reason = reasonOf(ending);
-    if (ending !== 'not_found') postLeave(this.window, this.page.leaveEventType, reason);
-    this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
-    if (!FINAL.includes(ending)) return;
-    this.sendUnload(reason);
-    this.goOn();
+    if (this.outward.left(ending)) this.goOn();
   }
 
   private goOn(): void {
@@ -245,29 +226,9 @@ export class RoomModel {
     else if (this.params.autoClose && this.window.opener) this.window.close();
   }
 
-  private sendUnload(reason: string): void {
-    if (this.unloaded) return;
-    this.unloaded = true;
-    this.channel.send('room', 'UNLOAD', { reason });
-  }
-
-  // The page goes away: whoever was inside, or at the door, has left.
-  private unload(): void {
-    const { at } = this.meeting.phase.peek();
-    if (at !== 'over') {
-      const reason = at === 'waiting' ? 'not_started' : 'left';
-      postLeave(this.window, this.page.leaveEventType, reason);
-      if (at === 'in') this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
-      this.sendUnload(reason);
-      return;
-    }
-    const { phase } = this.meeting;
-    if (phase.peek().at === 'over') this.sendUnload('left');
-  }
-
   /** Back in after an ending. */
   async again(): Promise<void> {
-    this.unloaded = false;
+    this.outward.returns();
     const { phase } = this.meeting;
     const before = phase.peek();
     if (before.at === 'over' && before.ending === 'media_denied') await this.goDirectly();
