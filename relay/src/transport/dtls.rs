@@ -154,7 +154,9 @@ impl Dtls {
         if self.phase == Phase::Over || !self.allow(is_handshake, data.len()) {
             return;
         }
-        self.deadline.get_or_insert(now + HANDSHAKE_LIMIT);
+        if self.phase == Phase::Handshaking {
+            self.deadline.get_or_insert(now + HANDSHAKE_LIMIT);
+        }
         let result = self.endpoint.read(now, PEER, None, data);
         let flight = self.drain_transmits();
         match result {
