@@ -31,9 +31,7 @@ use self::{
     sys::Waker,
     worker::{Worker, WorkerParts},
 };
-use crate::transport::{
-    DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread,
-};
+use crate::transport::{DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread};
 
 mod directory;
 mod egress;
@@ -139,8 +137,7 @@ impl Engine {
     /// # Errors
     /// When the port is taken or the certificate cannot be made.
     pub fn start(config: &EngineConfig, events: Sender<EngineEvent>) -> Result<Self, EngineError> {
-        let crypto = rtc::crypto::default_provider()
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let crypto = rtc::crypto::default_provider().map_err(|error| io::Error::other(error.to_string()))?;
         let identity = Identity::generate()?;
         let dtls = DtlsConfig::new(&identity, crypto.clone())?;
         let sockets = open_sockets(config)?;
@@ -157,27 +154,22 @@ impl Engine {
             transport_stats: Arc::default(),
             threads: Vec::new(),
         };
-        let parts = TransportParts {
-            inputs: transport_inputs,
-            events: events.clone(),
-            workers: Vec::new(),
-            socket: sockets[0].try_clone()?,
-            config: dtls,
-            stats: engine.transport_stats.clone(),
-        };
+        let socket = sockets[0].try_clone()?;
         for (i, socket) in sockets.into_iter().enumerate() {
             engine.start_worker(config, i, socket, &events, crypto.clone())?;
         }
         if let Some(directory) = &engine.directory {
             directory.set_workers(engine.workers.clone());
         }
-        let thread = TransportThread::new(
-            TransportParts {
-                workers: engine.workers.clone(),
-                ..parts
-            },
-            Instant::now(),
-        );
+        let parts = TransportParts {
+            inputs: transport_inputs,
+            events,
+            workers: engine.workers.clone(),
+            socket,
+            config: dtls,
+            stats: engine.transport_stats.clone(),
+        };
+        let thread = TransportThread::new(parts, Instant::now());
         engine.spawn("transport".to_owned(), move || thread.run())?;
         Ok(engine)
     }
@@ -238,9 +230,7 @@ impl Engine {
         let number = worker_of(id.0, self.workers.len());
         let input = match &command {
             TransportCommand::Create { ice, .. } => Some(WorkerInput::Create(id, ice.clone())),
-            TransportCommand::RestartIce { ice, .. } => {
-                Some(WorkerInput::RestartIce(id, ice.clone()))
-            }
+            TransportCommand::RestartIce { ice, .. } => Some(WorkerInput::RestartIce(id, ice.clone())),
             _ => None,
         };
         if let Some(directory) = &self.directory {
@@ -327,14 +317,10 @@ fn forward_id(command: &forward::Command) -> u32 {
     use forward::Command as C;
     match command {
         C::TransportAdd { id } | C::TransportConnected { id } | C::TransportRemove { id } => id.0,
-        C::SourceAdd { id, .. }
-        | C::SourceUpdate { id, .. }
-        | C::SourceMute { id, .. }
-        | C::SourceRemove { id } => id.0,
-        C::SinkAdd { id, .. }
-        | C::SinkUpdate { id, .. }
-        | C::SinkSet { id, .. }
-        | C::SinkRemove { id } => id.0,
+        C::SourceAdd { id, .. } | C::SourceUpdate { id, .. } | C::SourceMute { id, .. } | C::SourceRemove { id } => {
+            id.0
+        }
+        C::SinkAdd { id, .. } | C::SinkUpdate { id, .. } | C::SinkSet { id, .. } | C::SinkRemove { id } => id.0,
     }
 }
 

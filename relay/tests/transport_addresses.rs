@@ -9,8 +9,7 @@ use relay_core::types::{DisconnectReason, TransportEvent};
 use transport_kit::{Client, ClientOptions, Peer, Relay};
 
 fn connected(mut relay: Relay) -> (Relay, Client, Peer) {
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("open", &mut [&mut client], |relay, clients| {
         relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
@@ -56,7 +55,7 @@ fn ice_restarts_on_the_clients_wish() {
 
 #[test]
 fn a_silent_client_is_reported_and_so_is_its_return() {
-    let (mut relay, mut client, peer) = connected(Relay::start_with(EngineConfig {
+    let (mut relay, mut client, peer) = connected(Relay::start_with(&EngineConfig {
         udp: "127.0.0.1:0".parse().expect("an address"),
         pause_after: Duration::from_millis(1_000),
         disconnect_after: Duration::from_millis(2_500),

@@ -7,8 +7,7 @@ use transport_kit::{Client, ClientOptions, Peer, Relay};
 
 fn connected() -> (Relay, Client, Peer) {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("channels are open", &mut [&mut client], |relay, clients| {
         ["_reliable", "_lossy"]
@@ -25,8 +24,7 @@ fn messages_go_both_ways_on_channels_that_the_client_opened() {
         client.send(label, b"up");
         relay.send(&peer, label, b"down");
         relay.until(label, &mut [&mut client], |relay, clients| {
-            relay.received(&peer, label) == [b"up"]
-                && clients[0].received(label) == [b"down"]
+            relay.received(&peer, label) == [b"up"] && clients[0].received(label) == [b"down"]
         });
     }
     client.send("_reliable", b"");
@@ -73,8 +71,7 @@ fn large_messages_arrive_whole_and_in_order_and_too_large_ones_are_dropped() {
         client.send("_reliable", &message(i, 14_000 + usize::from(i)));
     }
     relay.until("all of them", &mut [&mut client], |relay, clients| {
-        relay.received(&peer, "_reliable").len() == 30
-            && clients[0].received("_reliable").len() == 30
+        relay.received(&peer, "_reliable").len() == 30 && clients[0].received("_reliable").len() == 30
     });
     for (i, got) in (0..).zip(client.received("_reliable")) {
         assert!(*got == message(i, 15_000 + usize::from(i)));
@@ -104,9 +101,7 @@ fn what_waits_for_a_stalled_client_is_bounded_and_told() {
     };
     assert_eq!(buffered(&relay), 1);
     let sent = stats.transport.messages_out;
-    relay.until("it goes on", &mut [&mut client], |relay, _| {
-        buffered(relay) == 2
-    });
+    relay.until("it goes on", &mut [&mut client], |relay, _| buffered(relay) == 2);
     client.send("_reliable", b"still there");
     relay.until("up", &mut [&mut client], |relay, _| {
         relay.received(&peer, "_reliable") == [b"still there"]

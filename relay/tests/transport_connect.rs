@@ -14,8 +14,7 @@ use transport_kit::{Client, ClientOptions, Relay};
 #[test]
 fn a_client_that_offers_connects() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("connected", &mut [&mut client], |relay, clients| {
         relay.connected(&peer) && clients[0].state == RTCPeerConnectionState::Connected
@@ -38,20 +37,15 @@ fn a_client_that_answers_connects_even_when_its_answer_comes_late() {
     assert!(!relay.connected(&peer));
     peer.negotiator.accept_answer(&answer).expect("an answer");
     relay.remote(&peer);
-    relay.until("connected", &mut [&mut client], |relay, _| {
-        relay.connected(&peer)
-    });
+    relay.until("connected", &mut [&mut client], |relay, _| relay.connected(&peer));
 }
 
 #[test]
 fn a_client_with_another_certificate_is_refused() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let mut peer = relay.peer(Role::ClientOffers);
-    peer.negotiator
-        .accept_offer(&client.offer())
-        .expect("an offer");
+    peer.negotiator.accept_offer(&client.offer()).expect("an offer");
     relay.remote_with(&peer, Fingerprint([7; 32]));
     client.accept_answer(&peer.negotiator.answer());
     relay.until("refused", &mut [&mut client], |relay, _| {
@@ -66,8 +60,7 @@ fn a_client_with_another_certificate_is_refused() {
 #[test]
 fn a_client_that_closes_is_reported() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("connected", &mut [&mut client], |relay, clients| {
         relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
@@ -84,12 +77,9 @@ fn a_client_that_closes_is_reported() {
 #[test]
 fn a_closed_transport_answers_nothing_any_more() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
-    relay.until("connected", &mut [&mut client], |relay, _| {
-        relay.connected(&peer)
-    });
+    relay.until("connected", &mut [&mut client], |relay, _| relay.connected(&peer));
     relay.command(TransportCommand::Close { id: peer.id });
     let stats = relay.stats_when("forgotten", |s| {
         s.transport.transports == 0 && s.workers[0].transports == 0
@@ -103,9 +93,7 @@ fn a_closed_transport_answers_nothing_any_more() {
         .expect("a check")
         .clone();
     let stranger = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    stranger
-        .send_to(&check, relay.engine.udp_addr())
-        .expect("sent");
+    stranger.send_to(&check, relay.engine.udp_addr()).expect("sent");
     let stats = relay.stats_when("refused", |s| s.workers[0].checks_refused > 0);
     assert_eq!(stats.workers[0].checks_answered, answered);
 }
@@ -113,8 +101,7 @@ fn a_closed_transport_answers_nothing_any_more() {
 #[test]
 fn a_copied_check_does_not_move_the_client() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("open", &mut [&mut client], |relay, clients| {
         relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
@@ -123,9 +110,7 @@ fn a_copied_check_does_not_move_the_client() {
     thief.set_nonblocking(true).expect("not blocking");
     let checks = client.link.sent.iter().filter(|d| d[0] == 0 && d[1] == 1);
     for check in checks {
-        thief
-            .send_to(check, relay.engine.udp_addr())
-            .expect("sent");
+        thief.send_to(check, relay.engine.udp_addr()).expect("sent");
     }
     relay.stats_when("refused", |s| s.workers[0].checks_refused > 0);
     relay.send(&peer, "_reliable", b"for the client only");

@@ -28,8 +28,7 @@ fn random(state: &mut u64) -> u64 {
 #[test]
 fn a_flood_of_garbage_grows_nothing_and_disturbs_nobody() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("open", &mut [&mut client], |relay, clients| {
         relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
@@ -81,8 +80,7 @@ fn a_flood_of_garbage_grows_nothing_and_disturbs_nobody() {
 #[test]
 fn garbage_from_the_clients_own_address_is_only_counted() {
     let mut relay = Relay::start();
-    let mut client =
-        Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
     let peer = relay.join(&mut client);
     relay.until("open", &mut [&mut client], |relay, clients| {
         relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
@@ -100,9 +98,7 @@ fn garbage_from_the_clients_own_address_is_only_counted() {
         bytes.extend((0..len).map(|_| random(&mut state) as u8));
         client.link.send(&bytes);
     }
-    relay.stats_when("counted", |s| {
-        s.workers[0].forged + s.workers[0].garbage > 500
-    });
+    relay.stats_when("counted", |s| s.workers[0].forged + s.workers[0].garbage > 500);
     client.send("_reliable", b"still here");
     relay.until("undisturbed", &mut [&mut client], |relay, _| {
         relay.received(&peer, "_reliable") == [b"still here"]
@@ -114,14 +110,10 @@ fn garbage_from_the_clients_own_address_is_only_counted() {
 fn a_request_without_credentials_is_answered_with_the_callers_address() {
     let relay = Relay::start();
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket
-        .set_read_timeout(Some(transport_kit::LIMIT))
-        .expect("a time-out");
+    socket.set_read_timeout(Some(transport_kit::LIMIT)).expect("a time-out");
     let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
     request.extend([9; 12]);
-    socket
-        .send_to(&request, relay.engine.udp_addr())
-        .expect("sent");
+    socket.send_to(&request, relay.engine.udp_addr()).expect("sent");
     let mut answer = [0; 200];
     let (len, _) = socket.recv_from(&mut answer).expect("an answer");
     assert_eq!((len, &answer[..2]), (32, &[1, 1][..]));

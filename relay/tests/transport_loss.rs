@@ -21,9 +21,7 @@ fn join_under_loss(percent: u32, joins: u64) -> Vec<Duration> {
             let mut client = Client::new(relay.engine.udp_addr(), options).with_channels();
             let started = Instant::now();
             let peer = relay.join(&mut client);
-            let joined = relay.run(LOSSY_LIMIT, &mut [&mut client], |relay, _| {
-                relay.connected(&peer)
-            });
+            let joined = relay.run(LOSSY_LIMIT, &mut [&mut client], |relay, _| relay.connected(&peer));
             assert!(joined, "join {seed} hangs at {percent} % loss");
             started.elapsed()
         })
@@ -60,8 +58,7 @@ fn a_reliable_channel_is_complete_at_5_percent_loss() {
         client.send("_reliable", &[i; 500]);
     }
     relay.until("complete", &mut [&mut client], |relay, clients| {
-        relay.received(&peer, "_reliable").len() == 60
-            && clients[0].received("_reliable").len() == 60
+        relay.received(&peer, "_reliable").len() == 60 && clients[0].received("_reliable").len() == 60
     });
     let down = client.received("_reliable");
     assert!((0..60_u8).zip(down).all(|(i, got)| got == [i; 500]));

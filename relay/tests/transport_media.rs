@@ -80,7 +80,7 @@ fn sound_reaches_a_subscriber_that_has_moved() {
 
 #[test]
 fn several_workers_hand_over_what_the_kernel_gave_the_wrong_one() {
-    let relay = Relay::start_with(EngineConfig {
+    let relay = Relay::start_with(&EngineConfig {
         udp: "127.0.0.1:0".parse().expect("an address"),
         workers: 3,
         ..EngineConfig::default()

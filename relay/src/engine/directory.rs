@@ -72,10 +72,7 @@ impl Routes {
     /// The other worker that has the transport of this user fragment.
     pub(super) fn by_ufrag(&self, ufrag: &str) -> Option<usize> {
         let by_ufrag = &self.directory.as_ref()?.by_ufrag;
-        let (worker, _) = *by_ufrag
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(ufrag)?;
+        let (worker, _) = *by_ufrag.read().unwrap_or_else(PoisonError::into_inner).get(ufrag)?;
         (worker != self.me).then_some(worker)
     }
 

@@ -110,10 +110,7 @@ impl Egress {
         let mut at = 0;
         let mut waited = false;
         while at < self.messages.len() {
-            match self
-                .outbox
-                .send(socket, &self.slab, &self.messages[at..])
-            {
+            match self.outbox.send(socket, &self.slab, &self.messages[at..]) {
                 Ok(sent) => {
                     for message in &self.messages[at..at + sent] {
                         self.sent.packets += datagrams(message);
@@ -157,11 +154,7 @@ impl Egress {
         let mut start = message.start;
         while start < end {
             let len = usize::from(message.segment).min(end - start);
-            let single = Message {
-                start,
-                len,
-                ..*message
-            };
+            let single = Message { start, len, ..*message };
             match self.outbox.send(socket, &self.slab, &[single]) {
                 Ok(_) => {
                     self.sent.packets += 1;
@@ -189,15 +182,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let to = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let mut egress = Egress::new();
-        for (port, len) in [
-            (1, 100),
-            (1, 100),
-            (1, 60),
-            (1, 60),
-            (2, 60),
-            (2, 61),
-            (1, 60),
-        ] {
+        for (port, len) in [(1, 100), (1, 100), (1, 60), (1, 60), (2, 60), (2, 61), (1, 60)] {
             egress.push(&socket, to(port), &vec![0; len]);
         }
         let runs: Vec<_> = egress
@@ -207,13 +192,7 @@ mod tests {
             .collect();
         assert_eq!(
             runs,
-            [
-                (1, 260, 100),
-                (1, 60, 60),
-                (2, 60, 60),
-                (2, 61, 61),
-                (1, 60, 60)
-            ]
+            [(1, 260, 100), (1, 60, 60), (2, 60, 60), (2, 61, 61), (1, 60, 60)]
         );
     }
 

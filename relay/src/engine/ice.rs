@@ -206,11 +206,7 @@ impl Agents {
         if request.is_anonymous() {
             return self.answer_anonymous(now, from, request, out);
         }
-        let Some(id) = request
-            .local_ufrag
-            .and_then(|ufrag| self.by_ufrag.get(ufrag))
-            .copied()
-        else {
+        let Some(id) = request.local_ufrag.and_then(|ufrag| self.by_ufrag.get(ufrag)).copied() else {
             return Verdict::Unknown;
         };
         let origin = self.hasher.hash_one(from);
@@ -243,9 +239,7 @@ impl Agents {
         if agent.used.is_none() || generation > newest {
             agent.used = Some((generation, now));
         }
-        let stale = agent
-            .selected_check
-            .is_none_or(|at| now.duration_since(at) >= STALE);
+        let stale = agent.selected_check.is_none_or(|at| now.duration_since(at) >= STALE);
         // Checks of before a restart keep the pair alive, but choose no address any more.
         let chooses = generation >= newest && (request.nominates || !agent.nominated || stale);
         let moved = chooses && agent.selected != Some(from);

@@ -105,12 +105,7 @@ impl<'a> Outlet<'a> {
         {
             return way;
         }
-        let way = self
-            .contexts
-            .slots
-            .get(&to)
-            .copied()
-            .zip(self.agents.destination(to));
+        let way = self.contexts.slots.get(&to).copied().zip(self.agents.destination(to));
         self.current = Some((to, way));
         way
     }

@@ -104,8 +104,7 @@ impl Session {
                 .expect("AES-128 takes a key and a block of 16 bytes");
             block
         };
-        let key = UnboundKey::new(&aead::AES_128_GCM, &derive(key_label))
-            .expect("AES-128-GCM takes a key of 16 bytes");
+        let key = UnboundKey::new(&aead::AES_128_GCM, &derive(key_label)).expect("AES-128-GCM takes a key of 16 bytes");
         let salt = derive(salt_label);
         Self {
             key: LessSafeKey::new(key),
@@ -166,12 +165,7 @@ impl Sealer {
     ///
     /// # Errors
     /// When the index was used for this SSRC, whatever the bytes were.
-    pub(crate) fn seal_rtp(
-        &mut self,
-        packet: &mut [u8],
-        header: usize,
-        index: u64,
-    ) -> Result<(), SrtpError> {
+    pub(crate) fn seal_rtp(&mut self, packet: &mut [u8], header: usize, index: u64) -> Result<(), SrtpError> {
         if header < RTP_HEADER || packet.len() < header + TAG {
             return Err(SrtpError::Malformed);
         }

@@ -137,11 +137,7 @@ pub(crate) fn write_success(
 }
 
 /// Writes the answer to a client that claims our role (487). Returns its length.
-pub(crate) fn write_role_conflict(
-    out: &mut [u8; MAX_ANSWER],
-    id: &TransactionId,
-    key: &hmac::Key,
-) -> usize {
+pub(crate) fn write_role_conflict(out: &mut [u8; MAX_ANSWER], id: &TransactionId, key: &hmac::Key) -> usize {
     let mut message = Writer::new(out, BINDING_ERROR, id);
     message.attribute(ERROR_CODE, &[0, 0, 4, 87]);
     message.finish(Some(key))
@@ -244,9 +240,9 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
         table
     };
-    !bytes.iter().fold(!0, |sum, byte| {
-        TABLE[usize::from(sum as u8 ^ byte)] ^ (sum >> 8)
-    })
+    !bytes
+        .iter()
+        .fold(!0, |sum, byte| TABLE[usize::from(sum as u8 ^ byte)] ^ (sum >> 8))
 }
 
 #[cfg(test)]
@@ -278,8 +274,7 @@ mod tests {
         for at in 0..SAMPLE.len() {
             let mut bytes = SAMPLE.to_vec();
             bytes[at] ^= 1;
-            let accepted = Request::parse(&bytes)
-                .is_some_and(|request| request.is_signed_by(&key(SAMPLE_PASSWORD)));
+            let accepted = Request::parse(&bytes).is_some_and(|request| request.is_signed_by(&key(SAMPLE_PASSWORD)));
             assert!(!accepted, "byte {at} may be changed unseen");
         }
     }
@@ -298,16 +293,13 @@ mod tests {
             let mut out = [0; MAX_ANSWER];
             let len = write_success(&mut out, &[7; 12], from, Some(&key("pass")));
             let mut message = Message::new();
-            message
-                .unmarshal_binary(&out[..len])
-                .expect("a STUN message");
+            message.unmarshal_binary(&out[..len]).expect("a STUN message");
             let mut address = XorMappedAddress::default();
             address.get_from(&message).expect("an address");
             assert_eq!(SocketAddr::new(address.ip, address.port), from);
             FINGERPRINT.check(&message).expect("a fingerprint");
             let provider = rtc::crypto::default_provider().expect("a crypto provider");
-            MessageIntegrity::check(&mut message, b"pass", provider.crypto())
-                .expect("a signature");
+            MessageIntegrity::check(&mut message, b"pass", provider.crypto()).expect("a signature");
         }
     }
 

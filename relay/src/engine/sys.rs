@@ -112,12 +112,7 @@ fn poll_until(fds: &mut [libc::pollfd], timeout: Option<Duration>) {
     // SAFETY: `fds` and `time` outlive the call, the count is that of `fds`, and no signal mask is given.
     // An error (a signal) reads as "nothing ready": the caller looks at its queues and comes back.
     unsafe {
-        libc::ppoll(
-            fds.as_mut_ptr(),
-            fds.len() as libc::nfds_t,
-            time,
-            ptr::null(),
-        );
+        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, time, ptr::null());
     }
 }
 
@@ -140,10 +135,7 @@ pub(crate) fn force_buffers(socket: &impl AsRawFd, bytes: usize) {
 
 /// Processor time that the calling thread has used.
 pub(crate) fn thread_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for writing; the clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     Duration::new(
@@ -242,10 +234,8 @@ impl Inbox {
     /// Takes what has arrived, at most [`RECEIVE_BATCH`] datagrams, and says how many. Does not wait.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> usize {
         // SAFETY: zero is a valid value of these plain structures.
-        let (mut iovecs, mut headers): (
-            [libc::iovec; RECEIVE_BATCH],
-            [libc::mmsghdr; RECEIVE_BATCH],
-        ) = unsafe { (mem::zeroed(), mem::zeroed()) };
+        let (mut iovecs, mut headers): ([libc::iovec; RECEIVE_BATCH], [libc::mmsghdr; RECEIVE_BATCH]) =
+            unsafe { (mem::zeroed(), mem::zeroed()) };
         for (i, chunk) in self.bytes.chunks_exact_mut(DATAGRAM).enumerate() {
             iovecs[i] = libc::iovec {
                 iov_base: chunk.as_mut_ptr().cast(),
@@ -325,12 +315,7 @@ impl Outbox {
     }
 
     /// Sends messages out of `slab`, at most [`SEND_BATCH`], and says how many went; an error is about the first.
-    pub(crate) fn send(
-        &mut self,
-        socket: &UdpSocket,
-        slab: &[u8],
-        messages: &[Message],
-    ) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, socket: &UdpSocket, slab: &[u8], messages: &[Message]) -> io::Result<usize> {
         let messages = &messages[..messages.len().min(SEND_BATCH)];
         self.headers.clear();
         self.iovecs.clear();
@@ -355,10 +340,7 @@ impl Outbox {
                 .last_mut()
                 .map_or(ptr::null_mut(), |a| ptr::from_mut(a).cast());
             hdr.msg_namelen = address_len;
-            hdr.msg_iov = self
-                .iovecs
-                .last_mut()
-                .map_or(ptr::null_mut(), ptr::from_mut);
+            hdr.msg_iov = self.iovecs.last_mut().map_or(ptr::null_mut(), ptr::from_mut);
             hdr.msg_iovlen = 1;
             if message.len > usize::from(message.segment)
                 && let Some(control) = self.controls.last_mut()

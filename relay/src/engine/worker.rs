@@ -255,10 +255,6 @@ impl Worker {
             forward: self.shard.stats(),
             ..self.counts
         };
-        *self
-            .parts
-            .stats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = stats;
+        *self.parts.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 }

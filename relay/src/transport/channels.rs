@@ -12,14 +12,12 @@ use bytes::Bytes;
 use rtc::{
     datachannel::{
         data_channel::DataChannel,
-        message::{
-            Message, message_channel_ack::DataChannelAck, message_channel_open::DataChannelOpen,
-        },
+        message::{Message, message_channel_ack::DataChannelAck, message_channel_open::DataChannelOpen},
     },
     sctp::{
-        Association, AssociationHandle, Chunks, DatagramEvent, Endpoint, EndpointConfig, Event,
-        Payload, PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, Stream,
-        StreamEvent, StreamId, TransportConfig,
+        Association, AssociationHandle, Chunks, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+        PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, Stream, StreamEvent, StreamId,
+        TransportConfig,
     },
     shared::{
         TransportProtocol,
@@ -132,13 +130,7 @@ impl Channels {
     }
 
     /// Opens a channel, at once or as soon as SCTP is up.
-    pub(super) fn open(
-        &mut self,
-        now: Instant,
-        label: Arc<str>,
-        ordered: bool,
-        max_retransmits: Option<u16>,
-    ) {
+    pub(super) fn open(&mut self, now: Instant, label: Arc<str>, ordered: bool, max_retransmits: Option<u16>) {
         if self.channels.len() + self.opening.len() >= MAX_CHANNELS {
             return;
         }
@@ -164,11 +156,7 @@ impl Channels {
             return self.write(now, id, &data);
         }
         let early = match found(false).map(|(id, _)| *id) {
-            Some(id) => self
-                .channels
-                .get_mut(&id)
-                .filter(|c| !c.lossy)
-                .map(|c| &mut c.early),
+            Some(id) => self.channels.get_mut(&id).filter(|c| !c.lossy).map(|c| &mut c.early),
             None => self
                 .opening
                 .iter_mut()
@@ -190,8 +178,7 @@ impl Channels {
         let Some((_, association)) = &mut self.association else {
             return false;
         };
-        let (Some(channel), Ok(mut stream)) = (self.channels.get_mut(&id), association.stream(id))
-        else {
+        let (Some(channel), Ok(mut stream)) = (self.channels.get_mut(&id), association.stream(id)) else {
             return false;
         };
         let waiting = stream.buffered_amount().unwrap_or(0);
@@ -219,11 +206,9 @@ impl Channels {
             return;
         }
         match self.endpoint.handle(now, PEER, None, packet) {
-            Some((handle, DatagramEvent::NewAssociation(association))) => {
-                // A client has one association for good.
-                if self.association.is_none() {
-                    self.association = Some((handle, association));
-                }
+            // A client has one association for good.
+            Some((handle, DatagramEvent::NewAssociation(association))) if self.association.is_none() => {
+                self.association = Some((handle, association));
             }
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
                 if let Some((ours, association)) = &mut self.association
@@ -335,10 +320,9 @@ impl Channels {
 
     fn handle_dcep(&mut self, now: Instant, id: StreamId, message: Message) {
         match message {
+            // What is not accepted is not answered: the channel stays closed.
             Message::DataChannelOpen(open) => {
-                if self.accept(now, id, open).is_none() {
-                    tracing::debug!(stream = id, "data channel not accepted");
-                }
+                let _ = self.accept(now, id, open);
             }
             Message::DataChannelAck(_) => self.confirm(now, id),
             _ => {}
@@ -381,8 +365,7 @@ impl Channels {
         };
         channel.open = true;
         let early = std::mem::take(&mut channel.early);
-        self.events
-            .push_back(ChannelEvent::Open(channel.label.clone()));
+        self.events.push_back(ChannelEvent::Open(channel.label.clone()));
         for data in early {
             self.write(now, id, &data);
         }
@@ -451,11 +434,7 @@ impl Channels {
 /// Asks the client to open a channel.
 fn announce(now: Instant, mut stream: Stream<'_>, opening: &Opening) -> Result<(), Error> {
     let (channel_type, reliability_parameter) =
-        DataChannel::get_channel_type_and_reliability_parameter(
-            opening.ordered,
-            opening.max_retransmits,
-            None,
-        );
+        DataChannel::get_channel_type_and_reliability_parameter(opening.ordered, opening.max_retransmits, None);
     let (unordered, reliability) = DataChannel::get_reliability_params(channel_type);
     stream.set_reliability_params(unordered, reliability, reliability_parameter)?;
     let bound = if opening.max_retransmits.is_some() {

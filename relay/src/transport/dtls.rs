@@ -59,10 +59,7 @@ impl fmt::Debug for DtlsConfig {
 impl DtlsConfig {
     /// AES-128-GCM is the only SRTP profile offered: the DTLS server takes the client's first choice of ours, and
     /// Chromium's first choice would be another.
-    pub(crate) fn new(
-        identity: &Identity,
-        crypto: Arc<dyn RTCCryptoProvider>,
-    ) -> Result<Self, IdentityError> {
+    pub(crate) fn new(identity: &Identity, crypto: Arc<dyn RTCCryptoProvider>) -> Result<Self, IdentityError> {
         ConfigBuilder::default()
             .with_crypto_provider(crypto)
             .with_certificates(vec![identity.certificate()])
@@ -170,8 +167,7 @@ impl Dtls {
         if !flight.is_empty() {
             self.flight = flight;
             self.backoff = RESEND_FIRST;
-            self.resend_at =
-                (self.phase == Phase::Handshaking).then(|| now + self.backoff);
+            self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
         } else if is_handshake && self.phase != Phase::Over {
             self.resend(now);
         }

@@ -40,9 +40,8 @@ impl Identity {
     /// When the system gives no random bytes.
     pub fn generate() -> Result<Self, IdentityError> {
         let provider = rtc::crypto::default_provider().map_err(|e| IdentityError::new(&e))?;
-        let certificate =
-            Certificate::generate_self_signed(vec!["convoke".to_owned()], provider.crypto())
-                .map_err(|e| IdentityError::new(&e))?;
+        let certificate = Certificate::generate_self_signed(vec!["convoke".to_owned()], provider.crypto())
+            .map_err(|e| IdentityError::new(&e))?;
         let fingerprint = fingerprint(&certificate.certificate[0]);
         Ok(Self {
             certificate,

@@ -168,15 +168,8 @@ impl Peer {
 
     /// When [`Peer::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let channels = if self.over {
-            None
-        } else {
-            self.channels.poll_timeout()
-        };
-        [self.dtls.poll_timeout(), channels]
-            .into_iter()
-            .flatten()
-            .min()
+        let channels = if self.over { None } else { self.channels.poll_timeout() };
+        [self.dtls.poll_timeout(), channels].into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, hold: bool) {

@@ -168,10 +168,7 @@ impl TransportThread {
                 ordered,
                 max_retransmits,
                 ..
-            } => entry
-                .peer
-                .channels()
-                .open(now, label, ordered, max_retransmits),
+            } => entry.peer.channels().open(now, label, ordered, max_retransmits),
             TransportCommand::Send { label, data, .. } => {
                 if entry.peer.channels().send(now, &label, data) {
                     self.counts.messages_out += 1;
@@ -254,11 +251,9 @@ impl TransportThread {
     fn send_all(&mut self, now: Instant, peer: &mut Peer) {
         let to = peer.to;
         let (socket, counts) = (&self.parts.socket, &mut self.counts);
-        peer.transmit(now, |datagram| {
-            match to.map(|to| socket.send_to(datagram, to)) {
-                Some(Ok(_)) => counts.packets_out += 1,
-                Some(Err(_)) | None => counts.dropped += 1,
-            }
+        peer.transmit(now, |datagram| match to.map(|to| socket.send_to(datagram, to)) {
+            Some(Ok(_)) => counts.packets_out += 1,
+            Some(Err(_)) | None => counts.dropped += 1,
         });
     }
 
@@ -270,13 +265,10 @@ impl TransportThread {
                 TransportEvent::Connected { id }
             }
             PeerEvent::Disconnected(why) => {
-                self.counts.failed +=
-                    u64::from(why == relay_core::types::DisconnectReason::DtlsFailed);
+                self.counts.failed += u64::from(why == relay_core::types::DisconnectReason::DtlsFailed);
                 TransportEvent::Disconnected { id, why }
             }
-            PeerEvent::Channel(ChannelEvent::Open(label)) => {
-                TransportEvent::ChannelOpen { id, label }
-            }
+            PeerEvent::Channel(ChannelEvent::Open(label)) => TransportEvent::ChannelOpen { id, label },
             PeerEvent::Channel(ChannelEvent::Data(label, data)) => {
                 self.counts.messages_in += 1;
                 TransportEvent::Data { id, label, data }
@@ -300,10 +292,6 @@ impl TransportThread {
             busy: engine::thread_time(),
             ..self.counts
         };
-        *self
-            .parts
-            .stats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = stats;
+        *self.parts.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 }

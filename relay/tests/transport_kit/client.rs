@@ -23,9 +23,7 @@ use rtc::{
     rtp,
     rtp_transceiver::{
         RTCRtpSenderId,
-        rtp_sender::{
-            RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-        },
+        rtp_sender::{RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
     },
     sansio::Protocol,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
@@ -118,9 +116,7 @@ impl Client {
                 max_retransmits: lossy.then_some(0),
                 ..Default::default()
             };
-            self.pc
-                .create_data_channel(label, Some(options))
-                .expect("a channel");
+            self.pc.create_data_channel(label, Some(options)).expect("a channel");
         }
         self
     }
@@ -138,9 +134,7 @@ impl Client {
         }
         .new_candidate_host()
         .expect("a candidate");
-        let candidate = RTCIceCandidate::from(&candidate)
-            .to_json()
-            .expect("a candidate");
+        let candidate = RTCIceCandidate::from(&candidate).to_json().expect("a candidate");
         self.pc.add_local_candidate(candidate).expect("accepted");
     }
 
@@ -163,9 +157,7 @@ impl Client {
     pub fn answer(&mut self, offer: &str) -> String {
         let offer = RTCSessionDescription::offer(offer.to_owned()).expect("an offer");
         let now = Instant::now();
-        self.pc
-            .set_remote_description(now, offer)
-            .expect("a remote offer");
+        self.pc.set_remote_description(now, offer).expect("a remote offer");
         self.add_candidate();
         let answer = self.pc.create_answer(None).expect("an answer");
         self.pc

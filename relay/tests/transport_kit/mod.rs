@@ -1,7 +1,12 @@
 //! Real clients (the `rtc` crate's peer connection on a socket of its own) and an engine, on loopback.
 //!
 //! Time is the machine's; nothing sleeps: everything waits for a datagram or an event, with a limit.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::missing_panics_doc,
+    reason = "each test file uses its part of this module, which is public within it only"
+)]
 
 use std::{
     sync::Arc,
@@ -14,8 +19,7 @@ use relay_core::{
     forward::{self, LayerSpec, SinkSpec, SourceSpec, Want},
     sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
     types::{
-        Codec, Fingerprint, IceCredentials, SinkId, SourceId, Ssrc, TransportCommand,
-        TransportEvent, TransportId,
+        Codec, Fingerprint, IceCredentials, SinkId, SourceId, Ssrc, TransportCommand, TransportEvent, TransportId,
     },
 };
 
@@ -23,7 +27,6 @@ mod client;
 mod link;
 
 pub use client::{Client, ClientOptions};
-pub use link::{Fate, Link};
 
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -46,16 +49,16 @@ pub struct Peer {
 
 impl Relay {
     pub fn start() -> Self {
-        Self::start_with(EngineConfig {
+        Self::start_with(&EngineConfig {
             udp: "127.0.0.1:0".parse().expect("an address"),
             ..EngineConfig::default()
         })
     }
 
-    pub fn start_with(config: EngineConfig) -> Self {
+    pub fn start_with(config: &EngineConfig) -> Self {
         let (sender, receiver) = crossbeam_channel::unbounded();
         Self {
-            engine: Engine::start(&config, sender).expect("an engine"),
+            engine: Engine::start(config, sender).expect("an engine"),
             events: Vec::new(),
             forwarded: Vec::new(),
             receiver,
@@ -95,10 +98,7 @@ impl Relay {
     pub fn peer(&mut self, role: Role) -> Peer {
         let id = TransportId(self.fresh());
         let ice = self.ice();
-        self.command(TransportCommand::Create {
-            id,
-            ice: ice.clone(),
-        });
+        self.command(TransportCommand::Create { id, ice: ice.clone() });
         self.forward(forward::Command::TransportAdd { id });
         let local = Local {
             session: u64::from(id.0),
@@ -133,9 +133,7 @@ impl Relay {
 
     /// Negotiates what the client offers.
     pub fn answer(&mut self, peer: &mut Peer, client: &mut Client) {
-        peer.negotiator
-            .accept_offer(&client.offer())
-            .expect("an offer");
+        peer.negotiator.accept_offer(&client.offer()).expect("an offer");
         if peer.negotiator.remote_restarted() {
             let ice = self.ice();
             peer.negotiator.restart_ice(ice.clone());
@@ -290,8 +288,7 @@ impl Relay {
     }
 
     pub fn connected(&self, peer: &Peer) -> bool {
-        self.events
-            .contains(&TransportEvent::Connected { id: peer.id })
+        self.events.contains(&TransportEvent::Connected { id: peer.id })
     }
 
     pub fn channel_open(&self, peer: &Peer, label: &str) -> bool {
@@ -303,9 +300,7 @@ impl Relay {
     /// Messages received from a client on a channel.
     pub fn received(&self, peer: &Peer, label: &str) -> Vec<Vec<u8>> {
         let of = |event: &TransportEvent| match event {
-            TransportEvent::Data { id, label: l, data } if *id == peer.id && &**l == label => {
-                Some(data.to_vec())
-            }
+            TransportEvent::Data { id, label: l, data } if *id == peer.id && &**l == label => Some(data.to_vec()),
             _ => None,
         };
         self.events.iter().filter_map(of).collect()
@@ -314,6 +309,8 @@ impl Relay {
     /// Counters that are newer than this call.
     pub fn stats_when(&mut self, what: &str, holds: impl Fn(&EngineStats) -> bool) -> EngineStats {
         self.until(what, &mut [], |relay, _| holds(&relay.engine.stats()));
+        // Events told before the counters were published.
+        self.drain();
         self.engine.stats()
     }
 }

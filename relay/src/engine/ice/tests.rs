@@ -47,12 +47,9 @@ impl Check<'_> {
             message.add(ATTR_USE_CANDIDATE, &[]);
         }
         let provider = rtc::crypto::default_provider().expect("a crypto provider");
-        MessageIntegrity::new_short_term_integrity_with_provider(
-            self.pwd.to_owned(),
-            provider.crypto(),
-        )
-        .add_to(&mut message)
-        .expect("a signature");
+        MessageIntegrity::new_short_term_integrity_with_provider(self.pwd.to_owned(), provider.crypto())
+            .add_to(&mut message)
+            .expect("a signature");
         FINGERPRINT.add_to(&mut message).expect("a fingerprint");
         message.raw
     }
@@ -77,13 +74,9 @@ impl Fixture {
     fn send(&mut self, from: SocketAddr, bytes: &[u8]) -> (Verdict, Option<Life>) {
         let request = Request::parse(bytes).expect("a well-formed request");
         let mut back = None;
-        let verdict = self.agents.handle_request(
-            self.now,
-            from,
-            &request,
-            &mut [0; MAX_ANSWER],
-            &mut back,
-        );
+        let verdict = self
+            .agents
+            .handle_request(self.now, from, &request, &mut [0; MAX_ANSWER], &mut back);
         (verdict, back)
     }
 
@@ -123,11 +116,25 @@ fn address(port: u16) -> SocketAddr {
 }
 
 fn moved(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Answer { moved: true, of: Some(ID), .. })
+    matches!(
+        verdict,
+        Verdict::Answer {
+            moved: true,
+            of: Some(ID),
+            ..
+        }
+    )
 }
 
 fn kept(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Answer { moved: false, of: Some(ID), .. })
+    matches!(
+        verdict,
+        Verdict::Answer {
+            moved: false,
+            of: Some(ID),
+            ..
+        }
+    )
 }
 
 #[test]

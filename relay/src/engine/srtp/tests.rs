@@ -52,12 +52,7 @@ fn rtp(ssrc: u32, sequence: u16, words: u8, payload: &[u8]) -> (Vec<u8>, usize) 
     (packet, header)
 }
 
-fn seal(
-    sealer: &mut Sealer,
-    packet: &[u8],
-    header: usize,
-    index: u64,
-) -> Result<Vec<u8>, SrtpError> {
+fn seal(sealer: &mut Sealer, packet: &[u8], header: usize, index: u64) -> Result<Vec<u8>, SrtpError> {
     let mut sealed = packet.to_vec();
     sealed.resize(packet.len() + RTP_OVERHEAD, 0);
     sealer.seal_rtp(&mut sealed, header, index)?;
@@ -104,27 +99,15 @@ fn rtcp_goes_both_ways() {
         let mut sealed = packet.clone();
         sealed.resize(packet.len() + RTCP_OVERHEAD, 0);
         ours.seal_rtcp(&mut sealed).expect("sealed");
-        assert_eq!(
-            &theirs.decrypt_rtcp(&sealed).expect("opened by rtc")[..],
-            &packet[..]
-        );
+        assert_eq!(&theirs.decrypt_rtcp(&sealed).expect("opened by rtc")[..], &packet[..]);
     }
     let mut ours = opener(&master);
     let mut theirs = reference(&master);
     for ssrc in [5, 6, 5] {
         let packet = rtcp(ssrc, 3);
-        let sealed = theirs
-            .encrypt_rtcp(&packet)
-            .expect("sealed by rtc")
-            .to_vec();
-        assert_eq!(
-            ours.open_rtcp(&mut sealed.clone()).expect("opened"),
-            &packet[..]
-        );
-        assert_eq!(
-            ours.open_rtcp(&mut sealed.clone()),
-            Err(SrtpError::Replayed)
-        );
+        let sealed = theirs.encrypt_rtcp(&packet).expect("sealed by rtc").to_vec();
+        assert_eq!(ours.open_rtcp(&mut sealed.clone()).expect("opened"), &packet[..]);
+        assert_eq!(ours.open_rtcp(&mut sealed.clone()), Err(SrtpError::Replayed));
     }
 }
 
@@ -137,10 +120,7 @@ fn no_index_is_sealed_twice_whatever_the_bytes() {
     }
     for index in 10..14 {
         let (packet, header) = rtp(9, index as u16, 0, b"two");
-        assert_eq!(
-            seal(&mut ours, &packet, header, index),
-            Err(SrtpError::Replayed)
-        );
+        assert_eq!(seal(&mut ours, &packet, header, index), Err(SrtpError::Replayed));
     }
     // The same index of another SSRC has another nonce.
     let (packet, header) = rtp(10, 10, 0, b"one");
@@ -163,11 +143,10 @@ fn a_replayed_or_forged_packet_is_refused() {
             "byte {at} may be changed unseen"
         );
     }
-    theirs.open_rtp(&mut sealed.clone()).expect("opened");
-    assert_eq!(
-        theirs.open_rtp(&mut sealed.clone()),
-        Err(SrtpError::Replayed)
-    );
+    let mut again = sealed.clone();
+    theirs.open_rtp(&mut again).expect("opened");
+    let mut again = sealed;
+    assert_eq!(theirs.open_rtp(&mut again), Err(SrtpError::Replayed));
 }
 
 #[test]
@@ -184,9 +163,9 @@ fn many_streams_do_not_grow_memory() {
 
 proptest! {
     #[test]
-    fn garbage_is_refused_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+    fn garbage_is_refused_without_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
         let mut theirs = opener(&master(7));
         prop_assert!(theirs.open_rtp(&mut bytes.clone()).is_err());
-        prop_assert!(theirs.open_rtcp(&mut bytes.clone()).is_err());
+        prop_assert!(theirs.open_rtcp(&mut bytes).is_err());
     }
 }

@@ -20,13 +20,7 @@ const MAX_LAG: usize = 8_192;
 
 impl Worker {
     /// Takes one datagram, received here or (`via`) by another worker.
-    pub(super) fn handle_datagram(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        bytes: &mut [u8],
-        via: Option<usize>,
-    ) {
+    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8], via: Option<usize>) {
         self.counts.packets_in += 1;
         self.counts.bytes_in += bytes.len() as u64;
         match bytes {
@@ -40,22 +34,14 @@ impl Worker {
         }
     }
 
-    fn handle_stun(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        bytes: &[u8],
-        via: Option<usize>,
-    ) {
+    fn handle_stun(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], via: Option<usize>) {
         let Some(request) = Request::parse(bytes) else {
             self.counts.garbage += 1;
             return;
         };
         let mut answer = [0; MAX_ANSWER];
         let mut back = None;
-        let verdict = self
-            .agents
-            .handle_request(now, from, &request, &mut answer, &mut back);
+        let verdict = self.agents.handle_request(now, from, &request, &mut answer, &mut back);
         match verdict {
             Verdict::Answer { len, of, moved } => {
                 self.counts.checks_answered += 1;
@@ -69,10 +55,7 @@ impl Worker {
                     }
                 }
             }
-            Verdict::Unknown => match request
-                .local_ufrag
-                .and_then(|ufrag| self.parts.routes.by_ufrag(ufrag))
-            {
+            Verdict::Unknown => match request.local_ufrag.and_then(|ufrag| self.parts.routes.by_ufrag(ufrag)) {
                 Some(worker) if via.is_none() => self.pass(worker, from, bytes),
                 _ => self.counts.checks_refused += 1,
             },
