@@ -223,3 +223,68 @@ proptest! {
         prop_assert_eq!(world.shard.poll_timeout(), None);
     }
 }
+
+#[test]
+fn a_run_whose_first_packet_waited_too_long_starts_over() {
+    let start = World::new(1).now;
+    let mut shard = Shard::new(Config::new(start, 0, 1));
+    let (publisher, subscriber) = (TransportId(1), TransportId(2));
+    for id in [publisher, subscriber] {
+        shard.handle_command(start, Command::TransportAdd { id });
+    }
+    shard.handle_command(
+        start,
+        Command::SourceAdd {
+            id: SourceId(1),
+            transport: publisher,
+            spec: source_spec(Codec::H264, 1),
+        },
+    );
+    let packet = |seq: u16, keyframe: bool| {
+        let fields = relay_core::rtp::HeaderFields {
+            padding: false,
+            marker: true,
+            pt: 96,
+            seq,
+            timestamp: u32::from(seq) * 3_000,
+            ssrc: 5,
+        };
+        let mut header = relay_core::rtp::HeaderWriter::new(&fields, false);
+        header.ext(4, b"0");
+        let mut bytes = header.finish().to_vec();
+        bytes.extend([if keyframe { 0x67 } else { 0x41 }, 1, 2, 3]);
+        bytes
+    };
+    shard.handle_command(
+        start,
+        Command::SinkAdd {
+            id: SinkId(1),
+            transport: subscriber,
+            source: SourceId(1),
+            spec: sink_spec(10),
+            want: Want::default(),
+        },
+    );
+    // More packets than the cache holds come before anything may leave.
+    let mut now = start;
+    for seq in 0..3_000 {
+        now += MS;
+        shard.handle_rtp(now, publisher, &packet(seq, seq == 0));
+    }
+    let mut out = Collector::default();
+    shard.transmit(now, &mut out);
+    let sent = |out: &Collector| out.out.iter().filter(|(to, _)| *to == subscriber).count();
+    assert_eq!(sent(&out), 0, "nothing that a decoder could start with");
+    shard.handle_timeout(now + SECOND);
+    shard.transmit(now + SECOND, &mut out);
+    assert!(
+        out.out.iter().any(|(to, _)| *to == publisher),
+        "a keyframe is asked for"
+    );
+    for seq in 3_000..3_010 {
+        now += MS;
+        shard.handle_rtp(now + SECOND, publisher, &packet(seq, seq == 3_000));
+        shard.transmit(now + SECOND, &mut out);
+    }
+    assert_eq!(sent(&out), 10);
+}

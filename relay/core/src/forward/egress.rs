@@ -45,6 +45,7 @@ impl Shard {
                 sources: &self.sources,
                 events: &mut self.events,
                 stats: &mut self.stats,
+                stranded: &mut self.scratch.stranded,
                 out,
             };
             egress.drain();
@@ -57,6 +58,20 @@ impl Shard {
             }
         }
         self.scratch.ready = ready;
+        if !self.scratch.stranded.is_empty() {
+            self.start_over(now);
+        }
+    }
+
+    /// Sinks whose run could not begin wait for the next keyframe.
+    fn start_over(&mut self, now: Micros) {
+        let mut stranded = std::mem::take(&mut self.scratch.stranded);
+        for sink in stranded.drain(..) {
+            self.stop(sink);
+            self.unsettle(self.sinks[sink as usize].transport);
+        }
+        self.scratch.stranded = stranded;
+        self.settle(now);
     }
 }
 
@@ -69,6 +84,8 @@ struct Egress<'a, T> {
     sources: &'a slab::Slab<Source>,
     events: &'a mut std::collections::VecDeque<Event>,
     stats: &'a mut Stats,
+    /// Sinks whose run could not begin.
+    stranded: &'a mut Vec<u32>,
     out: &'a mut T,
 }
 
@@ -126,6 +143,10 @@ impl<T: Transmit> Egress<'_, T> {
         let source = &sources[sink.source as usize];
         let layer = &source.layers[usize::from(packet.layer)];
         let Some(slot) = layer.cache.slot(packet.seq) else {
+            // It waited too long. Without its first packet the run cannot go on.
+            if packet.starts {
+                self.stranded.push(packet.sink);
+            }
             return;
         };
         if packet.starts {

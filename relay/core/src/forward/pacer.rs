@@ -59,7 +59,8 @@ pub(super) struct Pacer {
 impl Pacer {
     /// Queues a picture's packet; whether there was room.
     pub(super) fn push_video(&mut self, packet: Queued) -> bool {
-        if self.video.len() >= MAX_QUEUED {
+        // The first packet of a run must come through, or the rest of it means nothing.
+        if self.video.len() >= MAX_QUEUED && !packet.starts {
             return false;
         }
         self.video_bytes += u64::from(packet.bytes);

@@ -49,6 +49,7 @@ pub(super) struct Scratch {
     pub(super) grants: Vec<Option<u8>>,
     pub(super) keys: Vec<u32>,
     pub(super) ready: Vec<u32>,
+    pub(super) stranded: Vec<u32>,
 }
 
 /// Counters since the start.

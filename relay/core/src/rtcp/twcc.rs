@@ -146,7 +146,7 @@ pub fn write(out: &mut Vec<u8>, sender: u32, media: u32, number: u8, base: u16, 
     };
     let us = |at: u64| i64::try_from(at).unwrap_or(i64::MAX / 2);
     let reference = us(*first) / REFERENCE_US;
-    let told = fitting(arrivals, reference * REFERENCE_US, us);
+    let told = fitting(arrivals, reference, us);
     let arrivals = &arrivals[..told];
     let start = out.len();
     head(out, 15, 205, 0);
@@ -178,23 +178,13 @@ pub fn write(out: &mut Vec<u8>, sender: u32, media: u32, number: u8, base: u16, 
 pub const MAX_TOLD: usize = 400;
 
 /// How many of the first arrivals have deltas of 16 bits.
-fn fitting(arrivals: &[Option<u64>], from_us: i64, us: impl Fn(u64) -> i64) -> usize {
-    let mut ticks = Ticks::new(from_us / REFERENCE_US);
-    let fits = |at: &Option<u64>| {
-        at.is_none_or(|at| {
-            ticks
-                .next(Some(us(at)))
-                .is_none_or(|delta| i16::try_from(delta).is_ok())
-        })
+fn fitting(arrivals: &[Option<u64>], reference: i64, us: impl Fn(u64) -> i64) -> usize {
+    let mut ticks = Ticks::new(reference);
+    let mut fits = |at: &&Option<u64>| {
+        let delta = ticks.next(at.map(&us));
+        delta.is_none_or(|delta| i16::try_from(delta).is_ok())
     };
-    arrivals
-        .iter()
-        .take(MAX_TOLD)
-        .take_while({
-            let mut fits = fits;
-            move |at| fits(at)
-        })
-        .count()
+    arrivals.iter().take(MAX_TOLD).take_while(|at| fits(at)).count()
 }
 
 /// Arrival times as differences in ticks, rounded without drift.
