@@ -150,9 +150,7 @@ impl FromStr for Origin {
             _ => return Err(WHAT),
         };
         let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port))
-                if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) =>
-            {
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 (host, port.parse::<u16>().map_err(|_| WHAT)?)
             }
             Some(_) => return Err(WHAT),

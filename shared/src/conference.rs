@@ -14,10 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::life::{Life, NextStep};
 pub use self::opens::{Live, Opens, Planned, opens};
 use crate::code::{AccessCode, Email, Invalid, Phone};
-use crate::id::{
-    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ResellerId, RoomName,
-    string_on_the_wire,
-};
+use crate::id::{CompanyId, ConferenceId, ContactId, HostId, Occurrence, ResellerId, RoomName, string_on_the_wire};
 use crate::room::MuteMode;
 use crate::sealed::Sealed;
 use crate::text::{Name, Subject};
@@ -102,8 +99,7 @@ impl Serialize for Minutes {
 
 impl<'de> Deserialize<'de> for Minutes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u16::deserialize(deserializer)?)
-            .ok_or_else(|| serde::de::Error::custom("must be 1 to 1440"))
+        Self::new(u16::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("must be 1 to 1440"))
     }
 }
 

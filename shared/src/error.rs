@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::reason::Reason;
 
 /// A failure's meaning, stable for programs (contract/enterprise-api.md §1).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// A field has a value that it cannot have, or the body is no JSON.

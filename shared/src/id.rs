@@ -123,9 +123,7 @@ impl ParticipantNumber {
 
 /// Decimal digits without sign, space or leading zero.
 fn digits(text: &str) -> Option<u64> {
-    let plain = !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && !text.starts_with('0');
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     if plain { text.parse().ok() } else { None }
 }
 
@@ -140,9 +138,7 @@ macro_rules! string_on_the_wire {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str> as serde::Deserialize<'de>>::deserialize(
-                    deserializer,
-                )?;
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize<'de>>::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -165,9 +161,7 @@ macro_rules! string_on_the_wire {
 pub(crate) use string_on_the_wire;
 
 /// One holding of a conference, named by its original start in Unix seconds; stays the same when the meeting moves.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Occurrence(i64);
 
@@ -255,11 +249,7 @@ pub struct RoomName {
 
 impl fmt::Display for RoomName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}/{}/{}",
-            self.reseller, self.conference, self.occurrence
-        )
+        write!(f, "{}/{}/{}", self.reseller, self.conference, self.occurrence)
     }
 }
 
@@ -271,9 +261,7 @@ impl FromStr for RoomName {
         let (Some(reseller), Some(conference), Some(occurrence), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(InvalidId(
-                "a room's name: <reseller>/<conference>/<occurrence>",
-            ));
+            return Err(InvalidId("a room's name: <reseller>/<conference>/<occurrence>"));
         };
         Ok(Self {
             reseller: reseller.parse()?,
@@ -315,25 +303,11 @@ mod tests {
 
     #[test]
     fn zero_signs_and_leading_zeros_are_no_ids() {
-        for text in [
-            "0",
-            "-1",
-            "+1",
-            "01",
-            " 1",
-            "1 ",
-            "",
-            "9007199254740992",
-            "1e3",
-            "１",
-        ] {
+        for text in ["0", "-1", "+1", "01", " 1", "1 ", "", "9007199254740992", "1e3", "１"] {
             assert!(text.parse::<ConferenceId>().is_err(), "{text}");
         }
         assert!(serde_json::from_str::<CompanyId>("0").is_err());
-        assert_eq!(
-            ParticipantNumber::from_identity("p17"),
-            ParticipantNumber::new(17)
-        );
+        assert_eq!(ParticipantNumber::from_identity("p17"), ParticipantNumber::new(17));
         assert_eq!(ParticipantNumber::from_identity("p017"), None);
     }
 }

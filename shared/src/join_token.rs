@@ -165,9 +165,7 @@ impl JoinToken {
 
     /// Whether the token is valid now (Unix seconds), for a session that has begun or for a new one.
     pub fn check_time(&self, now: i64, session_has_begun: bool) -> Result<(), TokenError> {
-        let too_early = self
-            .nbf
-            .is_some_and(|nbf| now.saturating_add(LEEWAY_SECONDS) < nbf);
+        let too_early = self.nbf.is_some_and(|nbf| now.saturating_add(LEEWAY_SECONDS) < nbf);
         let too_late = now >= self.exp.saturating_add(LEEWAY_SECONDS);
         let first_use_missed = !session_has_begun
             && self
@@ -249,7 +247,8 @@ mod tests {
 
     #[test]
     fn a_classic_token_reads_too() {
-        let claims = json!({"iss": "key", "sub": "bot", "exp": 9, "video": {"room": "any", "roomJoin": true, "agent": true}});
+        let claims =
+            json!({"iss": "key", "sub": "bot", "exp": 9, "video": {"room": "any", "roomJoin": true, "agent": true}});
         let token: JoinToken = serde_json::from_value(claims).expect("claims");
         assert_eq!(
             (token.role(), token.room(), token.video.can_publish),

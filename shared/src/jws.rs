@@ -7,8 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
-    UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
 use ring::{digest, hmac};
 use schemars::JsonSchema;
@@ -78,17 +77,9 @@ impl SigningKey {
 
     /// The key in these PKCS #8 bytes.
     pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, InvalidKey> {
-        let pair = EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P256_SHA256_FIXED_SIGNING,
-            bytes,
-            &SystemRandom::new(),
-        )
-        .map_err(|_| InvalidKey)?;
-        let point = pair
-            .public_key()
-            .as_ref()
-            .try_into()
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, bytes, &SystemRandom::new())
             .map_err(|_| InvalidKey)?;
+        let point = pair.public_key().as_ref().try_into().map_err(|_| InvalidKey)?;
         Ok(Self {
             pair,
             public: VerifyingKey::new(point),
@@ -119,13 +110,9 @@ impl SigningKey {
 }
 
 fn unsigned(header: &Header, claims: &impl Serialize) -> String {
-    let mut token =
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(header).expect("a header is plain JSON"));
+    let mut token = URL_SAFE_NO_PAD.encode(serde_json::to_vec(header).expect("a header is plain JSON"));
     token.push('.');
-    URL_SAFE_NO_PAD.encode_string(
-        serde_json::to_vec(claims).expect("claims are plain JSON"),
-        &mut token,
-    );
+    URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims).expect("claims are plain JSON"), &mut token);
     token
 }
 
@@ -201,12 +188,7 @@ impl VerifyingKey {
         if parts.header.alg != "ES256" {
             return Err(TokenError::Algorithm);
         }
-        if parts
-            .header
-            .kid
-            .as_deref()
-            .is_some_and(|kid| kid != self.kid)
-        {
+        if parts.header.kid.as_deref().is_some_and(|kid| kid != self.kid) {
             return Err(TokenError::UnknownKey);
         }
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.point)
@@ -233,13 +215,9 @@ impl<'a> Parts<'a> {
         if claims.contains('.') {
             return Err(TokenError::Malformed);
         }
-        let header = URL_SAFE_NO_PAD
-            .decode(header)
-            .map_err(|_| TokenError::Malformed)?;
+        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenError::Malformed)?;
         let header = serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| TokenError::Malformed)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
         Ok(Self {
             header,
             signed,
@@ -249,9 +227,7 @@ impl<'a> Parts<'a> {
     }
 
     fn claims<T: DeserializeOwned>(&self) -> Result<T, TokenError> {
-        let claims = URL_SAFE_NO_PAD
-            .decode(self.claims)
-            .map_err(|_| TokenError::Malformed)?;
+        let claims = URL_SAFE_NO_PAD.decode(self.claims).map_err(|_| TokenError::Malformed)?;
         serde_json::from_slice(&claims).map_err(|_| TokenError::Claims)
     }
 }
@@ -336,8 +312,7 @@ impl SharedSecret {
         if parts.header.alg != "HS256" {
             return Err(TokenError::Algorithm);
         }
-        hmac::verify(&self.0, parts.signed.as_bytes(), &parts.signature)
-            .map_err(|_| TokenError::Signature)?;
+        hmac::verify(&self.0, parts.signed.as_bytes(), &parts.signature).map_err(|_| TokenError::Signature)?;
         parts.claims()
     }
 }
@@ -380,10 +355,7 @@ mod tests {
             Err(TokenError::UnknownKey)
         );
         let only_other: KeySet = std::iter::once(other.verifying_key().clone()).collect();
-        assert_eq!(
-            only_other.verify::<Value>(&token),
-            Err(TokenError::UnknownKey)
-        );
+        assert_eq!(only_other.verify::<Value>(&token), Err(TokenError::UnknownKey));
         assert_eq!(KeySet::from_jwks(&keys.to_jwks()), Ok(keys));
     }
 
@@ -394,14 +366,10 @@ mod tests {
         let forged = URL_SAFE_NO_PAD.encode(json!({"sub": "p2"}).to_string());
         let parts: Vec<&str> = token.split('.').collect();
         let forged = format!("{}.{forged}.{}", parts[0], parts[2]);
-        assert_eq!(
-            key.verifying_key().verify::<Value>(&forged),
-            Err(TokenError::Signature)
-        );
+        assert_eq!(key.verifying_key().verify::<Value>(&forged), Err(TokenError::Signature));
         let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none"}).to_string());
         assert_eq!(
-            key.verifying_key()
-                .verify::<Value>(&format!("{none}.{}.", parts[1])),
+            key.verifying_key().verify::<Value>(&format!("{none}.{}.", parts[1])),
             Err(TokenError::Algorithm)
         );
     }
@@ -411,10 +379,7 @@ mod tests {
         let key = key();
         let secret = SharedSecret::new(&key.verifying_key().point);
         let token = secret.sign(&json!({}));
-        assert_eq!(
-            key.verifying_key().verify::<Value>(&token),
-            Err(TokenError::Algorithm)
-        );
+        assert_eq!(key.verifying_key().verify::<Value>(&token), Err(TokenError::Algorithm));
         assert_eq!(secret.verify::<Value>(&token), Ok(json!({})));
         assert_eq!(
             secret.verify::<Value>(&key.sign(&json!({}))),

@@ -18,9 +18,7 @@ impl Network {
     /// The network of this address; an IPv4 address in IPv6 clothes counts as IPv4.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V4(address) => Self(IpAddr::V4(Ipv4Addr::from_bits(
-                address.to_bits() & 0xffff_ff00,
-            ))),
+            IpAddr::V4(address) => Self(IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00))),
             IpAddr::V6(address) => Self(IpAddr::V6(Ipv6Addr::from_bits(
                 address.to_bits() & !0xffff_ffff_ffff_ffff,
             ))),

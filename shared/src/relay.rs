@@ -329,8 +329,7 @@ mod tests {
         let event = json!({"room": "1/2/3", "at": 5, "kind": "participant_leave", "participant": 4, "jti": "j", "reason": "left", "duration_ms": 9});
         let read: Event = serde_json::from_value(event.clone()).expect("an event");
         assert_eq!(serde_json::to_value(read).expect("json"), event);
-        let command =
-            json!({"room": "1/2/3", "action": "remove", "participant": 4, "reason": "removed"});
+        let command = json!({"room": "1/2/3", "action": "remove", "participant": 4, "reason": "removed"});
         let read: Command = serde_json::from_value(command.clone()).expect("a command");
         assert_eq!(serde_json::to_value(read).expect("json"), command);
     }
@@ -353,10 +352,7 @@ mod tests {
         );
         assert_eq!(claims.check(&relay, b"{}", 141), Err(TokenError::Time));
         assert_eq!(claims.check(&relay, b"{}", 89), Err(TokenError::Time));
-        let long = CommandClaims {
-            exp: 1_000,
-            ..claims
-        };
+        let long = CommandClaims { exp: 1_000, ..claims };
         assert_eq!(long.check(&relay, b"{}", 110), Err(TokenError::Time));
     }
 }

@@ -43,12 +43,8 @@ impl fmt::Debug for SealingKey {
 impl SealingKey {
     /// A key derived from the installation's key for one use, named by the label.
     pub fn derive(installation_key: &[u8; 32], label: &str) -> Self {
-        let tag = hmac::sign(
-            &hmac::Key::new(hmac::HMAC_SHA256, installation_key),
-            label.as_bytes(),
-        );
-        let key = UnboundKey::new(&AES_256_GCM, tag.as_ref())
-            .expect("an HMAC-SHA-256 tag has the key's 32 bytes");
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, installation_key), label.as_bytes());
+        let key = UnboundKey::new(&AES_256_GCM, tag.as_ref()).expect("an HMAC-SHA-256 tag has the key's 32 bytes");
         Self(LessSafeKey::new(key))
     }
 
@@ -90,11 +86,7 @@ pub fn token_hash(token: &str) -> String {
 
 /// Whether two secrets are the same, in a time that depends on their lengths alone.
 pub fn same_secret(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .fold(0, |difference, (a, b)| difference | (a ^ b))
-            == 0
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 #[cfg(test)]

@@ -37,25 +37,15 @@ impl<const MAX: usize> Line<MAX> {
 
     /// The longest beginning of any text that makes a line; `None` when nothing of it can be shown.
     pub fn lossy(text: &str) -> Option<Self> {
-        let kept: String = text
-            .trim()
-            .chars()
-            .filter(|c| !is_control(*c))
-            .take(MAX)
-            .collect();
+        let kept: String = text.trim().chars().filter(|c| !is_control(*c)).take(MAX).collect();
         let kept = kept.trim();
-        if kept.is_empty() {
-            None
-        } else {
-            Some(Self(kept.into()))
-        }
+        if kept.is_empty() { None } else { Some(Self(kept.into())) }
     }
 }
 
 /// Control characters, and the invisible marks that turn the direction of what follows.
 fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 impl<const MAX: usize> fmt::Display for Line<MAX> {
@@ -135,9 +125,6 @@ mod tests {
         assert_eq!(" \t".parse::<Name>(), Err(InvalidLine::Empty));
         assert_eq!("a\nb".parse::<Name>(), Err(InvalidLine::Control));
         assert_eq!("a\u{202e}b".parse::<Name>(), Err(InvalidLine::Control));
-        assert_eq!(
-            "x".repeat(101).parse::<Name>(),
-            Err(InvalidLine::TooLong(100))
-        );
+        assert_eq!("x".repeat(101).parse::<Name>(), Err(InvalidLine::TooLong(100)));
     }
 }

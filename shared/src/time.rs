@@ -39,10 +39,7 @@ impl Zone {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wall_clock(&self, at: Timestamp) -> String {
-        self.rules
-            .to_datetime(at)
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string()
+        self.rules.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// Reads `YYYY-MM-DD HH:MM:SS` as wall clock of this zone, or ISO 8601 with an offset.

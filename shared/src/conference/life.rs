@@ -74,9 +74,7 @@ impl Life {
             _ => self.window.closes,
         };
         // Somebody on the way is waited for.
-        unattended
-            .max(self.lease.unwrap_or(Timestamp::MIN))
-            .min(stop)
+        unattended.max(self.lease.unwrap_or(Timestamp::MIN)).min(stop)
     }
 }
 
@@ -94,12 +92,7 @@ mod tests {
         Life {
             kind,
             start,
-            window: Window::new(
-                kind,
-                CodeKind::Host,
-                start,
-                Minutes::new(60).expect("minutes"),
-            ),
+            window: Window::new(kind, CodeKind::Host, start, Minutes::new(60).expect("minutes")),
             state: OccurrenceState::Scheduled,
             first_join: None,
             lease: None,
@@ -153,10 +146,7 @@ mod tests {
             lease: Some(at("13:02")),
             ..life(Kind::Scheduled)
         };
-        assert_eq!(
-            on_the_way.next_step(at("13:00")),
-            NextStep::Wait(at("13:02"))
-        );
+        assert_eq!(on_the_way.next_step(at("13:00")), NextStep::Wait(at("13:02")));
         let ended = Life {
             state: OccurrenceState::Ended,
             ..life(Kind::Scheduled)

@@ -44,21 +44,13 @@ pub struct Live {
     /// How it came about.
     pub kind: Kind,
     /// Until when the room is held for somebody on the way; `None` once somebody is in.
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub lease: Option<Timestamp>,
     /// Moderators in it now.
     #[serde(default)]
     pub moderators: u32,
     /// When somebody was in it first.
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub first_join: Option<Timestamp>,
 }
 
@@ -111,8 +103,7 @@ pub fn opens<'a>(
     now: Timestamp,
     leads: bool,
 ) -> Opens<'a> {
-    let window =
-        |planned: &Planned| Window::new(planned.kind, code, planned.start, planned.duration);
+    let window = |planned: &Planned| Window::new(planned.kind, code, planned.start, planned.duration);
     let distance = |planned: &&Planned| planned.start.duration_since(now).abs();
     let open_now = |planned: &&Planned| planned.kind != Kind::AdHoc && window(planned).holds(now);
     let due = planned
@@ -136,16 +127,9 @@ pub fn opens<'a>(
     }
 }
 
-fn closed(
-    code: CodeKind,
-    planned: &[Planned],
-    now: Timestamp,
-    window: impl Fn(&Planned) -> Window,
-) -> Opens<'_> {
+fn closed(code: CodeKind, planned: &[Planned], now: Timestamp, window: impl Fn(&Planned) -> Window) -> Opens<'_> {
     let mut ended_now = planned.iter().filter(|planned| {
-        planned.kind != Kind::AdHoc
-            && planned.state == OccurrenceState::Ended
-            && window(planned).holds(now)
+        planned.kind != Kind::AdHoc && planned.state == OccurrenceState::Ended && window(planned).holds(now)
     });
     if ended_now.next().is_some() {
         return Opens::Ended;
@@ -262,10 +246,7 @@ mod tests {
     #[test]
     fn only_who_leads_opens_an_ad_hoc_meeting_and_only_on_a_hosts_code() {
         let plans = [planned(1, "12:00", 60)];
-        assert_eq!(
-            opens(CodeKind::Host, None, &plans, at("11:00"), true),
-            Opens::AdHoc
-        );
+        assert_eq!(opens(CodeKind::Host, None, &plans, at("11:00"), true), Opens::AdHoc);
         assert_eq!(
             opens(CodeKind::Host, None, &plans, at("11:00"), false),
             Opens::NotStarted(Some(&plans[0]))
@@ -286,23 +267,11 @@ mod tests {
         let day_after = at("13:00")
             .saturating_add(SignedDuration::from_hours(24))
             .expect("a time");
-        assert_eq!(
-            opens(CodeKind::OneTime, None, &plans, day_after, false),
-            Opens::Expired
-        );
+        assert_eq!(opens(CodeKind::OneTime, None, &plans, day_after, false), Opens::Expired);
         plans[0].state = OccurrenceState::Ended;
-        assert_eq!(
-            opens(CodeKind::OneTime, None, &plans, at("12:30"), true),
-            Opens::Ended
-        );
-        assert_eq!(
-            opens(CodeKind::Host, None, &plans, at("12:30"), false),
-            Opens::Ended
-        );
-        assert_eq!(
-            opens(CodeKind::Host, None, &plans, at("12:30"), true),
-            Opens::AdHoc
-        );
+        assert_eq!(opens(CodeKind::OneTime, None, &plans, at("12:30"), true), Opens::Ended);
+        assert_eq!(opens(CodeKind::Host, None, &plans, at("12:30"), false), Opens::Ended);
+        assert_eq!(opens(CodeKind::Host, None, &plans, at("12:30"), true), Opens::AdHoc);
         assert_eq!(
             opens(CodeKind::Host, None, &plans, at("13:00"), false),
             Opens::NotStarted(None)

@@ -79,9 +79,7 @@ impl Attempts {
 
     /// Seconds until they are forgotten, at least 1.
     pub fn retry_after(&self, now: Timestamp) -> u32 {
-        let seconds = self
-            .until
-            .map_or(1, |until| until.duration_since(now).as_secs() + 1);
+        let seconds = self.until.map_or(1, |until| until.duration_since(now).as_secs() + 1);
         u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
     }
 }

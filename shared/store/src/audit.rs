@@ -70,8 +70,7 @@ const HIDDEN: [&str; 8] = [
 ];
 
 fn shown(value: &impl Serialize) -> Value {
-    let mut value =
-        serde_json::to_value(value).expect("our types have string keys and no failing serializer");
+    let mut value = serde_json::to_value(value).expect("our types have string keys and no failing serializer");
     if let Value::Object(fields) = &mut value {
         fields.retain(|name, value| !value.is_null() && !HIDDEN.contains(&name.as_str()));
     }
@@ -80,12 +79,7 @@ fn shown(value: &impl Serialize) -> Value {
 
 impl Store {
     /// The latest changes of a company, or of the reseller itself, newest first.
-    pub async fn audit(
-        &self,
-        reseller: ResellerId,
-        company: Option<CompanyId>,
-        limit: u32,
-    ) -> Result<Vec<AuditEntry>> {
+    pub async fn audit(&self, reseller: ResellerId, company: Option<CompanyId>, limit: u32) -> Result<Vec<AuditEntry>> {
         let query = Query {
             index: false,
             pk: keys::audit_list(Some(reseller), company),

@@ -31,20 +31,11 @@ impl Store {
             Op::check(keys::reseller(company.reseller)).when_there(Failure::NotFound("reseller")),
             Op::put(keys::fqdn(&company.fqdn), &tenant).when_new(Failure::Taken(Unique::Subdomain)),
             Op::put(keys::company(company.reseller, company.id), company)
-                .indexed(keys::company_list(
-                    company.reseller,
-                    company.created,
-                    company.id,
-                ))
+                .indexed(keys::company_list(company.reseller, company.created, company.id))
                 .when_new(Failure::Raced),
         ];
         let change = Change::created(format!("company/{}", company.id), company);
-        ops.extend(write.ops(
-            Some(company.reseller),
-            Some(company.id),
-            change,
-            &company.id,
-        ));
+        ops.extend(write.ops(Some(company.reseller), Some(company.id), change, &company.id));
         self.commit(ops).await
     }
 

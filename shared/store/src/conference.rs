@@ -75,11 +75,7 @@ pub struct EndedConference {
 impl Store {
     /// Makes a conference: with its occurrence, its entry on its code, the room of a one-time code, and the audit item, in
     /// one transaction. A one-time code must be unique; a host's own code must be that host's.
-    pub async fn conference_create(
-        &self,
-        conference: &Conference,
-        write: &Write<'_>,
-    ) -> Result<()> {
+    pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
         let Conference {
             id,
             reseller,
@@ -92,10 +88,7 @@ impl Store {
             CodeKind::Host => Op::check(keys::room(code))
                 .value(":host", &host)
                 .value(":reseller", &reseller)
-                .when(
-                    "#host = :host AND #reseller = :reseller",
-                    Failure::NotFound("host"),
-                ),
+                .when("#host = :host AND #reseller = :reseller", Failure::NotFound("host")),
             CodeKind::OneTime => {
                 let kind = CodeKind::OneTime;
                 let room = Room {
@@ -132,11 +125,7 @@ impl Store {
         Ok(ConferenceState::new(conference, &occurrence))
     }
 
-    async fn conference_items(
-        &self,
-        reseller: ResellerId,
-        id: ConferenceId,
-    ) -> Result<(Conference, OccurrenceItem)> {
+    async fn conference_items(&self, reseller: ResellerId, id: ConferenceId) -> Result<(Conference, OccurrenceItem)> {
         let key = keys::conference(reseller, id);
         let items = self.query(&beginning_with(key.pk, &key.sk)).await?;
         let [conference, occurrence, ..] = items.as_slice() else {
@@ -156,8 +145,7 @@ impl Store {
         reason: Reason,
         write: &Write<'_>,
     ) -> Result<EndedConference> {
-        let (conference, occurrence, already) =
-            unraced(|| self.try_end(scope, id, reason, write)).await?;
+        let (conference, occurrence, already) = unraced(|| self.try_end(scope, id, reason, write)).await?;
         let relays = if already {
             Vec::new()
         } else {
@@ -190,12 +178,7 @@ impl Store {
             &json!({"state": occurrence.state}),
             &json!({"state": OccurrenceState::Ended, "reason": reason}),
         );
-        ops.extend(write.ops(
-            Some(conference.reseller),
-            Some(conference.company),
-            change,
-            &id,
-        ));
+        ops.extend(write.ops(Some(conference.reseller), Some(conference.company), change, &id));
         self.commit(ops).await?;
         let ended = OccurrenceItem {
             state: OccurrenceState::Ended,
@@ -207,17 +190,9 @@ impl Store {
     }
 
     pub(crate) async fn relays_of(&self, occurrence: &OccurrenceItem) -> Result<Vec<Relay>> {
-        let wanted: Vec<keys::Key> = occurrence
-            .relays
-            .iter()
-            .map(|id: &RelayId| keys::relay(id))
-            .collect();
+        let wanted: Vec<keys::Key> = occurrence.relays.iter().map(|id: &RelayId| keys::relay(id)).collect();
         let found = self.get_many(&wanted).await?;
-        found
-            .iter()
-            .flatten()
-            .map(|item| from_item("relay", item))
-            .collect()
+        found.iter().flatten().map(|item| from_item("relay", item)).collect()
     }
 
     /// The next participant's number in a conference. One update; a lost answer leaves a gap.

@@ -30,17 +30,10 @@ pub struct NewContact {
 
 /// Enters a person into an address book.
 pub(crate) fn contact_ops(reseller: ResellerId, contact: &Contact) -> [Op; 2] {
-    let guard = Guard {
-        contact: contact.id,
-    };
+    let guard = Guard { contact: contact.id };
     [
-        Op::put(
-            keys::contact_email(reseller, contact.host, &contact.email),
-            &guard,
-        )
-        .when_new(Failure::Raced),
-        Op::put(keys::contact(reseller, contact.host, contact.id), contact)
-            .when_new(Failure::Raced),
+        Op::put(keys::contact_email(reseller, contact.host, &contact.email), &guard).when_new(Failure::Raced),
+        Op::put(keys::contact(reseller, contact.host, contact.id), contact).when_new(Failure::Raced),
     ]
 }
 
@@ -71,11 +64,7 @@ impl Store {
                 );
             }
             if ids.iter().all(Option::is_some) {
-                let ids: Vec<ContactId> = ids
-                    .into_iter()
-                    .flatten()
-                    .map(|guard| guard.contact)
-                    .collect();
+                let ids: Vec<ContactId> = ids.into_iter().flatten().map(|guard| guard.contact).collect();
                 let contacts = self.contacts(reseller, host, &ids).await?;
                 return contacts
                     .into_iter()
@@ -96,12 +85,7 @@ impl Store {
         Err(Error::Raced)
     }
 
-    async fn contacts_enter(
-        &self,
-        reseller: ResellerId,
-        host: HostId,
-        people: &[&NewContact],
-    ) -> Result<()> {
+    async fn contacts_enter(&self, reseller: ResellerId, host: HostId, people: &[&NewContact]) -> Result<()> {
         for chunk in people.chunks(LARGEST_TRANSACTION / 2) {
             let mut ops = Vec::with_capacity(chunk.len() * 2);
             for person in chunk {
@@ -131,18 +115,11 @@ impl Store {
         host: HostId,
         ids: &[ContactId],
     ) -> Result<Vec<Option<Contact>>> {
-        let wanted: Vec<_> = ids
-            .iter()
-            .map(|id| keys::contact(reseller, host, *id))
-            .collect();
+        let wanted: Vec<_> = ids.iter().map(|id| keys::contact(reseller, host, *id)).collect();
         let found = self.get_many(&wanted).await?;
         found
             .iter()
-            .map(|item| {
-                item.as_ref()
-                    .map(|item| from_item("contact", item))
-                    .transpose()
-            })
+            .map(|item| item.as_ref().map(|item| from_item("contact", item)).transpose())
             .collect()
     }
 }

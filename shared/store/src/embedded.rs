@@ -65,9 +65,7 @@ pub fn client(http: SharedHttpClient) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
-        .credentials_provider(Credentials::new(
-            "embedded", "embedded", None, None, "embedded",
-        ))
+        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url("http://embedded.invalid")
         .http_client(http)
         .build();
@@ -134,11 +132,7 @@ impl Embedded {
 }
 
 impl HttpClient for Embedded {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -196,9 +190,8 @@ fn call<I: DeserializeOwned, O: Serialize>(
     body: &[u8],
     operation: impl FnOnce(I) -> Result<O, DynoxideError>,
 ) -> Result<String, DynoxideError> {
-    let request = serde_json::from_slice(body)
-        .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    let request =
+        serde_json::from_slice(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
     let answer = operation(request)?;
-    serde_json::to_string(&answer)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }

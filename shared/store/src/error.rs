@@ -121,27 +121,13 @@ impl From<Error> for domain::Error {
             Error::NotFound(what) => Self::not_found(what),
             Error::Forbidden => Self::forbidden(),
             Error::Taken(unique) => Self::taken(unique.field()),
-            Error::ClaimLost => Self::new(
-                Code::InProgress,
-                "A request with this idempotency_key still runs",
-            ),
-            Error::Raced => Self::new(
-                Code::Conflict,
-                "Changed by another request meanwhile, please try again",
-            ),
-            Error::Ended(reason) => {
-                Self::new(Code::Conflict, "The meeting is over").with_reason(reason)
-            }
-            Error::Moved => Self::new(Code::Conflict, "The room lives on another relay")
-                .with_reason(Reason::Moved),
-            Error::StaleEpoch => {
-                Self::new(Code::Conflict, "Another start of this relay is registered")
-            }
+            Error::ClaimLost => Self::new(Code::InProgress, "A request with this idempotency_key still runs"),
+            Error::Raced => Self::new(Code::Conflict, "Changed by another request meanwhile, please try again"),
+            Error::Ended(reason) => Self::new(Code::Conflict, "The meeting is over").with_reason(reason),
+            Error::Moved => Self::new(Code::Conflict, "The room lives on another relay").with_reason(Reason::Moved),
+            Error::StaleEpoch => Self::new(Code::Conflict, "Another start of this relay is registered"),
             Error::Gap(expected) => Self::new(Code::Conflict, format!("Expected batch {expected}")),
-            Error::TooLarge(what) => Self::new(
-                Code::InvalidField,
-                format!("Too many {what} in one request"),
-            ),
+            Error::TooLarge(what) => Self::new(Code::InvalidField, format!("Too many {what} in one request")),
             Error::Unavailable(_) => Self::new(Code::Unavailable, "Please try again shortly")
                 .with_retry_after(1)
                 .with_detail(Chain(&error)),

@@ -15,8 +15,8 @@ use crate::membership::Membership;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::presence::{Participant, Source};
-use crate::room::Room;
 use crate::retry::unraced;
+use crate::room::Room;
 use crate::table::Query;
 use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
@@ -79,24 +79,17 @@ impl Store {
             n,
             events,
         } = batch;
-        let found = self
-            .get_many(&[keys::relay(relay), keys::relay_cursor(relay)])
-            .await?;
+        let found = self.get_many(&[keys::relay(relay), keys::relay_cursor(relay)]).await?;
         let known: Relay = from_item("relay", found[0].as_ref().ok_or(Error::NotFound("relay"))?)?;
         if known.epoch != *epoch {
             return Err(Error::StaleEpoch);
         }
-        let kept: Option<Cursor> = found[1]
-            .as_ref()
-            .map(|item| from_item("cursor", item))
-            .transpose()?;
+        let kept: Option<Cursor> = found[1].as_ref().map(|item| from_item("cursor", item)).transpose()?;
         let version = kept.map(|cursor| cursor.version);
-        let cursor = kept
-            .filter(|cursor| cursor.epoch == *epoch)
-            .unwrap_or(Cursor {
-                epoch: *epoch,
-                ..Cursor::default()
-            });
+        let cursor = kept.filter(|cursor| cursor.epoch == *epoch).unwrap_or(Cursor {
+            epoch: *epoch,
+            ..Cursor::default()
+        });
         if *n <= cursor.n {
             return Ok(true);
         }
@@ -105,16 +98,7 @@ impl Store {
         }
         let left = events.get(cursor.part..).unwrap_or_default();
         let step = &left[..left.len().min(STEP)];
-        let (mut ops, taken) = self
-            .event_ops(
-                Source {
-                    relay,
-                    epoch: *epoch,
-                },
-                step,
-                now,
-            )
-            .await?;
+        let (mut ops, taken) = self.event_ops(Source { relay, epoch: *epoch }, step, now).await?;
         let last = taken == left.len();
         let next = if last {
             Cursor {
@@ -174,11 +158,7 @@ impl Store {
         Ok((ops, taken))
     }
 
-    async fn event_parts(
-        &self,
-        source: Source<'_>,
-        events: &[Event],
-    ) -> Result<BTreeMap<RoomName, Part>> {
+    async fn event_parts(&self, source: Source<'_>, events: &[Event]) -> Result<BTreeMap<RoomName, Part>> {
         let mut wanted: Vec<Key> = Vec::new();
         for event in events {
             let room = &event.room;
@@ -219,19 +199,11 @@ impl Store {
         for ((name, (occurrence, sequence)), room) in occurrences.into_iter().zip(rooms) {
             let room = from_item("room", &room.ok_or(Error::NotFound("room"))?)?;
             let mut participants = BTreeMap::new();
-            for participant in events
-                .iter()
-                .filter(|event| event.room == name)
-                .filter_map(who)
-            {
+            for participant in events.iter().filter(|event| event.room == name).filter_map(who) {
                 let kept = item(&keys::participant(&name, participant));
                 participants.insert(
                     participant,
-                    (
-                        kept.map(|item| from_item("participant", item))
-                            .transpose()?,
-                        false,
-                    ),
+                    (kept.map(|item| from_item("participant", item)).transpose()?, false),
                 );
             }
             let part = Part {
@@ -267,9 +239,7 @@ impl Store {
         let items = self.query(&query).await?;
         items
             .iter()
-            .map(|item| {
-                from_item("event", item).map(|Numbered { sequence, event }| (sequence, event))
-            })
+            .map(|item| from_item("event", item).map(|Numbered { sequence, event }| (sequence, event)))
             .collect()
     }
 }
@@ -277,8 +247,9 @@ impl Store {
 /// The participant that an event is about.
 fn who(event: &Event) -> Option<ParticipantNumber> {
     match event.kind {
-        EventKind::ParticipantJoin { participant, .. }
-        | EventKind::ParticipantLeave { participant, .. } => Some(participant),
+        EventKind::ParticipantJoin { participant, .. } | EventKind::ParticipantLeave { participant, .. } => {
+            Some(participant)
+        }
         EventKind::RoomEnd { .. } => None,
     }
 }
@@ -313,9 +284,7 @@ impl Part {
                 self.moderators += i64::from(*moderator) - i64::from(led);
             }
             EventKind::ParticipantLeave {
-                participant,
-                reason,
-                ..
+                participant, reason, ..
             } => {
                 if let Some((Some(present), changed)) = self.participants.get_mut(participant)
                     && present.left.is_none()
@@ -349,9 +318,7 @@ impl Part {
         let counted = Op::put(counter, &Sequence { last });
         let counted = match sequence.last {
             0 => counted.when_new(Failure::Raced),
-            before => counted
-                .value(":last", &before)
-                .when("#last = :last", Failure::Raced),
+            before => counted.value(":last", &before).when("#last = :last", Failure::Raced),
         };
         let mut ops = vec![counted];
         for (sequence, event) in (sequence.last + 1..).zip(kept) {
@@ -363,19 +330,13 @@ impl Part {
             .filter(|(_, changed)| *changed)
             .filter_map(|(kept, _)| kept)
         {
-            ops.push(Op::put(
-                keys::participant(&name, participant.participant),
-                &participant,
-            ));
+            ops.push(Op::put(keys::participant(&name, participant.participant), &participant));
         }
         let ends = ended.filter(|_| occurrence.state != OccurrenceState::Ended);
         if let Some(reason) = ends {
             ops.extend(occurrence.end(&room, reason, now));
         } else if moderators != 0
-            && let Some(live) = room
-                .live
-                .as_ref()
-                .filter(|live| occurrence.is_live_in(Some(live)))
+            && let Some(live) = room.live.as_ref().filter(|live| occurrence.is_live_in(Some(live)))
         {
             let mut live = live.clone();
             let counted = i64::from(live.live.moderators) + moderators;

@@ -66,11 +66,7 @@ impl Faulty {
 }
 
 impl HttpClient for Faulty {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(Connector {
             inner: self.inner.http_connector(settings, components),
             dice: self.dice.clone(),
@@ -96,8 +92,7 @@ struct Dice {
 impl Dice {
     fn roll(&self) -> Option<Fault> {
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
-        let number = u16::try_from(splitmix(self.state.fetch_add(1, Ordering::Relaxed)) % 1_000)
-            .expect("below 1,000");
+        let number = u16::try_from(splitmix(self.state.fetch_add(1, Ordering::Relaxed)) % 1_000).expect("below 1,000");
         let mut below = 0;
         let faults = [
             (self.rates.throttle, Fault::Throttle),
@@ -158,10 +153,7 @@ impl HttpConnector for Connector {
 }
 
 fn refusal(body: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::new(
-        400.try_into().expect("400 is a status"),
-        SdkBody::from(body),
-    );
+    let mut response = HttpResponse::new(400.try_into().expect("400 is a status"), SdkBody::from(body));
     response
         .headers_mut()
         .insert("content-type", "application/x-amz-json-1.0");

@@ -24,10 +24,7 @@ impl Store {
     /// unique; the company must exist.
     pub async fn host_create(&self, host: &Host, write: &Write<'_>) -> Result<()> {
         let Host {
-            id,
-            reseller,
-            company,
-            ..
+            id, reseller, company, ..
         } = *host;
         let guard = Guard { host: id };
         let room = Room {
@@ -42,19 +39,14 @@ impl Store {
         };
         let mut ops = vec![
             Op::check(keys::company(reseller, company)).when_there(Failure::NotFound("company")),
-            Op::put(keys::host_email(reseller, &host.email), &guard)
-                .when_new(Failure::Taken(Unique::Email)),
-            Op::put(keys::room(host.access_code), &room)
-                .when_new(Failure::Taken(Unique::AccessCode)),
+            Op::put(keys::host_email(reseller, &host.email), &guard).when_new(Failure::Taken(Unique::Email)),
+            Op::put(keys::room(host.access_code), &room).when_new(Failure::Taken(Unique::AccessCode)),
             Op::put(keys::host(reseller, id), host)
                 .indexed(keys::host_list(reseller, company, host.created, id))
                 .when_new(Failure::Raced),
         ];
         if let Some(sub) = &host.openid_sub {
-            ops.push(
-                Op::put(keys::host_openid(reseller, sub), &guard)
-                    .when_new(Failure::Taken(Unique::OpenIdSub)),
-            );
+            ops.push(Op::put(keys::host_openid(reseller, sub), &guard).when_new(Failure::Taken(Unique::OpenIdSub)));
         }
         ops.extend(contact_ops(reseller, &host.contact()));
         ops.extend(write.ops(

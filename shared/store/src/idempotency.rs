@@ -43,6 +43,7 @@ pub struct IdempotencyKey {
 pub struct Claim {
     pub(crate) key: IdempotencyKey,
     pub(crate) nonce: String,
+    pub(crate) answer: Option<Sealed>,
 }
 
 /// What a key stands for.
@@ -70,6 +71,21 @@ impl Claim {
     pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
     /// How long an answer is kept.
     pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+    /// The same right, with the answer that the work will have: it is kept in the work's own transaction.
+    #[must_use]
+    pub fn answering(&self, answer: Sealed) -> Self {
+        Self {
+            answer: Some(answer),
+            ..self.clone()
+        }
+    }
+
+    /// The answer that the work will have, where it was given.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Sealed> {
+        self.answer.as_ref()
+    }
 }
 
 impl Store {
@@ -102,6 +118,7 @@ impl Store {
                 return Ok(Claimed::Fresh(Claim {
                     key: key.clone(),
                     nonce,
+                    answer: None,
                 }));
             }
             Outcome::Refused(item) => from_item("idempotency record", &item)?,
@@ -117,6 +134,7 @@ impl Store {
                 claim: Claim {
                     key: key.clone(),
                     nonce: record.nonce,
+                    answer: None,
                 },
                 reference,
             });
@@ -124,14 +142,13 @@ impl Store {
         if now.as_millisecond() < record.claimed + Claim::LEASE.as_secs() * 1_000 {
             return Ok(Claimed::Running);
         }
-        let takeover = claim(
-            "#nonce = :former AND attribute_not_exists(#applied) AND attribute_not_exists(#answer)",
-        )
-        .value(":former", &record.nonce);
+        let takeover = claim("#nonce = :former AND attribute_not_exists(#applied) AND attribute_not_exists(#answer)")
+            .value(":former", &record.nonce);
         match self.update(takeover).await? {
             Outcome::Done(_) => Ok(Claimed::Fresh(Claim {
                 key: key.clone(),
                 nonce,
+                answer: None,
             })),
             Outcome::Refused(_) => Ok(Claimed::Running),
         }

@@ -3,8 +3,8 @@
 
 use domain::code::{AccessCode, Email, Fqdn};
 use domain::id::{
-    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId,
-    ResellerId, RoomName, SubscriptionId,
+    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
+    SubscriptionId,
 };
 use domain::sealed::token_hash;
 use jiff::Timestamp;
@@ -72,10 +72,7 @@ pub fn reseller(id: ResellerId) -> Key {
 
 /// A reseller's plan.
 pub fn plan(reseller: ResellerId, plan: PlanId) -> Key {
-    key(
-        format!("RESELLER#{reseller}"),
-        format!("PLAN#{}", number(plan.value())),
-    )
+    key(format!("RESELLER#{reseller}"), format!("PLAN#{}", number(plan.value())))
 }
 
 /// Whom a host name belongs to; also keeps it unique.
@@ -108,10 +105,7 @@ pub fn host(reseller: ResellerId, id: HostId) -> Key {
 
 /// Index: a company's hosts by creation.
 pub fn host_list(reseller: ResellerId, company: CompanyId, at: Timestamp, id: HostId) -> Key {
-    key(
-        format!("R#{reseller}#C#{company}#HOSTS"),
-        created(at, id.value()),
-    )
+    key(format!("R#{reseller}#C#{company}#HOSTS"), created(at, id.value()))
 }
 
 /// The host of a mail address; also keeps it unique in the reseller.
@@ -164,25 +158,14 @@ pub fn idempotency(of: &IdempotencyKey) -> Key {
         key: own,
     } = of;
     key(
-        format!(
-            "R#{reseller}#H#{account}#IDEMPOTENCY#{method}#{}",
-            token_hash(own)
-        ),
+        format!("R#{reseller}#H#{account}#IDEMPOTENCY#{method}#{}", token_hash(own)),
         "IDEMPOTENCY",
     )
 }
 
 /// One change in the audit: of a company, of a reseller, or of the installation.
-pub fn audit(
-    reseller: Option<ResellerId>,
-    company: Option<CompanyId>,
-    at: Timestamp,
-    unique: &str,
-) -> Key {
-    key(
-        audit_list(reseller, company),
-        format!("{}#{unique}", time(at)),
-    )
+pub fn audit(reseller: Option<ResellerId>, company: Option<CompanyId>, at: Timestamp, unique: &str) -> Key {
+    key(audit_list(reseller, company), format!("{}#{unique}", time(at)))
 }
 
 /// The partition of an audit.
@@ -209,10 +192,7 @@ pub fn planned(code: AccessCode, start: Timestamp, conference: ConferenceId) -> 
 
 /// What is planned on a code from this time on: the first and the last sort key.
 pub(crate) fn planned_from(code: AccessCode, from: Timestamp) -> (Key, String) {
-    (
-        key(format!("CODE#{code}"), format!("AT#{}", time(from))),
-        "AT#~".into(),
-    )
+    (key(format!("CODE#{code}"), format!("AT#{}", time(from))), "AT#~".into())
 }
 
 fn conference_pk(reseller: ResellerId, id: ConferenceId) -> String {
@@ -226,10 +206,7 @@ pub fn conference(reseller: ResellerId, id: ConferenceId) -> Key {
 
 /// Index: a host's conferences by creation.
 pub fn conference_list(reseller: ResellerId, host: HostId, at: Timestamp, id: ConferenceId) -> Key {
-    key(
-        format!("R#{reseller}#H#{host}#CONFERENCES"),
-        created(at, id.value()),
-    )
+    key(format!("R#{reseller}#H#{host}#CONFERENCES"), created(at, id.value()))
 }
 
 /// An occurrence of a conference.
@@ -313,10 +290,7 @@ pub(crate) fn relay_list_pk() -> String {
 
 /// A report of a relay that was believed, by its id: it is not believed again.
 pub fn relay_report(relay: &RelayId, jti: &str) -> Key {
-    key(
-        format!("RELAY#{relay}"),
-        format!("REPORT#{}", token_hash(jti)),
-    )
+    key(format!("RELAY#{relay}"), format!("REPORT#{}", token_hash(jti)))
 }
 
 /// How far a relay's batches of events are kept.
@@ -365,10 +339,7 @@ pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
 /// A job: a bucket of one minute and shard, in it by due time.
 pub fn job(due: Timestamp, shard: u8, unique: &str) -> Key {
     let minute = due.as_second().div_euclid(60);
-    key(
-        format!("JOB#{minute}#{shard}"),
-        format!("{}#{unique}", time(due)),
-    )
+    key(format!("JOB#{minute}#{shard}"), format!("{}#{unique}", time(due)))
 }
 
 #[cfg(test)]
@@ -378,17 +349,13 @@ mod tests {
         let map = include_str!("../../../docs/table.md");
         let source = include_str!("keys.rs");
         let names = source.lines().filter_map(|line| {
-            line.strip_prefix("pub fn ").or(line
-                .strip_prefix("pub(crate) fn counter")
-                .map(|_| "counter("))
+            line.strip_prefix("pub fn ")
+                .or(line.strip_prefix("pub(crate) fn counter").map(|_| "counter("))
         });
         let missing: Vec<&str> = names
             .filter_map(|rest| rest.split('(').next())
             .filter(|name| !map.contains(&format!("`{name}`")))
             .collect();
-        assert!(
-            missing.is_empty(),
-            "docs/table.md has no row for {missing:?}"
-        );
+        assert!(missing.is_empty(), "docs/table.md has no row for {missing:?}");
     }
 }

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
-use crate::room::{LiveRoom, Room};
 use crate::retry::unraced;
+use crate::room::{LiveRoom, Room};
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Store, keys};
 
@@ -63,14 +63,8 @@ impl Store {
         if known.epoch != *epoch {
             return Err(Error::StaleEpoch);
         }
-        let before: OccurrenceItem = from_item(
-            "occurrence",
-            found[1].as_ref().ok_or(Error::NotFound("room"))?,
-        )?;
-        let conference: Conference = from_item(
-            "conference",
-            found[2].as_ref().ok_or(Error::NotFound("room"))?,
-        )?;
+        let before: OccurrenceItem = from_item("occurrence", found[1].as_ref().ok_or(Error::NotFound("room"))?)?;
+        let conference: Conference = from_item("conference", found[2].as_ref().ok_or(Error::NotFound("room"))?)?;
         let member: Option<Membership> = found[3]
             .as_ref()
             .map(|item| from_item("membership", item))
@@ -82,10 +76,7 @@ impl Store {
         after.state = OccurrenceState::Active;
         after.first_join = Some(before.first_join.unwrap_or(now));
         after.relays.insert(relay.clone());
-        let held = room
-            .live
-            .as_ref()
-            .filter(|live| before.is_live_in(Some(live)));
+        let held = room.live.as_ref().filter(|live| before.is_live_in(Some(live)));
         let live = LiveRoom {
             live: Live {
                 conference: name.conference,
@@ -97,14 +88,22 @@ impl Store {
             },
             home: relay.clone(),
         };
-        let is_member = member.as_ref().is_some_and(|member| member.epoch == *epoch && !member.left);
+        let is_member = member
+            .as_ref()
+            .is_some_and(|member| member.epoch == *epoch && !member.left);
         if after != before || room.live.as_ref() != Some(&live) || !is_member {
             let mut former = BTreeSet::new();
             if let Some(member) = member {
                 former = member.former;
                 former.extend((member.epoch < *epoch && !member.left).then_some(member.epoch));
             }
-            let member = Membership { room: *name, epoch: *epoch, entered: now, left: false, former };
+            let member = Membership {
+                room: *name,
+                epoch: *epoch,
+                entered: now,
+                left: false,
+                former,
+            };
             self.commit(vec![
                 after.save(None, now),
                 room.point_to(Some(&live)),
@@ -128,9 +127,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         if occurrence.state == OccurrenceState::Ended {
-            return Err(Error::Ended(
-                occurrence.ended_reason.unwrap_or(Reason::Ended),
-            ));
+            return Err(Error::Ended(occurrence.ended_reason.unwrap_or(Reason::Ended)));
         }
         let live = room.live.as_ref().filter(|live| live.live.counts(now));
         let held = occurrence.is_live_in(live);
@@ -139,8 +136,7 @@ impl Store {
         }
         let life = occurrence.life(live.and_then(|live| live.live.lease));
         let stopped = life.hard_stop().is_some_and(|stop| now >= stop);
-        let closed =
-            occurrence.state == OccurrenceState::Scheduled && !held && now >= life.window.closes;
+        let closed = occurrence.state == OccurrenceState::Scheduled && !held && now >= life.window.closes;
         if stopped || closed {
             return Err(Error::Ended(Reason::Expired));
         }
@@ -174,20 +170,11 @@ impl Store {
         unraced(|| self.try_leave(relay, epoch, name, now)).await
     }
 
-    async fn try_leave(
-        &self,
-        relay: &RelayId,
-        epoch: u64,
-        name: &RoomName,
-        now: Timestamp,
-    ) -> Result<OccurrenceState> {
+    async fn try_leave(&self, relay: &RelayId, epoch: u64, name: &RoomName, now: Timestamp) -> Result<OccurrenceState> {
         let found = self
             .get_many(&[keys::occurrence(name), keys::membership(relay, name)])
             .await?;
-        let before: OccurrenceItem = from_item(
-            "occurrence",
-            found[0].as_ref().ok_or(Error::NotFound("room"))?,
-        )?;
+        let before: OccurrenceItem = from_item("occurrence", found[0].as_ref().ok_or(Error::NotFound("room"))?)?;
         let member: Option<Membership> = found[1]
             .as_ref()
             .map(|item| from_item("membership", item))
@@ -197,16 +184,10 @@ impl Store {
             return Ok(before.state);
         };
         let mut ops = vec![
-            Op::put(
-                keys::membership(relay, name),
-                &Membership {
-                    left: true,
-                    ..member
-                },
-            )
-            .expires(later(now, KEPT))
-            .value(":epoch", &epoch)
-            .when("#epoch = :epoch", Failure::Raced),
+            Op::put(keys::membership(relay, name), &Membership { left: true, ..member })
+                .expires(later(now, KEPT))
+                .value(":epoch", &epoch)
+                .when("#epoch = :epoch", Failure::Raced),
         ];
         let mut after = before.clone();
         after.relays.remove(relay);
@@ -216,23 +197,15 @@ impl Store {
             return Ok(OccurrenceState::Ended);
         }
         let room = self.room_item(before.code).await?;
-        let held = room
-            .live
-            .as_ref()
-            .filter(|live| before.is_live_in(Some(live)));
-        let waits_for_somebody =
-            held.is_some_and(|live| live.live.lease.is_some_and(|until| now < until));
+        let held = room.live.as_ref().filter(|live| before.is_live_in(Some(live)));
+        let waits_for_somebody = held.is_some_and(|live| live.live.lease.is_some_and(|until| now < until));
         if after.relays.is_empty() && !waits_for_somebody {
             after.state = before.life(None).emptied(now);
             if after.state == OccurrenceState::Ended {
                 ops.extend(after.end(&room, Reason::Expired, now));
             } else {
                 ops.push(after.save(None, now));
-                ops.push(room.point_to(if held.is_some() {
-                    None
-                } else {
-                    room.live.as_ref()
-                }));
+                ops.push(room.point_to(if held.is_some() { None } else { room.live.as_ref() }));
             }
         } else {
             if after.relays.is_empty() {

@@ -27,17 +27,9 @@ pub(crate) struct OccurrenceItem {
     pub(crate) start: Timestamp,
     pub(crate) duration: Minutes,
     pub(crate) state: OccurrenceState,
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub(crate) first_join: Option<Timestamp>,
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub(crate) ended: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) ended_reason: Option<Reason>,
@@ -80,8 +72,7 @@ impl OccurrenceItem {
     /// Whether this is what the pointer points to.
     pub(crate) fn is_live_in(&self, live: Option<&LiveRoom>) -> bool {
         live.is_some_and(|live| {
-            live.live.conference == self.room.conference
-                && live.live.occurrence == self.room.occurrence
+            live.live.conference == self.room.conference && live.live.occurrence == self.room.occurrence
         })
     }
 
@@ -95,8 +86,7 @@ impl OccurrenceItem {
         };
         // When its window opens, an ad-hoc meeting on the same code may have to make way.
         let opens = life.window.opens;
-        let makes_way =
-            self.kind == Kind::Scheduled && self.code_kind == CodeKind::Host && now < opens;
+        let makes_way = self.kind == Kind::Scheduled && self.code_kind == CodeKind::Host && now < opens;
         Some(if makes_way { due.min(opens) } else { due })
     }
 

@@ -26,11 +26,7 @@ pub(crate) struct Participant {
     pub(crate) epoch: u64,
     #[serde(with = "millis")]
     pub(crate) joined: Timestamp,
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub(crate) left: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) reason: Option<Reason>,
@@ -51,12 +47,7 @@ impl Source<'_> {
 
 impl Store {
     /// Reports the leave of everybody whose connection went with this start of a relay. Answers how many.
-    pub(crate) async fn report_lost(
-        &self,
-        source: Source<'_>,
-        room: &RoomName,
-        now: Timestamp,
-    ) -> Result<usize> {
+    pub(crate) async fn report_lost(&self, source: Source<'_>, room: &RoomName, now: Timestamp) -> Result<usize> {
         let mut lost = 0;
         loop {
             let reported = unraced(|| self.try_report_lost(source, room, now)).await?;
@@ -67,12 +58,7 @@ impl Store {
         }
     }
 
-    async fn try_report_lost(
-        &self,
-        source: Source<'_>,
-        room: &RoomName,
-        now: Timestamp,
-    ) -> Result<usize> {
+    async fn try_report_lost(&self, source: Source<'_>, room: &RoomName, now: Timestamp) -> Result<usize> {
         let list = keys::participant_list(room);
         let mut events = Vec::new();
         for item in self.query(&beginning_with(list.pk, &list.sk)).await? {

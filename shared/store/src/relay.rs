@@ -38,11 +38,7 @@ pub struct Relay {
     #[serde(default)]
     pub epoch: u64,
     /// When it reported last.
-    #[serde(
-        with = "millis_option",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub last_seen: Option<Timestamp>,
     /// Participants at its last report.
     #[serde(default)]
@@ -108,7 +104,10 @@ impl Store {
         .value(":epoch", &register.epoch)
         .value(":now", &now.as_millisecond())
         .value(":none", &0)
-        .when("attribute_exists(#pk) AND (attribute_not_exists(#epoch) OR #epoch <= :epoch)", Failure::Raced);
+        .when(
+            "attribute_exists(#pk) AND (attribute_not_exists(#epoch) OR #epoch <= :epoch)",
+            Failure::Raced,
+        );
         match self.update(op).await? {
             Outcome::Done(_) => Ok(()),
             Outcome::Refused(item) if item.is_empty() => Err(Error::NotFound("relay")),
@@ -117,11 +116,7 @@ impl Store {
     }
 
     /// A relay lives. Answers which of its rooms have ended, and whether this start of it is registered.
-    pub async fn relay_heartbeat(
-        &self,
-        heartbeat: &Heartbeat,
-        now: Timestamp,
-    ) -> Result<HeartbeatAnswer> {
+    pub async fn relay_heartbeat(&self, heartbeat: &Heartbeat, now: Timestamp) -> Result<HeartbeatAnswer> {
         let load = (heartbeat.load.clamp(0.0, 1.0) * 1_000.0).round();
         let op = Op::update(
             keys::relay(&heartbeat.relay),

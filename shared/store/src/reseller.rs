@@ -27,10 +27,7 @@ impl Store {
 
     /// A reseller.
     pub async fn reseller(&self, id: ResellerId) -> Result<Reseller> {
-        let item = self
-            .get(keys::reseller(id))
-            .await?
-            .ok_or(Error::NotFound("reseller"))?;
+        let item = self.get(keys::reseller(id)).await?.ok_or(Error::NotFound("reseller"))?;
         from_item("reseller", &item)
     }
 

@@ -61,9 +61,7 @@ where
 }
 
 pub(crate) async fn wait(tries: u32) {
-    let longest = FIRST_WAIT
-        .saturating_mul(1 << tries.min(16))
-        .min(LONGEST_WAIT);
+    let longest = FIRST_WAIT.saturating_mul(1 << tries.min(16)).min(LONGEST_WAIT);
     let share = f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX);
     tokio::time::sleep(longest.mul_f64(share)).await;
 }
@@ -71,9 +69,7 @@ pub(crate) async fn wait(tries: u32) {
 /// Whether the same request may do better in a moment.
 pub(crate) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            true
-        }
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(service) => {
             let passing = matches!(
                 service.err().code(),

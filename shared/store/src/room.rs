@@ -2,9 +2,7 @@
 
 use domain::Reason;
 use domain::code::AccessCode;
-use domain::conference::{
-    CodeKind, Conference, EARLY, Kind, LEASE, Live, Opens, Planned, later, opens,
-};
+use domain::conference::{CodeKind, Conference, EARLY, Kind, LEASE, Live, Opens, Planned, later, opens};
 use domain::id::{CompanyId, ConferenceId, HostId, Occurrence, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
@@ -50,8 +48,7 @@ impl Room {
     /// Points to another live meeting, or to none, if nobody else has moved the pointer since it was read.
     pub(crate) fn point_to(&self, live: Option<&LiveRoom>) -> Op {
         let op = match live {
-            Some(live) => Op::update(keys::room(self.code), "SET #live = :live, #version = :next")
-                .value(":live", live),
+            Some(live) => Op::update(keys::room(self.code), "SET #live = :live, #version = :next").value(":live", live),
             None => Op::update(keys::room(self.code), "SET #version = :next REMOVE #live"),
         };
         op.value(":next", &(self.version + 1))
@@ -117,10 +114,7 @@ impl Store {
     pub(crate) async fn room_item(&self, code: AccessCode) -> Result<Room> {
         from_item(
             "room",
-            &self
-                .get(keys::room(code))
-                .await?
-                .ok_or(Error::NotFound("room"))?,
+            &self.get(keys::room(code)).await?.ok_or(Error::NotFound("room"))?,
         )
     }
 
@@ -141,9 +135,8 @@ impl Store {
             for item in &page {
                 planned.push(from_item("planned meeting", item)?);
             }
-            let to_come = |planned: &Planned| {
-                planned.state != OccurrenceState::Ended && planned.start > later(now, EARLY)
-            };
+            let to_come =
+                |planned: &Planned| planned.state != OccurrenceState::Ended && planned.start > later(now, EARLY);
             if next.is_none() || planned.iter().any(to_come) {
                 return Ok(planned);
             }
@@ -179,9 +172,7 @@ impl Store {
             RoomTarget::Live(live) => {
                 let held = held.filter(|held| held.live == *live).ok_or(Error::Raced)?;
                 let at_home = alive.contains(&held.home);
-                let lasts = live
-                    .lease
-                    .is_none_or(|until| until.duration_since(now) >= LEASE_LEFT);
+                let lasts = live.lease.is_none_or(|until| until.duration_since(now) >= LEASE_LEFT);
                 if at_home && lasts {
                     return Ok(held.clone());
                 }
@@ -192,10 +183,7 @@ impl Store {
                 };
                 let place = if at_home { &held.home } else { home };
                 let next = LiveRoom {
-                    live: Live {
-                        lease,
-                        ..live.clone()
-                    },
+                    live: Live { lease, ..live.clone() },
                     home: place.clone(),
                 };
                 let ops = vec![hold(room, live.conference, live.occurrence, now)];
@@ -203,10 +191,7 @@ impl Store {
             }
             RoomTarget::Planned(planned) => {
                 let ops = vec![hold(room, planned.conference, planned.occurrence, now)];
-                (
-                    fresh(planned.conference, planned.occurrence, planned.kind),
-                    ops,
-                )
+                (fresh(planned.conference, planned.occurrence, planned.kind), ops)
             }
             RoomTarget::AdHoc(conference) => {
                 let next = fresh(conference.id, conference.occurrence, Kind::AdHoc);
@@ -215,8 +200,7 @@ impl Store {
                 (next, ops)
             }
         };
-        let replaced = held
-            .filter(|held| held.live.counts(now) && held.live.conference != next.live.conference);
+        let replaced = held.filter(|held| held.live.counts(now) && held.live.conference != next.live.conference);
         if let Some(replaced) = replaced {
             ops.extend(self.end_replaced(room, &replaced.live, now).await?);
         }

@@ -46,9 +46,7 @@ impl Scope {
     /// Refuses an object of this company, and of this host where it is one's, that lies outside.
     pub fn check(&self, company: CompanyId, host: Option<HostId>) -> Result<()> {
         let company_fits = self.company.is_none_or(|own| own == company);
-        let host_fits = self
-            .host
-            .is_none_or(|own| Some(own) == host || host.is_none());
+        let host_fits = self.host.is_none_or(|own| Some(own) == host || host.is_none());
         if company_fits && host_fits {
             Ok(())
         } else {

@@ -95,11 +95,7 @@ impl Store {
             total: 0,
         };
         let op = Op::put(keys::session(token_hash), &kept)
-            .indexed(keys::session_list(
-                session.reseller,
-                session.host,
-                session.created,
-            ))
+            .indexed(keys::session_list(session.reseller, session.host, session.created))
             .expires(session.ends);
         self.commit(vec![op]).await
     }
@@ -107,17 +103,14 @@ impl Store {
     /// Reads a session, prolongs it and counts the request, in one update.
     pub async fn session_use(&self, token_hash: &str, now: Timestamp) -> Result<SessionUse> {
         let at = now.as_millisecond();
-        let op = Op::update(
-            keys::session(token_hash),
-            "SET #idle = :idle ADD #total :one",
-        )
-        .value(":idle", &(at + Session::IDLE_MILLIS))
-        .value(":one", &1)
-        .value(":now", &at)
-        .when(
-            "attribute_exists(#pk) AND #idle > :now AND #ends > :now",
-            Failure::Raced,
-        );
+        let op = Op::update(keys::session(token_hash), "SET #idle = :idle ADD #total :one")
+            .value(":idle", &(at + Session::IDLE_MILLIS))
+            .value(":one", &1)
+            .value(":now", &at)
+            .when(
+                "attribute_exists(#pk) AND #idle > :now AND #ends > :now",
+                Failure::Raced,
+            );
         let item = match self.update(op).await? {
             Outcome::Done(item) => item,
             Outcome::Refused(item) if item.is_empty() => return Ok(SessionUse::Unknown),
@@ -140,22 +133,18 @@ impl Store {
 
     /// Ends a session; harmless when there is none.
     pub async fn session_delete(&self, token_hash: &str) -> Result<()> {
-        self.commit(vec![Op::delete(keys::session(token_hash))])
-            .await
+        self.commit(vec![Op::delete(keys::session(token_hash))]).await
     }
 
     /// Begins a new minute of a session's count, beside the request: should it fail, the next request begins it.
     fn session_minute(&self, token_hash: &str, minute: i64, base: u64) {
-        let op = Op::update(
-            keys::session(token_hash),
-            "SET #minute = :minute, #base = :base",
-        )
-        .value(":minute", &minute)
-        .value(":base", &base)
-        .when(
-            "attribute_exists(#pk) AND (attribute_not_exists(#minute) OR #minute < :minute)",
-            Failure::Raced,
-        );
+        let op = Op::update(keys::session(token_hash), "SET #minute = :minute, #base = :base")
+            .value(":minute", &minute)
+            .value(":base", &base)
+            .when(
+                "attribute_exists(#pk) AND (attribute_not_exists(#minute) OR #minute < :minute)",
+                Failure::Raced,
+            );
         let store = self.clone();
         tokio::spawn(async move {
             if let Err(error) = store.update(op).await {

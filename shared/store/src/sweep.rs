@@ -8,12 +8,12 @@ use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::presence::Source;
 use crate::membership::Membership;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
-use crate::room::Room;
+use crate::presence::Source;
 use crate::retry::unraced;
+use crate::room::Room;
 use crate::table::{Query, beginning_with};
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Store, keys};
@@ -93,13 +93,19 @@ impl Store {
             let member: Membership = from_item("membership", &item)?;
             let gone = silent || (settled && member.epoch < relay.epoch);
             if gone && !member.left {
-                let source = Source { relay: &relay.id, epoch: member.epoch };
+                let source = Source {
+                    relay: &relay.id,
+                    epoch: member.epoch,
+                };
                 swept.left += self.report_lost(source, &member.room, now).await?;
                 self.leave(&relay.id, member.epoch, &member.room, now).await?;
             }
             if (gone || settled) && !member.former.is_empty() {
                 for epoch in &member.former {
-                    let source = Source { relay: &relay.id, epoch: *epoch };
+                    let source = Source {
+                        relay: &relay.id,
+                        epoch: *epoch,
+                    };
                     swept.left += self.report_lost(source, &member.room, now).await?;
                 }
                 self.forget_former(relay, &member).await?;
@@ -118,11 +124,7 @@ impl Store {
     }
 
     /// Does to an occurrence what time has done, and says when to look again. Answers what was ended.
-    async fn step(
-        &self,
-        name: &RoomName,
-        now: Timestamp,
-    ) -> Result<Option<(OccurrenceItem, Reason)>> {
+    async fn step(&self, name: &RoomName, now: Timestamp) -> Result<Option<(OccurrenceItem, Reason)>> {
         // The index may be behind: the item decides.
         let Some(item) = self.get(keys::occurrence(name)).await? else {
             return Ok(None);
@@ -138,10 +140,7 @@ impl Store {
             self.commit(ops).await?;
             return Ok(Some((ad_hoc, Reason::Moved)));
         }
-        let live = room
-            .live
-            .as_ref()
-            .filter(|live| occurrence.is_live_in(Some(live)));
+        let live = room.live.as_ref().filter(|live| occurrence.is_live_in(Some(live)));
         let held = live.filter(|live| live.live.counts(now));
         let lease = held.and_then(|live| live.live.lease);
         let mut ops: Vec<Op> = Vec::new();

@@ -13,9 +13,9 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
-    KeyType, KeysAndAttributes, Projection, ProjectionType, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+    KeysAndAttributes, Projection, ProjectionType, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    ScalarAttributeType, TimeToLiveSpecification,
 };
 
 use crate::error::Cause;
@@ -54,11 +54,7 @@ pub(crate) fn configured(client: &Client) -> Client {
         .config()
         .to_builder()
         .retry_config(RetryConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(TRY_TIME)
-                .build(),
-        )
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TRY_TIME).build())
         .build();
     Client::from_conf(config)
 }
@@ -84,11 +80,7 @@ impl Store {
             .index_name(keys::INDEX)
             .key_schema(part(keys::INDEX_PK, KeyType::Hash))
             .key_schema(part(keys::INDEX_SK, KeyType::Range))
-            .projection(
-                Projection::builder()
-                    .projection_type(ProjectionType::All)
-                    .build(),
-            )
+            .projection(Projection::builder().projection_type(ProjectionType::All).build())
             .build()
             .expect("complete");
         let created = retried(|| {
@@ -97,9 +89,7 @@ impl Store {
                 .table_name(&*self.table)
                 .billing_mode(BillingMode::PayPerRequest)
                 .set_attribute_definitions(Some(
-                    [keys::PK, keys::SK, keys::INDEX_PK, keys::INDEX_SK]
-                        .map(text)
-                        .to_vec(),
+                    [keys::PK, keys::SK, keys::INDEX_PK, keys::INDEX_SK].map(text).to_vec(),
                 ))
                 .key_schema(part(keys::PK, KeyType::Hash))
                 .key_schema(part(keys::SK, KeyType::Range))
@@ -197,9 +187,7 @@ impl Store {
         loop {
             let (page, next) = self.query_page(query, start).await?;
             items.extend(page);
-            let enough = query
-                .limit
-                .is_some_and(|limit| items.len() >= limit as usize);
+            let enough = query.limit.is_some_and(|limit| items.len() >= limit as usize);
             if next.is_none() || enough {
                 items.truncate(query.limit.map_or(usize::MAX, |limit| limit as usize));
                 return Ok(items);
@@ -209,11 +197,7 @@ impl Store {
     }
 
     /// One page of a query, and where the next one begins.
-    pub(crate) async fn query_page(
-        &self,
-        query: &Query,
-        start: Option<Item>,
-    ) -> Result<(Vec<Item>, Option<Item>)> {
+    pub(crate) async fn query_page(&self, query: &Query, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>)> {
         let (pk, sk) = if query.index {
             (keys::INDEX_PK, keys::INDEX_SK)
         } else {
@@ -232,11 +216,7 @@ impl Store {
                 .expression_attribute_values(":from", AttributeValue::S(query.from.clone()))
                 .expression_attribute_values(":to", AttributeValue::S(query.to.clone()))
                 .scan_index_forward(!query.newest_first)
-                .set_limit(
-                    query
-                        .limit
-                        .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)),
-                )
+                .set_limit(query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
                 .set_exclusive_start_key(start.clone())
                 .send()
         });
@@ -257,17 +237,15 @@ impl Store {
                 .set_expression_attribute_names(update.expression_attribute_names.clone())
                 .set_expression_attribute_values(update.expression_attribute_values.clone())
                 .return_values(ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(
-                    ReturnValuesOnConditionCheckFailure::AllOld,
-                )
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                 .send()
         });
         match done.await {
             Ok(done) => Ok(Outcome::Done(done.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
-                Some(aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(Outcome::Refused(refused.item.clone().unwrap_or_default()))
-                }
+                Some(aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
+                    refused,
+                )) => Ok(Outcome::Refused(refused.item.clone().unwrap_or_default())),
                 _ => Err(failed(&error)),
             },
         }
@@ -282,10 +260,7 @@ impl Store {
             return Err(Error::TooLarge("items"));
         }
         let failures: Vec<Failure> = ops.iter().map(|op| op.failure).collect();
-        let items: Vec<_> = ops
-            .into_iter()
-            .map(|op| op.into_transact_item(&self.table))
-            .collect();
+        let items: Vec<_> = ops.into_iter().map(|op| op.into_transact_item(&self.table)).collect();
         let token = hex::encode(random::<16>());
         let mut tries = 0;
         loop {
@@ -297,9 +272,7 @@ impl Store {
                 .send()
                 .await;
             let Err(error) = sent else { return Ok(()) };
-            if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
-                error.as_service_error()
-            {
+            if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() {
                 let reasons = canceled.cancellation_reasons();
                 let broken = reasons
                     .iter()
@@ -311,10 +284,7 @@ impl Store {
                     matches!(
                         code,
                         None | Some(
-                            "None"
-                                | "TransactionConflict"
-                                | "ThrottlingError"
-                                | "ProvisionedThroughputExceeded"
+                            "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
                         )
                     )
                 };
@@ -364,4 +334,3 @@ fn key_of(item: &Item) -> Key {
         sk: text(keys::SK),
     }
 }
-

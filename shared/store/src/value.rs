@@ -22,9 +22,7 @@ pub(crate) fn to_item(value: &impl Serialize) -> Item {
 
 /// One attribute.
 pub(crate) fn to_attribute(value: &impl Serialize) -> AttributeValue {
-    from_json(
-        serde_json::to_value(value).expect("our types have string keys and no failing serializer"),
-    )
+    from_json(serde_json::to_value(value).expect("our types have string keys and no failing serializer"))
 }
 
 /// The value that an item holds; attributes that the type does not know, such as keys, are passed over.

@@ -61,20 +61,19 @@ impl Write<'_> {
             after: change.after,
         };
         let unique = hex::encode(random::<8>());
-        let mut ops = vec![Op::put(
-            keys::audit(reseller, company, self.at, &unique),
-            &entry,
-        )];
+        let mut ops = vec![Op::put(keys::audit(reseller, company, self.at, &unique), &entry)];
         if let Some(claim) = self.claim {
-            ops.push(
-                Op::update(keys::idempotency(&claim.key), "SET #applied = :reference")
-                    .value(":reference", &reference.to_string())
-                    .value(":nonce", &claim.nonce)
-                    .when(
-                        "#nonce = :nonce AND attribute_not_exists(#applied)",
-                        Failure::ClaimLost,
-                    ),
-            );
+            let set = match claim.answer {
+                Some(_) => "SET #applied = :reference, #answer = :answer",
+                None => "SET #applied = :reference",
+            };
+            let mut mark = Op::update(keys::idempotency(&claim.key), set)
+                .value(":reference", &reference.to_string())
+                .value(":nonce", &claim.nonce);
+            if let Some(answer) = &claim.answer {
+                mark = mark.value(":answer", answer);
+            }
+            ops.push(mark.when("#nonce = :nonce AND attribute_not_exists(#applied)", Failure::ClaimLost));
         }
         ops
     }

@@ -27,7 +27,12 @@ async fn nothing_is_lost_or_doubled_on_dynamodb_local_under_faults() {
     let local = DynamoDbLocal::start().await;
     let clean = local.client(local.http());
     for seed in 0..3 {
-        let rates = Rates { throttle: 60, conflict: 80, lost_answer: 60, lost_request: 40 };
+        let rates = Rates {
+            throttle: 60,
+            conflict: 80,
+            lost_answer: 60,
+            lost_request: 40,
+        };
         let faulty = local.client(SharedHttpClient::new(Faulty::new(local.http(), seed, rates)));
         workload::run(&faulty, &clean, seed).await;
     }

@@ -23,20 +23,10 @@ async fn the_suite_passes_in_a_file_which_keeps_what_it_was_given() {
     let world = conformance::world::World::new(&Store::new(&client, "convoke")).await;
     drop(client);
 
-    let again = Store::new(
-        &open(Options {
-            file,
-            written: None,
-        })
-        .expect("opens again"),
-        "convoke",
-    );
+    let again = Store::new(&open(Options { file, written: None }).expect("opens again"), "convoke");
     again.create_table().await.expect("is there");
     assert_eq!(
-        again
-            .host(&world.scope(), world.host.id)
-            .await
-            .expect("found"),
+        again.host(&world.scope(), world.host.id).await.expect("found"),
         world.host
     );
 }
@@ -63,9 +53,6 @@ async fn writes_are_told_and_reads_are_not() {
     let world = conformance::world::World::new(&store).await;
     let after = writes.load(Ordering::Relaxed);
     assert!(after > before);
-    store
-        .host(&world.scope(), world.host.id)
-        .await
-        .expect("found");
+    store.host(&world.scope(), world.host.id).await.expect("found");
     assert_eq!(writes.load(Ordering::Relaxed), after);
 }

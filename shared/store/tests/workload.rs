@@ -10,7 +10,7 @@ use domain::code::AccessCode;
 use domain::conference::Conference;
 use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId};
-use store::{Claimed, Error, IdempotencyKey, NewContact, Scope, Store, Write};
+use store::{Claim, Claimed, Error, IdempotencyKey, NewContact, Scope, Store, Write};
 use tokio::sync::Mutex;
 
 use crate::conformance::world::{TestRelay, World, joins, noon, operator, sealed};
@@ -62,18 +62,36 @@ pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
 
     let mut tasks = Vec::new();
     for writer in 0..WRITERS {
-        tasks.push(tokio::spawn(make_hosts(Arc::clone(&faulty_world), Arc::clone(&done), writer)));
-        tasks.push(tokio::spawn(make_conferences(Arc::clone(&faulty_world), Arc::clone(&done))));
-        tasks.push(tokio::spawn(make_companies_once(Arc::clone(&faulty_world), Arc::clone(&done))));
+        tasks.push(tokio::spawn(make_hosts(
+            Arc::clone(&faulty_world),
+            Arc::clone(&done),
+            writer,
+        )));
+        tasks.push(tokio::spawn(make_conferences(
+            Arc::clone(&faulty_world),
+            Arc::clone(&done),
+        )));
+        tasks.push(tokio::spawn(make_companies_once(
+            Arc::clone(&faulty_world),
+            Arc::clone(&done),
+            writer,
+        )));
         tasks.push(tokio::spawn(enter_people(Arc::clone(&faulty_world))));
     }
-    let reporting = TestRelay { store: store.clone(), id: relay.id.clone(), epoch: relay.epoch };
-    tasks.push(tokio::spawn(async move {
-        for n in 1..=10_u32 {
-            let batch = (0..5).map(|event| joins(room, n * 10 + event, event == 0)).collect();
-            persist!(reporting.report(u64::from(n), Vec::clone(&batch), noon()));
-        }
-    }));
+    // A relay that sends each batch twice at once.
+    for _ in 0..2 {
+        let reporting = TestRelay {
+            store: store.clone(),
+            id: relay.id.clone(),
+            epoch: relay.epoch,
+        };
+        tasks.push(tokio::spawn(async move {
+            for n in 1..=10_u32 {
+                let batch: Vec<_> = (0..5).map(|event| joins(room, n * 10 + event, event == 0)).collect();
+                persist!(reporting.report(u64::from(n), batch.clone(), noon()));
+            }
+        }));
+    }
     for task in tasks {
         task.await.expect("a writer ran to its end");
     }
@@ -81,8 +99,15 @@ pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
     account(&clean, &world, &done, seed).await;
     let events = clean.events(world.reseller.id, room.conference, 0).await.expect("read");
     assert_eq!(events.len(), 50, "seed {seed}: events lost or doubled");
-    assert!(events.iter().zip(1..).all(|((sequence, _), n)| *sequence == n), "seed {seed}: numbers with gaps");
-    let view = clean.room(world.host.access_code, noon()).await.expect("read").expect("a room");
+    assert!(
+        events.iter().zip(1..).all(|((sequence, _), n)| *sequence == n),
+        "seed {seed}: numbers with gaps"
+    );
+    let view = clean
+        .room(world.host.access_code, noon())
+        .await
+        .expect("read")
+        .expect("a room");
     assert_eq!(view.room.live.expect("is live").live.moderators, 10, "seed {seed}");
 }
 
@@ -97,7 +122,10 @@ async fn make_hosts(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, writer: u
             ..world.host.clone()
         };
         let code = u32::try_from(1_000_000 + host.id.value()).expect("few");
-        let host = Host { access_code: AccessCode::new(code).expect("a code"), ..host };
+        let host = Host {
+            access_code: AccessCode::new(code).expect("a code"),
+            ..host
+        };
         done.lock().await.emails.insert(host.email.folded());
         match world.store.host_create(&host, &operator("host-create")).await {
             Ok(()) => done.lock().await.hosts.push(host),
@@ -111,7 +139,11 @@ async fn make_conferences(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) {
     for _ in 0..ROUNDS {
         let id = persist!(world.store.new_conference_id());
         let conference = Conference { id, ..template(&world) };
-        match world.store.conference_create(&conference, &operator("conference-create")).await {
+        match world
+            .store
+            .conference_create(&conference, &operator("conference-create"))
+            .await
+        {
             Ok(()) => done.lock().await.conferences.push(conference),
             Err(Error::Unavailable(_)) => {}
             Err(other) => panic!("{other:?}"),
@@ -148,8 +180,9 @@ fn template(world: &World) -> Conference {
     }
 }
 
-/// Every writer makes the same companies, each under one idempotency key: each is made once, whoever is told so.
-async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) {
+/// Every writer makes the same companies, each under one idempotency key: each is made once, whoever is told so. Time
+/// passes while they wait, so they take claims over from one another, and every other one dies before it has answered.
+async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, writer: usize) {
     for round in 0..ROUNDS {
         let key = IdempotencyKey {
             reseller: world.reseller.id,
@@ -157,9 +190,9 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) 
             method: "company-create".into(),
             key: format!("key-{round}"),
         };
+        let mut at = noon();
         loop {
-            let nonce = rand_nonce();
-            let claimed = persist!(world.store.idempotency_claim(&key, "body", nonce, noon()));
+            let claimed = persist!(world.store.idempotency_claim(&key, "body", rand_nonce(), at));
             let claim = match claimed {
                 Claimed::Fresh(claim) => claim,
                 Claimed::Applied { claim, reference } => {
@@ -169,6 +202,7 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) 
                 }
                 Claimed::Done(_) => break,
                 Claimed::Running => {
+                    at = at.saturating_add(Claim::LEASE / 4).expect("a time");
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -177,16 +211,28 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) 
             let id = persist!(world.store.new_company_id());
             let subdomain = format!("c{}", id.value()).parse().expect("a subdomain");
             let fqdn = world.reseller.domain.below(&subdomain).expect("a name");
-            let company = domain::company::Company { id, subdomain, fqdn, ..world.company.clone() };
-            let write = Write { claim: Some(&claim), ..operator("company-create") };
+            let company = domain::company::Company {
+                id,
+                subdomain,
+                fqdn,
+                ..world.company.clone()
+            };
+            let write = Write {
+                claim: Some(&claim),
+                at,
+                ..operator("company-create")
+            };
             match world.store.company_create(&company, &write).await {
                 Ok(()) => {
                     done.lock().await.companies.push(id);
-                    let _ = world.store.idempotency_finish(&claim, &sealed()).await;
+                    if (round + writer) % 2 == 0 {
+                        let _ = world.store.idempotency_finish(&claim, &sealed()).await;
+                    }
                     break;
                 }
                 // Whether it was made is not known: the key knows.
                 Err(Error::Unavailable(_)) => persist!(world.store.idempotency_release(&claim)),
+                Err(Error::ClaimLost) => {}
                 Err(other) => panic!("{other:?}"),
             }
         }
@@ -206,7 +252,9 @@ async fn enter_people(world: Arc<World>) {
     for round in 0..ROUNDS {
         let person = |n: usize| NewContact {
             name: None,
-            email: format!("guest{}@other.example", round * 2 + n).parse().expect("an address"),
+            email: format!("guest{}@other.example", round * 2 + n)
+                .parse()
+                .expect("an address"),
             phone: None,
         };
         let people: Vec<NewContact> = (0..4).map(person).collect();
@@ -222,7 +270,11 @@ async fn account(clean: &Store, world: &World, done: &Acknowledged, seed: u64) {
         assert_eq!(clean.host(&scope, host.id).await.expect("kept"), *host, "seed {seed}");
         *owners.entry(host.email.folded()).or_default() += 1;
         let named = clean.host_by_email(world.reseller.id, &host.email).await.expect("read");
-        assert_eq!(named.map(|named| named.id), Some(host.id), "seed {seed}: two hosts of one address");
+        assert_eq!(
+            named.map(|named| named.id),
+            Some(host.id),
+            "seed {seed}: two hosts of one address"
+        );
     }
     assert!(owners.values().all(|count| *count == 1), "seed {seed}: {owners:?}");
     for conference in &done.conferences {
@@ -231,18 +283,40 @@ async fn account(clean: &Store, world: &World, done: &Acknowledged, seed: u64) {
     }
     let companies: BTreeSet<CompanyId> = done.companies.iter().copied().collect();
     assert_eq!(companies.len(), ROUNDS, "seed {seed}: one company for each key");
-    let view = clean.room(world.host.access_code, noon()).await.expect("read").expect("a room");
+    let view = clean
+        .room(world.host.access_code, noon())
+        .await
+        .expect("read")
+        .expect("a room");
     let planned: BTreeSet<ConferenceId> = view.planned.iter().map(|planned| planned.conference).collect();
-    assert_eq!(planned.len(), view.planned.len(), "seed {seed}: a meeting is planned twice");
-    assert!(done.conferences.iter().all(|conference| planned.contains(&conference.id)), "seed {seed}");
+    assert_eq!(
+        planned.len(),
+        view.planned.len(),
+        "seed {seed}: a meeting is planned twice"
+    );
+    assert!(
+        done.conferences
+            .iter()
+            .all(|conference| planned.contains(&conference.id)),
+        "seed {seed}"
+    );
 
-    let audit = clean.audit(world.reseller.id, Some(world.company.id), 1_000).await.expect("read");
+    let audit = clean
+        .audit(world.reseller.id, Some(world.company.id), 1_000)
+        .await
+        .expect("read");
     let mut audited: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &audit {
         *audited.entry(&entry.object).or_default() += 1;
     }
-    assert!(audited.values().all(|count| *count == 1), "seed {seed}: a write has two audit items: {audited:?}");
+    assert!(
+        audited.values().all(|count| *count == 1),
+        "seed {seed}: a write has two audit items: {audited:?}"
+    );
     for conference in &done.conferences {
-        assert!(audited.contains_key(format!("conference/{}", conference.id).as_str()), "seed {seed}: no audit item");
+        assert!(
+            audited.contains_key(format!("conference/{}", conference.id).as_str()),
+            "seed {seed}: no audit item"
+        );
     }
 }

@@ -34,21 +34,12 @@ pub async fn events_are_kept_once_and_in_order(store: &Store) {
         .report(1, batches[0].clone(), noon())
         .await
         .expect("an old repeat too");
-    assert!(matches!(
-        relay.report(5, Vec::new(), noon()).await,
-        Err(Error::Gap(4))
-    ));
-    let kept = store
-        .events(world.reseller.id, room.conference, 0)
-        .await
-        .expect("read");
+    assert!(matches!(relay.report(5, Vec::new(), noon()).await, Err(Error::Gap(4))));
+    let kept = store.events(world.reseller.id, room.conference, 0).await.expect("read");
     let expected: Vec<(u64, Event)> = (1..).zip(batches.concat()).collect();
     assert_eq!(kept, expected);
     assert_eq!(
-        store
-            .events(world.reseller.id, room.conference, 2)
-            .await
-            .expect("read"),
+        store.events(world.reseller.id, room.conference, 2).await.expect("read"),
         expected[2..]
     );
 
@@ -58,23 +49,12 @@ pub async fn events_are_kept_once_and_in_order(store: &Store) {
         .report(4, vec![joins(foreign.room(), 1, false)], noon())
         .await
         .expect("passed over");
-    assert_eq!(
-        store
-            .events(foreign.reseller, foreign.id, 0)
-            .await
-            .expect("read"),
-        []
-    );
+    assert_eq!(store.events(foreign.reseller, foreign.id, 0).await.expect("read"), []);
     // The next start counts from one again.
     let next = TestRelay { epoch: 2, ..relay };
     next.register(noon()).await;
-    assert!(matches!(
-        next.report(2, Vec::new(), noon()).await,
-        Err(Error::Gap(1))
-    ));
-    next.report(1, vec![joins(room, 3, false)], noon())
-        .await
-        .expect("kept");
+    assert!(matches!(next.report(2, Vec::new(), noon()).await, Err(Error::Gap(1))));
+    next.report(1, vec![joins(room, 3, false)], noon()).await.expect("kept");
     assert_eq!(
         store
             .events(world.reseller.id, room.conference, 3)
@@ -89,16 +69,10 @@ pub async fn a_large_batch_is_kept_whole(store: &Store) {
     let (world, relay, room) = entered(store).await;
     let batch: Vec<Event> = (1..=100).map(|n| joins(room, n, false)).collect();
     relay.report(1, batch.clone(), noon()).await.expect("kept");
-    let kept = store
-        .events(world.reseller.id, room.conference, 0)
-        .await
-        .expect("read");
+    let kept = store.events(world.reseller.id, room.conference, 0).await.expect("read");
     assert_eq!(kept, (1..).zip(batch.clone()).collect::<Vec<_>>());
     let more = [batch, vec![joins(room, 101, false)]].concat();
-    assert!(matches!(
-        relay.report(2, more, noon()).await,
-        Err(Error::TooLarge(_))
-    ));
+    assert!(matches!(relay.report(2, more, noon()).await, Err(Error::TooLarge(_))));
 }
 
 pub async fn moderators_present_are_counted(store: &Store) {
@@ -114,11 +88,7 @@ pub async fn moderators_present_are_counted(store: &Store) {
     relay
         .report(
             1,
-            vec![
-                joins(room, 1, true),
-                joins(room, 2, false),
-                joins(room, 3, true),
-            ],
+            vec![joins(room, 1, true), joins(room, 2, false), joins(room, 3, true)],
             noon(),
         )
         .await
@@ -137,12 +107,7 @@ pub async fn moderators_present_are_counted(store: &Store) {
     relay
         .report(
             3,
-            vec![
-                leaves(room, 1),
-                leaves(room, 2),
-                leaves(room, 3),
-                leaves(room, 3),
-            ],
+            vec![leaves(room, 1), leaves(room, 2), leaves(room, 3), leaves(room, 3)],
             noon(),
         )
         .await
@@ -165,10 +130,7 @@ pub async fn a_room_ended_from_inside_has_ended(store: &Store) {
         .report(1, vec![joins(room, 1, true), end, leaves(room, 1)], noon())
         .await
         .expect("kept");
-    let found = store
-        .conference(&world.scope(), room.conference)
-        .await
-        .expect("found");
+    let found = store.conference(&world.scope(), room.conference).await.expect("found");
     assert_eq!(
         (found.state, found.ended_reason),
         (OccurrenceState::Ended, Some(Reason::Ended))
@@ -178,10 +140,7 @@ pub async fn a_room_ended_from_inside_has_ended(store: &Store) {
         .await
         .expect("read")
         .expect("a room");
-    assert_eq!(
-        (view.opens(noon(), false), &view.room.live),
-        (Opens::Ended, &None)
-    );
+    assert_eq!((view.opens(noon(), false), &view.room.live), (Opens::Ended, &None));
     assert_eq!(
         relay.leave(room, minute(1)).await.expect("leaves"),
         OccurrenceState::Ended

@@ -44,27 +44,17 @@ pub async fn a_planned_meeting_opens_in_its_window(store: &Store) {
         )
         .await;
     assert!(renewed.live.lease > live.live.lease);
-    relay
-        .enter(world.room_name(&live), minute(-14))
-        .await
-        .expect("enters");
+    relay.enter(world.room_name(&live), minute(-14)).await.expect("enters");
     let active = world.open(&relay, minute(30), false).await;
     assert_eq!(
-        (
-            active.live.conference,
-            active.live.lease,
-            active.live.first_join
-        ),
+        (active.live.conference, active.live.lease, active.live.first_join),
         (conference.id, None, Some(minute(-14)))
     );
 }
 
 pub async fn two_first_joiners_get_one_meeting(store: &Store) {
     let world = World::new(store).await;
-    let relays = [
-        world.relay("a", noon()).await,
-        world.relay("b", noon()).await,
-    ];
+    let relays = [world.relay("a", noon()).await, world.relay("b", noon()).await];
     let alive: Vec<_> = relays.iter().map(|relay| relay.id.clone()).collect();
     let mut tasks = Vec::new();
     for n in 0..10 {
@@ -80,11 +70,7 @@ pub async fn two_first_joiners_get_one_meeting(store: &Store) {
         );
         tasks.push(tokio::spawn(async move {
             loop {
-                let view = store
-                    .room(code, noon())
-                    .await
-                    .expect("read")
-                    .expect("a room");
+                let view = store.room(code, noon()).await.expect("read").expect("a room");
                 let target = match view.opens(noon(), true) {
                     Opens::Live(live) => RoomTarget::Live(live),
                     Opens::AdHoc => RoomTarget::AdHoc(&conference),
@@ -120,20 +106,14 @@ pub async fn participants_are_numbered_from_one(store: &Store) {
 
 pub async fn a_home_that_is_gone_is_replaced(store: &Store) {
     let world = World::new(store).await;
-    let (first, second) = (
-        world.relay("a", noon()).await,
-        world.relay("b", minute(10)).await,
-    );
+    let (first, second) = (world.relay("a", noon()).await, world.relay("b", minute(10)).await);
     world.planned(noon()).await;
     let live = world.open(&first, noon(), false).await;
     let room = world.room_name(&live);
     first.enter(room, noon()).await.expect("enters");
     // The first one is silent since noon; only the second one lives.
     let moved = world.open(&second, minute(10), false).await;
-    assert_eq!(
-        (&moved.home, moved.live.lease),
-        (&second.id, Some(minute(12)))
-    );
+    assert_eq!((&moved.home, moved.live.lease), (&second.id, Some(minute(12))));
     second.enter(room, minute(10)).await.expect("enters");
     assert_eq!(world.open(&second, minute(11), false).await.home, second.id);
 }
@@ -152,10 +132,7 @@ pub async fn a_planned_meeting_takes_the_place_of_guests(store: &Store) {
     relay.register(minute(6)).await;
     let opened = world.open(&relay, minute(6), false).await;
     assert_eq!(opened.live.conference, planned.id);
-    let former = store
-        .conference(&world.scope(), room.conference)
-        .await
-        .expect("found");
+    let former = store.conference(&world.scope(), room.conference).await.expect("found");
     assert_eq!(
         (former.state, former.ended_reason),
         (OccurrenceState::Ended, Some(Reason::Moved))
@@ -185,18 +162,9 @@ pub async fn nothing_opens_what_was_ended_meanwhile(store: &Store) {
     };
     let alive = [relay.id.clone()];
     let refused = store
-        .room_open(
-            &view,
-            RoomTarget::Planned(planned),
-            &relay.id,
-            &alive,
-            noon(),
-        )
+        .room_open(&view, RoomTarget::Planned(planned), &relay.id, &alive, noon())
         .await;
     assert!(matches!(refused, Err(Error::Raced)), "{refused:?}");
     let refused = relay.enter(conference.room(), noon()).await;
-    assert!(
-        matches!(refused, Err(Error::Ended(Reason::Ended))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::Ended(Reason::Ended))), "{refused:?}");
 }

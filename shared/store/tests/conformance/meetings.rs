@@ -10,10 +10,7 @@ use super::world::{World, minute, noon, operator};
 pub async fn a_meeting_is_made_read_and_ended(store: &Store) {
     let world = World::new(store).await;
     let conference = world.planned(noon()).await;
-    let found = store
-        .conference(&world.scope(), conference.id)
-        .await
-        .expect("found");
+    let found = store.conference(&world.scope(), conference.id).await.expect("found");
     assert_eq!(found.conference, conference);
     assert_eq!(
         (found.state, found.is_active(), found.ended),
@@ -38,10 +35,7 @@ pub async fn a_meeting_is_made_read_and_ended(store: &Store) {
         (conference.room(), OccurrenceState::Ended)
     );
     assert!(end().await.already);
-    let found = store
-        .conference(&world.scope(), conference.id)
-        .await
-        .expect("found");
+    let found = store.conference(&world.scope(), conference.id).await.expect("found");
     assert_eq!(
         (found.state, found.ended, found.ended_reason),
         (OccurrenceState::Ended, Some(noon()), Some(Reason::Ended))
@@ -59,29 +53,18 @@ pub async fn a_meeting_is_made_read_and_ended(store: &Store) {
         store.new_host_id().await.expect("an id"),
     );
     let refused = store
-        .conference_end(
-            &foreign,
-            conference.id,
-            Reason::Ended,
-            &operator("conference-end"),
-        )
+        .conference_end(&foreign, conference.id, Reason::Ended, &operator("conference-end"))
         .await;
     assert!(matches!(refused, Err(Error::Forbidden)), "{refused:?}");
     let mut not_mine = world.conference(noon()).await;
     not_mine.host = store.new_host_id().await.expect("an id");
-    let refused = store
-        .conference_create(&not_mine, &operator("conference-create"))
-        .await;
-    assert!(
-        matches!(refused, Err(Error::NotFound("host"))),
-        "{refused:?}"
-    );
+    let refused = store.conference_create(&not_mine, &operator("conference-create")).await;
+    assert!(matches!(refused, Err(Error::NotFound("host"))), "{refused:?}");
 }
 
 pub async fn a_one_time_code_is_given_once(store: &Store) {
     let world = World::new(store).await;
-    let code = AccessCode::new(u32::try_from(100_000_000 + world.host.id.value()).expect("few"))
-        .expect("a code");
+    let code = AccessCode::new(u32::try_from(100_000_000 + world.host.id.value()).expect("few")).expect("a code");
     let one_time = async || Conference {
         code,
         code_kind: CodeKind::OneTime,
@@ -95,26 +78,15 @@ pub async fn a_one_time_code_is_given_once(store: &Store) {
     let refused = store
         .conference_create(&one_time().await, &operator("conference-create"))
         .await;
-    assert!(
-        matches!(refused, Err(Error::Taken(Unique::AccessCode))),
-        "{refused:?}"
-    );
-    let view = store
-        .room(code, noon())
-        .await
-        .expect("read")
-        .expect("a room");
+    assert!(matches!(refused, Err(Error::Taken(Unique::AccessCode))), "{refused:?}");
+    let view = store.room(code, noon()).await.expect("read").expect("a room");
     assert_eq!(
         (view.room.kind, view.room.conference, view.planned.len()),
         (CodeKind::OneTime, Some(conference.id), 1)
     );
     assert!(matches!(view.opens(noon(), false), Opens::Planned { .. }));
     let after = minute(60 + 24 * 60);
-    let view = store
-        .room(code, after)
-        .await
-        .expect("read")
-        .expect("a room");
+    let view = store.room(code, after).await.expect("read").expect("a room");
     assert_eq!(view.opens(after, true), Opens::Expired);
 }
 
@@ -123,11 +95,7 @@ pub async fn a_meeting_takes_a_thousand_people(store: &Store) {
     let invited = (1..=1_000)
         .map(|n| Invited {
             contact: ContactId::new(n).expect("an id"),
-            name: Some(
-                format!("Person number {n} of many")
-                    .parse()
-                    .expect("a name"),
-            ),
+            name: Some(format!("Person number {n} of many").parse().expect("a name")),
             email: format!("person.number.{n}@a-rather-long-company-name.example")
                 .parse()
                 .expect("an address"),

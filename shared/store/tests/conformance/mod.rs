@@ -18,10 +18,7 @@ use store::Store;
 pub async fn suite(client: &Client) {
     let store = Store::new(client, "convoke");
     store.create_table().await.expect("the table is made");
-    store
-        .create_table()
-        .await
-        .expect("making it again is harmless");
+    store.create_table().await.expect("making it again is harmless");
 
     tenants::ids_are_never_given_twice(client).await;
     tenants::objects_are_found_by_what_names_them(&store).await;

@@ -69,18 +69,9 @@ pub async fn only_registered_starts_are_believed(store: &Store) {
             .expect("read")
             .known
     );
-    let found = store
-        .relay(&second.id)
-        .await
-        .expect("read")
-        .expect("a relay");
+    let found = store.relay(&second.id).await.expect("read").expect("a relay");
     assert_eq!(
-        (
-            found.epoch,
-            found.participants,
-            found.load_permille,
-            found.last_seen
-        ),
+        (found.epoch, found.participants, found.load_permille, found.last_seen),
         (2, 3, 250, Some(noon()))
     );
 }
@@ -91,26 +82,14 @@ pub async fn a_heartbeat_says_which_rooms_have_ended(store: &Store) {
     let (goes_on, ends) = (world.planned(noon()).await, world.planned(minute(1)).await);
     relay.enter(ends.room(), noon()).await.expect("enters");
     let ended = store
-        .conference_end(
-            &world.scope(),
-            ends.id,
-            Reason::Ended,
-            &operator("conference-end"),
-        )
+        .conference_end(&world.scope(), ends.id, Reason::Ended, &operator("conference-end"))
         .await
         .expect("ends");
     assert_eq!(
-        ended
-            .relays
-            .iter()
-            .map(|relay| &relay.id)
-            .collect::<Vec<_>>(),
+        ended.relays.iter().map(|relay| &relay.id).collect::<Vec<_>>(),
         [&relay.id]
     );
-    let held = |room| HeldRoom {
-        room,
-        participants: 1,
-    };
+    let held = |room| HeldRoom { room, participants: 1 };
     let rooms = vec![held(goes_on.room()), held(ends.room()), held(ends.room())];
     let answer = store
         .relay_heartbeat(&heartbeat(&relay, rooms), noon())
@@ -150,10 +129,7 @@ pub async fn the_living_are_listed_near_first(store: &Store) {
 
 pub async fn a_room_lives_on_one_relay(store: &Store) {
     let world = World::new(store).await;
-    let (home, other) = (
-        world.relay("a", noon()).await,
-        world.relay("b", noon()).await,
-    );
+    let (home, other) = (world.relay("a", noon()).await, world.relay("b", noon()).await);
     let conference = world.planned(noon()).await;
     world.open(&home, noon(), false).await;
     let refused = other.enter(conference.room(), noon()).await;
@@ -162,12 +138,7 @@ pub async fn a_room_lives_on_one_relay(store: &Store) {
     assert_eq!(entered.members, BTreeSet::from([home.id.clone()]));
     assert_eq!(entered.settings.hard_stop, minute(24 * 60).as_second());
     assert_eq!(entered.settings.window_end, minute(60).as_second());
-    assert_eq!(
-        home.enter(conference.room(), minute(5))
-            .await
-            .expect("again"),
-        entered
-    );
+    assert_eq!(home.enter(conference.room(), minute(5)).await.expect("again"), entered);
     let refused = other.enter(conference.room(), noon()).await;
     assert!(matches!(refused, Err(Error::Moved)), "{refused:?}");
     assert!(
@@ -179,10 +150,7 @@ pub async fn a_room_lives_on_one_relay(store: &Store) {
     );
     // When the home is silent, a client with its old token may bring the room to another one.
     other.register(minute(10)).await;
-    other
-        .enter(conference.room(), minute(10))
-        .await
-        .expect("takes over");
+    other.enter(conference.room(), minute(10)).await.expect("takes over");
 }
 
 pub async fn an_emptied_meeting_begins_again_inside_its_window(store: &Store) {
@@ -219,10 +187,7 @@ pub async fn an_emptied_meeting_begins_again_inside_its_window(store: &Store) {
     );
     assert_eq!(state().await, OccurrenceState::Ended);
     let refused = relay.enter(room, minute(71)).await;
-    assert!(
-        matches!(refused, Err(Error::Ended(Reason::Expired))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::Ended(Reason::Expired))), "{refused:?}");
 }
 
 pub async fn an_emptied_ad_hoc_meeting_is_over(store: &Store) {

@@ -3,8 +3,8 @@ use domain::network::Network;
 use domain::sealed::token_hash;
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    Attempt, Attempts, Claim, Claimed, Error, Handoff, HandoffKind, IdempotencyKey, Rate, Scope,
-    Session, SessionUse, Store, Write,
+    Attempt, Attempts, Claim, Claimed, Error, Handoff, HandoffKind, IdempotencyKey, Rate, Scope, Session, SessionUse,
+    Store, Write,
 };
 
 use super::world::{World, minute, noon, operator, sealed};
@@ -69,14 +69,9 @@ pub async fn a_session_lives_by_use_and_not_for_ever(store: &Store) {
 pub async fn a_sessions_requests_are_counted_by_the_minute(store: &Store) {
     let world = World::new(store).await;
     let hash = token_hash(&world.name);
-    store
-        .session_create(&hash, &session(&world))
-        .await
-        .expect("kept");
+    store.session_create(&hash, &session(&world)).await.expect("kept");
     let count = async |at| match store.session_use(&hash, at).await.expect("read") {
-        SessionUse::Valid {
-            requests_in_minute, ..
-        } => requests_in_minute,
+        SessionUse::Valid { requests_in_minute, .. } => requests_in_minute,
         other => panic!("{other:?}"),
     };
     for start in [0, 1, 7] {
@@ -109,18 +104,10 @@ pub async fn a_one_time_value_is_taken_once(store: &Store) {
         expires: minute(1),
     };
     store.handoff_create(&hash, &handoff).await.expect("kept");
-    let take = async |kind, nonce, at| {
-        store
-            .handoff_take(&hash, kind, [nonce; 16], at)
-            .await
-            .expect("read")
-    };
+    let take = async |kind, nonce, at| store.handoff_take(&hash, kind, [nonce; 16], at).await.expect("read");
     assert_eq!(take(HandoffKind::SsoTicket, 1, noon()).await, None);
     assert_eq!(take(HandoffKind::Session, 1, minute(1)).await, None);
-    assert_eq!(
-        take(HandoffKind::Session, 1, noon()).await,
-        Some(handoff.clone())
-    );
+    assert_eq!(take(HandoffKind::Session, 1, noon()).await, Some(handoff.clone()));
     // The same taking again, as after a lost answer; and another one.
     assert_eq!(take(HandoffKind::Session, 1, noon()).await, Some(handoff));
     assert_eq!(take(HandoffKind::Session, 2, noon()).await, None);
@@ -134,11 +121,7 @@ pub async fn failures_are_remembered_for_their_window(store: &Store) {
     let anywhere = Attempt::LoginAnywhere(world.reseller.id, email);
     for n in 1..=5 {
         assert_eq!(
-            store
-                .attempt_failed(&pair, minute(n))
-                .await
-                .expect("counted")
-                .failures,
+            store.attempt_failed(&pair, minute(n)).await.expect("counted").failures,
             u32::try_from(n).expect("small")
         );
     }
@@ -156,11 +139,7 @@ pub async fn failures_are_remembered_for_their_window(store: &Store) {
         Attempts::default()
     );
     assert_eq!(
-        store
-            .attempt_failed(&pair, minute(16))
-            .await
-            .expect("counted")
-            .failures,
+        store.attempt_failed(&pair, minute(16)).await.expect("counted").failures,
         1
     );
     store.attempts_clear(&pair).await.expect("forgotten");
@@ -180,10 +159,7 @@ pub async fn requests_are_counted_by_the_minute(store: &Store) {
     assert_eq!(store.rate_count(&rate, noon()).await.expect("counted"), 1);
     assert_eq!(store.rate_count(&rate, noon()).await.expect("counted"), 2);
     assert_eq!(store.rate_count(&writes, noon()).await.expect("counted"), 1);
-    assert_eq!(
-        store.rate_count(&rate, minute(1)).await.expect("counted"),
-        1
-    );
+    assert_eq!(store.rate_count(&rate, minute(1)).await.expect("counted"), 1);
 }
 
 fn key(world: &World, key: &str) -> IdempotencyKey {
@@ -220,30 +196,18 @@ pub async fn an_idempotency_key_does_its_work_once(store: &Store) {
         claim: Some(&claim),
         ..operator("company-create")
     };
-    store
-        .company_create(&company, &write)
-        .await
-        .expect("a company");
+    store.company_create(&company, &write).await.expect("a company");
     // The process dies here: a repeat finds what was made, and can finish in its place.
     match claim_of("a", "body", 4, minute(5)).await {
         Claimed::Applied { claim, reference } => {
             assert_eq!(reference, company.id.to_string());
             store.idempotency_release(&claim).await.expect("harmless");
-            store
-                .idempotency_finish(&claim, &sealed())
-                .await
-                .expect("finished");
+            store.idempotency_finish(&claim, &sealed()).await.expect("finished");
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        claim_of("a", "body", 5, minute(5)).await,
-        Claimed::Done(sealed())
-    );
-    assert_eq!(
-        claim_of("a", "other", 5, minute(5)).await,
-        Claimed::OtherBody
-    );
+    assert_eq!(claim_of("a", "body", 5, minute(5)).await, Claimed::Done(sealed()));
+    assert_eq!(claim_of("a", "other", 5, minute(5)).await, Claimed::OtherBody);
     // After a day the key is new.
     fresh(claim_of("a", "other", 6, hours(24)).await);
 
@@ -278,10 +242,7 @@ pub async fn a_lost_claim_cannot_write(store: &Store) {
         claim: Some(&quick),
         ..operator("company-create")
     };
-    store
-        .company_create(&company, &write)
-        .await
-        .expect("a company");
+    store.company_create(&company, &write).await.expect("a company");
     let again = World::company_of(store, &world.reseller, "fourth").await;
     let refused = store.company_create(&again, &write).await;
     assert!(

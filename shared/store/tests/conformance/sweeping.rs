@@ -41,18 +41,12 @@ pub async fn nobody_came(store: &Store) {
         .await
         .expect("made");
     let id = reservationless.id;
-    assert_eq!(
-        sweep(&world, id, minute(14)).await,
-        (None, OccurrenceState::Scheduled)
-    );
+    assert_eq!(sweep(&world, id, minute(14)).await, (None, OccurrenceState::Scheduled));
     assert_eq!(
         sweep(&world, id, minute(15)).await,
         (Some(Reason::Expired), OccurrenceState::Ended)
     );
-    assert_eq!(
-        sweep(&world, id, minute(15)).await,
-        (None, OccurrenceState::Ended)
-    );
+    assert_eq!(sweep(&world, id, minute(15)).await, (None, OccurrenceState::Ended));
 
     let ad_hoc = world.open(&relay, minute(20), true).await.live.conference;
     assert_eq!(
@@ -165,11 +159,7 @@ pub async fn a_restarted_relay_begins_with_nothing(store: &Store) {
     world.open(&first, noon(), false).await;
     first.enter(room, noon()).await.expect("enters");
     first
-        .report(
-            1,
-            vec![joins(room, 1, false), joins(room, 2, false)],
-            noon(),
-        )
+        .report(1, vec![joins(room, 1, false), joins(room, 2, false)], noon())
         .await
         .expect("kept");
 
@@ -185,11 +175,20 @@ pub async fn a_restarted_relay_begins_with_nothing(store: &Store) {
         .expect("kept");
     second.register(minute(1)).await;
     // The one who came back stays; the other one is reported as gone, once.
-    assert_eq!(sweep(&world, room.conference, minute(1)).await, (None, OccurrenceState::Active));
+    assert_eq!(
+        sweep(&world, room.conference, minute(1)).await,
+        (None, OccurrenceState::Active)
+    );
     second.register(minute(2)).await;
-    assert_eq!(sweep(&world, room.conference, minute(2)).await, (None, OccurrenceState::Active));
+    assert_eq!(
+        sweep(&world, room.conference, minute(2)).await,
+        (None, OccurrenceState::Active)
+    );
     let kept = store.events(world.reseller.id, room.conference, 3).await.expect("read");
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert!(matches!(kept[0].1.kind, EventKind::ParticipantLeave { participant, .. } if participant.value() == 2));
-    assert_eq!(second.leave(room, minute(2)).await.expect("leaves"), OccurrenceState::Scheduled);
+    assert_eq!(
+        second.leave(room, minute(2)).await.expect("leaves"),
+        OccurrenceState::Scheduled
+    );
 }

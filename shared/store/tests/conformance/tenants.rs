@@ -35,25 +35,15 @@ pub async fn objects_are_found_by_what_names_them(store: &Store) {
     } = &world;
     assert_eq!(store.reseller(reseller.id).await.expect("found"), *reseller);
     assert_eq!(
-        store
-            .reseller_by_domain(&reseller.domain)
-            .await
-            .expect("read")
-            .as_ref(),
+        store.reseller_by_domain(&reseller.domain).await.expect("read").as_ref(),
         Some(reseller)
     );
-    assert_eq!(
-        store.reseller_by_domain(&company.fqdn).await.expect("read"),
-        None
-    );
+    assert_eq!(store.reseller_by_domain(&company.fqdn).await.expect("read"), None);
     let tenant = Tenant {
         reseller: reseller.id,
         company: Some(company.id),
     };
-    assert_eq!(
-        store.tenant(&company.fqdn).await.expect("read"),
-        Some(tenant)
-    );
+    assert_eq!(store.tenant(&company.fqdn).await.expect("read"), Some(tenant));
     assert_eq!(
         store
             .tenant(&"nobody.example".parse().expect("a name"))
@@ -68,22 +58,10 @@ pub async fn objects_are_found_by_what_names_them(store: &Store) {
             .expect("found"),
         *company
     );
+    assert_eq!(store.host(&world.scope(), host.id).await.expect("found"), *host);
+    let shouted = host.email.as_str().to_uppercase().parse().expect("an address");
     assert_eq!(
-        store.host(&world.scope(), host.id).await.expect("found"),
-        *host
-    );
-    let shouted = host
-        .email
-        .as_str()
-        .to_uppercase()
-        .parse()
-        .expect("an address");
-    assert_eq!(
-        store
-            .host_by_email(reseller.id, &shouted)
-            .await
-            .expect("read")
-            .as_ref(),
+        store.host_by_email(reseller.id, &shouted).await.expect("read").as_ref(),
         Some(host)
     );
     let own = store
@@ -96,47 +74,20 @@ pub async fn objects_are_found_by_what_names_them(store: &Store) {
 pub async fn what_must_be_unique_is_unique_and_a_refusal_leaves_nothing(store: &Store) {
     let world = World::new(store).await;
     let again = World::company_of(store, &world.reseller, "acme").await;
-    let refused = store
-        .company_create(&again, &operator("company-create"))
-        .await;
-    assert!(
-        matches!(refused, Err(Error::Taken(Unique::Subdomain))),
-        "{refused:?}"
-    );
+    let refused = store.company_create(&again, &operator("company-create")).await;
+    assert!(matches!(refused, Err(Error::Taken(Unique::Subdomain))), "{refused:?}");
 
-    let same_email = World::host_of(
-        store,
-        &world.company,
-        &world.host.email.as_str().to_uppercase(),
-    )
-    .await;
-    let refused = store
-        .host_create(&same_email, &operator("host-create"))
-        .await;
-    assert!(
-        matches!(refused, Err(Error::Taken(Unique::Email))),
-        "{refused:?}"
-    );
-    let missing = store
-        .host(&Scope::reseller(world.reseller.id), same_email.id)
-        .await;
+    let same_email = World::host_of(store, &world.company, &world.host.email.as_str().to_uppercase()).await;
+    let refused = store.host_create(&same_email, &operator("host-create")).await;
+    assert!(matches!(refused, Err(Error::Taken(Unique::Email))), "{refused:?}");
+    let missing = store.host(&Scope::reseller(world.reseller.id), same_email.id).await;
     assert!(matches!(missing, Err(Error::NotFound(_))), "{missing:?}");
 
-    let mut same_code = World::host_of(
-        store,
-        &world.company,
-        &format!("bob@{}.example", world.name),
-    )
-    .await;
+    let mut same_code = World::host_of(store, &world.company, &format!("bob@{}.example", world.name)).await;
     let own_code = std::mem::replace(&mut same_code.access_code, world.host.access_code);
     same_code.openid_sub = Some("sub-1".into());
-    let refused = store
-        .host_create(&same_code, &operator("host-create"))
-        .await;
-    assert!(
-        matches!(refused, Err(Error::Taken(Unique::AccessCode))),
-        "{refused:?}"
-    );
+    let refused = store.host_create(&same_code, &operator("host-create")).await;
+    assert!(matches!(refused, Err(Error::Taken(Unique::AccessCode))), "{refused:?}");
     // The refusal left neither the address nor the subject taken.
     same_code.access_code = own_code;
     store
@@ -144,31 +95,15 @@ pub async fn what_must_be_unique_is_unique_and_a_refusal_leaves_nothing(store: &
         .await
         .expect("free");
 
-    let mut same_sub = World::host_of(
-        store,
-        &world.company,
-        &format!("cid@{}.example", world.name),
-    )
-    .await;
+    let mut same_sub = World::host_of(store, &world.company, &format!("cid@{}.example", world.name)).await;
     same_sub.openid_sub = Some("sub-1".into());
     let refused = store.host_create(&same_sub, &operator("host-create")).await;
-    assert!(
-        matches!(refused, Err(Error::Taken(Unique::OpenIdSub))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::Taken(Unique::OpenIdSub))), "{refused:?}");
 
-    let mut nowhere = World::host_of(
-        store,
-        &world.company,
-        &format!("dan@{}.example", world.name),
-    )
-    .await;
+    let mut nowhere = World::host_of(store, &world.company, &format!("dan@{}.example", world.name)).await;
     nowhere.company = store.new_company_id().await.expect("an id");
     let refused = store.host_create(&nowhere, &operator("host-create")).await;
-    assert!(
-        matches!(refused, Err(Error::NotFound("company"))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::NotFound("company"))), "{refused:?}");
 }
 
 pub async fn one_of_many_racing_for_a_name_wins(store: &Store) {
@@ -237,10 +172,7 @@ pub async fn other_tenants_objects_do_not_exist(store: &Store) {
         .await
         .expect("a host");
     let mate = Scope::host(ours.reseller.id, ours.company.id, mate.id);
-    assert!(matches!(
-        store.host(&mate, ours.host.id).await,
-        Err(Error::Forbidden)
-    ));
+    assert!(matches!(store.host(&mate, ours.host.id).await, Err(Error::Forbidden)));
     assert!(store.company(&mate, ours.company.id).await.is_ok());
 }
 
@@ -259,11 +191,7 @@ pub async fn the_audit_says_who_did_what_and_no_secret(store: &Store) {
     let text = serde_json::to_string(&entries).expect("json");
     assert!(text.contains(world.host.email.as_str()));
     let hushed = super::world::sealed();
-    for secret in [
-        "argon2id",
-        hushed.as_str(),
-        world.host.sso_token_hash.as_str(),
-    ] {
+    for secret in ["argon2id", hushed.as_str(), world.host.sso_token_hash.as_str()] {
         assert!(!text.contains(secret), "the audit holds {secret}");
     }
 }
@@ -302,9 +230,6 @@ pub async fn an_address_book_has_each_person_once(store: &Store) {
         .contacts(world.reseller.id, world.host.id, &ids)
         .await
         .expect("read");
-    assert_eq!(
-        found[..132],
-        first.into_iter().map(Some).collect::<Vec<_>>()
-    );
+    assert_eq!(found[..132], first.into_iter().map(Some).collect::<Vec<_>>());
     assert_eq!(found[132], None);
 }

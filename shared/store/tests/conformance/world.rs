@@ -121,8 +121,7 @@ impl World {
             password_link: None,
             openid_sub: None,
             // Ids are never given twice, so neither are these.
-            access_code: AccessCode::new(u32::try_from(1_000_000 + id.value()).expect("few"))
-                .expect("a code"),
+            access_code: AccessCode::new(u32::try_from(1_000_000 + id.value()).expect("few")).expect("a code"),
             moderator_pin: sealed(),
             sso_token: sealed(),
             sso_token_hash: token_hash("hush"),
@@ -208,17 +207,8 @@ impl World {
     }
 
     /// The same, where it may not open; only the host opens an ad-hoc meeting.
-    pub async fn try_open(
-        &self,
-        relay: &TestRelay,
-        now: Timestamp,
-        leads: bool,
-    ) -> store::Result<Option<LiveRoom>> {
-        let view = self
-            .store
-            .room(self.host.access_code, now)
-            .await?
-            .expect("a room");
+    pub async fn try_open(&self, relay: &TestRelay, now: Timestamp, leads: bool) -> store::Result<Option<LiveRoom>> {
+        let view = self.store.room(self.host.access_code, now).await?.expect("a room");
         let ad_hoc = Conference {
             kind: Kind::AdHoc,
             ..self.conference(now).await
@@ -230,13 +220,7 @@ impl World {
             _ => return Ok(None),
         };
         self.store
-            .room_open(
-                &view,
-                target,
-                &relay.id,
-                std::slice::from_ref(&relay.id),
-                now,
-            )
+            .room_open(&view, target, &relay.id, std::slice::from_ref(&relay.id), now)
             .await
             .map(Some)
     }
