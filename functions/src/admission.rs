@@ -21,8 +21,6 @@ pub(crate) enum Admission {
     Plain,
     /// Nobody has done the work: it is done under this claim.
     First(Claim),
-    /// The work was done before: its answer is built from the object it made or changed.
-    Repeat(String),
     /// The work was done before: its answer, sealed.
     Answered(Sealed),
 }
@@ -72,7 +70,7 @@ async fn claim(context: &Context<'_>, caller: &Caller) -> Result<Admission, Erro
     let claimed = context.app.store.idempotency_claim(&key, &body, context.app.random(), context.now).await?;
     match claimed {
         Claimed::Fresh(claim) => Ok(Admission::First(claim)),
-        Claimed::Applied { reference, .. } => Ok(Admission::Repeat(reference)),
+        Claimed::Applied { .. } => Err(Error::Broken("every write keeps its answer")),
         Claimed::Done(answer) => Ok(Admission::Answered(answer)),
         Claimed::Running => {
             let refusal = Refusal::new(Code::InProgress, "A request with this idempotency_key still runs");

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use jiff::Timestamp;
-use ring::hmac;
 use store::Store;
 
 use crate::pages::Shells;
@@ -95,7 +94,6 @@ pub struct Keys {
     pub codes: CodeKey,
     /// What the edge proves itself with.
     pub edge_secret: String,
-    derived: hmac::Key,
 }
 
 impl Keys {
@@ -108,20 +106,8 @@ impl Keys {
             sealing: SealingKey::derive(installation_key, "table"),
             codes: CodeKey::derive(installation_key),
             edge_secret,
-            derived: hmac::Key::new(hmac::HMAC_SHA256, &derived_key(installation_key, b"tokens")),
         }
     }
-
-    /// A token of 256 bits in hex that is the same each time for the same label, and known to nobody else.
-    #[must_use]
-    pub fn derived_token(&self, label: &str) -> String {
-        hex::encode(hmac::sign(&self.derived, label.as_bytes()))
-    }
-}
-
-fn derived_key(installation_key: &[u8; 32], label: &[u8]) -> Vec<u8> {
-    let master = hmac::Key::new(hmac::HMAC_SHA256, installation_key);
-    hmac::sign(&master, label).as_ref().to_vec()
 }
 
 /// The control plane. Every endpoint gets it by reference.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use domain::network::Network;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Store, Tenant, Write};
+use store::{Claim, Store, Tenant, Write};
 
 use crate::access::{self, Caller};
 use crate::admission::Admission;
@@ -91,30 +91,42 @@ impl<'a> Context<'a> {
         Network::of(self.request.client.unwrap_or(IpAddr::from([0, 0, 0, 0])))
     }
 
-    /// What the caller's write carries: who, when, by which method, and the claim of its idempotency key.
+    /// The claim of this request's idempotency key, with the answer that repeats of it get: kept in the write's own
+    /// transaction, so that no answer is lost and none is kept for nothing. `None` where there is no key.
     ///
     /// # Errors
     ///
     /// 401 where the endpoint asks for no session.
-    pub fn write(&self) -> Result<Write<'_>, Error> {
-        let claim = match self.admission.get() {
-            Some(Admission::First(claim)) => Some(claim),
-            _ => None,
-        };
+    pub fn claim(&self, answer: &impl Serialize) -> Result<Option<Claim>, Error> {
+        let Some(Admission::First(claim)) = self.admission.get() else { return Ok(None) };
+        let answer = serde_json::to_string(answer).map_err(|_| Error::Broken("answers are plain data"))?;
+        Ok(Some(claim.answering(self.app.seal(&self.answer_place()?, &answer))))
+    }
+
+    /// What the caller's write carries: who, when, by which method, and its claim.
+    ///
+    /// # Errors
+    ///
+    /// 401 where the endpoint asks for no session.
+    pub fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
         Ok(Write { at: self.now, by: self.caller()?.actor(), action: self.endpoint, claim })
     }
 
-    /// Keeps an answer for repeats of a write that found nothing to change. Writes that change something need it not:
-    /// their transaction marks the idempotency key.
+    /// Keeps the answer of a write that found nothing to change, and so had no transaction to keep it in.
     ///
     /// # Errors
     ///
     /// The table failed, or the work took so long that another request has taken the key over.
-    pub async fn keep_answer(&self, answer: &impl Serialize) -> Result<(), Error> {
-        let Some(Admission::First(claim)) = self.admission.get() else { return Ok(()) };
-        let answer = serde_json::to_string(answer).map_err(|_| Error::Broken("answers are plain data"))?;
-        let sealed = self.app.seal(&format!("answer/{}", self.endpoint), &answer);
-        Ok(self.store().idempotency_finish(claim, &sealed).await?)
+    pub async fn keep(&self, claim: Option<&Claim>) -> Result<(), Error> {
+        match claim.and_then(|claim| Some((claim, claim.answer()?))) {
+            Some((claim, answer)) => Ok(self.store().idempotency_finish(claim, answer).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The place that kept answers are sealed for.
+    pub(crate) fn answer_place(&self) -> Result<String, Error> {
+        Ok(format!("answer/{}/{}", self.endpoint, self.caller()?.host))
     }
 
     /// Tells the caller how many tries it has left: `X-RateLimit-Remaining`. The first word stands.

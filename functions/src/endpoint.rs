@@ -83,19 +83,6 @@ pub trait Endpoint: Send + Sync + 'static {
         None
     }
 
-    /// Answers again what a write answered, from the object that it made or changed: for a repeat of a request by its
-    /// `idempotency_key`. Writes that take a session have their own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Endpoint::handle`].
-    fn rebuild(
-        _context: &Context<'_>,
-        _reference: &str,
-    ) -> impl Future<Output = Result<Self::Output, Error>> + Send {
-        std::future::ready(Err(Error::Broken("this write answers no repeats")))
-    }
-
     /// Does it.
     ///
     /// # Errors
@@ -179,9 +166,8 @@ async fn run<E: Endpoint>(context: &Context<'_>, request: &Request) -> Result<Re
     }
     match context.admitted(admission.await?) {
         Admission::Plain => E::handle(context, input).await.map(Reply::into_response),
-        Admission::Repeat(reference) => E::rebuild(context, reference).await.map(Reply::into_response),
         Admission::Answered(answer) => {
-            let answer = context.app.open(&format!("answer/{}", E::ID), answer)?;
+            let answer = context.app.open(&context.answer_place()?, answer)?;
             Ok(json_bytes(answer.into()))
         }
         first @ Admission::First(_) => {

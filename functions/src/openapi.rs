@@ -96,7 +96,7 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, answers: &mut SchemaGen
     if let Some(body) = request_body(route, input, reads) {
         operation["requestBody"] = body;
     }
-    operation["responses"] = responses(route, reply, answers);
+    operation["responses"] = responses(reply, answers);
     match route.access {
         Access::Session(_) => operation["security"] = json!([{ "authToken": [] }]),
         Access::Relay => operation["security"] = json!([{ "relay": [] }]),
@@ -135,29 +135,23 @@ fn request_body(route: &Route, input: InputShape, reads: &mut SchemaGenerator) -
     Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
 }
 
-fn responses(route: &Route, reply: ReplyShape, answers: &mut SchemaGenerator) -> Value {
-    let success = match reply {
+fn responses(reply: ReplyShape, answers: &mut SchemaGenerator) -> Value {
+    let error = answers.subschema_for::<ErrorBody>().to_value();
+    let refused = json!({
+        "description": "Refused or failed; `code` says why.",
+        "content": { "application/json": { "schema": error } },
+    });
+    match reply {
         ReplyShape::Json(schema) => {
-            json!({ "description": "Done.", "content": { "application/json": { "schema": schema.to_value() } } })
+            let content = json!({ "application/json": { "schema": schema.to_value() } });
+            json!({ "200": { "description": "Done.", "content": content }, "default": refused })
         }
         ReplyShape::Html => {
-            json!({ "description": "A page.", "content": { "text/html": { "schema": { "type": "string" } } } })
+            let content = json!({ "text/html": { "schema": { "type": "string" } } });
+            json!({ "default": { "description": "A page.", "content": content } })
         }
-        ReplyShape::Other => json!({ "description": "As the summary says." }),
-    };
-    let mut responses = json!({ "200": success });
-    if !matches!(reply_of(&responses), Some("A page.")) && route.method == "POST" {
-        let error = answers.subschema_for::<ErrorBody>().to_value();
-        responses["default"] = json!({
-            "description": "Refused or failed; `code` says why.",
-            "content": { "application/json": { "schema": error } },
-        });
+        ReplyShape::Other => json!({ "default": { "description": "As the summary says." } }),
     }
-    responses
-}
-
-fn reply_of(responses: &Value) -> Option<&str> {
-    responses["200"]["description"].as_str()
 }
 
 fn variables(path: &str) -> Vec<Value> {

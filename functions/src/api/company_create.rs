@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::company::{CompanyAnswer, check};
-use super::company_fetch;
 use super::later::only_default;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
@@ -60,11 +59,9 @@ impl Endpoint for CompanyCreate {
             created: context.now,
             settings,
         };
-        store.company_create(&company, &context.write()?).await?;
-        Ok(Json(company.into()))
-    }
-
-    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
-        company_fetch::answer(context, super::referred(reference)?).await.map(Json)
+        let answer = CompanyAnswer::from(company.clone());
+        let claim = context.claim(&answer)?;
+        store.company_create(&company, &context.write(claim.as_ref())?).await?;
+        Ok(Json(answer))
     }
 }

@@ -35,10 +35,8 @@ impl Endpoint for CompanyFetch {
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let id = asked.company_id.or(context.caller()?.scope.company);
-        answer(context, id.ok_or_else(|| Refusal::missing("company_id"))?).await.map(Json)
+        let id = id.ok_or_else(|| Refusal::missing("company_id"))?;
+        let company = context.store().company(&context.caller()?.scope, id).await?;
+        Ok(Json(company.into()))
     }
-}
-
-pub(super) async fn answer(context: &Context<'_>, id: CompanyId) -> Result<CompanyAnswer, Error> {
-    Ok(context.store().company(&context.caller()?.scope, id).await?.into())
 }

@@ -63,8 +63,4 @@ impl Endpoint for ConferenceCreate {
         };
         meeting.create(context, (&host, &company), plan).await.map(Json)
     }
-
-    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
-        meeting::fetch(context, super::referred(reference)?).await.map(Json)
-    }
 }

@@ -68,10 +68,6 @@ impl Endpoint for ConferenceCreateReservationless {
         };
         meeting.create(context, (&host, &company), plan).await.map(Json)
     }
-
-    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
-        meeting::fetch(context, super::referred(reference)?).await.map(Json)
-    }
 }
 
 /// Answers show whole seconds.

@@ -1,16 +1,15 @@
 //! `conference/end`: closes a meeting for everybody.
 
 use domain::id::ConferenceId;
-use domain::relay::{Action, Command};
+use domain::relay::{Action, Command, OccurrenceState};
 use domain::{Reason, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::EndedConference;
+use store::{ConferenceState, EndedConference};
 use tokio::task::JoinSet;
 
 use super::conference::{ConferenceAnswer, answer};
-use super::host::with_company;
-use super::meeting;
+use super::host::of_company;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -46,21 +45,18 @@ impl Endpoint for ConferenceEnd {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let (caller, store) = (context.caller()?, context.store());
         let state = store.conference(&caller.scope, asked.conference_id).await?;
-        let (host, company) = with_company(context, state.conference.host).await?;
+        let (host, company) = of_company(context, state.conference.host, state.conference.company).await?;
         caller.check_rank(host.role)?;
-        let write = context.write()?;
+        let over = ConferenceState { state: OccurrenceState::Ended, ..state };
+        let answer = answer(context, &over, &host, &company)?;
+        let claim = context.claim(&answer)?;
+        let write = context.write(claim.as_ref())?;
         let ended = store.conference_end(&caller.scope, asked.conference_id, Reason::Ended, &write).await?;
         tell_relays(context, &ended).await;
-        let answer = answer(context, &ended.state, &host, &company).map(Json)?;
         if ended.already {
-            // Nothing was written, so nothing marked the idempotency key.
-            context.keep_answer(&answer.0).await?;
+            context.keep(claim.as_ref()).await?;
         }
-        Ok(answer)
-    }
-
-    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
-        meeting::fetch(context, super::referred(reference)?).await.map(Json)
+        Ok(Json(answer))
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::conference::{ConferenceAnswer, answer};
-use super::host::with_company;
+use super::host::of_company;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -58,7 +58,7 @@ impl Endpoint for ConferenceFetch {
         if let Some(occurrence) = &asked.occurrence {
             check_occurrence(occurrence, &state.conference.zone, state.conference.occurrence.value())?;
         }
-        let (host, company) = with_company(context, state.conference.host).await?;
+        let (host, company) = of_company(context, state.conference.host, state.conference.company).await?;
         answer(context, &state, &host, &company).map(Json)
     }
 }

@@ -126,12 +126,18 @@ pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Re
     })
 }
 
+/// A host and its company, which is known to be this one: in one round trip.
+pub(super) async fn of_company(context: &Context<'_>, id: HostId, company: CompanyId) -> Result<(Host, Company), Error> {
+    let (caller, store) = (context.caller()?, context.store());
+    Ok(tokio::try_join!(store.host(&caller.scope, id), store.company(&caller.scope, company))?)
+}
+
 /// A host and its company, both in the caller's scope: in one round trip where the caller's own company is the only one
 /// that it may be of.
 pub(super) async fn with_company(context: &Context<'_>, id: HostId) -> Result<(Host, Company), Error> {
     let (caller, store) = (context.caller()?, context.store());
     match caller.scope.company {
-        Some(own) => Ok(tokio::try_join!(store.host(&caller.scope, id), store.company(&caller.scope, own))?),
+        Some(own) => of_company(context, id, own).await,
         None => {
             let host = store.host(&caller.scope, id).await?;
             let company = store.company(&caller.scope, host.company).await?;

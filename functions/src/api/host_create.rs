@@ -11,17 +11,16 @@ use domain::sealed::token_hash;
 use domain::text::{Line, Name};
 use domain::time::Zone;
 use domain::{Error as Refusal, Role};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use store::Unique;
 
 use super::digits::Digits;
-use super::host::{HostAnswer, answer, with_company};
+use super::host::{HostAnswer, answer};
 use super::later::only_default;
 use super::media::AutoMedia;
 use super::words::is_locale;
-use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -143,40 +142,27 @@ impl Endpoint for HostCreate {
             store.new_contact_id()
         )?;
         let chosen = asked.access_code.is_some();
-        let mut host = asked.into_host(context, &company, (id, contact), defaults).await?;
-        let write = context.write()?;
+        let link = hex::encode(context.app.random::<32>());
+        let mut host = asked.into_host(context, &company, (id, contact), defaults, &link).await?;
         for _ in 0..CODE_TRIES {
-            match store.host_create(&host, &write).await {
+            let origin = context.app.config.origin(company.fqdn.as_str());
+            let answer = HostAnswer {
+                password_creation_link: Some(format!("{origin}/password/{link}")),
+                ..answer(context, host.clone(), &company)?
+            };
+            let claim = context.claim(&answer)?;
+            match store.host_create(&host, &context.write(claim.as_ref())?).await {
                 Err(store::Error::Taken(Unique::AccessCode)) if !chosen => {
                     host.access_code = AccessCode::of_host(context.app.random());
                 }
                 outcome => {
                     outcome?;
-                    return created(context, host, &company).map(Json);
+                    return Ok(Json(answer));
                 }
             }
         }
         Err(Error::Broken("no free access code was found"))
     }
-
-    async fn rebuild(context: &Context<'_>, reference: &str) -> Result<Self::Output, Error> {
-        let (host, company) = with_company(context, super::referred(reference)?).await?;
-        created(context, host, &company).map(Json)
-    }
-}
-
-fn created(context: &Context<'_>, host: Host, company: &Company) -> Result<HostAnswer, Error> {
-    let token = link_token(context.app, host.id, host.created);
-    let origin = context.app.config.origin(company.fqdn.as_str());
-    let mut answer = answer(context, host, company)?;
-    answer.password_creation_link = Some(format!("{origin}/password/{token}"));
-    Ok(answer)
-}
-
-/// The token of the link that sets a first password: the same each time, so that a repeated request answers it again,
-/// and known to nobody without the installation's key.
-fn link_token(app: &App, host: HostId, created: Timestamp) -> String {
-    app.keys.derived_token(&format!("host/{host}/password_link/{}", created.as_millisecond()))
 }
 
 impl HostCreateParameters {
@@ -186,6 +172,7 @@ impl HostCreateParameters {
         company: &Company,
         (id, own_contact): (HostId, ContactId),
         defaults: MeetingDefaults,
+        link: &str,
     ) -> Result<Host, Error> {
         let (app, settings) = (context.app, &company.settings);
         if self.locale.as_deref().is_some_and(|locale| !is_locale(locale)) {
@@ -201,7 +188,6 @@ impl HostCreateParameters {
         };
         let pin = self.moderator_pin.map_or_else(|| Pin::random(app.random()), |Digits(pin)| pin);
         let sso_token = hex::encode(app.random::<32>());
-        let link = link_token(app, id, context.now);
         Ok(Host {
             id,
             reseller: company.reseller,
@@ -210,7 +196,7 @@ impl HostCreateParameters {
             email: self.email,
             role: self.role.unwrap_or_default(),
             password_hash,
-            password_link: Some(PasswordLink { hash: token_hash(&link), expires: context.now + LINK_VALID }),
+            password_link: Some(PasswordLink { hash: token_hash(link), expires: context.now + LINK_VALID }),
             openid_sub: self.openid_sub.map(|subject| subject.to_string()),
             access_code: self.access_code.map_or_else(|| AccessCode::of_host(app.random()), |Digits(code)| code),
             moderator_pin: app.seal(&format!("host/{id}/moderator_pin"), pin.as_str()),

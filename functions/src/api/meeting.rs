@@ -18,7 +18,6 @@ use serde::Deserialize;
 use store::{ConferenceState, Unique};
 
 use super::conference::{ConferenceAnswer, answer};
-use super::host::with_company;
 use super::later::{absent, only_default};
 use super::media::AutoMedia;
 use super::participants::{self, ParticipantEmail};
@@ -153,16 +152,16 @@ impl MeetingParameters {
         let (invited, id) = tokio::try_join!(invite, id)?;
         let mut conference = self.conference(context, (host, company), plan, id);
         conference.invited = invited;
-        let write = context.write()?;
         for _ in 0..CODE_TRIES {
-            match context.store().conference_create(&conference, &write).await {
+            let answer = answer(context, &planned(conference.clone()), host, company)?;
+            let claim = context.claim(&answer)?;
+            match context.store().conference_create(&conference, &context.write(claim.as_ref())?).await {
                 Err(store::Error::Taken(Unique::AccessCode)) => {
                     conference.code = AccessCode::one_time(context.app.random());
                 }
                 outcome => {
                     outcome?;
-                    let state = planned(conference);
-                    return answer(context, &state, host, company);
+                    return Ok(answer);
                 }
             }
         }
@@ -215,11 +214,4 @@ impl MeetingParameters {
 fn planned(conference: Conference) -> ConferenceState {
     let state = OccurrenceState::Scheduled;
     ConferenceState { conference, state, first_join: None, ended: None, ended_reason: None }
-}
-
-/// The answer about a conference in the caller's scope.
-pub(super) async fn fetch(context: &Context<'_>, id: ConferenceId) -> Result<ConferenceAnswer, Error> {
-    let state = context.store().conference(&context.caller()?.scope, id).await?;
-    let (host, company) = with_company(context, state.conference.host).await?;
-    answer(context, &state, &host, &company)
 }

@@ -1,9 +1,6 @@
 //! The partner API, contract/enterprise-api.md: one file per method, and beside them what methods of one object share.
 
-use std::str::FromStr;
-
 use crate::endpoint::Route;
-use crate::error::Error;
 
 pub mod authenticate;
 pub mod company;
@@ -40,10 +37,4 @@ pub fn routes() -> Vec<Route> {
         Route::of::<host_fetch::HostFetch>(),
         Route::of::<openapi_fetch::OpenapiFetch>(),
     ]
-}
-
-/// The id in the reference that a repeated write is answered from: `9` or `host/9`.
-fn referred<T: FromStr>(reference: &str) -> Result<T, Error> {
-    let id = reference.rsplit('/').next().unwrap_or_default();
-    id.parse().map_err(|_| Error::Broken("the reference of a write is its object's id"))
 }
