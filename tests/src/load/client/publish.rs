@@ -17,8 +17,17 @@ use crate::load::tally::Tally;
 
 /// Packets of a layer that carry its RID, until the server has certainly learnt its SSRC.
 const WITH_RID: u64 = 200;
-/// Speech at −20 dBov, with the voice flag (RFC 6464).
-const LEVEL: u8 = 0x80 | 20;
+/// Loudness of speech that rises and falls, in −dBov with the voice flag (RFC 6464), a fifth of a second each.
+const LEVELS: [[u8; 1]; 6] = [
+    [0x80 | 12],
+    [0x80 | 16],
+    [0x80 | 24],
+    [0x80 | 30],
+    [0x80 | 20],
+    [0x80 | 14],
+];
+/// Frames of sound at one level.
+const LEVEL_FRAMES: u64 = 10;
 
 /// Ids of the header extensions that we write, 0 for none.
 #[derive(Debug, Clone, Copy, Default)]
@@ -219,7 +228,9 @@ fn extend(header: &mut rtp::Header, ids: Extensions, mid: &Bytes, stream: &Strea
         }
     }
     if stream.layer.is_none() && ids.level != 0 {
-        header.set_extension(ids.level, Bytes::from_static(&[LEVEL]))?;
+        let step = stream.packets / LEVEL_FRAMES % LEVELS.len() as u64;
+        let level = usize::try_from(step).map_or(&LEVELS[0], |step| &LEVELS[step]);
+        header.set_extension(ids.level, Bytes::from_static(level))?;
     }
     Ok(())
 }
