@@ -1,5 +1,5 @@
 //! A relay in this process, and clients that speak its signalling over real sockets.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::needless_pass_by_value, reason = "each test file uses its part")]
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -182,6 +182,7 @@ pub enum Refusal {
 
 /// What room control is told.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an input lives for one call")]
 pub enum Input {
     /// Somebody asks to come in.
     Join(Box<Join>),

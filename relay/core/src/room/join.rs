@@ -8,7 +8,7 @@ use std::{
 
 use domain::Reason;
 use livekit_protocol as lk;
-use livekit_protocol::{SignalTarget, participant_info::State, signal_response::Message};
+use livekit_protocol::{participant_info::State, signal_response::Message};
 
 use super::{
     api::{Join, Mode, Output, Refusal, RoomKey},
@@ -75,7 +75,7 @@ impl Room {
                     && waiting.is_empty()
                 {
                     ctx.out.push_back(Output::Enter {
-                        room: room.clone(),
+                        room: *room,
                         participant,
                         jti: join.ticket.jti.clone(),
                     });
@@ -244,11 +244,6 @@ impl Room {
         Peer {
             transport,
             negotiator: Negotiator::new(local, role),
-            target: if role == Role::ServerOffers {
-                SignalTarget::Subscriber
-            } else {
-                SignalTarget::Publisher
-            },
             connected: false,
             remote: None,
             offers: 0,

@@ -1,4 +1,5 @@
 //! What the forwarding shards tell: who speaks, who needs which layer, how good connections are.
+#![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -146,7 +147,6 @@ impl Room {
                     enabled: highest.is_some_and(|highest| layer <= highest),
                 })
                 .collect();
-        #[expect(deprecated, reason = "older clients read it")]
         let update = SubscribedQualityUpdate {
             track_sid: sid.to_string(),
             subscribed_qualities: qualities.clone(),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     forward::{self, SinkSpec},
     sdp::SendState,
-    types::{TransportCommand, TransportEvent, TransportId},
+    types::{DisconnectReason, TransportCommand, TransportEvent, TransportId},
 };
 
 /// An offer or answer of the client is asked for again after this long.
@@ -263,20 +263,34 @@ impl Room {
             TransportEvent::Connected { id } => self.transport_connected(ctx, session, id),
             TransportEvent::Disconnected { id, why } => {
                 tracing::info!(room = %self.key, transport = id.0, ?why, "transport is away");
-                if let Some(peer) = self
-                    .participants
-                    .get_mut(&session)
-                    .and_then(|participant| participant.peer(id))
-                {
-                    peer.connected = false;
-                    self.timers
-                        .set_if_idle(Timer::Media(session), ctx.after(MEDIA_GRACE));
-                }
+                self.transport_away(ctx, session, id, why);
             }
             TransportEvent::ChannelOpen { .. } | TransportEvent::ChannelBuffered { .. } => {}
             TransportEvent::Data { label, data, .. } => {
                 self.handle_data(ctx, session, &label, &data)
             }
+        }
+    }
+
+    fn transport_away(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        id: TransportId,
+        why: DisconnectReason,
+    ) {
+        let Some(participant) = self.participants.get_mut(&session) else {
+            return;
+        };
+        let Some(peer) = participant.peer(id) else {
+            return;
+        };
+        peer.connected = false;
+        if participant.connection.is_none() && why == DisconnectReason::ClosedByPeer {
+            // A page that was closed: nobody comes back.
+            self.put_out(ctx, session, domain::Reason::ConnectionLost);
+        } else {
+            self.timers.set_if_idle(Timer::Media(session), ctx.after(MEDIA_GRACE));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use livekit_protocol::{
-    ClientInfo, ParticipantInfo, ParticipantPermission, SignalTarget, SubscriptionPermission,
+    ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission,
     TrackInfo, TrackSource, participant_info::State,
 };
 
@@ -22,7 +22,6 @@ use crate::{
 pub(super) struct Peer {
     pub(super) transport: TransportId,
     pub(super) negotiator: Negotiator,
-    pub(super) target: SignalTarget,
     /// DTLS is up.
     pub(super) connected: bool,
     /// What the transport was last told about the client.

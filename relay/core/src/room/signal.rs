@@ -1,4 +1,5 @@
 //! What a client says, and who answers.
+#![expect(deprecated, reason = "the match over messages names them all")]
 
 use livekit_protocol::{
     Pong, RequestResponse, SimulateScenario,

@@ -1,4 +1,5 @@
 //! What a room does, told as a specification on virtual time.
+#![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
 mod data;
 mod joining;
@@ -19,7 +20,7 @@ use domain::{
 };
 use livekit_protocol::{
     AddTrackRequest, ClientInfo, ParticipantInfo, SessionDescription, SimulcastCodec, TrackSource,
-    TrackType, VideoLayer, VideoQuality, signal_request, signal_response,
+    TrackType, VideoLayer, VideoQuality, signal_request,
     signal_response::Message,
 };
 

@@ -1,4 +1,5 @@
 //! A published track: what its publisher announced, and the media that carries it.
+#![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
 use livekit_protocol::{
     AddTrackRequest, AudioTrackFeature, BackupCodecPolicy, SimulcastCodecInfo, TimedVersion, TrackInfo, TrackSource,
