@@ -225,7 +225,7 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, 
             match world.store.company_create(&company, &write).await {
                 Ok(()) => {
                     done.lock().await.companies.push(id);
-                    if (round + writer) % 2 == 0 {
+                    if (round + writer).is_multiple_of(2) {
                         let _ = world.store.idempotency_finish(&claim, &sealed()).await;
                     }
                     break;
