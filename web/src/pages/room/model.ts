@@ -19,6 +19,9 @@ import type { Ending } from '../../room/reasons';
 import { Roster } from '../../room/roster';
 import { Outward } from './outward';
 
+/** Somebody who is gone this short a time has not left. */
+const COMES_BACK_WITHIN_MS = 3_000;
+
 export class RoomModel {
   readonly toasts = new Toasts();
   readonly roster: Roster;
@@ -40,6 +43,8 @@ export class RoomModel {
   readonly sharer: ReadonlySignal<Person | null>;
 
   private readonly outward: Outward;
+  /** Those who went a moment ago, by identity. */
+  private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(
     readonly page: RoomPage,
@@ -200,17 +205,28 @@ export class RoomModel {
 
   // Those who were here before us are not news.
   private arrived(person: Person): void {
+    const leaving = this.leaving.get(person.identity);
+    clearTimeout(leaving);
+    // Somebody whose connection broke and who is back is not news either.
+    if (this.leaving.delete(person.identity)) return;
     if (person.isLocal || this.elapsed.peek() < 2 || this.away.peek()) return;
     this.toasts.show(t('toast.joined', { name: person.name.peek() }), { icon: 'people' });
   }
 
   private gone(person: Person): void {
     if (this.meeting.phase.peek().at !== 'in' || this.away.peek()) return;
-    this.toasts.show(t('toast.left', { name: person.name.peek() }), { icon: 'door' });
+    const { identity } = person;
+    const tell = () => {
+      this.leaving.delete(identity);
+      this.toasts.show(t('toast.left', { name: person.name.peek() }), { icon: 'door' });
+    };
+    this.leaving.set(identity, setTimeout(tell, COMES_BACK_WITHIN_MS));
   }
 
   private left(ending: Ending): void {
     this.devices.closeAll();
+    for (const timer of this.leaving.values()) clearTimeout(timer);
+    this.leaving.clear();
     this.dialog.value = null;
     this.panel.value = null;
     this.elapsed.value = 0;
