@@ -92,12 +92,25 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(relay: RelayId, base: &str, key: SigningKey) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
-        Ok(Self { relay, base: base.trim_end_matches('/').to_owned(), key, http })
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            relay,
+            base: base.trim_end_matches('/').to_owned(),
+            key,
+            http,
+        })
     }
 
     /// Sends `body` to `path`.
-    pub(crate) async fn call<I: Serialize + Sync, O: DeserializeOwned>(&self, path: &str, body: &I) -> Result<O, CallError> {
+    pub(crate) async fn call<I: Serialize + Sync, O: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &I,
+    ) -> Result<O, CallError> {
         let body = serde_json::to_vec(body).map_err(|_| CallError::Unreadable)?;
         let now = unix_ms() / 1000;
         let claims = ReportClaims {
@@ -119,7 +132,11 @@ impl Caller {
             .map_err(|error| CallError::Unreachable(error.without_url()))?;
         let status = response.status();
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| CallError::Unreachable(error.without_url()))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| CallError::Unreachable(error.without_url()))?
+        {
             if answer.len() + chunk.len() > MAX_ANSWER {
                 return Err(CallError::Unreadable);
             }
@@ -128,7 +145,10 @@ impl Caller {
         if status.is_success() {
             serde_json::from_slice(&answer).map_err(|_| CallError::Unreadable)
         } else {
-            Err(CallError::Refused { status: status.as_u16(), body: serde_json::from_slice(&answer).ok() })
+            Err(CallError::Refused {
+                status: status.as_u16(),
+                body: serde_json::from_slice(&answer).ok(),
+            })
         }
     }
 }

@@ -91,7 +91,7 @@ impl Default for Media {
     fn default() -> Self {
         Self {
             udp: SocketAddr::from(([0, 0, 0, 0], 7882)),
-            stun: SocketAddr::from(([0, 0, 0, 0], 7883)),
+            stun: SocketAddr::from(([0, 0, 0, 0], 0)),
             addresses: Vec::new(),
             workers: 1,
             socket_buffer: 4 * 1024 * 1024,
@@ -137,8 +137,16 @@ impl Config {
     /// The addresses that clients are told for a UDP port that is open at `udp`.
     #[must_use]
     pub fn media_addresses(&self, udp: SocketAddr) -> Vec<SocketAddr> {
-        let own = if udp.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { udp.ip() };
-        let addresses = if self.media.addresses.is_empty() { &[own][..] } else { &self.media.addresses };
+        let own = if udp.ip().is_unspecified() {
+            IpAddr::from([127, 0, 0, 1])
+        } else {
+            udp.ip()
+        };
+        let addresses = if self.media.addresses.is_empty() {
+            &[own][..]
+        } else {
+            &self.media.addresses
+        };
         addresses.iter().map(|ip| SocketAddr::new(*ip, udp.port())).collect()
     }
 }
@@ -153,7 +161,10 @@ mod tests {
 
     #[test]
     fn the_example_file_is_the_default() {
-        assert_eq!(Config::read(&example()).expect("the example is valid"), Config::default());
+        assert_eq!(
+            Config::read(&example()).expect("the example is valid"),
+            Config::default()
+        );
     }
 
     #[test]
@@ -161,12 +172,18 @@ mod tests {
         let text = fs::read_to_string(example()).expect("the example exists");
         let full = Config {
             url: Some("x".to_owned()),
-            control: Some(ControlPlane { url: "x".to_owned(), keys: Vec::new() }),
+            control: Some(ControlPlane {
+                url: "x".to_owned(),
+                keys: Vec::new(),
+            }),
             api_keys: BTreeMap::from([("devkey".to_owned(), Secret("x".to_owned()))]),
             ..Config::default()
         };
         let tree = toml::Table::try_from(full).expect("a table");
-        let inner = tree.values().filter_map(toml::Value::as_table).flat_map(|table| table.keys());
+        let inner = tree
+            .values()
+            .filter_map(toml::Value::as_table)
+            .flat_map(|table| table.keys());
         for key in tree.keys().chain(inner) {
             assert!(text.contains(key.as_str()), "{key} is missing in the example");
         }
@@ -186,12 +203,18 @@ mod tests {
             ..Config::default()
         };
         let text = format!("{config:?}");
-        assert!(text.contains("***") && !text.contains("hush") && !text.contains("77"), "{text}");
+        assert!(
+            text.contains("***") && !text.contains("hush") && !text.contains("77"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_short_secret_is_refused() {
-        let config = Config { api_keys: BTreeMap::from([("k".to_owned(), Secret("short".to_owned()))]), ..Config::default() };
+        let config = Config {
+            api_keys: BTreeMap::from([("k".to_owned(), Secret("short".to_owned()))]),
+            ..Config::default()
+        };
         assert!(matches!(config.check(), Err(ConfigError::ShortSecret(name)) if name == "k"));
     }
 }

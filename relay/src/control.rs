@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -40,7 +43,11 @@ pub(crate) enum ToClient {
 
 #[derive(Debug)]
 enum Message {
-    Open { connection: ConnectionId, sender: mpsc::Sender<ToClient>, input: Input },
+    Open {
+        connection: ConnectionId,
+        sender: mpsc::Sender<ToClient>,
+        input: Input,
+    },
     Input(Input),
     Census(oneshot::Sender<Census>),
     Stop,
@@ -65,7 +72,10 @@ pub(crate) struct Connection {
 impl Connection {
     /// Hands a client's message to its room.
     pub(crate) fn signal(&self, message: livekit_protocol::signal_request::Message) {
-        self.rooms.send(Input::Signal { connection: self.id, message });
+        self.rooms.send(Input::Signal {
+            connection: self.id,
+            message,
+        });
     }
 }
 
@@ -80,8 +90,16 @@ impl Rooms {
     pub(crate) fn connect(&self, input: impl FnOnce(ConnectionId) -> Input) -> Connection {
         let id = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
         let (sender, from_rooms) = mpsc::channel(CLIENT_QUEUE);
-        self.push(Message::Open { connection: id, sender, input: input(id) });
-        Connection { id, rooms: self.clone(), from_rooms }
+        self.push(Message::Open {
+            connection: id,
+            sender,
+            input: input(id),
+        });
+        Connection {
+            id,
+            rooms: self.clone(),
+            from_rooms,
+        }
     }
 
     /// Tells the rooms something.
@@ -111,12 +129,26 @@ impl Rooms {
 }
 
 /// Starts the thread.
-pub(crate) fn start(config: Config, engine: Engine, events: Receiver<EngineEvent>, reports: Reports) -> std::io::Result<(Rooms, thread::JoinHandle<()>)> {
+pub(crate) fn start(
+    config: Config,
+    engine: Engine,
+    events: Receiver<EngineEvent>,
+    reports: Reports,
+) -> std::io::Result<(Rooms, thread::JoinHandle<()>)> {
     let (sender, inputs) = crossbeam_channel::bounded(INPUT_QUEUE);
-    let rooms = Rooms { sender, connections: Arc::new(AtomicU64::new(1)) };
+    let rooms = Rooms {
+        sender,
+        connections: Arc::new(AtomicU64::new(1)),
+    };
     let handle = thread::Builder::new().name("rooms".to_owned()).spawn(move || {
         let control = Control::new(config, Box::new(SystemRandom));
-        RoomThread { control, engine, reports, clients: HashMap::new() }.run(&inputs, &events);
+        RoomThread {
+            control,
+            engine,
+            reports,
+            clients: HashMap::new(),
+        }
+        .run(&inputs, &events);
     })?;
     Ok((rooms, handle))
 }
@@ -139,7 +171,9 @@ struct RoomThread {
 impl RoomThread {
     fn run(mut self, inputs: &Receiver<Message>, events: &Receiver<EngineEvent>) {
         loop {
-            let wait = self.control.poll_timeout().map_or(Duration::from_secs(60), |at| at.saturating_duration_since(Instant::now()));
+            let wait = self.control.poll_timeout().map_or(Duration::from_secs(60), |at| {
+                at.saturating_duration_since(Instant::now())
+            });
             select! {
                 recv(inputs) -> message => match message {
                     Ok(Message::Stop) | Err(_) => break,
@@ -161,7 +195,11 @@ impl RoomThread {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Open { connection, sender, input } => {
+            Message::Open {
+                connection,
+                sender,
+                input,
+            } => {
                 self.clients.insert(connection, sender);
                 self.handle(input);
             }
@@ -210,7 +248,10 @@ impl RoomThread {
 }
 
 fn now() -> Now {
-    Now { at: Instant::now(), unix_ms: unix_ms() }
+    Now {
+        at: Instant::now(),
+        unix_ms: unix_ms(),
+    }
 }
 
 /// Milliseconds since 1970.

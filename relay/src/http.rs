@@ -62,15 +62,27 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// Any page may talk to a relay: the token decides, not the origin.
 async fn cross_origin(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if preflight {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("authorization, content-type"),
+        );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     } else {
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
     }
     response
 }
@@ -98,7 +110,10 @@ async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool)
     if let Err(response) = admitted(&mut connection).await {
         return *response;
     }
-    upgrade.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME).on_upgrade(move |socket| signal::run(socket, connection))
+    upgrade
+        .max_message_size(MAX_FRAME)
+        .max_frame_size(MAX_FRAME)
+        .on_upgrade(move |socket| signal::run(socket, connection))
 }
 
 async fn validate(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {
@@ -116,19 +131,28 @@ async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, 
         Ok((ticket, _)) => ticket,
         Err(response) => return *response,
     };
-    let mut connection = app.rooms.connect(|connection| Input::Validate { connection, ticket: Box::new(ticket) });
+    let mut connection = app.rooms.connect(|connection| Input::Validate {
+        connection,
+        ticket: Box::new(ticket),
+    });
     match admitted(&mut connection).await {
         Ok(()) => "success".into_response(),
         Err(response) => *response,
     }
 }
 
-fn read(app: &App, query: &[(String, String)], headers: &HeaderMap, v1: bool) -> Result<(Ticket, Asked), Box<Response>> {
+fn read(
+    app: &App,
+    query: &[(String, String)],
+    headers: &HeaderMap,
+    v1: bool,
+) -> Result<(Ticket, Asked), Box<Response>> {
     let ticket = access_token(query, headers)
         .ok_or(Refused::Missing)
         .and_then(|token| app.tokens.ticket(token, unix_ms() / 1000))
         .map_err(|refused| Box::new(turned_away(refused)))?;
-    let asked = Asked::read(query, v1).map_err(|error| Box::new((StatusCode::BAD_REQUEST, error.to_string()).into_response()))?;
+    let asked = Asked::read(query, v1)
+        .map_err(|error| Box::new((StatusCode::BAD_REQUEST, error.to_string()).into_response()))?;
     Ok((ticket, asked))
 }
 
@@ -153,7 +177,9 @@ fn turned_away(refused: Refused) -> Response {
 /// The control plane orders something. The same command again has no effect.
 async fn command(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let unauthenticated = || failure(&Error::new(Code::Unauthenticated, "not a command for this relay"));
-    let Some(claims) = credentials(&headers, "Command ").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok()) else {
+    let Some(claims) =
+        credentials(&headers, "Command ").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
+    else {
         return unauthenticated();
     };
     if claims.check(&app.relay, &body, unix_ms() / 1000).is_err() {
@@ -177,13 +203,18 @@ async fn command(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -
         Action::Remove { participant, reason } => Order::Remove { participant, reason },
     };
     tracing::info!(room = %command.room, ?order, "command");
-    app.rooms.send(Input::Order { room: RoomKey::Meeting(command.room), order });
+    app.rooms.send(Input::Order {
+        room: RoomKey::Meeting(command.room),
+        order,
+    });
     axum::Json(HashMap::<(), ()>::new()).into_response()
 }
 
 /// A moderator ends the meeting for all, by the join token.
 async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let ticket = credentials(&headers, "Bearer ").ok_or(Refused::Missing).and_then(|token| app.tokens.ticket(token, unix_ms() / 1000));
+    let ticket = credentials(&headers, "Bearer ")
+        .ok_or(Refused::Missing)
+        .and_then(|token| app.tokens.ticket(token, unix_ms() / 1000));
     let ticket = match ticket {
         Ok(ticket) => ticket,
         Err(refused) => return failure(&Error::new(Code::Unauthenticated, refused.to_string())),
@@ -192,7 +223,13 @@ async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         return failure(&Error::new(Code::Forbidden, "only a moderator ends a meeting"));
     }
     tracing::info!(room = %ticket.room, "ended by a moderator");
-    app.rooms.send(Input::Order { room: ticket.room, order: Order::End { reason: Reason::Ended, by: ticket.number } });
+    app.rooms.send(Input::Order {
+        room: ticket.room,
+        order: Order::End {
+            reason: Reason::Ended,
+            by: ticket.number,
+        },
+    });
     axum::Json(HashMap::<(), ()>::new()).into_response()
 }
 

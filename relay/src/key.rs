@@ -1,6 +1,11 @@
 //! The relay's key pair: brought by who starts it, or made once and kept in the data folder.
 
-use std::{fs, io::{self, Write as _}, os::unix::fs::OpenOptionsExt as _, path::{Path, PathBuf}};
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use domain::jws::{InvalidKey, Jwk, SigningKey};
 use thiserror::Error;
@@ -32,7 +37,9 @@ pub(crate) fn open(config: &Config) -> Result<SigningKey, KeyError> {
     let path = config.data.join(FILE);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(&config.data, &path).map_err(|error| KeyError::File(path.clone(), error))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(&config.data, &path).map_err(|error| KeyError::File(path.clone(), error))?
+        }
         Err(error) => return Err(KeyError::File(path, error)),
     };
     SigningKey::from_pkcs8(&bytes).map_err(|error| KeyError::Invalid(path, error))
@@ -50,7 +57,11 @@ pub fn public_key(config: &Config) -> Result<Jwk, KeyError> {
 fn make(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
     fs::create_dir_all(folder)?;
     let bytes = SigningKey::generate();
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     Ok(bytes)
@@ -63,7 +74,10 @@ mod tests {
     #[test]
     fn the_key_is_made_once_and_kept() {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { data: folder.path().join("relay"), ..Config::default() };
+        let config = Config {
+            data: folder.path().join("relay"),
+            ..Config::default()
+        };
         let first = open(&config).expect("made");
         let second = open(&config).expect("kept");
         assert_eq!(first.verifying_key(), second.verifying_key());

@@ -20,7 +20,11 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { messages: MESSAGES, bytes: BYTES, filled: now }
+        Self {
+            messages: MESSAGES,
+            bytes: BYTES,
+            filled: now,
+        }
     }
 
     /// Takes a message of this length; false when that is too much.

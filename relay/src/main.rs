@@ -1,6 +1,10 @@
 //! A relay of its own process: configuration from a file, the environment and flags, then until a signal.
 
-use std::{collections::BTreeMap, net::{IpAddr, SocketAddr}, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -114,7 +118,9 @@ async fn main() -> anyhow::Result<()> {
     // The DTLS library warns of every extension that it does not know, and browsers send many.
     let quiet = "rtc_dtls=error".parse().context("--log")?;
     let filter = EnvFilter::try_new(&options.log).context("--log")?.add_directive(quiet);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if options.log_json {
         log.json().init();
     } else {

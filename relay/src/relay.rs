@@ -81,7 +81,10 @@ pub struct Relay {
 
 impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay").field("http", &self.http).field("udp", &self.udp).finish_non_exhaustive()
+        f.debug_struct("Relay")
+            .field("http", &self.http)
+            .field("udp", &self.udp)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,8 +97,12 @@ impl Relay {
         config.check()?;
         let key = key::open(&config)?;
         let public_key = key.verifying_key().to_jwk();
-        let listener = TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
-        let http = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| StartError::Listen(config.listen, error))?;
+        let http = listener
+            .local_addr()
+            .map_err(|error| StartError::Listen(config.listen, error))?;
         let url = config.url.clone().unwrap_or_else(|| format!("http://{http}"));
         let (events_in, events) = crossbeam_channel::unbounded();
         let engine = Engine::start(
@@ -116,20 +123,33 @@ impl Relay {
             None => (Reports::none(), None),
         };
         let tokens = Arc::new(tokens(&config)?);
-        let (stun, stun_address) = stun_port::open(config.media.stun).await.map_err(|error| StartError::Stun(config.media.stun, error))?;
+        let (stun, stun_address) = stun_port::open(config.media.stun)
+            .await
+            .map_err(|error| StartError::Stun(config.media.stun, error))?;
         let stun = tokio::spawn(stun_port::answer(stun));
         let room_config = room_config(&config, &engine, stun_address.port());
-        let (rooms, thread) = control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
+        let (rooms, thread) =
+            control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
         let reporter = match (&config.control, receiver) {
             (Some(control), Some(receiver)) => {
                 let caller = Caller::new(config.name.clone(), &control.url, key).map_err(StartError::Client)?;
-                let about = About { relay: config.name.clone(), region: config.region.clone(), url: url.clone(), capacity: config.capacity };
+                let about = About {
+                    relay: config.name.clone(),
+                    region: config.region.clone(),
+                    url: url.clone(),
+                    capacity: config.capacity,
+                };
                 let reporter = Reporter::new(about, caller, tokens.clone(), rooms.clone());
                 Some(tokio::spawn(reporter.run(receiver)))
             }
             _ => None,
         };
-        let app = Arc::new(App { relay: config.name.clone(), tokens, rooms: rooms.clone(), commands: Mutex::new(VecDeque::new()) });
+        let app = Arc::new(App {
+            relay: config.name.clone(),
+            tokens,
+            rooms: rooms.clone(),
+            commands: Mutex::new(VecDeque::new()),
+        });
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(ListenerNoDelay(listener), router(app)).with_graceful_shutdown(async {
             let _ = stopped.await;
@@ -140,7 +160,19 @@ impl Relay {
             }
         });
         tracing::info!(relay = %config.name, region = config.region, %http, %udp, standalone = config.control.is_none(), "relay started");
-        Ok(Self { http, udp, url, public_key, rooms, reports, stop: Some(stop), server, stun, reporter, thread: Some(thread) })
+        Ok(Self {
+            http,
+            udp,
+            url,
+            public_key,
+            rooms,
+            reports,
+            stop: Some(stop),
+            server,
+            stun,
+            reporter,
+            thread: Some(thread),
+        })
     }
 
     /// Where HTTP and WebSockets are served.
@@ -203,7 +235,11 @@ impl Drop for Relay {
 fn tokens(config: &Config) -> Result<Tokens, StartError> {
     let keys = config.control.as_ref().map_or(&[][..], |control| &control.keys);
     let keys = KeySet::from_jwks(keys).map_err(StartError::ControlKey)?;
-    let secrets: HashMap<_, _> = config.api_keys.iter().map(|(name, secret)| (name.clone(), SharedSecret::new(secret.0.as_bytes()))).collect();
+    let secrets: HashMap<_, _> = config
+        .api_keys
+        .iter()
+        .map(|(name, secret)| (name.clone(), SharedSecret::new(secret.0.as_bytes())))
+        .collect();
     Ok(Tokens::new(keys, secrets))
 }
 
@@ -212,8 +248,17 @@ fn room_config(config: &Config, engine: &Engine, stun_port: u16) -> room::Config
     room::Config {
         region: config.region.clone(),
         relay: config.name.to_string(),
-        ice_urls: addresses.iter().map(|address| format!("stun:{}", SocketAddr::new(address.ip(), stun_port))).collect(),
-        candidates: addresses.into_iter().map(|address| Candidate { address, protocol: CandidateProtocol::Udp }).collect(),
+        ice_urls: addresses
+            .iter()
+            .map(|address| format!("stun:{}", SocketAddr::new(address.ip(), stun_port)))
+            .collect(),
+        candidates: addresses
+            .into_iter()
+            .map(|address| Candidate {
+                address,
+                protocol: CandidateProtocol::Udp,
+            })
+            .collect(),
         fingerprint: engine.fingerprint(),
         workers: u32::try_from(engine.workers()).unwrap_or(1),
         max_participants: config.max_participants,

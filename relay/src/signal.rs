@@ -6,7 +6,10 @@ use axum::{
     extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code},
     http::HeaderMap,
 };
-use base64::{Engine as _, engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use livekit_protocol::{
     ClientInfo, JoinRequest, SignalRequest, SignalResponse, WrappedJoinRequest, client_info::Sdk,
     wrapped_join_request::Compression,
@@ -16,7 +19,10 @@ use relay_core::room::{ConnectionId, Input, Join, Mode, Resume, Ticket};
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::{control::{Connection, ToClient}, limit::Limit};
+use crate::{
+    control::{Connection, ToClient},
+    limit::Limit,
+};
 
 /// Largest frame of a client, in bytes: an offer of five hundred sections.
 pub(crate) const MAX_FRAME: usize = 1 << 20;
@@ -55,8 +61,16 @@ pub(crate) struct Asked {
 
 /// The access token in a query or in the headers.
 pub(crate) fn access_token<'a>(query: &'a [(String, String)], headers: &'a HeaderMap) -> Option<&'a str> {
-    let bearer = || headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-    value(query, "access_token").or_else(bearer).filter(|token| !token.is_empty())
+    let bearer = || {
+        headers
+            .get(http::header::AUTHORIZATION)?
+            .to_str()
+            .ok()?
+            .strip_prefix("Bearer ")
+    };
+    value(query, "access_token")
+        .or_else(bearer)
+        .filter(|token| !token.is_empty())
 }
 
 /// A query as pairs; the last of several pairs of one name counts nowhere here.
@@ -65,16 +79,25 @@ pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
 }
 
 fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    query
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 impl Asked {
     /// Reads a query of `/rtc` or, with `v1`, of `/rtc/v1`.
     pub(crate) fn read(query: &[(String, String)], v1: bool) -> Result<Self, BadRequest> {
         match value(query, "join_request") {
-            Some(text) => Ok(Self { request: unwrap(text)?, mode: Mode::Single }),
+            Some(text) => Ok(Self {
+                request: unwrap(text)?,
+                mode: Mode::Single,
+            }),
             None if v1 => Err(BadRequest::Missing),
-            None => Ok(Self { request: from_query(query)?, mode: Mode::Dual }),
+            None => Ok(Self {
+                request: from_query(query)?,
+                mode: Mode::Dual,
+            }),
         }
     }
 
@@ -95,7 +118,11 @@ impl Asked {
             if ticket.metadata.is_empty() && request.metadata.len() <= MAX_METADATA {
                 ticket.metadata = request.metadata;
             }
-            let size: usize = request.participant_attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+            let size: usize = request
+                .participant_attributes
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum();
             if size <= MAX_METADATA {
                 for (key, value) in request.participant_attributes {
                     // What the token says is not the client's to change.
@@ -149,12 +176,18 @@ fn unwrap(text: &str) -> Result<JoinRequest, BadRequest> {
 /// The same from the single parameters of older clients.
 fn from_query(query: &[(String, String)]) -> Result<JoinRequest, BadRequest> {
     let text = |name: &str| value(query, name).unwrap_or_default().to_owned();
-    let number = |name: &str| value(query, name).and_then(|value| value.parse::<i32>().ok()).unwrap_or(0);
+    let number = |name: &str| {
+        value(query, name)
+            .and_then(|value| value.parse::<i32>().ok())
+            .unwrap_or(0)
+    };
     let flag = |name: &str| value(query, name).map(|value| matches!(value, "1" | "true"));
     let participant_attributes = match value(query, "attributes") {
         None | Some("") => Default::default(),
         Some(text) => {
-            let json = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| BadRequest::Attributes)?;
+            let json = URL_SAFE_NO_PAD
+                .decode(text.trim_end_matches('='))
+                .map_err(|_| BadRequest::Attributes)?;
             serde_json::from_slice(&json).map_err(|_| BadRequest::Attributes)?
         }
     };
@@ -263,7 +296,10 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
             }
         }
     };
-    let close = Frame::Close(Some(CloseFrame { code, reason: Default::default() }));
+    let close = Frame::Close(Some(CloseFrame {
+        code,
+        reason: Default::default(),
+    }));
     let _ = timeout(SEND_TIMEOUT, socket.send(close)).await;
 }
 
@@ -274,7 +310,10 @@ mod tests {
     use super::*;
 
     fn wrapped(compression: Compression, inner: Vec<u8>) -> String {
-        let wrapped = WrappedJoinRequest { compression: compression.into(), join_request: inner };
+        let wrapped = WrappedJoinRequest {
+            compression: compression.into(),
+            join_request: inner,
+        };
         base64::engine::general_purpose::URL_SAFE.encode(wrapped.encode_to_vec())
     }
 
@@ -287,8 +326,14 @@ mod tests {
 
     #[test]
     fn a_join_request_is_read_packed_or_plain() {
-        let request = JoinRequest { metadata: "m".into(), ..JoinRequest::default() };
-        for text in [wrapped(Compression::Gzip, gzip(&request.encode_to_vec())), wrapped(Compression::None, request.encode_to_vec())] {
+        let request = JoinRequest {
+            metadata: "m".into(),
+            ..JoinRequest::default()
+        };
+        for text in [
+            wrapped(Compression::Gzip, gzip(&request.encode_to_vec())),
+            wrapped(Compression::None, request.encode_to_vec()),
+        ] {
             assert_eq!(unwrap(&text), Ok(request.clone()));
         }
     }

@@ -51,7 +51,9 @@ mod tests {
         tokio::spawn(answer(socket));
         let client = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         client.send_to(b"garbage", address).await.expect("sent");
-        let request = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+        let request = [
+            0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        ];
         client.send_to(&request, address).await.expect("sent");
         let mut answer = [0; 100];
         let received = tokio::time::timeout(Duration::from_secs(5), client.recv_from(&mut answer)).await;

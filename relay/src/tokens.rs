@@ -56,7 +56,10 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new(keys: KeySet, secrets: HashMap<String, SharedSecret>) -> Self {
-        Self { keys: RwLock::new(keys), secrets }
+        Self {
+            keys: RwLock::new(keys),
+            secrets,
+        }
     }
 
     /// The control plane told its keys.
@@ -76,17 +79,31 @@ impl Tokens {
             let claims: JoinToken = secret.verify(token)?;
             let room = RoomKey::Named(claims.video.room.clone());
             // A classic key cannot make itself a participant of a meeting.
-            (JoinToken { convoke: None, first_use_by: None, ..claims }, room)
+            (
+                JoinToken {
+                    convoke: None,
+                    first_use_by: None,
+                    ..claims
+                },
+                room,
+            )
         } else {
             if self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
                 return Err(Refused::Unavailable);
             }
             let claims: JoinToken = self.verify(token)?;
-            let room = claims.room().filter(|_| claims.iss == ISSUER && claims.convoke.is_some()).ok_or(TokenError::Claims)?;
+            let room = claims
+                .room()
+                .filter(|_| claims.iss == ISSUER && claims.convoke.is_some())
+                .ok_or(TokenError::Claims)?;
             (claims, RoomKey::Meeting(room))
         };
         if now >= claims.exp.saturating_add(domain::join_token::LEEWAY_SECONDS) {
-            return Err(if claims.convoke.is_some() { Refused::Expired } else { TokenError::Time.into() });
+            return Err(if claims.convoke.is_some() {
+                Refused::Expired
+            } else {
+                TokenError::Time.into()
+            });
         }
         // Whether the session has begun is known to its room.
         claims.check_time(now, true)?;
@@ -100,7 +117,17 @@ impl Tokens {
 
 fn ticket(claims: JoinToken, room: RoomKey, token: &str) -> Ticket {
     let moderator = claims.role() == RoomRole::Moderator;
-    let JoinToken { sub: identity, name, jti, first_use_by, video, attributes, metadata, convoke, .. } = claims;
+    let JoinToken {
+        sub: identity,
+        name,
+        jti,
+        first_use_by,
+        video,
+        attributes,
+        metadata,
+        convoke,
+        ..
+    } = claims;
     Ticket {
         room,
         name,
@@ -142,7 +169,10 @@ mod tests {
 
     fn tokens(key: &SigningKey) -> Tokens {
         let keys = [key.verifying_key().clone()].into_iter().collect();
-        Tokens::new(keys, HashMap::from([("devkey".to_owned(), SharedSecret::new(b"secret"))]))
+        Tokens::new(
+            keys,
+            HashMap::from([("devkey".to_owned(), SharedSecret::new(b"secret"))]),
+        )
     }
 
     fn join_token() -> JoinToken {
@@ -169,7 +199,14 @@ mod tests {
         let key = key();
         let ticket = tokens(&key).ticket(&key.sign(&join_token()), 1_100).expect("valid");
         assert_eq!(ticket.room.to_string(), "1/183/1790000000");
-        assert_eq!((ticket.identity.as_str(), ticket.number.map(ParticipantNumber::value), ticket.moderator), ("p17", Some(17), true));
+        assert_eq!(
+            (
+                ticket.identity.as_str(),
+                ticket.number.map(ParticipantNumber::value),
+                ticket.moderator
+            ),
+            ("p17", Some(17), true)
+        );
     }
 
     #[test]
@@ -177,23 +214,46 @@ mod tests {
         let own = key();
         let tokens = tokens(&own);
         let good = own.sign(&join_token());
-        assert_eq!(tokens.ticket(&key().sign(&join_token()), 1_100).err(), Some(Refused::Token(TokenError::UnknownKey)));
+        assert_eq!(
+            tokens.ticket(&key().sign(&join_token()), 1_100).err(),
+            Some(Refused::Token(TokenError::UnknownKey))
+        );
         assert_eq!(tokens.ticket(&good, 90_100).err(), Some(Refused::Expired));
         let cut = &good[..good.len() - 4];
         assert!(tokens.ticket(cut, 1_100).is_err());
         assert!(tokens.ticket("", 1_100).is_err() && tokens.ticket("a.b.c", 1_100).is_err());
         // Signed by an API key, a meeting's claims open a room of that key, never the meeting.
-        let forged = SharedSecret::new(b"secret").sign(&JoinToken { iss: "devkey".into(), ..join_token() });
+        let forged = SharedSecret::new(b"secret").sign(&JoinToken {
+            iss: "devkey".into(),
+            ..join_token()
+        });
         let ticket = tokens.ticket(&forged, 1_100).expect("a classic token");
-        assert_eq!((ticket.room, ticket.number), (RoomKey::Named("1/183/1790000000".into()), None));
+        assert_eq!(
+            (ticket.room, ticket.number),
+            (RoomKey::Named("1/183/1790000000".into()), None)
+        );
     }
 
     #[test]
     fn a_classic_token_needs_the_grant() {
         let tokens = tokens(&key());
-        let sign = |video: serde_json::Value| SharedSecret::new(b"secret").sign(&json!({"iss": "devkey", "sub": "bot", "exp": 9_000, "video": video}));
-        assert!(tokens.ticket(&sign(json!({"room": "any", "roomJoin": true})), 1_000).is_ok());
-        assert_eq!(tokens.ticket(&sign(json!({"room": "any"})), 1_000).err(), Some(Refused::NoJoin));
-        assert_eq!(tokens.ticket(&sign(json!({"room": "any", "roomJoin": true})), 10_000).err(), Some(Refused::Token(TokenError::Time)));
+        let sign = |video: serde_json::Value| {
+            SharedSecret::new(b"secret").sign(&json!({"iss": "devkey", "sub": "bot", "exp": 9_000, "video": video}))
+        };
+        assert!(
+            tokens
+                .ticket(&sign(json!({"room": "any", "roomJoin": true})), 1_000)
+                .is_ok()
+        );
+        assert_eq!(
+            tokens.ticket(&sign(json!({"room": "any"})), 1_000).err(),
+            Some(Refused::NoJoin)
+        );
+        assert_eq!(
+            tokens
+                .ticket(&sign(json!({"room": "any", "roomJoin": true})), 10_000)
+                .err(),
+            Some(Refused::Token(TokenError::Time))
+        );
     }
 }

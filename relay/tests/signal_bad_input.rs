@@ -5,20 +5,36 @@ mod common;
 use common::{Client, LIMIT, OFFER, standalone, token};
 use futures_util::{SinkExt as _, StreamExt as _};
 use livekit_protocol::{Ping, SessionDescription, signal_request, signal_response::Message};
-use tokio::{io::{AsyncReadExt as _, AsyncWriteExt as _}, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 /// The relay still answers somebody else.
 async fn goes_on(relay: &relay::Relay) {
-    let mut other = Client::single(relay, &token("other", "elsewhere")).await.expect("let in");
-    other.send(signal_request::Message::PingReq(Ping { timestamp: 1, rtt: 0 })).await;
-    other.until(|message| matches!(message, Message::PongResp(_)).then_some(())).await;
+    let mut other = Client::single(relay, &token("other", "elsewhere"))
+        .await
+        .expect("let in");
+    other
+        .send(signal_request::Message::PingReq(Ping { timestamp: 1, rtt: 0 }))
+        .await;
+    other
+        .until(|message| matches!(message, Message::PongResp(_)).then_some(()))
+        .await;
 }
 
 #[tokio::test]
 async fn frames_that_are_no_messages_close_the_connection() {
     let (relay, _folder) = standalone().await;
-    let frames = [Frame::text("not json"), Frame::text("{\"nothing\": 1"), Frame::text("[]"), Frame::binary(vec![0xff; 64]), Frame::binary(vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f])];
+    let frames = [
+        Frame::text("not json"),
+        Frame::text("{\"nothing\": 1"),
+        Frame::text("[]"),
+        Frame::binary(vec![0xff; 64]),
+        Frame::binary(vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+    ];
     for frame in frames {
         let mut client = Client::single(&relay, &token("a", "r")).await.expect("let in");
         client.socket.send(frame).await.expect("sent");
@@ -47,10 +63,15 @@ async fn half_a_frame_harms_nobody() {
     );
     raw.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = [0; 12];
-    timeout(LIMIT, raw.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+    timeout(LIMIT, raw.read_exact(&mut answer))
+        .await
+        .expect("in time")
+        .expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 101");
     // A masked binary frame of 100 bytes, of which 3 come.
-    raw.write_all(&[0x82, 0x80 | 100, 1, 2, 3, 4, 9, 9, 9]).await.expect("sent");
+    raw.write_all(&[0x82, 0x80 | 100, 1, 2, 3, 4, 9, 9, 9])
+        .await
+        .expect("sent");
     goes_on(&relay).await;
     drop(raw);
     goes_on(&relay).await;
@@ -68,7 +89,13 @@ async fn a_flood_is_cut_off() {
             }
         }
     });
-    let closed = async { while let Some(Ok(frame)) = stream.next().await { if frame.is_close() { break; } } };
+    let closed = async {
+        while let Some(Ok(frame)) = stream.next().await {
+            if frame.is_close() {
+                break;
+            }
+        }
+    };
     timeout(LIMIT, closed).await.expect("cut off in time");
     flood.abort();
     goes_on(&relay).await;
@@ -77,18 +104,38 @@ async fn a_flood_is_cut_off() {
 #[tokio::test]
 async fn descriptions_of_all_sorts_are_answered_or_refused() {
     let (relay, _folder) = standalone().await;
-    let section = &OFFER[OFFER.find("m=video").expect("a section")..OFFER.find("m=application").expect("the last section")];
+    let section =
+        &OFFER[OFFER.find("m=video").expect("a section")..OFFER.find("m=application").expect("the last section")];
     let first = &section[..section[1..].find("m=video").map_or(section.len(), |at| at + 1)];
     let mut many = OFFER.to_owned();
     for n in 0..500 {
         many.push_str(&first.replace("a=mid:3", &format!("a=mid:x{n}")));
     }
-    for sdp in [many, String::new(), "v=0".into(), "m=audio 9 X 0\r\n".repeat(2_000), OFFER[..700].to_owned(), "\u{0}".repeat(100), "a=".repeat(200_000)] {
+    for sdp in [
+        many,
+        String::new(),
+        "v=0".into(),
+        "m=audio 9 X 0\r\n".repeat(2_000),
+        OFFER[..700].to_owned(),
+        "\u{0}".repeat(100),
+        "a=".repeat(200_000),
+    ] {
         let mut client = Client::single(&relay, &token("a", "r")).await.expect("let in");
         client.joined().await;
-        client.until(|message| matches!(message, Message::Answer(_)).then_some(())).await;
-        client.send(signal_request::Message::Offer(SessionDescription { r#type: "offer".into(), sdp, id: 2, ..SessionDescription::default() })).await;
-        client.until(|message| matches!(message, Message::Answer(_) | Message::Leave(_)).then_some(())).await;
+        client
+            .until(|message| matches!(message, Message::Answer(_)).then_some(()))
+            .await;
+        client
+            .send(signal_request::Message::Offer(SessionDescription {
+                r#type: "offer".into(),
+                sdp,
+                id: 2,
+                ..SessionDescription::default()
+            }))
+            .await;
+        client
+            .until(|message| matches!(message, Message::Answer(_) | Message::Leave(_)).then_some(()))
+            .await;
     }
     goes_on(&relay).await;
 }
@@ -96,9 +143,17 @@ async fn descriptions_of_all_sorts_are_answered_or_refused() {
 #[tokio::test]
 async fn long_request_lines_are_refused() {
     let (relay, _folder) = standalone().await;
-    let url = format!("http://{}/rtc/validate?access_token={}", relay.http_addr(), "x".repeat(60_000));
+    let url = format!(
+        "http://{}/rtc/validate?access_token={}",
+        relay.http_addr(),
+        "x".repeat(60_000)
+    );
     assert_eq!(reqwest::get(url).await.expect("an answer").status(), 401);
-    let body = reqwest::Client::new().post(format!("http://{}/command", relay.http_addr())).body(vec![b' '; 10 << 20]).send().await;
+    let body = reqwest::Client::new()
+        .post(format!("http://{}/command", relay.http_addr()))
+        .body(vec![b' '; 10 << 20])
+        .send()
+        .await;
     // An answer, or the connection closed under a body that is far too long.
     assert!(body.is_err() || body.is_ok_and(|response| response.status().is_client_error()));
     goes_on(&relay).await;

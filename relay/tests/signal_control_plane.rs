@@ -7,7 +7,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Json, Router, extract::State, http::{HeaderMap, StatusCode}, response::{IntoResponse as _, Response}, routing::post};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
 use common::{Client, LIMIT, refusal};
 use domain::{
     Code, Reason,
@@ -15,7 +21,10 @@ use domain::{
     id::{CompanyId, ConferenceId, ParticipantNumber, RelayId, RoomName},
     join_token::{Admission, ConvokeGrant, JoinToken},
     jws::{KeySet, SigningKey, body_hash},
-    relay::{Action, Command, CommandClaims, EndedRoom, Enter, Entered, Event, EventKind, Events, EventsAnswer, Heartbeat, HeartbeatAnswer, Leave, Left, OccurrenceState, Registered, ReportClaims},
+    relay::{
+        Action, Command, CommandClaims, EndedRoom, Enter, Entered, Event, EventKind, Events, EventsAnswer, Heartbeat,
+        HeartbeatAnswer, Leave, Left, OccurrenceState, Registered, ReportClaims,
+    },
     room::{MuteMode, RoomRole, RoomSettings},
 };
 use livekit_protocol::{LeaveRequest, signal_request, signal_response::Message};
@@ -45,7 +54,13 @@ struct Heard {
 type Shared = Arc<Plane>;
 
 fn now() -> i64 {
-    i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()).expect("small")
+    i64::try_from(
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs(),
+    )
+    .expect("small")
 }
 
 impl Plane {
@@ -94,7 +109,14 @@ fn room() -> RoomName {
 }
 
 fn refused(code: Code, reason: Option<Reason>) -> Response {
-    let body = ErrorBody { message: "no".into(), code, field: None, reason, request_id: None, upcoming: None };
+    let body = ErrorBody {
+        message: "no".into(),
+        code,
+        field: None,
+        reason,
+        request_id: None,
+        upcoming: None,
+    };
     (StatusCode::from_u16(code.status()).expect("a status"), Json(body)).into_response()
 }
 
@@ -105,7 +127,11 @@ async fn register(State(plane): State<Shared>, headers: HeaderMap, body: axum::b
     plane.heard.lock().expect("unpoisoned").registrations += 1;
     plane.changed.notify_waiters();
     let keys = vec![plane.key.verifying_key().to_jwk()];
-    Json(Registered { heartbeat_seconds: 1, keys }).into_response()
+    Json(Registered {
+        heartbeat_seconds: 1,
+        keys,
+    })
+    .into_response()
 }
 
 async fn heartbeat(State(plane): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
@@ -113,7 +139,15 @@ async fn heartbeat(State(plane): State<Shared>, headers: HeaderMap, body: axum::
         return refused(Code::Unauthenticated, None);
     };
     let held: BTreeSet<RoomName> = beat.rooms.iter().map(|held| held.room).collect();
-    let ended = plane.heard.lock().expect("unpoisoned").ended.iter().filter(|ended| held.contains(&ended.room)).cloned().collect();
+    let ended = plane
+        .heard
+        .lock()
+        .expect("unpoisoned")
+        .ended
+        .iter()
+        .filter(|ended| held.contains(&ended.room))
+        .cloned()
+        .collect();
     Json(HeartbeatAnswer { ended, known: true }).into_response()
 }
 
@@ -133,7 +167,11 @@ async fn enter(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
         window_end: now() + 3_600,
         empty_grace_seconds: 1,
     };
-    Json(Entered { settings, members: BTreeSet::from([enter.relay]) }).into_response()
+    Json(Entered {
+        settings,
+        members: BTreeSet::from([enter.relay]),
+    })
+    .into_response()
 }
 
 async fn leave(State(plane): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
@@ -142,7 +180,10 @@ async fn leave(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
     };
     plane.heard.lock().expect("unpoisoned").leaves.push(leave.room);
     plane.changed.notify_waiters();
-    Json(Left { state: OccurrenceState::Scheduled }).into_response()
+    Json(Left {
+        state: OccurrenceState::Scheduled,
+    })
+    .into_response()
 }
 
 async fn events(State(plane): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
@@ -180,7 +221,10 @@ async fn started() -> (Relay, Shared, tempfile::TempDir) {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { control: Some(ControlPlane { url, keys: Vec::new() }), ..common::config(folder.path()) };
+    let config = Config {
+        control: Some(ControlPlane { url, keys: Vec::new() }),
+        ..common::config(folder.path())
+    };
     let key = relay::public_key(&config).expect("a key");
     *plane.relay_keys.lock().expect("unpoisoned") = KeySet::from_jwks(&[key]).expect("a key");
     let relay = Relay::start(config).await.expect("a relay");
@@ -190,9 +234,21 @@ async fn started() -> (Relay, Shared, tempfile::TempDir) {
 
 async fn command(relay: &Relay, key: &SigningKey, jti: &str, action: Action) -> u16 {
     let body = serde_json::to_vec(&Command { room: room(), action }).expect("json");
-    let claims = CommandClaims { aud: "relay-1".parse::<RelayId>().expect("a name"), jti: jti.into(), iat: now(), exp: now() + 30, body: body_hash(&body) };
-    let request = reqwest::Client::new().post(format!("http://{}/command", relay.http_addr())).body(body);
-    let response = request.header("authorization", format!("Command {}", key.sign(&claims))).send().await.expect("an answer");
+    let claims = CommandClaims {
+        aud: "relay-1".parse::<RelayId>().expect("a name"),
+        jti: jti.into(),
+        iat: now(),
+        exp: now() + 30,
+        body: body_hash(&body),
+    };
+    let request = reqwest::Client::new()
+        .post(format!("http://{}/command", relay.http_addr()))
+        .body(body);
+    let response = request
+        .header("authorization", format!("Command {}", key.sign(&claims)))
+        .send()
+        .await
+        .expect("an answer");
     response.status().as_u16()
 }
 
@@ -208,21 +264,45 @@ async fn left(client: &mut Client) -> livekit_protocol::DisconnectReason {
 #[tokio::test]
 async fn a_meeting_is_entered_reported_and_left() {
     let (relay, plane, _folder) = started().await;
-    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest)).await.expect("let in");
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
     client.joined().await;
-    client.send(signal_request::Message::Leave(LeaveRequest::default())).await;
+    client
+        .send(signal_request::Message::Leave(LeaveRequest::default()))
+        .await;
     plane.until(|heard| heard.leaves == [room()]).await;
     let heard = plane.heard.lock().expect("unpoisoned");
     let kinds: Vec<&EventKind> = heard.events.iter().map(|event| &event.kind).collect();
-    assert!(matches!(kinds[..], [EventKind::ParticipantJoin { .. }, EventKind::ParticipantLeave { reason: Reason::Left, .. }]), "{kinds:?}");
-    assert!(heard.batches.iter().copied().eq(1..=u64::try_from(heard.batches.len()).expect("small")));
+    assert!(
+        matches!(
+            kinds[..],
+            [
+                EventKind::ParticipantJoin { .. },
+                EventKind::ParticipantLeave {
+                    reason: Reason::Left,
+                    ..
+                }
+            ]
+        ),
+        "{kinds:?}"
+    );
+    assert!(
+        heard
+            .batches
+            .iter()
+            .copied()
+            .eq(1..=u64::try_from(heard.batches.len()).expect("small"))
+    );
 }
 
 #[tokio::test]
 async fn reports_wait_while_the_control_plane_is_away() {
     let (relay, plane, _folder) = started().await;
     plane.heard.lock().expect("unpoisoned").fail = 2;
-    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest)).await.expect("let in");
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
     client.joined().await;
     plane.until(|heard| heard.events.len() == 1).await;
     assert_eq!(plane.heard.lock().expect("unpoisoned").batches, [1]);
@@ -235,24 +315,49 @@ async fn a_refusal_has_its_word_at_the_socket_and_at_validation() {
     let token = plane.token(1, RoomRole::Guest);
     let error = Client::single(&relay, &token).await.err().expect("refused");
     assert_eq!(refusal(&error), (403, "moved".into()));
-    let answer = reqwest::get(format!("http://{}/rtc/validate?access_token={token}", relay.http_addr())).await.expect("an answer");
-    assert_eq!((answer.status().as_u16(), answer.text().await.expect("text").as_str()), (403, "moved"));
+    let answer = reqwest::get(format!(
+        "http://{}/rtc/validate?access_token={token}",
+        relay.http_addr()
+    ))
+    .await
+    .expect("an answer");
+    assert_eq!(
+        (answer.status().as_u16(), answer.text().await.expect("text").as_str()),
+        (403, "moved")
+    );
 }
 
 #[tokio::test]
 async fn a_command_ends_the_meeting_and_a_forged_one_does_not() {
     let (relay, plane, _folder) = started().await;
-    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest)).await.expect("let in");
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
     client.joined().await;
     let stranger = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
     let end = || Action::End { reason: Reason::Ended };
     assert_eq!(command(&relay, &stranger, "1", end()).await, 401);
-    assert_eq!(command(&relay, &plane.key, "2", Action::Remove { participant: ParticipantNumber::new(9).expect("from 1"), reason: Reason::Removed }).await, 200);
+    assert_eq!(
+        command(
+            &relay,
+            &plane.key,
+            "2",
+            Action::Remove {
+                participant: ParticipantNumber::new(9).expect("from 1"),
+                reason: Reason::Removed
+            }
+        )
+        .await,
+        200
+    );
     // The same command again is answered, whatever it says now.
     assert_eq!(command(&relay, &plane.key, "2", end()).await, 200);
     assert_eq!(command(&relay, &plane.key, "3", end()).await, 200);
     assert_eq!(left(&mut client).await, livekit_protocol::DisconnectReason::RoomDeleted);
-    let error = Client::single(&relay, &plane.token(2, RoomRole::Guest)).await.err().expect("refused");
+    let error = Client::single(&relay, &plane.token(2, RoomRole::Guest))
+        .await
+        .err()
+        .expect("refused");
     assert_eq!(refusal(&error), (403, "ended".into()));
 }
 
@@ -262,29 +367,55 @@ async fn a_moderator_ends_the_meeting_with_the_join_token() {
     let token = plane.token(1, RoomRole::Moderator);
     let mut client = Client::single(&relay, &token).await.expect("let in");
     client.joined().await;
-    let answer = reqwest::Client::new().post(format!("http://{}/room/end", relay.http_addr())).bearer_auth(&token).body("{}").send().await.expect("an answer");
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/room/end", relay.http_addr()))
+        .bearer_auth(&token)
+        .body("{}")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(answer.status(), 200);
     assert_eq!(left(&mut client).await, livekit_protocol::DisconnectReason::RoomDeleted);
     let by = ParticipantNumber::new(1);
-    plane.until(|heard| heard.events.iter().any(|event| event.kind == EventKind::RoomEnd { reason: Reason::Ended, by })).await;
+    plane
+        .until(|heard| {
+            heard.events.iter().any(|event| {
+                event.kind
+                    == EventKind::RoomEnd {
+                        reason: Reason::Ended,
+                        by,
+                    }
+            })
+        })
+        .await;
 }
 
 #[tokio::test]
 async fn an_end_that_the_command_did_not_bring_comes_with_the_heartbeat() {
     let (relay, plane, _folder) = started().await;
-    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest)).await.expect("let in");
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
     client.joined().await;
-    plane.heard.lock().expect("unpoisoned").ended.push(EndedRoom { room: room(), reason: Reason::Ended });
+    plane.heard.lock().expect("unpoisoned").ended.push(EndedRoom {
+        room: room(),
+        reason: Reason::Ended,
+    });
     assert_eq!(left(&mut client).await, livekit_protocol::DisconnectReason::RoomDeleted);
 }
 
 #[tokio::test]
 async fn a_relay_that_stops_reports_what_it_knows() {
     let (relay, plane, _folder) = started().await;
-    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest)).await.expect("let in");
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
     client.joined().await;
     relay.shutdown().await;
-    assert_eq!(left(&mut client).await, livekit_protocol::DisconnectReason::ServerShutdown);
+    assert_eq!(
+        left(&mut client).await,
+        livekit_protocol::DisconnectReason::ServerShutdown
+    );
     let heard = plane.heard.lock().expect("unpoisoned");
     assert_eq!((heard.events.len(), heard.leaves.as_slice()), (2, &[room()][..]));
 }

@@ -9,8 +9,13 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 async fn fetch(relay: &relay::Relay, path: &str) -> (u16, String, Option<String>) {
-    let response = reqwest::get(format!("http://{}{path}", relay.http_addr())).await.expect("an answer");
-    let origin = response.headers().get("access-control-allow-origin").map(|value| value.to_str().expect("text").to_owned());
+    let response = reqwest::get(format!("http://{}{path}", relay.http_addr()))
+        .await
+        .expect("an answer");
+    let origin = response
+        .headers()
+        .get("access-control-allow-origin")
+        .map(|value| value.to_str().expect("text").to_owned());
     (response.status().as_u16(), response.text().await.expect("text"), origin)
 }
 
@@ -22,7 +27,10 @@ async fn one_connection_joins_in_one_go() {
     assert_eq!(join.participant.expect("itself").identity, "a");
     // A STUN server, and not on the media port, from where browsers would not hear connectivity checks any more.
     let stun = &join.ice_servers[0].urls[0];
-    assert!(stun.starts_with("stun:127.0.0.1:") && !stun.contains(&relay.udp_addr().port().to_string()), "{stun}");
+    assert!(
+        stun.starts_with("stun:127.0.0.1:") && !stun.contains(&relay.udp_addr().port().to_string()),
+        "{stun}"
+    );
     let answer = client.until(|message| match message {
         Message::Answer(answer) => Some(answer),
         _ => None,
@@ -60,9 +68,12 @@ async fn participants_hear_of_each_other_and_of_leaving() {
     };
     a.until(seen("b")).await;
     b.send(signal_request::Message::Leave(LeaveRequest::default())).await;
-    b.until(|message| matches!(message, Message::Leave(_)).then_some(())).await;
+    b.until(|message| matches!(message, Message::Leave(_)).then_some(()))
+        .await;
     b.closed().await;
-    let gone = |message| seen("b")(message).filter(|info| info.state() == livekit_protocol::participant_info::State::Disconnected);
+    let gone = |message| {
+        seen("b")(message).filter(|info| info.state() == livekit_protocol::participant_info::State::Disconnected)
+    };
     a.until(gone).await;
 }
 
@@ -70,7 +81,9 @@ async fn participants_hear_of_each_other_and_of_leaving() {
 async fn pings_are_answered_in_milliseconds() {
     let (relay, _folder) = standalone().await;
     let mut client = Client::single(&relay, &token("a", "r")).await.expect("let in");
-    client.send(signal_request::Message::PingReq(Ping { timestamp: 77, rtt: 0 })).await;
+    client
+        .send(signal_request::Message::PingReq(Ping { timestamp: 77, rtt: 0 }))
+        .await;
     let pong = client.until(|message| match message {
         Message::PongResp(pong) => Some(pong),
         _ => None,
@@ -85,7 +98,11 @@ async fn a_text_frame_switches_to_json_both_ways() {
     let (relay, _folder) = standalone().await;
     let mut client = Client::single(&relay, &token("a", "r")).await.expect("let in");
     client.joined().await;
-    client.socket.send(Frame::text(r#"{"pingReq":{"timestamp":"5"}}"#)).await.expect("sent");
+    client
+        .socket
+        .send(Frame::text(r#"{"pingReq":{"timestamp":"5"}}"#))
+        .await
+        .expect("sent");
     let pong = client.until(|message| match message {
         Message::PongResp(pong) => Some(pong.last_ping_timestamp),
         _ => None,
@@ -102,7 +119,10 @@ async fn tokens_that_are_none_open_nothing() {
         assert_eq!(refusal(&error).0, 401, "{token}");
     }
     let no_join = token_with("a", json!({"room": "r"}));
-    assert_eq!(refusal(&Client::dual(&relay, &no_join).await.err().expect("refused")).0, 401);
+    assert_eq!(
+        refusal(&Client::dual(&relay, &no_join).await.err().expect("refused")).0,
+        401
+    );
 }
 
 #[tokio::test]
@@ -110,8 +130,19 @@ async fn validation_says_what_the_socket_would() {
     let (relay, _folder) = standalone().await;
     let token = token("a", "r");
     let request = wrapped(&JoinRequest::default());
-    assert_eq!(fetch(&relay, &format!("/rtc/validate?access_token={token}")).await, (200, "success".into(), Some("*".into())));
-    assert_eq!(fetch(&relay, &format!("/rtc/v1/validate?access_token={token}&join_request={request}")).await.0, 200);
+    assert_eq!(
+        fetch(&relay, &format!("/rtc/validate?access_token={token}")).await,
+        (200, "success".into(), Some("*".into()))
+    );
+    assert_eq!(
+        fetch(
+            &relay,
+            &format!("/rtc/v1/validate?access_token={token}&join_request={request}")
+        )
+        .await
+        .0,
+        200
+    );
     let missing = fetch(&relay, &format!("/rtc/v1/validate?access_token={token}")).await;
     assert_eq!(missing, (400, "join_request is required".into(), Some("*".into())));
     assert_eq!(fetch(&relay, "/rtc/validate").await.0, 401);
@@ -122,21 +153,43 @@ async fn validation_says_what_the_socket_would() {
 #[tokio::test]
 async fn a_preflight_is_allowed_from_anywhere() {
     let (relay, _folder) = standalone().await;
-    let request = reqwest::Client::new().request(reqwest::Method::OPTIONS, format!("http://{}/room/end", relay.http_addr()));
-    let response = request.header("origin", "https://partner.example").send().await.expect("an answer");
+    let request = reqwest::Client::new().request(
+        reqwest::Method::OPTIONS,
+        format!("http://{}/room/end", relay.http_addr()),
+    );
+    let response = request
+        .header("origin", "https://partner.example")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
-    assert!(response.headers()["access-control-allow-headers"].to_str().expect("text").contains("authorization"));
+    assert!(
+        response.headers()["access-control-allow-headers"]
+            .to_str()
+            .expect("text")
+            .contains("authorization")
+    );
 }
 
 #[tokio::test]
 async fn a_full_room_refuses_with_its_word() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().expect("a folder");
-    let relay = relay::Relay::start(relay::Config { max_participants: 1, ..common::config(folder.path()) }).await.expect("a relay");
+    let relay = relay::Relay::start(relay::Config {
+        max_participants: 1,
+        ..common::config(folder.path())
+    })
+    .await
+    .expect("a relay");
     let _a = Client::single(&relay, &token("a", "r")).await.expect("let in");
     let error = Client::single(&relay, &token("b", "r")).await.err().expect("refused");
     assert_eq!(refusal(&error), (403, "full".into()));
-    assert_eq!(fetch(&relay, &format!("/rtc/validate?access_token={}", token("b", "r"))).await.1, "full");
+    assert_eq!(
+        fetch(&relay, &format!("/rtc/validate?access_token={}", token("b", "r")))
+            .await
+            .1,
+        "full"
+    );
 }
 
 #[tokio::test]
@@ -146,13 +199,24 @@ async fn a_moderator_ends_a_room_and_nobody_else_does() {
     guest.joined().await;
     let end = |token: String| {
         let url = format!("http://{}/room/end", relay.http_addr());
-        async move { reqwest::Client::new().post(url).bearer_auth(token).body("{}").send().await.expect("an answer") }
+        async move {
+            reqwest::Client::new()
+                .post(url)
+                .bearer_auth(token)
+                .body("{}")
+                .send()
+                .await
+                .expect("an answer")
+        }
     };
     assert_eq!(end(token("g", "r")).await.status(), 403);
     assert_eq!(end("rubbish".into()).await.status(), 401);
     let moderator = token_with("m", json!({"room": "r", "roomJoin": true, "roomAdmin": true}));
     let answer = end(moderator).await;
-    assert_eq!((answer.status().as_u16(), answer.text().await.expect("text")), (200, "{}".into()));
+    assert_eq!(
+        (answer.status().as_u16(), answer.text().await.expect("text")),
+        (200, "{}".into())
+    );
     let reason = guest.until(|message| match message {
         Message::Leave(leave) => Some(leave.reason()),
         _ => None,
@@ -181,9 +245,13 @@ async fn a_session_is_resumed_or_told_to_begin_anew() {
     let sid = client.joined().await.participant.expect("itself").sid;
     drop(client);
     let token = token("a", "r");
-    let mut back = Client::open(&relay, &format!("/rtc?access_token={token}&reconnect=1&sid={sid}")).await.expect("let in");
+    let mut back = Client::open(&relay, &format!("/rtc?access_token={token}&reconnect=1&sid={sid}"))
+        .await
+        .expect("let in");
     assert!(matches!(back.next().await, Some(Message::Reconnect(_))));
-    let mut lost = Client::open(&relay, &format!("/rtc?access_token={token}&reconnect=1&sid=PA_unknown")).await.expect("let in");
+    let mut lost = Client::open(&relay, &format!("/rtc?access_token={token}&reconnect=1&sid=PA_unknown"))
+        .await
+        .expect("let in");
     assert!(matches!(lost.next().await, Some(Message::Leave(_))));
     lost.closed().await;
 }
@@ -193,6 +261,9 @@ async fn secrets_of_another_key_do_not_sign() {
     let (relay, _folder) = standalone().await;
     let claims = json!({"iss": KEY, "sub": "a", "exp": 4_000_000_000_i64, "video": {"room": "r", "roomJoin": true}});
     let forged = domain::jws::SharedSecret::new(&SECRET.as_bytes()[1..]).sign(&claims);
-    assert_eq!(refusal(&Client::dual(&relay, &forged).await.err().expect("refused")).0, 401);
+    assert_eq!(
+        refusal(&Client::dual(&relay, &forged).await.err().expect("refused")).0,
+        401
+    );
     let _ = (offer(1), OFFER, LIMIT);
 }

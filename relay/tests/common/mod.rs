@@ -1,13 +1,18 @@
 //! A relay in this process, and clients that speak its signalling over real sockets.
-#![allow(dead_code, unreachable_pub, clippy::needless_pass_by_value, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    reason = "each test file uses its part"
+)]
 
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::jws::SharedSecret;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livekit_protocol::{
-    JoinRequest, JoinResponse, SessionDescription, SignalRequest, SignalResponse,
-    WrappedJoinRequest, signal_request, signal_response::Message,
+    JoinRequest, JoinResponse, SessionDescription, SignalRequest, SignalResponse, WrappedJoinRequest, signal_request,
+    signal_response::Message,
 };
 use prost::Message as _;
 use relay::{Config, Relay, secret::Secret};
@@ -46,7 +51,10 @@ pub async fn standalone() -> (Relay, tempfile::TempDir) {
 }
 
 pub fn token(identity: &str, room: &str) -> String {
-    token_with(identity, json!({"room": room, "roomJoin": true, "canUpdateOwnMetadata": true}))
+    token_with(
+        identity,
+        json!({"room": room, "roomJoin": true, "canUpdateOwnMetadata": true}),
+    )
 }
 
 pub fn token_with(identity: &str, video: serde_json::Value) -> String {
@@ -55,13 +63,21 @@ pub fn token_with(identity: &str, video: serde_json::Value) -> String {
 }
 
 pub fn offer(id: u32) -> SessionDescription {
-    SessionDescription { r#type: "offer".into(), sdp: OFFER.into(), id, ..SessionDescription::default() }
+    SessionDescription {
+        r#type: "offer".into(),
+        sdp: OFFER.into(),
+        id,
+        ..SessionDescription::default()
+    }
 }
 
 /// A join request as the query carries it.
 pub fn wrapped(request: &JoinRequest) -> String {
     use base64::Engine as _;
-    let wrapped = WrappedJoinRequest { join_request: request.encode_to_vec(), ..WrappedJoinRequest::default() };
+    let wrapped = WrappedJoinRequest {
+        join_request: request.encode_to_vec(),
+        ..WrappedJoinRequest::default()
+    };
     base64::engine::general_purpose::URL_SAFE.encode(wrapped.encode_to_vec())
 }
 
@@ -72,23 +88,40 @@ pub struct Client {
 impl Client {
     /// With one connection, the offer in the join request.
     pub async fn single(relay: &Relay, token: &str) -> Result<Self, Box<Error>> {
-        let request = JoinRequest { publisher_offer: Some(offer(1)), ..JoinRequest::default() };
-        Self::open(relay, &format!("/rtc/v1?access_token={token}&join_request={}", wrapped(&request))).await
+        let request = JoinRequest {
+            publisher_offer: Some(offer(1)),
+            ..JoinRequest::default()
+        };
+        Self::open(
+            relay,
+            &format!("/rtc/v1?access_token={token}&join_request={}", wrapped(&request)),
+        )
+        .await
     }
 
     /// With two connections.
     pub async fn dual(relay: &Relay, token: &str) -> Result<Self, Box<Error>> {
-        Self::open(relay, &format!("/rtc?access_token={token}&protocol=17&auto_subscribe=1")).await
+        Self::open(
+            relay,
+            &format!("/rtc?access_token={token}&protocol=17&auto_subscribe=1"),
+        )
+        .await
     }
 
     pub async fn open(relay: &Relay, path: &str) -> Result<Self, Box<Error>> {
-        let (socket, _) = timeout(LIMIT, connect_async(format!("ws://{}{path}", relay.http_addr()))).await.expect("in time").map_err(Box::new)?;
+        let (socket, _) = timeout(LIMIT, connect_async(format!("ws://{}{path}", relay.http_addr())))
+            .await
+            .expect("in time")
+            .map_err(Box::new)?;
         Ok(Self { socket })
     }
 
     pub async fn send(&mut self, message: signal_request::Message) {
         let request = SignalRequest { message: Some(message) };
-        self.socket.send(Frame::Binary(request.encode_to_vec().into())).await.expect("sent");
+        self.socket
+            .send(Frame::Binary(request.encode_to_vec().into()))
+            .await
+            .expect("sent");
     }
 
     /// The next message; `None` when the relay closed.
@@ -96,7 +129,11 @@ impl Client {
         loop {
             match timeout(LIMIT, self.socket.next()).await.expect("in time") {
                 Some(Ok(Frame::Binary(bytes))) => return SignalResponse::decode(bytes).expect("a response").message,
-                Some(Ok(Frame::Text(text))) => return serde_json::from_str::<SignalResponse>(&text).expect("a response").message,
+                Some(Ok(Frame::Text(text))) => {
+                    return serde_json::from_str::<SignalResponse>(&text)
+                        .expect("a response")
+                        .message;
+                }
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
                 Some(Ok(Frame::Close(_) | Frame::Frame(_)) | Err(_)) | None => return None,
             }
@@ -129,7 +166,10 @@ impl Client {
 /// Status and text of a refused WebSocket.
 pub fn refusal(error: &Error) -> (u16, String) {
     match error {
-        Error::Http(response) => (response.status().as_u16(), String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned()),
+        Error::Http(response) => (
+            response.status().as_u16(),
+            String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned(),
+        ),
         other => panic!("{other}"),
     }
 }

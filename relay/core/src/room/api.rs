@@ -7,9 +7,7 @@ use domain::{
     id::{ParticipantNumber, RoomName},
     relay::{Entered, Event},
 };
-use livekit_protocol::{
-    AddTrackRequest, ClientInfo, SessionDescription, SignalResponse, SyncState, signal_request,
-};
+use livekit_protocol::{AddTrackRequest, ClientInfo, SessionDescription, SignalResponse, SyncState, signal_request};
 
 use crate::{
     forward,

@@ -142,28 +142,17 @@ impl Context<'_> {
     }
 
     /// Sends a message to a client, if it has a connection.
-    pub(super) fn send(
-        &mut self,
-        connection: Option<ConnectionId>,
-        message: signal_response::Message,
-    ) {
+    pub(super) fn send(&mut self, connection: Option<ConnectionId>, message: signal_response::Message) {
         if connection.is_some() {
             self.send_shared(connection, &shared(message));
         }
     }
 
     /// Sends a message that others get too.
-    pub(super) fn send_shared(
-        &mut self,
-        connection: Option<ConnectionId>,
-        message: &Arc<SignalResponse>,
-    ) {
+    pub(super) fn send_shared(&mut self, connection: Option<ConnectionId>, message: &Arc<SignalResponse>) {
         if let Some(connection) = connection {
             let message = message.clone();
-            self.out.push_back(Output::Send {
-                connection,
-                message,
-            });
+            self.out.push_back(Output::Send { connection, message });
         }
     }
 
@@ -186,7 +175,5 @@ impl Context<'_> {
 
 /// Wraps a message so that it can go to many.
 pub(super) fn shared(message: signal_response::Message) -> Arc<SignalResponse> {
-    Arc::new(SignalResponse {
-        message: Some(message),
-    })
+    Arc::new(SignalResponse { message: Some(message) })
 }

@@ -149,7 +149,10 @@ impl Control {
     #[must_use]
     pub fn census(&self) -> Census {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let mut census = Census { rooms: count(self.rooms.len()), ..Census::default() };
+        let mut census = Census {
+            rooms: count(self.rooms.len()),
+            ..Census::default()
+        };
         for room in self.rooms.values() {
             let participants = count(room.participants.len());
             census.participants += participants;
@@ -163,7 +166,10 @@ impl Control {
 
     fn join(&mut self, now: Now, join: Join) {
         if let Err(refusal) = self.may_open(now, &join.ticket) {
-            self.out.push_back(Output::Refuse { connection: join.connection, refusal });
+            self.out.push_back(Output::Refuse {
+                connection: join.connection,
+                refusal,
+            });
             return;
         }
         if self.begun.len() >= MAX_BEGUN {
@@ -183,7 +189,15 @@ impl Control {
         self.ids.rooms += 1;
         let id = RoomId(self.ids.rooms);
         let named = matches!(key, RoomKey::Named(_));
-        let mut ctx = context(now, id, &self.config, &mut self.ids, &mut self.index, &mut *self.random, &mut self.out);
+        let mut ctx = context(
+            now,
+            id,
+            &self.config,
+            &mut self.ids,
+            &mut self.index,
+            &mut *self.random,
+            &mut self.out,
+        );
         let mut room = Room::new(&mut ctx, key.clone());
         if named {
             let limits = room.limits;
@@ -199,7 +213,15 @@ impl Control {
         match self.by_key.get(&resume.ticket.room).copied() {
             Some(id) => self.step(now, id, |room, ctx| room.resume(ctx, resume)),
             None => {
-                let mut ctx = context(now, RoomId(0), &self.config, &mut self.ids, &mut self.index, &mut *self.random, &mut self.out);
+                let mut ctx = context(
+                    now,
+                    RoomId(0),
+                    &self.config,
+                    &mut self.ids,
+                    &mut self.index,
+                    &mut *self.random,
+                    &mut self.out,
+                );
                 turn_away(&mut ctx, resume);
             }
         }
@@ -218,11 +240,17 @@ impl Control {
         {
             return Err(*refusal);
         }
-        let missed = ticket.first_use_by.is_some_and(|by| now.unix_ms / 1000 >= by.saturating_add(LEEWAY_SECONDS));
+        let missed = ticket
+            .first_use_by
+            .is_some_and(|by| now.unix_ms / 1000 >= by.saturating_add(LEEWAY_SECONDS));
         if missed && !self.begun.contains(&ticket.jti) {
             return Err(Refusal::Because(Reason::Expired));
         }
-        let known = self.by_key.get(&ticket.room).and_then(|id| self.rooms.get(id)).is_some_and(|room| room.session_of(&ticket.identity).is_some());
+        let known = self
+            .by_key
+            .get(&ticket.room)
+            .and_then(|id| self.rooms.get(id))
+            .is_some_and(|room| room.session_of(&ticket.identity).is_some());
         let participants: usize = self.rooms.values().map(|room| room.participants.len()).sum();
         if !known && participants >= usize::try_from(self.config.capacity).unwrap_or(usize::MAX) {
             return Err(Refusal::Unavailable);
@@ -272,7 +300,12 @@ impl Control {
                     self.step(now, id, |room, ctx| room.speakers_changed(ctx, &changed));
                 }
             }
-            forward::Event::LayerStarted { source, layer, ssrc, rtx_ssrc } => {
+            forward::Event::LayerStarted {
+                source,
+                layer,
+                ssrc,
+                rtx_ssrc,
+            } => {
                 if let Some((room, sid)) = self.index.sources.get(&source).cloned() {
                     self.step(now, room, |room, _| room.layer_started(&sid, layer, ssrc, rtx_ssrc));
                 }
@@ -301,7 +334,15 @@ impl Control {
         let Some(room) = self.rooms.get_mut(&id) else {
             return;
         };
-        let mut ctx = context(now, id, &self.config, &mut self.ids, &mut self.index, &mut *self.random, &mut self.out);
+        let mut ctx = context(
+            now,
+            id,
+            &self.config,
+            &mut self.ids,
+            &mut self.index,
+            &mut *self.random,
+            &mut self.out,
+        );
         step(room, &mut ctx);
         room.settle(&mut ctx);
         let next = room.timers.next();
@@ -357,7 +398,15 @@ fn context<'a>(
     random: &'a mut dyn Random,
     out: &'a mut VecDeque<Output>,
 ) -> Context<'a> {
-    Context { now, room, config, ids, index, random, out }
+    Context {
+        now,
+        room,
+        config,
+        ids,
+        index,
+        random,
+        out,
+    }
 }
 
 fn transport_of(event: &TransportEvent) -> TransportId {

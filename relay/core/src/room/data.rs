@@ -54,13 +54,7 @@ impl History {
 
 impl Room {
     /// A message arrived on a data channel.
-    pub(super) fn handle_data(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        label: &Arc<str>,
-        data: &Bytes,
-    ) {
+    pub(super) fn handle_data(&mut self, ctx: &mut Context<'_>, session: SessionId, label: &Arc<str>, data: &Bytes) {
         let kind = match &**label {
             "_reliable" => Kind::Reliable,
             "_lossy" => Kind::Lossy,
@@ -84,14 +78,11 @@ impl Room {
         }
         let destinations = destinations(&mut packet);
         packet.participant_sid.clone_from(&sender.sid);
-        packet
-            .participant_identity
-            .clone_from(&sender.ticket.identity);
+        packet.participant_identity.clone_from(&sender.ticket.identity);
         packet.set_kind(kind);
         if let Some(Value::User(user)) = &mut packet.value {
             user.participant_sid.clone_from(&sender.sid);
-            user.participant_identity
-                .clone_from(&sender.ticket.identity);
+            user.participant_identity.clone_from(&sender.ticket.identity);
         }
         let unknown = packet.value.is_none();
         let (sid, sequence) = (packet.participant_sid.clone(), packet.sequence);
@@ -123,19 +114,14 @@ impl Room {
     }
 
     /// Sends again what a participant whose connection was broken has not got.
-    pub(super) fn replay(
-        &self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        received: &[DataChannelReceiveState],
-    ) {
+    pub(super) fn replay(&self, ctx: &mut Context<'_>, session: SessionId, received: &[DataChannelReceiveState]) {
         let Some(receiver) = self.participants.get(&session) else {
             return;
         };
         for kept in &self.history.kept {
-            let missed = received.iter().any(|state| {
-                state.publisher_sid == kept.publisher_sid && state.last_seq < kept.sequence
-            });
+            let missed = received
+                .iter()
+                .any(|state| state.publisher_sid == kept.publisher_sid && state.last_seq < kept.sequence);
             let is_meant = kept.destinations.is_empty()
                 || kept.destinations.contains(&receiver.ticket.identity)
                 || kept.destinations.contains(&receiver.sid);

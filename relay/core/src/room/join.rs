@@ -97,8 +97,7 @@ impl Room {
         self.limits = limits;
         if let Some(hard_stop) = limits.hard_stop_ms {
             let left = u64::try_from(hard_stop - ctx.now.unix_ms).unwrap_or(0);
-            self.timers
-                .set(Timer::HardStop, ctx.after(Duration::from_millis(left)));
+            self.timers.set(Timer::HardStop, ctx.after(Duration::from_millis(left)));
         }
         self.timers.set(Timer::Empty, ctx.after(limits.empty_grace));
         let Phase::Entering { waiting } = std::mem::replace(&mut self.phase, Phase::Open) else {
@@ -116,9 +115,7 @@ impl Room {
             Refusal::Because(reason) => Some(reason),
             Refusal::Unavailable => None,
         };
-        if let Phase::Entering { waiting } =
-            std::mem::replace(&mut self.phase, Phase::Closed { reason })
-        {
+        if let Phase::Entering { waiting } = std::mem::replace(&mut self.phase, Phase::Closed { reason }) {
             for join in waiting {
                 ctx.out.push_back(Output::Refuse {
                     connection: join.connection,
@@ -141,10 +138,7 @@ impl Room {
             add_tracks,
         } = join;
         if let Err(refusal) = self.admission(&ticket.identity, &ticket.jti) {
-            ctx.out.push_back(Output::Refuse {
-                connection,
-                refusal,
-            });
+            ctx.out.push_back(Output::Refuse { connection, refusal });
             return;
         }
         let before = self.session_of(&ticket.identity);
@@ -159,8 +153,7 @@ impl Room {
         ctx.ids.sessions += 1;
         let session = SessionId(ctx.ids.sessions);
         let publisher = self.make_peer(ctx, session, Role::ClientOffers);
-        let subscriber =
-            (mode == Mode::Dual).then(|| self.make_peer(ctx, session, Role::ServerOffers));
+        let subscriber = (mode == Mode::Dual).then(|| self.make_peer(ctx, session, Role::ServerOffers));
         if let Some(peer) = &subscriber {
             for (label, ordered, max_retransmits) in CHANNELS {
                 ctx.transports(TransportCommand::OpenChannel {
@@ -207,10 +200,8 @@ impl Room {
             Message::RefreshToken(participant.ticket.token.to_string()),
         );
         self.timers.clear(&Timer::Empty);
-        self.timers
-            .set(Timer::Connect(session), ctx.after(CONNECT_TIMEOUT));
-        self.timers
-            .set(Timer::Token(session), ctx.after(TOKEN_EVERY));
+        self.timers.set(Timer::Connect(session), ctx.after(CONNECT_TIMEOUT));
+        self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));
         self.start_quality(ctx);
         if before.is_none() {
             self.report_join(ctx, &participant);

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use domain::{Reason, id::ParticipantNumber, relay::{Event, EventKind}};
+use domain::{
+    Reason,
+    id::ParticipantNumber,
+    relay::{Event, EventKind},
+};
 use livekit_protocol::{
-    DisconnectReason, LeaveRequest, leave_request::Action, participant_info::State,
-    signal_response::Message,
+    DisconnectReason, LeaveRequest, leave_request::Action, participant_info::State, signal_response::Message,
 };
 
 use super::{
@@ -100,7 +103,11 @@ impl Room {
 
     /// A session is over.
     pub(super) fn depart(&mut self, ctx: &mut Context<'_>, session: SessionId, departure: Departure) {
-        let tracks = self.participants.get(&session).map(|participant| participant.published.clone()).unwrap_or_default();
+        let tracks = self
+            .participants
+            .get(&session)
+            .map(|participant| participant.published.clone())
+            .unwrap_or_default();
         for sid in &tracks {
             self.unpublish(ctx, sid);
         }
@@ -121,7 +128,13 @@ impl Room {
             ctx.transports(TransportCommand::Close { id: transport });
             ctx.index.transports.remove(&transport);
         }
-        for timer in [Timer::Connect(session), Timer::Resume(session), Timer::Media(session), Timer::Negotiate(session), Timer::Token(session)] {
+        for timer in [
+            Timer::Connect(session),
+            Timer::Resume(session),
+            Timer::Media(session),
+            Timer::Negotiate(session),
+            Timer::Token(session),
+        ] {
             self.timers.clear(&timer);
         }
         self.unsettled.remove(&session);
@@ -155,7 +168,11 @@ impl Room {
         if let Some(participant) = self.participants.get_mut(&session) {
             participant.connection = None;
             // With media away too, or never there, nothing is to be waited for.
-            let grace = if participant.is_connected() { RESUME_GRACE } else { RESUME_GRACE / 3 };
+            let grace = if participant.is_connected() {
+                RESUME_GRACE
+            } else {
+                RESUME_GRACE / 3
+            };
             self.timers.set(Timer::Resume(session), ctx.after(grace));
         }
     }
@@ -172,7 +189,10 @@ impl Room {
         match *order {
             Order::End { reason, by } => self.end(ctx, reason, by),
             Order::Remove { participant, reason } => {
-                let meant = self.participants.values().find(|other| other.ticket.number == Some(participant));
+                let meant = self
+                    .participants
+                    .values()
+                    .find(|other| other.ticket.number == Some(participant));
                 if let Some(meant) = meant {
                     let session = meant.session;
                     self.revoked.insert(meant.ticket.jti.clone());
@@ -209,7 +229,10 @@ impl Room {
         if let Phase::Entering { waiting } = before {
             for join in waiting {
                 let refusal = reason.map_or(super::Refusal::Unavailable, super::Refusal::Because);
-                ctx.out.push_back(Output::Refuse { connection: join.connection, refusal });
+                ctx.out.push_back(Output::Refuse {
+                    connection: join.connection,
+                    refusal,
+                });
             }
         }
         if let (RoomKey::Meeting(room), true) = (&self.key, was_open) {
@@ -256,7 +279,11 @@ impl Room {
 
     fn report_event(&self, ctx: &mut Context<'_>, kind: EventKind) {
         if let RoomKey::Meeting(room) = self.key {
-            ctx.out.push_back(Output::Report(Event { room, at: ctx.now.unix_ms, kind }));
+            ctx.out.push_back(Output::Report(Event {
+                room,
+                at: ctx.now.unix_ms,
+                kind,
+            }));
         }
     }
 }

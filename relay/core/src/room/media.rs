@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use livekit_protocol::{
-    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, SpeakerInfo,
-    SpeakersChanged, StreamState, StreamStateInfo, StreamStateUpdate, SubscribedCodec,
-    SubscribedQuality, SubscribedQualityUpdate, VideoQuality, signal_response::Message,
+    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, SpeakerInfo, SpeakersChanged, StreamState,
+    StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate, VideoQuality,
+    signal_response::Message,
 };
 
 use super::{
@@ -52,9 +52,7 @@ impl Room {
         for listener in self.participants.values() {
             let speakers: Vec<SpeakerInfo> = changes
                 .iter()
-                .filter(|(session, _)| {
-                    **session == listener.session || self.hears(listener.session, **session)
-                })
+                .filter(|(session, _)| **session == listener.session || self.hears(listener.session, **session))
                 .map(|(_, info)| info.clone())
                 .collect();
             if !speakers.is_empty() {
@@ -67,10 +65,8 @@ impl Room {
     }
 
     fn hears(&self, listener: SessionId, speaker: SessionId) -> bool {
-        let (Some(listener), Some(speaker)) = (
-            self.participants.get(&listener),
-            self.participants.get(&speaker),
-        ) else {
+        let (Some(listener), Some(speaker)) = (self.participants.get(&listener), self.participants.get(&speaker))
+        else {
             return false;
         };
         !speaker.grants.hidden
@@ -81,16 +77,8 @@ impl Room {
     }
 
     /// A stream flows, or stopped for lack of bandwidth.
-    pub(super) fn stream_state(
-        &self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        sid: &TrackSid,
-        active: bool,
-    ) {
-        let (Some(participant), Some(track)) =
-            (self.participants.get(&session), self.tracks.get(sid))
-        else {
+    pub(super) fn stream_state(&self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid, active: bool) {
+        let (Some(participant), Some(track)) = (self.participants.get(&session), self.tracks.get(sid)) else {
             return;
         };
         let Some(publisher) = self
@@ -120,16 +108,10 @@ impl Room {
 
     /// The highest layer that anybody wants changed: the publisher may stop those above it.
     pub(super) fn layer_wanted(&self, ctx: &mut Context<'_>, sid: &TrackSid, highest: Option<u8>) {
-        let Some(track) = self
-            .tracks
-            .get(sid)
-            .filter(|track| track.kind == MediaKind::Video)
-        else {
+        let Some(track) = self.tracks.get(sid).filter(|track| track.kind == MediaKind::Video) else {
             return;
         };
-        let (Some(media), Some(publisher)) =
-            (&track.media, self.participants.get(&track.publisher))
-        else {
+        let (Some(media), Some(publisher)) = (&track.media, self.participants.get(&track.publisher)) else {
             return;
         };
         // Without simulcast there is one layer, and it has every quality.
@@ -138,15 +120,14 @@ impl Room {
         } else {
             highest
         };
-        let qualities: Vec<SubscribedQuality> =
-            [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
-                .into_iter()
-                .zip(0_u8..)
-                .map(|(quality, layer)| SubscribedQuality {
-                    quality: quality.into(),
-                    enabled: highest.is_some_and(|highest| layer <= highest),
-                })
-                .collect();
+        let qualities: Vec<SubscribedQuality> = [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
+            .into_iter()
+            .zip(0_u8..)
+            .map(|(quality, layer)| SubscribedQuality {
+                quality: quality.into(),
+                enabled: highest.is_some_and(|highest| layer <= highest),
+            })
+            .collect();
         let update = SubscribedQualityUpdate {
             track_sid: sid.to_string(),
             subscribed_qualities: qualities.clone(),
@@ -155,20 +136,11 @@ impl Room {
                 qualities,
             }],
         };
-        ctx.send(
-            publisher.connection,
-            Message::SubscribedQualityUpdate(update),
-        );
+        ctx.send(publisher.connection, Message::SubscribedQualityUpdate(update));
     }
 
     /// The first packet of a layer: its SSRC goes into the track's description.
-    pub(super) fn layer_started(
-        &mut self,
-        sid: &TrackSid,
-        layer: u8,
-        ssrc: Ssrc,
-        rtx_ssrc: Option<Ssrc>,
-    ) {
+    pub(super) fn layer_started(&mut self, sid: &TrackSid, layer: u8, ssrc: Ssrc, rtx_ssrc: Option<Ssrc>) {
         let Some(track) = self.tracks.get_mut(sid) else {
             return;
         };
@@ -190,8 +162,7 @@ impl Room {
 
     /// Begins to tell connection quality.
     pub(super) fn start_quality(&mut self, ctx: &Context<'_>) {
-        self.timers
-            .set_if_idle(Timer::Quality, ctx.after(QUALITY_EVERY));
+        self.timers.set_if_idle(Timer::Quality, ctx.after(QUALITY_EVERY));
     }
 
     /// Tells each participant its own quality and that of those it subscribes to.
@@ -232,11 +203,7 @@ impl Room {
             whom.push(participant.session);
             whom.sort_unstable();
             whom.dedup();
-            let updates = whom
-                .iter()
-                .filter_map(|session| infos.get(session))
-                .cloned()
-                .collect();
+            let updates = whom.iter().filter_map(|session| infos.get(session)).cloned().collect();
             ctx.send(
                 participant.connection,
                 Message::ConnectionQuality(ConnectionQualityUpdate { updates }),

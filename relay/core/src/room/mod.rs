@@ -23,6 +23,7 @@ mod resume;
 mod signal;
 mod state;
 mod subscription;
+mod tiles;
 mod timers;
 mod track;
 mod updates;
@@ -30,9 +31,6 @@ mod updates;
 #[cfg(test)]
 mod tests;
 
-pub use api::{
-    Config, ConnectionId, Grants, Input, Join, Mode, Now, Order, Output, Refusal, Resume, RoomKey,
-    Ticket,
-};
+pub use api::{Config, ConnectionId, Grants, Input, Join, Mode, Now, Order, Output, Refusal, Resume, RoomKey, Ticket};
 pub use context::Random;
 pub use control::{Census, Control};

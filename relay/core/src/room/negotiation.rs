@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use livekit_protocol::{
-    MediaSectionsRequirement, SessionDescription, TrackSubscribed, participant_info::State,
-    signal_response::Message,
+    MediaSectionsRequirement, SessionDescription, TrackSubscribed, participant_info::State, signal_response::Message,
 };
 
 use super::{
@@ -28,12 +27,7 @@ const MEDIA_GRACE: Duration = Duration::from_secs(20);
 
 impl Room {
     /// The client's offer: answered at once, with everything that waits for it.
-    pub(super) fn client_offer(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        offer: &SessionDescription,
-    ) {
+    pub(super) fn client_offer(&mut self, ctx: &mut Context<'_>, session: SessionId, offer: &SessionDescription) {
         self.hint_tracks(session);
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
@@ -71,12 +65,7 @@ impl Room {
     }
 
     /// The client's answer to our offer on its subscriber connection.
-    pub(super) fn client_answer(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        answer: &SessionDescription,
-    ) {
+    pub(super) fn client_answer(&mut self, ctx: &mut Context<'_>, session: SessionId, answer: &SessionDescription) {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
@@ -123,12 +112,8 @@ impl Room {
                 num_audios: missing.audios,
                 num_videos: missing.videos,
             };
-            ctx.send(
-                participant.connection,
-                Message::MediaSectionsRequirement(requirement),
-            );
-            self.timers
-                .set(Timer::Negotiate(session), ctx.after(ASK_AGAIN));
+            ctx.send(participant.connection, Message::MediaSectionsRequirement(requirement));
+            self.timers.set(Timer::Negotiate(session), ctx.after(ASK_AGAIN));
         }
     }
 
@@ -149,8 +134,7 @@ impl Room {
             mid_to_track_id: peer.negotiator.mid_to_track_id(),
         };
         ctx.send(participant.connection, Message::Offer(offer));
-        self.timers
-            .set(Timer::Negotiate(session), ctx.after(ASK_AGAIN));
+        self.timers.set(Timer::Negotiate(session), ctx.after(ASK_AGAIN));
     }
 
     /// The client did not answer, or did not offer: ask again.
@@ -170,12 +154,8 @@ impl Room {
             num_audios: missing.audios,
             num_videos: missing.videos,
         };
-        ctx.send(
-            participant.connection,
-            Message::MediaSectionsRequirement(requirement),
-        );
-        self.timers
-            .set(Timer::Negotiate(session), ctx.after(ASK_AGAIN));
+        ctx.send(participant.connection, Message::MediaSectionsRequirement(requirement));
+        self.timers.set(Timer::Negotiate(session), ctx.after(ASK_AGAIN));
     }
 
     /// Starts to send what both sides agree on.
@@ -183,10 +163,7 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
-        let peer = participant
-            .subscriber
-            .as_ref()
-            .unwrap_or(&participant.publisher);
+        let peer = participant.subscriber.as_ref().unwrap_or(&participant.publisher);
         if !peer.connected {
             return;
         }
@@ -196,10 +173,7 @@ impl Room {
             .sending()
             .filter(|sending| sending.state == SendState::Active)
         {
-            let Some(subscription) = participant
-                .subscriptions
-                .get_mut(sending.track_sid.as_str())
-            else {
+            let Some(subscription) = participant.subscriptions.get_mut(sending.track_sid.as_str()) else {
                 continue;
             };
             let is_meant = subscription
@@ -245,20 +219,12 @@ impl Room {
                 .participants
                 .get(&publisher)
                 .and_then(|publisher| publisher.connection);
-            ctx.send(
-                connection,
-                Message::TrackSubscribed(TrackSubscribed { track_sid }),
-            );
+            ctx.send(connection, Message::TrackSubscribed(TrackSubscribed { track_sid }));
         }
     }
 
     /// What the transports say about a participant's connections.
-    pub(super) fn handle_transport(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        event: TransportEvent,
-    ) {
+    pub(super) fn handle_transport(&mut self, ctx: &mut Context<'_>, session: SessionId, event: TransportEvent) {
         match event {
             TransportEvent::Connected { id } => self.transport_connected(ctx, session, id),
             TransportEvent::Disconnected { id, why } => {
@@ -266,19 +232,11 @@ impl Room {
                 self.transport_away(ctx, session, id, why);
             }
             TransportEvent::ChannelOpen { .. } | TransportEvent::ChannelBuffered { .. } => {}
-            TransportEvent::Data { label, data, .. } => {
-                self.handle_data(ctx, session, &label, &data)
-            }
+            TransportEvent::Data { label, data, .. } => self.handle_data(ctx, session, &label, &data),
         }
     }
 
-    fn transport_away(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        id: TransportId,
-        why: DisconnectReason,
-    ) {
+    fn transport_away(&mut self, ctx: &mut Context<'_>, session: SessionId, id: TransportId, why: DisconnectReason) {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use livekit_protocol::{
-    ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission,
-    TrackInfo, TrackSource, participant_info::State,
+    ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo, TrackSource,
+    participant_info::State,
 };
 
 use super::{
@@ -115,17 +115,12 @@ impl Participant {
         if self.publisher.transport == transport {
             return Some(&mut self.publisher);
         }
-        self.subscriber
-            .as_mut()
-            .filter(|peer| peer.transport == transport)
+        self.subscriber.as_mut().filter(|peer| peer.transport == transport)
     }
 
     /// Transport that brings data messages to this participant.
     pub(super) fn receiving_transport(&self) -> TransportId {
-        self.subscriber
-            .as_ref()
-            .unwrap_or(&self.publisher)
-            .transport
+        self.subscriber.as_ref().unwrap_or(&self.publisher).transport
     }
 
     /// All transports.
@@ -137,10 +132,7 @@ impl Participant {
 
     /// Whether DTLS is up on what this participant needs: its primary connection.
     pub(super) fn is_connected(&self) -> bool {
-        self.subscriber
-            .as_ref()
-            .unwrap_or(&self.publisher)
-            .connected
+        self.subscriber.as_ref().unwrap_or(&self.publisher).connected
     }
 
     /// Marks that the others must hear of a change.
@@ -158,8 +150,7 @@ impl Participant {
             TrackSource::ScreenShareAudio => "screen_share_audio",
         };
         self.grants.publish
-            && (self.grants.sources.is_empty()
-                || self.grants.sources.iter().any(|allowed| allowed == name))
+            && (self.grants.sources.is_empty() || self.grants.sources.iter().any(|allowed| allowed == name))
     }
 
     /// May somebody with this identity and sid subscribe to the track?
@@ -174,9 +165,7 @@ impl Participant {
                 } else {
                     permission.participant_identity == identity
                 };
-                meant
-                    && (permission.all_tracks
-                        || permission.track_sids.iter().any(|sid| sid == track))
+                meant && (permission.all_tracks || permission.track_sids.iter().any(|sid| sid == track))
             })
     }
 

@@ -25,12 +25,7 @@ const MAX_NAME: usize = 256;
 
 impl Room {
     /// The client announces a track; it hears of its name at once, before any media.
-    pub(super) fn add_track(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        request: AddTrackRequest,
-    ) {
+    pub(super) fn add_track(&mut self, ctx: &mut Context<'_>, session: SessionId, request: AddTrackRequest) {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
@@ -44,10 +39,7 @@ impl Room {
             || request.name.len() > MAX_NAME
             || request.stream.len() > MAX_NAME
         {
-            Some((
-                Refused::InvalidRequest,
-                "cid, name or stream cannot be used",
-            ))
+            Some((Refused::InvalidRequest, "cid, name or stream cannot be used"))
         } else if !request.sid.is_empty() {
             Some((Refused::UnsupportedType, "a track has one codec here"))
         } else {
@@ -97,11 +89,7 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
-        for track in participant
-            .published
-            .iter()
-            .filter_map(|sid| self.tracks.get(sid))
-        {
+        for track in participant.published.iter().filter_map(|sid| self.tracks.get(sid)) {
             for cid in &track.cids {
                 participant.publisher.negotiator.hint(cid, track.hints());
             }
@@ -113,12 +101,7 @@ impl Room {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };
-        let sections: Vec<Receiving> = participant
-            .publisher
-            .negotiator
-            .receiving()
-            .cloned()
-            .collect();
+        let sections: Vec<Receiving> = participant.publisher.negotiator.receiving().cloned().collect();
         let gone: Vec<TrackSid> = participant
             .published
             .iter()
@@ -154,17 +137,11 @@ impl Room {
     }
 
     fn still_carries(&self, track: &Track, mid: &Mid, sections: &[Receiving]) -> bool {
-        let Some(section) = sections
-            .iter()
-            .find(|section| section.mid == *mid && section.active)
-        else {
+        let Some(section) = sections.iter().find(|section| section.mid == *mid && section.active) else {
             return false;
         };
         // A recycled section carries another announced track.
-        track.is_named(section)
-            || self
-                .pending(track.publisher, |other| other.is_named(section))
-                .is_none()
+        track.is_named(section) || self.pending(track.publisher, |other| other.is_named(section)).is_none()
     }
 
     fn is_taken(&self, session: SessionId, mid: &Mid) -> bool {
@@ -187,17 +164,8 @@ impl Room {
     }
 
     /// The media of an announced track is known: the others hear of it and get it.
-    fn publish(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        sid: &TrackSid,
-        section: &Receiving,
-    ) {
-        let (Some(participant), Some(track)) = (
-            self.participants.get_mut(&session),
-            self.tracks.get_mut(sid),
-        ) else {
+    fn publish(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid, section: &Receiving) {
+        let (Some(participant), Some(track)) = (self.participants.get_mut(&session), self.tracks.get_mut(sid)) else {
             return;
         };
         let mut layers = track.layer_specs(section);
@@ -258,12 +226,7 @@ impl Room {
     }
 
     /// The client muted or unmuted one of its tracks.
-    pub(super) fn mute(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        request: &MuteTrackRequest,
-    ) {
+    pub(super) fn mute(&mut self, ctx: &mut Context<'_>, session: SessionId, request: &MuteTrackRequest) {
         let Some(track) = self
             .tracks
             .get_mut(request.sid.as_str())
@@ -287,17 +250,8 @@ impl Room {
     }
 
     /// The client changed what its track is (features, size).
-    pub(super) fn update_track(
-        &mut self,
-        session: SessionId,
-        sid: &str,
-        change: impl FnOnce(&mut Track),
-    ) {
-        if let Some(track) = self
-            .tracks
-            .get_mut(sid)
-            .filter(|track| track.publisher == session)
-        {
+    pub(super) fn update_track(&mut self, session: SessionId, sid: &str, change: impl FnOnce(&mut Track)) {
+        if let Some(track) = self.tracks.get_mut(sid).filter(|track| track.publisher == session) {
             change(track);
             if let Some(participant) = self.participants.get_mut(&session) {
                 participant.touch();

@@ -61,11 +61,18 @@ impl Room {
 
     /// With two connections the server restarts ICE on its own one; the client does so on the other.
     fn restart_subscriber(&mut self, ctx: &mut Context<'_>, session: SessionId) {
-        let Some(peer) = self.participants.get_mut(&session).and_then(|participant| participant.subscriber.as_mut()) else {
+        let Some(peer) = self
+            .participants
+            .get_mut(&session)
+            .and_then(|participant| participant.subscriber.as_mut())
+        else {
             return;
         };
         let ice = ctx.ice();
-        ctx.transports(TransportCommand::RestartIce { id: peer.transport, ice: ice.clone() });
+        ctx.transports(TransportCommand::RestartIce {
+            id: peer.transport,
+            ice: ice.clone(),
+        });
         peer.negotiator.restart_ice(ice);
         self.server_offer(ctx, session);
     }

@@ -4,7 +4,8 @@
 use livekit_protocol::{
     Pong, RequestResponse, SimulateScenario,
     request_response::{Reason as Refused, Request as Refusable},
-    signal_request, signal_response::Message,
+    signal_request,
+    signal_response::Message,
     simulate_scenario::Scenario,
 };
 
@@ -19,7 +20,12 @@ const MAX_ITEMS: usize = 32;
 
 impl Room {
     /// One message of a client.
-    pub(super) fn handle_signal(&mut self, ctx: &mut Context<'_>, session: SessionId, message: signal_request::Message) {
+    pub(super) fn handle_signal(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        message: signal_request::Message,
+    ) {
         use signal_request::Message as Request;
         match message {
             Request::Offer(offer) => self.client_offer(ctx, session, &offer),
@@ -41,13 +47,24 @@ impl Room {
             }),
             Request::Ping(_) => self.answer(ctx, session, Message::Pong(ctx.now.unix_ms)),
             Request::PingReq(ping) => {
-                let pong = Pong { last_ping_timestamp: ping.timestamp, timestamp: ctx.now.unix_ms };
+                let pong = Pong {
+                    last_ping_timestamp: ping.timestamp,
+                    timestamp: ctx.now.unix_ms,
+                };
                 self.answer(ctx, session, Message::PongResp(pong));
             }
-            Request::PublishDataTrackRequest(request) => self.refuse(ctx, session, Refusable::PublishDataTrack(request)),
-            Request::UnpublishDataTrackRequest(request) => self.refuse(ctx, session, Refusable::UnpublishDataTrack(request)),
+            Request::PublishDataTrackRequest(request) => {
+                self.refuse(ctx, session, Refusable::PublishDataTrack(request))
+            }
+            Request::UnpublishDataTrackRequest(request) => {
+                self.refuse(ctx, session, Refusable::UnpublishDataTrack(request))
+            }
             // The client's candidates are of no use to an ICE-lite agent: its checks bring its address.
-            Request::Trickle(_) | Request::UpdateLayers(_) | Request::UpdateDataSubscription(_) | Request::StoreDataBlobRequest(_) | Request::GetDataBlobRequest(_) => {}
+            Request::Trickle(_)
+            | Request::UpdateLayers(_)
+            | Request::UpdateDataSubscription(_)
+            | Request::StoreDataBlobRequest(_)
+            | Request::GetDataBlobRequest(_) => {}
         }
     }
 
@@ -71,9 +88,15 @@ impl Room {
     fn simulate(&mut self, ctx: &mut Context<'_>, session: SessionId, request: &SimulateScenario) {
         match request.scenario {
             Some(Scenario::ServerLeave(true)) => self.depart(ctx, session, Departure::Because(domain::Reason::Error)),
-            Some(Scenario::LeaveRequestFullReconnect(true) | Scenario::Migration(true)) => self.depart(ctx, session, Departure::Sent),
+            Some(Scenario::LeaveRequestFullReconnect(true) | Scenario::Migration(true)) => {
+                self.depart(ctx, session, Departure::Sent)
+            }
             Some(Scenario::NodeFailure(true) | Scenario::DisconnectSignalOnResume(true)) => {
-                if let Some(connection) = self.participants.get(&session).and_then(|participant| participant.connection) {
+                if let Some(connection) = self
+                    .participants
+                    .get(&session)
+                    .and_then(|participant| participant.connection)
+                {
                     ctx.close(connection);
                     self.signal_closed(ctx, session);
                 }

@@ -104,9 +104,7 @@ impl Room {
             key,
             sid: ctx.name("RM_"),
             created_ms: ctx.now.unix_ms,
-            phase: Phase::Entering {
-                waiting: Vec::new(),
-            },
+            phase: Phase::Entering { waiting: Vec::new() },
             limits: Limits::of_named(ctx.config),
             participants: BTreeMap::new(),
             tracks: BTreeMap::new(),
@@ -132,11 +130,7 @@ impl Room {
     }
 
     /// What everybody is told about a participant.
-    pub(super) fn participant_info(
-        &self,
-        ctx: &Context<'_>,
-        participant: &Participant,
-    ) -> ParticipantInfo {
+    pub(super) fn participant_info(&self, ctx: &Context<'_>, participant: &Participant) -> ParticipantInfo {
         participant.info(self.track_infos(participant), &ctx.config.region)
     }
 
@@ -172,9 +166,7 @@ impl Room {
             Timer::Flush => self.flush(ctx),
             Timer::Quality => self.tell_quality(ctx),
             Timer::Connect(session) => self.connect_timed_out(ctx, session),
-            Timer::Resume(session) | Timer::Media(session) => {
-                self.put_out(ctx, session, Reason::ConnectionLost)
-            }
+            Timer::Resume(session) | Timer::Media(session) => self.put_out(ctx, session, Reason::ConnectionLost),
             Timer::Negotiate(session) => self.negotiate_again(ctx, session),
             Timer::Token(session) => self.refresh_token(ctx, session),
             Timer::Want(session, track) => self.apply_want(ctx, session, &track),

@@ -1,10 +1,7 @@
 //! Subscriptions: which tracks go to whom, and at what size.
 
-use std::time::Duration;
-
 use livekit_protocol::{
-    SubscriptionPermission, SubscriptionPermissionUpdate, UpdateSubscription, UpdateTrackSettings,
-    VideoQuality, signal_response::Message,
+    SubscriptionPermission, SubscriptionPermissionUpdate, UpdateSubscription, signal_response::Message,
 };
 
 use super::{
@@ -17,17 +14,11 @@ use crate::{
     types::{MediaKind, SinkId},
 };
 
-/// A track is stopped this long after the client said so: it often says the opposite within 20 ms.
-const DISABLE_AFTER: Duration = Duration::from_millis(100);
-
-/// A quality without a size is believed this late when the client is one that tells sizes.
-const QUALITY_AFTER: Duration = Duration::from_millis(300);
-
 /// What a client that tells sizes gets until it has told one: the small layer comes first and fast.
-const FIRST_SIZE: (u32, u32) = (320, 180);
+pub(super) const FIRST_SIZE: (u32, u32) = (320, 180);
 
 /// Names in one message of a client.
-const MAX_NAMES: usize = 2_000;
+pub(super) const MAX_NAMES: usize = 2_000;
 
 /// One track on its way to one participant.
 #[derive(Debug)]
@@ -88,12 +79,10 @@ impl Room {
         session: SessionId,
         request: &UpdateSubscription,
     ) {
-        let names = request.track_sids.iter().chain(
-            request
-                .participant_tracks
-                .iter()
-                .flat_map(|tracks| &tracks.track_sids),
-        );
+        let names = request
+            .track_sids
+            .iter()
+            .chain(request.participant_tracks.iter().flat_map(|tracks| &tracks.track_sids));
         let mut done: Vec<&str> = Vec::new();
         for name in names.take(MAX_NAMES) {
             if done.contains(&name.as_str()) {
@@ -118,16 +107,10 @@ impl Room {
 
     /// Begins to bring a track to a participant, as far as both may.
     pub(super) fn subscribe(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
-        let Some(track) = self
-            .tracks
-            .get(sid)
-            .filter(|track| track.publisher != session)
-        else {
+        let Some(track) = self.tracks.get(sid).filter(|track| track.publisher != session) else {
             return;
         };
-        let (Some(media), Some(publisher)) =
-            (&track.media, self.participants.get(&track.publisher))
-        else {
+        let (Some(media), Some(publisher)) = (&track.media, self.participants.get(&track.publisher)) else {
             return;
         };
         let publisher_sid = publisher.sid.clone();
@@ -198,12 +181,7 @@ impl Room {
     }
 
     /// Stops bringing a track to a participant.
-    pub(super) fn forget_subscription(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        sid: &TrackSid,
-    ) {
+    pub(super) fn forget_subscription(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
         self.stop_sending(ctx, session, sid);
         if let Some(participant) = self.participants.get_mut(&session) {
             participant.subscriptions.remove(sid);
@@ -258,10 +236,9 @@ impl Room {
             .collect();
         for other in others {
             for sid in &tracks {
-                let (Some(publisher), Some(participant)) = (
-                    self.participants.get(&session),
-                    self.participants.get(&other),
-                ) else {
+                let (Some(publisher), Some(participant)) =
+                    (self.participants.get(&session), self.participants.get(&other))
+                else {
                     continue;
                 };
                 let Some(subscription) = participant.subscriptions.get(sid) else {
@@ -282,170 +259,5 @@ impl Room {
                 }
             }
         }
-    }
-
-    /// The client shows tracks at another size, or not at all.
-    pub(super) fn set_tracks(
-        &mut self,
-        ctx: &mut Context<'_>,
-        session: SessionId,
-        request: &UpdateTrackSettings,
-    ) {
-        for name in request.track_sids.iter().take(MAX_NAMES) {
-            let Some(sid) = self
-                .tracks
-                .get(name.as_str())
-                .map(|track| track.sid.clone())
-            else {
-                continue;
-            };
-            let Some(participant) = self.participants.get_mut(&session) else {
-                return;
-            };
-            let tells_sizes = participant.adaptive_stream;
-            let Some(subscription) = participant.subscriptions.get_mut(&sid) else {
-                continue;
-            };
-            let (want, delay) = wanted(subscription.want, request, tells_sizes);
-            subscription.next_want = Some(want);
-            let timer = Timer::Want(session, sid.clone());
-            match delay {
-                Some(delay) => self.timers.set(timer, ctx.after(delay)),
-                None => {
-                    self.timers.clear(&timer);
-                    self.apply_want(ctx, session, &sid);
-                }
-            }
-        }
-    }
-
-    /// A changed size takes effect.
-    pub(super) fn apply_want(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
-        let Some(subscription) = self
-            .participants
-            .get_mut(&session)
-            .and_then(|participant| participant.subscriptions.get_mut(sid))
-        else {
-            return;
-        };
-        let Some(want) = subscription
-            .next_want
-            .take()
-            .filter(|want| *want != subscription.want)
-        else {
-            return;
-        };
-        subscription.want = want;
-        if let Some(id) = subscription.sink {
-            ctx.forward(forward::Command::SinkSet { id, want });
-        }
-    }
-}
-
-/// What the client's settings mean after `now`, and how long to wait before believing them.
-fn wanted(now: Want, request: &UpdateTrackSettings, tells_sizes: bool) -> (Want, Option<Duration>) {
-    if request.disabled {
-        return (
-            Want {
-                enabled: false,
-                ..now
-            },
-            Some(DISABLE_AFTER),
-        );
-    }
-    if request.width > 0 && request.height > 0 {
-        return (
-            Want {
-                enabled: true,
-                width: request.width,
-                height: request.height,
-                max_layer: None,
-            },
-            None,
-        );
-    }
-    let quality = match request.quality() {
-        VideoQuality::Low | VideoQuality::Off => 0,
-        VideoQuality::Medium => 1,
-        VideoQuality::High => 2,
-    };
-    if !tells_sizes {
-        return (
-            Want {
-                enabled: true,
-                width: 0,
-                height: 0,
-                max_layer: Some(quality),
-            },
-            None,
-        );
-    }
-    // It only says "shown again"; its size follows.
-    if now.enabled && now.max_layer.is_none() && (now.width, now.height) == FIRST_SIZE {
-        return (
-            Want {
-                enabled: true,
-                width: 0,
-                height: 0,
-                max_layer: Some(quality),
-            },
-            Some(QUALITY_AFTER),
-        );
-    }
-    (
-        Want {
-            enabled: true,
-            ..now
-        },
-        None,
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(disabled: bool, size: (u32, u32), quality: VideoQuality) -> UpdateTrackSettings {
-        UpdateTrackSettings {
-            disabled,
-            width: size.0,
-            height: size.1,
-            quality: quality.into(),
-            ..UpdateTrackSettings::default()
-        }
-    }
-
-    #[test]
-    fn a_size_counts_at_once_and_a_stop_a_little_later() {
-        let now = Want {
-            width: 320,
-            height: 180,
-            ..Want::default()
-        };
-        let (want, delay) = wanted(now, &settings(false, (1280, 720), VideoQuality::Low), true);
-        assert_eq!(
-            (want.width, want.height, want.max_layer, delay),
-            (1280, 720, None, None)
-        );
-        let (want, delay) = wanted(want, &settings(true, (0, 0), VideoQuality::Low), true);
-        assert_eq!(
-            (want.enabled, want.width, delay),
-            (false, 1280, Some(DISABLE_AFTER))
-        );
-        let (want, delay) = wanted(want, &settings(false, (0, 0), VideoQuality::Low), true);
-        assert_eq!(
-            (want.enabled, want.width, want.max_layer, delay),
-            (true, 1280, None, None)
-        );
-    }
-
-    #[test]
-    fn a_client_without_sizes_asks_by_quality() {
-        let (want, delay) = wanted(
-            Want::default(),
-            &settings(false, (0, 0), VideoQuality::Medium),
-            false,
-        );
-        assert_eq!((want.max_layer, delay), (Some(1), None));
     }
 }

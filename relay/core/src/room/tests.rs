@@ -19,9 +19,8 @@ use domain::{
     room::{MuteMode, RoomSettings},
 };
 use livekit_protocol::{
-    AddTrackRequest, ClientInfo, ParticipantInfo, SessionDescription, SimulcastCodec, TrackSource,
-    TrackType, VideoLayer, VideoQuality, signal_request,
-    signal_response::Message,
+    AddTrackRequest, ClientInfo, ParticipantInfo, SessionDescription, SimulcastCodec, TrackSource, TrackType,
+    VideoLayer, VideoQuality, signal_request, signal_response::Message,
 };
 
 use super::*;
@@ -34,8 +33,7 @@ const ONE_JOIN: &str = include_str!("../sdp/fixtures/chromium-one-join.sdp");
 const ONE_PUBLISH: &str = include_str!("../sdp/fixtures/chromium-one-publish.sdp");
 const PUBLISHER_DATA: &str = include_str!("../sdp/fixtures/chromium-publisher-data.sdp");
 const PUBLISHER_CAMERA: &str = include_str!("../sdp/fixtures/chromium-publisher-camera.sdp");
-const PUBLISHER_CAMERA_REMOVED: &str =
-    include_str!("../sdp/fixtures/chromium-publisher-camera-removed.sdp");
+const PUBLISHER_CAMERA_REMOVED: &str = include_str!("../sdp/fixtures/chromium-publisher-camera-removed.sdp");
 
 /// The client's ids in [`ONE_PUBLISH`].
 const ONE_MICROPHONE: &str = "9885f94b-4c94-4335-96d0-84807a022d26";
@@ -109,7 +107,14 @@ fn ticket(identity: &str, number: Option<u32>) -> Ticket {
         first_use_by: None,
         number: number.map(|number| ParticipantNumber::new(number).expect("from 1")),
         moderator: false,
-        grants: Grants { subscribe: true, publish: true, publish_data: true, update_metadata: true, hidden: false, sources: Vec::new() },
+        grants: Grants {
+            subscribe: true,
+            publish: true,
+            publish_data: true,
+            update_metadata: true,
+            hidden: false,
+            sources: Vec::new(),
+        },
         attributes: BTreeMap::from([("role".to_owned(), "guest".to_owned())]),
         metadata: String::new(),
         h264: false,
@@ -117,14 +122,22 @@ fn ticket(identity: &str, number: Option<u32>) -> Ticket {
 }
 
 fn offer(sdp: &str, id: u32) -> SessionDescription {
-    SessionDescription { r#type: "offer".into(), sdp: sdp.into(), id, ..SessionDescription::default() }
+    SessionDescription {
+        r#type: "offer".into(),
+        sdp: sdp.into(),
+        id,
+        ..SessionDescription::default()
+    }
 }
 
 fn join(connection: u64, ticket: Ticket, mode: Mode) -> Join {
     Join {
         connection: ConnectionId(connection),
         ticket,
-        client: ClientInfo { protocol: 17, ..ClientInfo::default() },
+        client: ClientInfo {
+            protocol: 17,
+            ..ClientInfo::default()
+        },
         mode,
         auto_subscribe: true,
         adaptive_stream: true,
@@ -144,15 +157,28 @@ fn microphone(cid: &str) -> signal_request::Message {
 }
 
 fn camera(cid: &str) -> signal_request::Message {
-    let layer = |quality: VideoQuality, width, height, bitrate| VideoLayer { quality: quality.into(), width, height, bitrate, ..VideoLayer::default() };
+    let layer = |quality: VideoQuality, width, height, bitrate| VideoLayer {
+        quality: quality.into(),
+        width,
+        height,
+        bitrate,
+        ..VideoLayer::default()
+    };
     signal_request::Message::AddTrack(AddTrackRequest {
         cid: cid.into(),
         r#type: TrackType::Video.into(),
         source: TrackSource::Camera.into(),
         width: 640,
         height: 360,
-        layers: vec![layer(VideoQuality::Low, 320, 180, 160_000), layer(VideoQuality::Medium, 640, 360, 450_000)],
-        simulcast_codecs: vec![SimulcastCodec { codec: "vp8".into(), cid: cid.into(), ..SimulcastCodec::default() }],
+        layers: vec![
+            layer(VideoQuality::Low, 320, 180, 160_000),
+            layer(VideoQuality::Medium, 640, 360, 450_000),
+        ],
+        simulcast_codecs: vec![SimulcastCodec {
+            codec: "vp8".into(),
+            cid: cid.into(),
+            ..SimulcastCodec::default()
+        }],
         ..AddTrackRequest::default()
     })
 }
@@ -165,10 +191,19 @@ fn answer_to(offer: &SessionDescription) -> SessionDescription {
         .replace("a=sendrecv", "a=recvonly")
         .replace("a=sendonly", "a=recvonly")
         .lines()
-        .filter(|line| !["a=msid:", "a=ssrc", "a=candidate", "a=end-of", "a=ice-lite"].iter().any(|prefix| line.starts_with(prefix)))
+        .filter(|line| {
+            !["a=msid:", "a=ssrc", "a=candidate", "a=end-of", "a=ice-lite"]
+                .iter()
+                .any(|prefix| line.starts_with(prefix))
+        })
         .flat_map(|line| [line, "\r\n"])
         .collect();
-    SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..SessionDescription::default() }
+    SessionDescription {
+        r#type: "answer".into(),
+        sdp,
+        id: offer.id,
+        ..SessionDescription::default()
+    }
 }
 
 impl World {
@@ -203,7 +238,10 @@ impl World {
     }
 
     fn now(&self) -> Now {
-        Now { at: self.start + self.elapsed, unix_ms: START_MS + i64::try_from(self.elapsed.as_millis()).expect("a short test") }
+        Now {
+            at: self.start + self.elapsed,
+            unix_ms: START_MS + i64::try_from(self.elapsed.as_millis()).expect("a short test"),
+        }
     }
 
     fn handle(&mut self, input: Input) {
@@ -216,7 +254,9 @@ impl World {
             match output {
                 Output::Accept { connection } => self.accepted.push(connection.0),
                 Output::Refuse { connection, refusal } => self.refused.push((connection.0, refusal)),
-                Output::Send { connection, message } => self.sent.push((connection.0, message.message.clone().expect("a message"))),
+                Output::Send { connection, message } => self
+                    .sent
+                    .push((connection.0, message.message.clone().expect("a message"))),
                 Output::Close { connection } => self.closed.push(connection.0),
                 Output::Enter { room, .. } => self.entering.push(room),
                 Output::Leave { room } => self.left.push(room),
@@ -239,7 +279,10 @@ impl World {
     }
 
     fn signal(&mut self, connection: u64, message: signal_request::Message) {
-        self.handle(Input::Signal { connection: ConnectionId(connection), message });
+        self.handle(Input::Signal {
+            connection: ConnectionId(connection),
+            message,
+        });
     }
 
     /// Somebody comes into the classic room and connects its media.
@@ -258,7 +301,10 @@ impl World {
             Message::Offer(offer) => Some(offer.clone()),
             _ => None,
         });
-        self.signal(connection, signal_request::Message::Answer(answer_to(&offer.expect("an offer"))));
+        self.signal(
+            connection,
+            signal_request::Message::Answer(answer_to(&offer.expect("an offer"))),
+        );
     }
 
     /// All transports that were made connect.
@@ -278,12 +324,20 @@ impl World {
 
     /// The last message to a client that `pick` wants.
     fn last<T>(&self, connection: u64, pick: impl Fn(&Message) -> Option<T>) -> Option<T> {
-        self.sent.iter().rev().filter(|(to, _)| *to == connection).find_map(|(_, message)| pick(message))
+        self.sent
+            .iter()
+            .rev()
+            .filter(|(to, _)| *to == connection)
+            .find_map(|(_, message)| pick(message))
     }
 
     /// Names of a client's messages, in order.
     fn names(&self, connection: u64) -> Vec<&'static str> {
-        self.sent.iter().filter(|(to, _)| *to == connection).map(|(_, message)| name(message)).collect()
+        self.sent
+            .iter()
+            .filter(|(to, _)| *to == connection)
+            .map(|(_, message)| name(message))
+            .collect()
     }
 
     /// What a client last heard of somebody.
@@ -308,7 +362,13 @@ impl World {
     }
 
     /// Reason and action of the leave message to a client.
-    fn leave(&self, connection: u64) -> Option<(livekit_protocol::DisconnectReason, livekit_protocol::leave_request::Action)> {
+    fn leave(
+        &self,
+        connection: u64,
+    ) -> Option<(
+        livekit_protocol::DisconnectReason,
+        livekit_protocol::leave_request::Action,
+    )> {
         self.last(connection, |message| match message {
             Message::Leave(leave) => Some((leave.reason(), leave.action())),
             _ => None,

@@ -110,19 +110,14 @@ impl Track {
         let source = request.source();
         let stream = if !request.stream.is_empty() {
             request.stream
-        } else if matches!(
-            source,
-            TrackSource::ScreenShare | TrackSource::ScreenShareAudio
-        ) {
+        } else if matches!(source, TrackSource::ScreenShare | TrackSource::ScreenShareAudio) {
             "screen".to_owned()
         } else {
             "camera".to_owned()
         };
         let layers = sorted(request.layers);
         let codecs = vec![SimulcastCodecInfo {
-            mime_type: announced
-                .map(|codec| mime(codec).to_owned())
-                .unwrap_or_default(),
+            mime_type: announced.map(|codec| mime(codec).to_owned()).unwrap_or_default(),
             cid: request.cid,
             layers: layers.clone(),
             video_layer_mode: video_layer::Mode::OneSpatialLayerPerStream.into(),
@@ -167,11 +162,7 @@ impl Track {
 
     /// Whether the client's section may be this track: same kind and one of its ids.
     pub(super) fn is_named(&self, receiving: &Receiving) -> bool {
-        self.kind == receiving.kind
-            && receiving
-                .cid
-                .as_ref()
-                .is_some_and(|cid| self.cids.contains(cid))
+        self.kind == receiving.kind && receiving.cid.as_ref().is_some_and(|cid| self.cids.contains(cid))
     }
 
     /// What the publishing connection's negotiation should know about it.
@@ -179,7 +170,10 @@ impl Track {
         let bits: u64 = self.info.layers.iter().map(|layer| u64::from(layer.bitrate)).sum();
         PublishHints {
             codec: self.announced,
-            start_kbps: u32::try_from(bits / 1000).ok().filter(|kbps| *kbps > 0).map(|kbps| kbps.min(MAX_START_KBPS)),
+            start_kbps: u32::try_from(bits / 1000)
+                .ok()
+                .filter(|kbps| *kbps > 0)
+                .map(|kbps| kbps.min(MAX_START_KBPS)),
             stereo: self.info.stereo || self.info.audio_features.contains(&AudioTrackFeature::TfStereo.into()),
             dtx: !self.info.disable_dtx && !self.info.audio_features.contains(&AudioTrackFeature::TfNoDtx.into()),
         }

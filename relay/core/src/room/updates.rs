@@ -128,8 +128,7 @@ impl Room {
                 participant.connection,
                 Message::RefreshToken(participant.ticket.token.to_string()),
             );
-            self.timers
-                .set(Timer::Token(session), ctx.after(TOKEN_EVERY));
+            self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));
         }
     }
 
@@ -157,23 +156,11 @@ impl Room {
         let kept = ["role", "observer"]
             .iter()
             .all(|key| attributes.get(*key) == participant.ticket.attributes.get(*key));
-        let size: usize = attributes
-            .iter()
-            .map(|(key, value)| key.len() + value.len())
-            .sum();
+        let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
         let refused = if !participant.grants.update_metadata || !kept {
-            Some((
-                Refused::NotAllowed,
-                "does not have permission to update own metadata",
-            ))
-        } else if request.metadata.len() > MAX_METADATA
-            || size > MAX_METADATA
-            || request.name.len() > MAX_NAME
-        {
-            Some((
-                Refused::LimitExceeded,
-                "name, metadata or attributes are too long",
-            ))
+            Some((Refused::NotAllowed, "does not have permission to update own metadata"))
+        } else if request.metadata.len() > MAX_METADATA || size > MAX_METADATA || request.name.len() > MAX_NAME {
+            Some((Refused::LimitExceeded, "name, metadata or attributes are too long"))
         } else {
             None
         };

@@ -1,5 +1,8 @@
 use bytes::Bytes;
-use livekit_protocol::{DataPacket, UserPacket, data_packet::{Kind, Value}};
+use livekit_protocol::{
+    DataPacket, UserPacket,
+    data_packet::{Kind, Value},
+};
 use prost::Message as _;
 
 use super::*;
@@ -19,7 +22,11 @@ fn user(payload: &[u8], sequence: u32, to: &[&str]) -> DataPacket {
         sequence,
         destination_identities: to.iter().map(|identity| (*identity).to_owned()).collect(),
         participant_identity: "somebody else".into(),
-        value: Some(Value::User(UserPacket { payload: payload.to_vec(), participant_identity: "somebody else".into(), ..UserPacket::default() })),
+        value: Some(Value::User(UserPacket {
+            payload: payload.to_vec(),
+            participant_identity: "somebody else".into(),
+            ..UserPacket::default()
+        })),
         ..DataPacket::default()
     }
 }
@@ -31,7 +38,11 @@ fn transport(n: u32) -> TransportId {
 }
 
 fn send(world: &mut World, label: &str, data: Vec<u8>) {
-    world.handle(Input::Transport(TransportEvent::Data { id: transport(3), label: Arc::from(label), data: data.into() }));
+    world.handle(Input::Transport(TransportEvent::Data {
+        id: transport(3),
+        label: Arc::from(label),
+        data: data.into(),
+    }));
 }
 
 fn received(world: &World) -> Vec<(TransportId, DataPacket)> {
@@ -50,13 +61,22 @@ fn a_message_reaches_the_others_with_its_true_sender() {
     let mut world = three();
     send(&mut world, "_reliable", user(b"hi", 1, &[]).encode_to_vec());
     let received = received(&world);
-    assert_eq!(received.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [transport(2), transport(5)]);
+    assert_eq!(
+        received.iter().map(|(to, _)| *to).collect::<Vec<_>>(),
+        [transport(2), transport(5)]
+    );
     let packet = &received[0].1;
-    assert_eq!((packet.participant_identity.as_str(), packet.kind()), ("b", Kind::Reliable));
+    assert_eq!(
+        (packet.participant_identity.as_str(), packet.kind()),
+        ("b", Kind::Reliable)
+    );
     let Some(Value::User(user)) = &packet.value else {
         panic!("{packet:?}");
     };
-    assert_eq!((user.participant_identity.as_str(), user.payload.as_slice()), ("b", &b"hi"[..]));
+    assert_eq!(
+        (user.participant_identity.as_str(), user.payload.as_slice()),
+        ("b", &b"hi"[..])
+    );
 }
 
 #[test]
@@ -74,7 +94,13 @@ fn a_reliable_message_is_passed_on_once() {
     for sequence in [1, 2, 2, 1, 3] {
         send(&mut world, "_reliable", user(b"x", sequence, &["a"]).encode_to_vec());
     }
-    assert_eq!(received(&world).iter().map(|(_, packet)| packet.sequence).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(
+        received(&world)
+            .iter()
+            .map(|(_, packet)| packet.sequence)
+            .collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
 }
 
 #[test]
@@ -82,7 +108,14 @@ fn a_value_of_a_kind_unknown_to_us_survives() {
     let mut world = three();
     // Field 200, three bytes.
     let mut unknown = vec![0xc2, 0x0c, 3, 7, 8, 9];
-    unknown.extend_from_slice(&DataPacket { participant_identity: "forged".into(), kind: 1, ..DataPacket::default() }.encode_to_vec());
+    unknown.extend_from_slice(
+        &DataPacket {
+            participant_identity: "forged".into(),
+            kind: 1,
+            ..DataPacket::default()
+        }
+        .encode_to_vec(),
+    );
     send(&mut world, "_reliable", unknown.clone());
     let data = world.transports.iter().find_map(|command| match command {
         TransportCommand::Send { data, .. } => Some(data.clone()),
@@ -91,7 +124,10 @@ fn a_value_of_a_kind_unknown_to_us_survives() {
     let data = data.expect("passed on");
     assert!(data.starts_with(&unknown[..6]));
     let packet = DataPacket::decode(data).expect("a packet");
-    assert_eq!((packet.participant_identity.as_str(), packet.kind()), ("b", Kind::Reliable));
+    assert_eq!(
+        (packet.participant_identity.as_str(), packet.kind()),
+        ("b", Kind::Reliable)
+    );
 }
 
 #[test]
@@ -106,6 +142,10 @@ fn garbage_foreign_channels_and_the_unallowed_are_dropped() {
     mute.grants.publish_data = false;
     world.handle(Input::Join(Box::new(join(4, mute, Mode::Single))));
     world.connect_all();
-    world.handle(Input::Transport(TransportEvent::Data { id: transport(6), label: Arc::from("_reliable"), data: Bytes::from(user(b"x", 0, &[]).encode_to_vec()) }));
+    world.handle(Input::Transport(TransportEvent::Data {
+        id: transport(6),
+        label: Arc::from("_reliable"),
+        data: Bytes::from(user(b"x", 0, &[]).encode_to_vec()),
+    }));
     assert!(received(&world).is_empty());
 }

@@ -4,13 +4,23 @@ use livekit_protocol::participant_info::State;
 use super::*;
 
 fn enter_meeting(world: &mut World, connection: u64, number: u32) {
-    world.handle(Input::Join(Box::new(join(connection, ticket(&format!("p{number}"), Some(number)), Mode::Single))));
+    world.handle(Input::Join(Box::new(join(
+        connection,
+        ticket(&format!("p{number}"), Some(number)),
+        Mode::Single,
+    ))));
 }
 
 fn opened() -> World {
     let mut world = World::new();
     enter_meeting(&mut world, 1, 1);
-    world.handle(Input::Entered { room: meeting(), answer: Ok(Entered { settings: settings(), members: Default::default() }) });
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings: settings(),
+            members: Default::default(),
+        }),
+    });
     world
 }
 
@@ -21,11 +31,22 @@ fn with_one_connection_everything_comes_in_one_go() {
     assert_eq!(world.accepted, [1]);
     assert_eq!(world.names(1)[..3], ["join", "refresh_token", "answer"]);
     let welcome = world.welcome(1);
-    assert!(!welcome.subscriber_primary && welcome.fast_publish && welcome.ping_interval == 5 && welcome.ping_timeout == 15);
+    assert!(
+        !welcome.subscriber_primary && welcome.fast_publish && welcome.ping_interval == 5 && welcome.ping_timeout == 15
+    );
     assert_eq!(welcome.ice_servers[0].urls, ["stun:203.0.113.7:7882"]);
-    let created = world.transports.iter().filter(|command| matches!(command, TransportCommand::Create { .. })).count();
+    let created = world
+        .transports
+        .iter()
+        .filter(|command| matches!(command, TransportCommand::Create { .. }))
+        .count();
     assert_eq!(created, 1);
-    assert!(world.transports.iter().any(|command| matches!(command, TransportCommand::Remote { .. })));
+    assert!(
+        world
+            .transports
+            .iter()
+            .any(|command| matches!(command, TransportCommand::Remote { .. }))
+    );
 }
 
 #[test]
@@ -72,9 +93,17 @@ fn a_meeting_opens_when_the_control_plane_says_so() {
     enter_meeting(&mut world, 2, 2);
     assert_eq!(world.entering, [meeting()]);
     assert!(world.accepted.is_empty());
-    world.handle(Input::Entered { room: meeting(), answer: Ok(Entered { settings: settings(), members: Default::default() }) });
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings: settings(),
+            members: Default::default(),
+        }),
+    });
     assert_eq!(world.accepted, [1, 2]);
-    assert!(matches!(&world.events[0].kind, EventKind::ParticipantJoin { participant, region, .. } if participant.value() == 1 && region == "eu"));
+    assert!(
+        matches!(&world.events[0].kind, EventKind::ParticipantJoin { participant, region, .. } if participant.value() == 1 && region == "eu")
+    );
     assert_eq!(world.events.len(), 2);
 }
 
@@ -84,9 +113,15 @@ fn a_refusal_of_the_control_plane_reaches_all_who_wait_and_is_remembered() {
     enter_meeting(&mut world, 1, 1);
     enter_meeting(&mut world, 2, 2);
     let refusal = Refusal::Because(Reason::Moved);
-    world.handle(Input::Entered { room: meeting(), answer: Err(refusal) });
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Err(refusal),
+    });
     assert_eq!(world.refused, [(1, refusal), (2, refusal)]);
-    world.handle(Input::Validate { connection: ConnectionId(3), ticket: Box::new(ticket("p3", Some(3))) });
+    world.handle(Input::Validate {
+        connection: ConnectionId(3),
+        ticket: Box::new(ticket("p3", Some(3))),
+    });
     assert_eq!(world.refused.last(), Some(&(3, refusal)));
     // Only for a while: the meeting may come back.
     world.pass(Duration::from_secs(6));
@@ -110,7 +145,13 @@ fn a_second_session_replaces_the_first_without_a_second_join_in_the_reports() {
     let mut world = opened();
     enter_meeting(&mut world, 2, 1);
     let (reason, action) = world.leave(1).expect("told to leave");
-    assert_eq!((reason, action), (livekit_protocol::DisconnectReason::DuplicateIdentity, livekit_protocol::leave_request::Action::Disconnect));
+    assert_eq!(
+        (reason, action),
+        (
+            livekit_protocol::DisconnectReason::DuplicateIdentity,
+            livekit_protocol::leave_request::Action::Disconnect
+        )
+    );
     assert_eq!(world.closed, [1]);
     assert_eq!(world.events.len(), 1);
     assert!(world.welcome(2).other_participants.is_empty());
@@ -121,15 +162,26 @@ fn who_does_not_connect_is_put_out() {
     let mut world = World::new();
     world.handle(Input::Join(Box::new(join(1, ticket("a", None), Mode::Single))));
     world.pass(Duration::from_secs(61));
-    assert_eq!(world.leave(1).map(|(reason, _)| reason), Some(livekit_protocol::DisconnectReason::ConnectionTimeout));
+    assert_eq!(
+        world.leave(1).map(|(reason, _)| reason),
+        Some(livekit_protocol::DisconnectReason::ConnectionTimeout)
+    );
 }
 
 #[test]
 fn who_goes_while_waiting_never_came() {
     let mut world = World::new();
     enter_meeting(&mut world, 1, 1);
-    world.handle(Input::SignalClosed { connection: ConnectionId(1) });
-    world.handle(Input::Entered { room: meeting(), answer: Ok(Entered { settings: settings(), members: Default::default() }) });
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(1),
+    });
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings: settings(),
+            members: Default::default(),
+        }),
+    });
     assert!(world.accepted.is_empty() && world.events.is_empty());
     world.pass(Duration::from_secs(31));
     assert_eq!(world.left, [meeting()]);
@@ -138,7 +190,10 @@ fn who_goes_while_waiting_never_came() {
 #[test]
 fn a_late_first_use_is_refused_and_a_late_second_is_not() {
     let mut world = opened();
-    let late = |number| Ticket { first_use_by: Some(START_MS / 1000 - 60), ..ticket(&format!("p{number}"), Some(number)) };
+    let late = |number| Ticket {
+        first_use_by: Some(START_MS / 1000 - 60),
+        ..ticket(&format!("p{number}"), Some(number))
+    };
     world.handle(Input::Join(Box::new(join(2, late(2), Mode::Single))));
     assert_eq!(world.refused, [(2, Refusal::Because(Reason::Expired))]);
     world.handle(Input::Join(Box::new(join(3, late(1), Mode::Single))));
@@ -166,7 +221,10 @@ fn a_broken_offer_is_refused_and_harms_nobody() {
     let mut broken = join(2, ticket("b", None), Mode::Single);
     broken.offer = Some(offer("v=0\r\nm=rubbish", 1));
     world.handle(Input::Join(Box::new(broken)));
-    assert_eq!(world.leave(2).map(|(reason, _)| reason), Some(livekit_protocol::DisconnectReason::StateMismatch));
+    assert_eq!(
+        world.leave(2).map(|(reason, _)| reason),
+        Some(livekit_protocol::DisconnectReason::StateMismatch)
+    );
     assert_eq!(world.control.census().participants, 1);
 }
 

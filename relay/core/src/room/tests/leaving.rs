@@ -6,16 +6,29 @@ use super::*;
 fn opened() -> World {
     let mut world = World::new();
     for number in 1..=2 {
-        world.handle(Input::Join(Box::new(join(number.into(), ticket(&format!("p{number}"), Some(number)), Mode::Single))));
+        world.handle(Input::Join(Box::new(join(
+            number.into(),
+            ticket(&format!("p{number}"), Some(number)),
+            Mode::Single,
+        ))));
     }
-    world.handle(Input::Entered { room: meeting(), answer: Ok(Entered { settings: settings(), members: Default::default() }) });
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings: settings(),
+            members: Default::default(),
+        }),
+    });
     world.connect_all();
     world.events.clear();
     world
 }
 
 fn order(order: Order) -> Input {
-    Input::Order { room: RoomKey::Meeting(meeting()), order }
+    Input::Order {
+        room: RoomKey::Meeting(meeting()),
+        order,
+    }
 }
 
 fn number(number: u32) -> ParticipantNumber {
@@ -27,11 +40,23 @@ fn who_says_goodbye_is_answered_reported_and_seen_as_gone() {
     let mut world = opened();
     world.pass(Duration::from_millis(1_500));
     world.signal(1, signal_request::Message::Leave(LeaveRequest::default()));
-    assert_eq!(world.leave(1), Some((DisconnectReason::ClientInitiated, Action::Disconnect)));
+    assert_eq!(
+        world.leave(1),
+        Some((DisconnectReason::ClientInitiated, Action::Disconnect))
+    );
     assert_eq!(world.closed, [1]);
     let info = world.seen(2, "p1").expect("told");
-    assert_eq!((info.state(), info.disconnect_reason()), (State::Disconnected, DisconnectReason::ClientInitiated));
-    let EventKind::ParticipantLeave { participant, reason, duration_ms, .. } = &world.events[0].kind else {
+    assert_eq!(
+        (info.state(), info.disconnect_reason()),
+        (State::Disconnected, DisconnectReason::ClientInitiated)
+    );
+    let EventKind::ParticipantLeave {
+        participant,
+        reason,
+        duration_ms,
+        ..
+    } = &world.events[0].kind
+    else {
         panic!("{:?}", world.events);
     };
     assert_eq!((*participant, *reason, *duration_ms), (number(1), Reason::Left, 1_500));
@@ -40,11 +65,23 @@ fn who_says_goodbye_is_answered_reported_and_seen_as_gone() {
 #[test]
 fn a_moderators_end_closes_the_room_for_good() {
     let mut world = opened();
-    world.handle(order(Order::End { reason: Reason::Ended, by: Some(number(2)) }));
+    world.handle(order(Order::End {
+        reason: Reason::Ended,
+        by: Some(number(2)),
+    }));
     for connection in [1, 2] {
-        assert_eq!(world.leave(connection), Some((DisconnectReason::RoomDeleted, Action::Disconnect)));
+        assert_eq!(
+            world.leave(connection),
+            Some((DisconnectReason::RoomDeleted, Action::Disconnect))
+        );
     }
-    assert_eq!(world.events[0].kind, EventKind::RoomEnd { reason: Reason::Ended, by: Some(number(2)) });
+    assert_eq!(
+        world.events[0].kind,
+        EventKind::RoomEnd {
+            reason: Reason::Ended,
+            by: Some(number(2))
+        }
+    );
     assert_eq!(world.left, [meeting()]);
     world.handle(Input::Join(Box::new(join(3, ticket("p3", Some(3)), Mode::Single))));
     assert_eq!(world.refused, [(3, Refusal::Because(Reason::Ended))]);
@@ -56,14 +93,24 @@ fn at_the_hard_stop_the_meeting_is_over() {
     let mut world = opened();
     world.pass(Duration::from_secs(3_601));
     assert_eq!(world.leave(1), Some((DisconnectReason::RoomClosed, Action::Disconnect)));
-    assert!(world.events.iter().any(|event| event.kind == EventKind::RoomEnd { reason: Reason::Expired, by: None }));
+    assert!(world.events.iter().any(|event| event.kind
+        == EventKind::RoomEnd {
+            reason: Reason::Expired,
+            by: None
+        }));
 }
 
 #[test]
 fn who_is_removed_does_not_come_back_with_the_same_token() {
     let mut world = opened();
-    world.handle(order(Order::Remove { participant: number(1), reason: Reason::Removed }));
-    assert_eq!(world.leave(1), Some((DisconnectReason::ParticipantRemoved, Action::Disconnect)));
+    world.handle(order(Order::Remove {
+        participant: number(1),
+        reason: Reason::Removed,
+    }));
+    assert_eq!(
+        world.leave(1),
+        Some((DisconnectReason::ParticipantRemoved, Action::Disconnect))
+    );
     world.handle(Input::Join(Box::new(join(3, ticket("p1", Some(1)), Mode::Single))));
     assert_eq!(world.refused, [(3, Refusal::Because(Reason::Removed))]);
 }
@@ -84,11 +131,19 @@ fn an_empty_meeting_closes_after_its_grace_and_opens_again() {
 #[test]
 fn who_loses_signalling_is_waited_for_and_then_gone() {
     let mut world = opened();
-    world.handle(Input::SignalClosed { connection: ConnectionId(1) });
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(1),
+    });
     world.pass(Duration::from_secs(14));
     assert!(world.events.is_empty());
     world.pass(Duration::from_secs(2));
-    assert!(matches!(&world.events[0].kind, EventKind::ParticipantLeave { reason: Reason::ConnectionLost, .. }));
+    assert!(matches!(
+        &world.events[0].kind,
+        EventKind::ParticipantLeave {
+            reason: Reason::ConnectionLost,
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -99,8 +154,16 @@ fn everything_of_who_goes_is_taken_down() {
     world.publish(2);
     world.answer(1);
     world.signal(2, signal_request::Message::Leave(LeaveRequest::default()));
-    let closed = world.transports.iter().filter(|command| matches!(command, TransportCommand::Close { .. })).count();
-    let removed = world.forward.iter().filter(|command| matches!(command, forward::Command::SourceRemove { .. })).count();
+    let closed = world
+        .transports
+        .iter()
+        .filter(|command| matches!(command, TransportCommand::Close { .. }))
+        .count();
+    let removed = world
+        .forward
+        .iter()
+        .filter(|command| matches!(command, forward::Command::SourceRemove { .. }))
+        .count();
     assert_eq!((closed, removed), (1, 2));
     world.answer(1);
     assert!(world.tracks_by_mid(1).is_empty());
@@ -110,6 +173,9 @@ fn everything_of_who_goes_is_taken_down() {
 fn a_relay_that_goes_down_sends_everybody_elsewhere() {
     let mut world = opened();
     world.handle(Input::Shutdown);
-    assert_eq!(world.leave(1), Some((DisconnectReason::ServerShutdown, Action::Reconnect)));
+    assert_eq!(
+        world.leave(1),
+        Some((DisconnectReason::ServerShutdown, Action::Reconnect))
+    );
     assert_eq!(world.left, [meeting()]);
 }

@@ -1,7 +1,12 @@
-use livekit_protocol::{MuteTrackRequest, SubscriptionPermission, UpdateSubscription, UpdateTrackSettings, request_response};
+use livekit_protocol::{
+    MuteTrackRequest, SubscriptionPermission, UpdateSubscription, UpdateTrackSettings, request_response,
+};
 
 use super::*;
-use crate::{forward::{SpeakerLevel, Want}, types::Codec};
+use crate::{
+    forward::{SpeakerLevel, Want},
+    types::Codec,
+};
 
 /// `a` with two connections sees `b`, who publishes with one.
 fn pair(mode: Mode) -> World {
@@ -17,7 +22,14 @@ fn camera_sid(world: &World) -> String {
 }
 
 fn settings(sid: &str, disabled: bool, width: u32, height: u32) -> signal_request::Message {
-    signal_request::Message::TrackSetting(UpdateTrackSettings { track_sids: vec![sid.into()], disabled, width, height, quality: 2, ..UpdateTrackSettings::default() })
+    signal_request::Message::TrackSetting(UpdateTrackSettings {
+        track_sids: vec![sid.into()],
+        disabled,
+        width,
+        height,
+        quality: 2,
+        ..UpdateTrackSettings::default()
+    })
 }
 
 fn set_wants(world: &World) -> Vec<Want> {
@@ -41,9 +53,20 @@ fn a_track_is_named_at_once_and_told_when_it_is_offered() {
     assert!(world.seen(1, "b").expect("told").tracks.is_empty());
     world.signal(2, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
     let track = &world.seen(1, "b").expect("told").tracks[0];
-    assert_eq!((track.mime_type.as_str(), track.mid.as_str(), track.simulcast), ("video/VP8", "8", true));
+    assert_eq!(
+        (track.mime_type.as_str(), track.mid.as_str(), track.simulcast),
+        ("video/VP8", "8", true)
+    );
     let (_, spec) = world.sources()[0];
-    assert_eq!((spec.codec, spec.layers.len(), spec.layers[0].width, spec.layers[1].height), (Codec::Vp8, 2, 320, 360));
+    assert_eq!(
+        (
+            spec.codec,
+            spec.layers.len(),
+            spec.layers[0].width,
+            spec.layers[1].height
+        ),
+        (Codec::Vp8, 2, 320, 360)
+    );
     assert_eq!(spec.layers[0].rid.expect("a rid").as_str(), "q");
 }
 
@@ -109,7 +132,10 @@ fn a_client_that_tells_sizes_gets_the_small_layer_until_then() {
     world.signal(1, settings(&sid, false, 640, 360));
     world.pass(Duration::from_secs(1));
     let wants = set_wants(&world);
-    assert_eq!(wants.iter().map(|want| (want.enabled, want.width)).collect::<Vec<_>>(), [(true, 640)]);
+    assert_eq!(
+        wants.iter().map(|want| (want.enabled, want.width)).collect::<Vec<_>>(),
+        [(true, 640)]
+    );
     world.signal(1, settings(&sid, true, 0, 0));
     world.pass(Duration::from_secs(1));
     assert!(!set_wants(&world).last().expect("stopped").enabled);
@@ -120,9 +146,20 @@ fn unsubscribing_frees_and_subscribing_again_uses_another_ssrc() {
     let mut world = pair(Mode::Dual);
     world.answer(1);
     let sid = camera_sid(&world);
-    let subscription = |subscribe| signal_request::Message::Subscription(UpdateSubscription { track_sids: vec![sid.clone()], subscribe, ..UpdateSubscription::default() });
+    let subscription = |subscribe| {
+        signal_request::Message::Subscription(UpdateSubscription {
+            track_sids: vec![sid.clone()],
+            subscribe,
+            ..UpdateSubscription::default()
+        })
+    };
     world.signal(1, subscription(false));
-    assert!(world.forward.iter().any(|command| matches!(command, forward::Command::SinkRemove { .. })));
+    assert!(
+        world
+            .forward
+            .iter()
+            .any(|command| matches!(command, forward::Command::SinkRemove { .. }))
+    );
     assert_eq!(world.tracks_by_mid(1).len(), 1);
     world.answer(1);
     world.signal(1, subscription(true));
@@ -143,9 +180,20 @@ fn unsubscribing_frees_and_subscribing_again_uses_another_ssrc() {
 fn mute_is_seen_by_all() {
     let mut world = pair(Mode::Single);
     let sid = world.seen(1, "b").expect("told").tracks[0].sid.clone();
-    world.signal(2, signal_request::Message::Mute(MuteTrackRequest { sid: sid.clone(), muted: true }));
+    world.signal(
+        2,
+        signal_request::Message::Mute(MuteTrackRequest {
+            sid: sid.clone(),
+            muted: true,
+        }),
+    );
     assert!(world.seen(1, "b").expect("told").tracks[0].muted);
-    assert!(world.forward.iter().any(|command| matches!(command, forward::Command::SourceMute { muted: true, .. })));
+    assert!(
+        world
+            .forward
+            .iter()
+            .any(|command| matches!(command, forward::Command::SourceMute { muted: true, .. }))
+    );
     // Nobody mutes another's track by this message.
     world.signal(1, signal_request::Message::Mute(MuteTrackRequest { sid, muted: false }));
     assert!(world.seen(1, "b").expect("told").tracks[0].muted);
@@ -186,10 +234,19 @@ fn who_may_not_publish_is_told_so() {
 fn a_publisher_says_who_may_subscribe() {
     let mut world = pair(Mode::Dual);
     world.answer(1);
-    world.signal(2, signal_request::Message::SubscriptionPermission(SubscriptionPermission::default()));
+    world.signal(
+        2,
+        signal_request::Message::SubscriptionPermission(SubscriptionPermission::default()),
+    );
     world.answer(1);
     assert!(world.tracks_by_mid(1).is_empty());
-    world.signal(2, signal_request::Message::SubscriptionPermission(SubscriptionPermission { all_participants: true, ..SubscriptionPermission::default() }));
+    world.signal(
+        2,
+        signal_request::Message::SubscriptionPermission(SubscriptionPermission {
+            all_participants: true,
+            ..SubscriptionPermission::default()
+        }),
+    );
     assert_eq!(world.tracks_by_mid(1).len(), 2);
 }
 
@@ -199,7 +256,9 @@ fn speakers_are_told_to_those_who_hear_them() {
     world.answer(1);
     world.enter(3, "c", Mode::Single);
     let source = *world.sources()[0].0;
-    world.handle(Input::Forward(forward::Event::Speakers { changed: vec![SpeakerLevel { source, eighths: 4 }] }));
+    world.handle(Input::Forward(forward::Event::Speakers {
+        changed: vec![SpeakerLevel { source, eighths: 4 }],
+    }));
     let speakers = |connection| {
         world.last(connection, |message| match message {
             Message::SpeakersChanged(changed) => Some(changed.speakers.clone()),
@@ -214,14 +273,24 @@ fn speakers_are_told_to_those_who_hear_them() {
 fn a_layer_that_nobody_wants_is_told_to_its_publisher() {
     let mut world = pair(Mode::Dual);
     let source = *world.sources()[1].0;
-    world.handle(Input::Forward(forward::Event::LayerWanted { source, highest: Some(0) }));
+    world.handle(Input::Forward(forward::Event::LayerWanted {
+        source,
+        highest: Some(0),
+    }));
     let update = world.last(2, |message| match message {
         Message::SubscribedQualityUpdate(update) => Some(update.clone()),
         _ => None,
     });
     let update = update.expect("told");
-    let enabled: Vec<bool> = update.subscribed_codecs[0].qualities.iter().map(|quality| quality.enabled).collect();
-    assert_eq!((update.subscribed_codecs[0].codec.as_str(), enabled), ("vp8", vec![true, false, false]));
+    let enabled: Vec<bool> = update.subscribed_codecs[0]
+        .qualities
+        .iter()
+        .map(|quality| quality.enabled)
+        .collect();
+    assert_eq!(
+        (update.subscribed_codecs[0].codec.as_str(), enabled),
+        ("vp8", vec![true, false, false])
+    );
 }
 
 #[test]
@@ -230,7 +299,14 @@ fn quality_is_told_every_five_seconds() {
     world.answer(1);
     world.forget();
     world.pass(Duration::from_secs(11));
-    assert_eq!(world.names(1).iter().filter(|name| **name == "connection_quality").count(), 2);
+    assert_eq!(
+        world
+            .names(1)
+            .iter()
+            .filter(|name| **name == "connection_quality")
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -240,5 +316,8 @@ fn too_many_tracks_are_refused() {
     for n in 0..40 {
         world.signal(1, microphone(&format!("cid-{n}")));
     }
-    assert_eq!(world.names(1).iter().filter(|name| **name == "track_published").count(), 32);
+    assert_eq!(
+        world.names(1).iter().filter(|name| **name == "track_published").count(),
+        32
+    );
 }

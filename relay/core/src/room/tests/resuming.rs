@@ -1,11 +1,19 @@
-use livekit_protocol::{DataChannelReceiveState, DataPacket, DisconnectReason, SyncState, UpdateParticipantMetadata, UserPacket, data_packet::Value, leave_request::Action, request_response};
+use livekit_protocol::{
+    DataChannelReceiveState, DataPacket, DisconnectReason, SyncState, UpdateParticipantMetadata, UserPacket,
+    data_packet::Value, leave_request::Action, request_response,
+};
 use prost::Message as _;
 
 use super::*;
 
 fn resume(world: &World, connection: u64, of: u64, identity: &str) -> Input {
     let sid = world.welcome(of).participant.expect("itself").sid;
-    Input::Resume(Box::new(Resume { connection: ConnectionId(connection), ticket: ticket(identity, None), sid, sync_state: None }))
+    Input::Resume(Box::new(Resume {
+        connection: ConnectionId(connection),
+        ticket: ticket(identity, None),
+        sid,
+        sync_state: None,
+    }))
 }
 
 #[test]
@@ -13,7 +21,9 @@ fn who_comes_back_hears_first_that_it_may_go_on() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);
     world.enter(2, "b", Mode::Single);
-    world.handle(Input::SignalClosed { connection: ConnectionId(2) });
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(2),
+    });
     let back = resume(&world, 3, 2, "b");
     world.handle(back);
     assert_eq!(world.accepted.last(), Some(&3));
@@ -26,12 +36,18 @@ fn who_comes_back_hears_first_that_it_may_go_on() {
 fn with_two_connections_the_server_restarts_ice_on_its_own() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Dual);
-    world.handle(Input::SignalClosed { connection: ConnectionId(1) });
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(1),
+    });
     let before = world.transports.len();
     let back = resume(&world, 2, 1, "a");
     world.handle(back);
     assert!(world.names(2).contains(&"offer"));
-    assert!(world.transports[before..].iter().any(|command| matches!(command, TransportCommand::RestartIce { .. })));
+    assert!(
+        world.transports[before..]
+            .iter()
+            .any(|command| matches!(command, TransportCommand::RestartIce { .. }))
+    );
 }
 
 #[test]
@@ -39,19 +55,39 @@ fn an_ice_restart_of_the_client_is_answered_with_new_credentials() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);
     world.forget();
-    let restarted = ONE_JOIN.replace("a=ice-ufrag:", "a=ice-ufrag:new").replace("a=ice-pwd:", "a=ice-pwd:new");
+    let restarted = ONE_JOIN
+        .replace("a=ice-ufrag:", "a=ice-ufrag:new")
+        .replace("a=ice-pwd:", "a=ice-pwd:new");
     world.signal(1, signal_request::Message::Offer(offer(&restarted, 2)));
-    assert!(world.transports.iter().any(|command| matches!(command, TransportCommand::RestartIce { .. })));
-    assert!(world.transports.iter().any(|command| matches!(command, TransportCommand::Remote { .. })));
+    assert!(
+        world
+            .transports
+            .iter()
+            .any(|command| matches!(command, TransportCommand::RestartIce { .. }))
+    );
+    assert!(
+        world
+            .transports
+            .iter()
+            .any(|command| matches!(command, TransportCommand::Remote { .. }))
+    );
 }
 
 #[test]
 fn an_unknown_session_begins_anew() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);
-    let stranger = Input::Resume(Box::new(Resume { connection: ConnectionId(2), ticket: ticket("b", None), sid: "PA_x".into(), sync_state: None }));
+    let stranger = Input::Resume(Box::new(Resume {
+        connection: ConnectionId(2),
+        ticket: ticket("b", None),
+        sid: "PA_x".into(),
+        sync_state: None,
+    }));
     world.handle(stranger);
-    assert_eq!(world.leave(2), Some((DisconnectReason::StateMismatch, Action::Reconnect)));
+    assert_eq!(
+        world.leave(2),
+        Some((DisconnectReason::StateMismatch, Action::Reconnect))
+    );
     assert_eq!(world.names(2), ["leave"]);
     // Another identity does not take over a session whose name it has heard.
     let theft = resume(&world, 3, 1, "b");
@@ -66,16 +102,34 @@ fn missed_reliable_messages_are_sent_again() {
     world.enter(2, "b", Mode::Single);
     let publisher = world.welcome(1).participant.expect("itself").sid;
     for sequence in 1..=3 {
-        let packet = DataPacket { sequence, value: Some(Value::User(UserPacket::default())), ..DataPacket::default() };
-        world.handle(Input::Transport(TransportEvent::Data { id: TransportId(3), label: Arc::from("_reliable"), data: packet.encode_to_vec().into() }));
+        let packet = DataPacket {
+            sequence,
+            value: Some(Value::User(UserPacket::default())),
+            ..DataPacket::default()
+        };
+        world.handle(Input::Transport(TransportEvent::Data {
+            id: TransportId(3),
+            label: Arc::from("_reliable"),
+            data: packet.encode_to_vec().into(),
+        }));
     }
     world.forget();
     let state = SyncState {
-        datachannel_receive_states: vec![DataChannelReceiveState { publisher_sid: publisher, last_seq: 1 }],
+        datachannel_receive_states: vec![DataChannelReceiveState {
+            publisher_sid: publisher,
+            last_seq: 1,
+        }],
         ..SyncState::default()
     };
     world.signal(2, signal_request::Message::SyncState(state));
-    assert_eq!(world.transports.iter().filter(|command| matches!(command, TransportCommand::Send { .. })).count(), 2);
+    assert_eq!(
+        world
+            .transports
+            .iter()
+            .filter(|command| matches!(command, TransportCommand::Send { .. }))
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -85,14 +139,20 @@ fn own_metadata_is_changed_by_those_who_may() {
     let update = |attributes: &[(&str, &str)]| {
         signal_request::Message::UpdateMetadata(UpdateParticipantMetadata {
             metadata: "m".into(),
-            attributes: attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            attributes: attributes
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
             request_id: 7,
             ..UpdateParticipantMetadata::default()
         })
     };
     world.signal(1, update(&[("hand", "up")]));
     let info = world.seen(1, "a").expect("told");
-    assert_eq!((info.metadata.as_str(), info.attributes.get("hand").map(String::as_str)), ("m", Some("up")));
+    assert_eq!(
+        (info.metadata.as_str(), info.attributes.get("hand").map(String::as_str)),
+        ("m", Some("up"))
+    );
     // The role comes from the token.
     world.signal(1, update(&[("role", "moderator")]));
     let response = world.last(1, |message| match message {

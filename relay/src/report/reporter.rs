@@ -1,0 +1,388 @@
+//! The task that talks to the control plane.
+
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+
+use domain::{
+    Code, Reason,
+    id::{ParticipantNumber, RoomName},
+    jws::KeySet,
+    relay::{
+        Enter, Entered, Event, Events, EventsAnswer, Heartbeat, HeartbeatAnswer, HeldRoom, LARGEST_BATCH, Leave, Left,
+        Register, Registered,
+    },
+};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use relay_core::room::{Input, Order, Refusal, RoomKey};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+
+use super::{About, Report};
+use crate::{
+    call::{CallError, Caller},
+    control::{Rooms, unix_ms},
+    tokens::Tokens,
+};
+
+/// Reports that wait for the control plane; more are dropped.
+const QUEUE: usize = 100_000;
+
+/// Between tries while the control plane is away.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+const LAST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// A newcomer waits for the control plane's answer so long.
+const ENTER_TIMEOUT: Duration = Duration::from_secs(6);
+
+enum Item {
+    Event(Event),
+    Leave(RoomName),
+}
+
+/// One request at a time keeps the order.
+enum Done {
+    Registered(Result<Registered, CallError>),
+    Events(usize, Result<EventsAnswer, CallError>),
+    Left(RoomName, Result<Left, CallError>),
+}
+
+type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The task that talks to the control plane.
+pub(crate) struct Reporter {
+    about: About,
+    caller: Arc<Caller>,
+    tokens: Arc<Tokens>,
+    rooms: Rooms,
+    /// Unix milliseconds of the registration that counts.
+    epoch: u64,
+    registered: bool,
+    heartbeat: Duration,
+    queue: VecDeque<Item>,
+    /// Number of the next batch.
+    n: u64,
+    job: Option<Job<Done>>,
+    beat: Option<Job<Result<HeartbeatAnswer, CallError>>>,
+    enters: FuturesUnordered<Job<(RoomName, Result<Entered, CallError>)>>,
+    /// Meetings that wait for the registration, or for their own leave to be heard.
+    held: Vec<(RoomName, ParticipantNumber, String)>,
+    leaving: Option<RoomName>,
+    backoff: Duration,
+    retry_at: Instant,
+    next_beat: Instant,
+    flush: Vec<oneshot::Sender<()>>,
+}
+
+impl Reporter {
+    pub(crate) fn new(about: About, caller: Caller, tokens: Arc<Tokens>, rooms: Rooms) -> Self {
+        let now = Instant::now();
+        Self {
+            about,
+            caller: Arc::new(caller),
+            tokens,
+            rooms,
+            epoch: u64::try_from(unix_ms()).unwrap_or(0),
+            registered: false,
+            heartbeat: Duration::from_secs(10),
+            queue: VecDeque::new(),
+            n: 1,
+            job: None,
+            beat: None,
+            enters: FuturesUnordered::new(),
+            held: Vec::new(),
+            leaving: None,
+            backoff: FIRST_BACKOFF,
+            retry_at: now,
+            next_beat: now,
+            flush: Vec::new(),
+        }
+    }
+
+    /// Runs until the rooms are gone.
+    pub(crate) async fn run(mut self, mut reports: mpsc::UnboundedReceiver<Report>) {
+        loop {
+            self.start_job();
+            if self.queue.is_empty() && self.job.is_none() {
+                for sender in self.flush.drain(..) {
+                    let _ = sender.send(());
+                }
+            }
+            let beats = self.registered && self.beat.is_none();
+            let retries = self.job.is_none() && (!self.registered || !self.queue.is_empty());
+            tokio::select! {
+                report = reports.recv() => match report {
+                    Some(report) => self.take(report),
+                    None => return,
+                },
+                done = pending(&mut self.job) => {
+                    self.job = None;
+                    self.finish(done);
+                }
+                answer = pending(&mut self.beat) => {
+                    self.beat = None;
+                    self.beaten(answer);
+                }
+                Some((room, answer)) = self.enters.next(), if !self.enters.is_empty() => self.entered(room, answer),
+                () = sleep_until(self.next_beat), if beats => self.start_beat().await,
+                () = sleep_until(self.retry_at), if retries => {}
+            }
+        }
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Enter { room, participant, jti } => {
+                // It comes back before its leave was sent: it never left.
+                self.queue
+                    .retain(|item| !matches!(item, Item::Leave(left) if *left == room));
+                if self.registered && self.leaving != Some(room) {
+                    self.enter(room, participant, jti);
+                } else {
+                    self.held.push((room, participant, jti));
+                }
+            }
+            Report::Leave { room } => self.push(Item::Leave(room)),
+            Report::Event(event) => self.push(Item::Event(event)),
+            Report::Flush(sender) => self.flush.push(sender),
+        }
+    }
+
+    fn push(&mut self, item: Item) {
+        // The oldest cannot go: they may be on their way.
+        if self.queue.len() < QUEUE {
+            self.queue.push_back(item);
+        } else {
+            tracing::warn!("a report was dropped: the control plane has been away for too long");
+        }
+    }
+
+    fn start_job(&mut self) {
+        if self.job.is_some() || Instant::now() < self.retry_at {
+            return;
+        }
+        let caller = self.caller.clone();
+        if !self.registered {
+            let body = Register {
+                relay: self.about.relay.clone(),
+                region: self.about.region.clone(),
+                url: self.about.url.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                capacity: self.about.capacity,
+                epoch: self.epoch,
+            };
+            self.job = Some(Box::pin(async move {
+                Done::Registered(caller.call("/relay/register", &body).await)
+            }));
+            return;
+        }
+        match self.queue.front() {
+            None => {}
+            Some(Item::Leave(room)) => {
+                let room = *room;
+                let body = Leave {
+                    relay: self.about.relay.clone(),
+                    epoch: self.epoch,
+                    room,
+                };
+                self.leaving = Some(room);
+                self.job = Some(Box::pin(async move {
+                    Done::Left(room, caller.call("/relay/leave", &body).await)
+                }));
+            }
+            Some(Item::Event(_)) => {
+                let events: Vec<Event> = self
+                    .queue
+                    .iter()
+                    .map_while(|item| match item {
+                        Item::Event(event) => Some(event.clone()),
+                        Item::Leave(_) => None,
+                    })
+                    .take(LARGEST_BATCH)
+                    .collect();
+                let count = events.len();
+                let body = Events {
+                    relay: self.about.relay.clone(),
+                    epoch: self.epoch,
+                    n: self.n,
+                    events,
+                };
+                self.job = Some(Box::pin(async move {
+                    Done::Events(count, caller.call("/relay/events", &body).await)
+                }));
+            }
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Registered(Ok(registered)) => self.registered(&registered),
+            Done::Registered(Err(error)) => {
+                tracing::warn!(error = error.chain(), "not registered with the control plane");
+                self.retry_later();
+                // Whoever waits at the door is not kept there.
+                for (room, ..) in std::mem::take(&mut self.held) {
+                    self.answer(room, Err(Refusal::Unavailable));
+                }
+            }
+            Done::Events(count, Ok(_)) => {
+                self.drop_front(count);
+                self.n += 1;
+                self.backoff = FIRST_BACKOFF;
+            }
+            Done::Events(count, Err(error)) => self.batch_failed(count, &error),
+            Done::Left(room, answer) => {
+                self.leaving = None;
+                match answer {
+                    Err(error) if error.is_passing() => {
+                        tracing::warn!(%room, error = error.chain(), "leave not reported");
+                        self.retry_later();
+                    }
+                    answer => {
+                        if let Err(error) = answer {
+                            tracing::warn!(%room, error = error.chain(), "leave refused");
+                        }
+                        self.drop_front(1);
+                    }
+                }
+                self.release_held();
+            }
+        }
+    }
+
+    /// Reports of the front are done.
+    fn drop_front(&mut self, count: usize) {
+        self.queue.drain(..count.min(self.queue.len()));
+    }
+
+    fn batch_failed(&mut self, count: usize, error: &CallError) {
+        if error.is_passing() {
+            tracing::warn!(error = error.chain(), "events not reported");
+            self.retry_later();
+        } else if error.code() == Some(Code::Conflict) {
+            // The control plane counts otherwise, or does not know this start of the relay: begin to count anew.
+            tracing::warn!(error = error.chain(), "events refused, registering again");
+            self.register_again();
+        } else {
+            tracing::error!(count, error = error.chain(), "events refused, they are lost");
+            self.drop_front(count);
+        }
+    }
+
+    fn registered(&mut self, registered: &Registered) {
+        match KeySet::from_jwks(&registered.keys) {
+            Ok(keys) => self.tokens.learn(keys),
+            Err(error) => tracing::error!(%error, "the control plane's keys cannot be used"),
+        }
+        tracing::info!(relay = %self.about.relay, epoch = self.epoch, "registered with the control plane");
+        self.heartbeat = Duration::from_secs(registered.heartbeat_seconds.clamp(1, 60).into());
+        self.registered = true;
+        self.backoff = FIRST_BACKOFF;
+        self.next_beat = Instant::now();
+        self.release_held();
+    }
+
+    fn register_again(&mut self) {
+        self.registered = false;
+        self.epoch = u64::try_from(unix_ms()).unwrap_or(0).max(self.epoch + 1);
+        self.n = 1;
+        self.retry_later();
+    }
+
+    fn release_held(&mut self) {
+        if self.registered {
+            for (room, participant, jti) in std::mem::take(&mut self.held) {
+                self.take(Report::Enter { room, participant, jti });
+            }
+        }
+    }
+
+    fn retry_later(&mut self) {
+        self.retry_at = Instant::now() + self.backoff;
+        self.backoff = (self.backoff * 2).min(LAST_BACKOFF);
+    }
+
+    async fn start_beat(&mut self) {
+        let census = self.rooms.census().await;
+        let body = Heartbeat {
+            relay: self.about.relay.clone(),
+            epoch: self.epoch,
+            participants: census.participants,
+            load: (f64::from(census.participants) / f64::from(self.about.capacity.max(1))).min(1.0),
+            rooms: census
+                .meetings
+                .into_iter()
+                .map(|(room, participants)| HeldRoom { room, participants })
+                .collect(),
+        };
+        self.next_beat = Instant::now() + self.heartbeat;
+        let caller = self.caller.clone();
+        self.beat = Some(Box::pin(async move { caller.call("/relay/heartbeat", &body).await }));
+    }
+
+    fn beaten(&mut self, answer: Result<HeartbeatAnswer, CallError>) {
+        match answer {
+            Ok(answer) => {
+                for ended in answer.ended {
+                    self.rooms.send(Input::Order {
+                        room: RoomKey::Meeting(ended.room),
+                        order: Order::End {
+                            reason: ended.reason,
+                            by: None,
+                        },
+                    });
+                }
+                if !answer.known && self.job.is_none() {
+                    self.register_again();
+                }
+            }
+            Err(error) => tracing::warn!(error = error.chain(), "heartbeat not heard"),
+        }
+    }
+
+    fn enter(&mut self, room: RoomName, participant: ParticipantNumber, jti: String) {
+        let body = Enter {
+            relay: self.about.relay.clone(),
+            epoch: self.epoch,
+            room,
+            participant: Some(participant),
+            jti: Some(jti),
+        };
+        let caller = self.caller.clone();
+        self.enters.push(Box::pin(async move {
+            let answer = tokio::time::timeout(ENTER_TIMEOUT, caller.call("/relay/enter", &body)).await;
+            (room, answer.unwrap_or(Err(CallError::TimedOut)))
+        }));
+    }
+
+    fn entered(&self, room: RoomName, answer: Result<Entered, CallError>) {
+        let answer = answer.map_err(|error| {
+            let refusal = refusal(&error);
+            tracing::info!(%room, error = error.chain(), "meeting not opened");
+            refusal
+        });
+        self.answer(room, answer);
+    }
+
+    fn answer(&self, room: RoomName, answer: Result<Entered, Refusal>) {
+        self.rooms.send(Input::Entered { room, answer });
+    }
+}
+
+/// What a newcomer hears when the control plane does not open the meeting here.
+fn refusal(error: &CallError) -> Refusal {
+    match (error.reason(), error.code()) {
+        (Some(reason), _) => Refusal::Because(reason),
+        (None, Some(Code::NotStarted)) => Refusal::Because(Reason::NotStarted),
+        (None, Some(Code::Expired | Code::NotFound)) => Refusal::Because(Reason::Expired),
+        (None, _) => Refusal::Unavailable,
+    }
+}
+
+/// The job's end, or never without a job.
+async fn pending<T>(job: &mut Option<Job<T>>) -> T {
+    match job {
+        Some(job) => job.await,
+        None => std::future::pending().await,
+    }
+}
