@@ -148,7 +148,8 @@ impl Peer {
     }
 
     /// What happened, in order.
-    pub(super) fn take_events(&mut self) -> Vec<PeerEvent> {
+    pub(super) fn take_events(&mut self, now: Instant) -> Vec<PeerEvent> {
+        self.handle_channel_events(now);
         std::mem::take(&mut self.events)
     }
 

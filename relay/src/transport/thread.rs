@@ -227,7 +227,7 @@ impl TransportThread {
                 continue;
             };
             // Keys reach the worker before the client learns from our last flight that media may come.
-            for event in entry.peer.take_events() {
+            for event in entry.peer.take_events(now) {
                 self.report(id, event);
             }
             self.send_all(now, &mut entry.peer);
