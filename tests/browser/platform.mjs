@@ -23,7 +23,7 @@ export const binary = (name) => join(target, profile, name);
 export async function startPlatform({ data } = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'convoke-test-')));
   const args = ['run', '--port', '0', '--rates', '100000', '--data', folder, '--web', process.env.CONVOKE_WEB ?? join(root, 'web/dist'), '--json'];
-  const child = spawn(binary('convoke'), args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'warn' } });
+  const child = spawn(binary('convoke'), args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'warn,rtc_dtls=error' } });
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
     once(lines, 'line').then(([line]) => JSON.parse(line)),
