@@ -2,7 +2,12 @@
 //! notes what is asked of it, and holds this list to exactly that.
 
 use serde_json::{Value, json};
-use store::Partition;
+use store::Partition::{
+    self, Audit, Code, CodeAttempt, Company, Conference, Counter, Due, Email, Fqdn, Handoff, Host, LoginAttempt,
+    ModeratorAttempt, OpenId, PinAttempt, Rate, Relay, RelayList, Reseller, ResellerAudit, Session, SsoAttempt,
+};
+
+use self::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
 
 use crate::endpoint::Need;
 
@@ -144,4 +149,181 @@ fn statement(index: bool, partitions: &[Partition], actions: &[&str]) -> Value {
 type Listed = &'static [(&'static [Action], &'static [Partition])];
 
 /// By endpoint and worker, in alphabetical order.
-const LIST: &[(&str, Listed)] = &[];
+const LIST: &[(&str, Listed)] = &[
+    (
+        "authenticate",
+        &[
+            (&[Get], &[Fqdn, Host, Email]),
+            (&[Put], &[Session]),
+            (&[BatchGet, Update, Delete], &[LoginAttempt]),
+        ],
+    ),
+    (
+        "company_create",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Check], &[Reseller]),
+            (&[Get], &[Reseller, Fqdn]),
+            (&[Put], &[Fqdn, Company]),
+            (&[Delete], &[Host]),
+        ],
+    ),
+    (
+        "company_fetch",
+        &[(&[Get], &[Fqdn, Company]), (&[Update], &[Session, Rate])],
+    ),
+    (
+        "conference_create",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company, Host, Conference, Code]),
+            (&[BatchGet, Delete], &[Host]),
+            (&[Check], &[Code]),
+        ],
+    ),
+    (
+        "conference_create_reservationless",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company, Host, Conference, Code]),
+            (&[BatchGet, Delete], &[Host]),
+            (&[Check], &[Code]),
+        ],
+    ),
+    (
+        "conference_end",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Code]),
+            (&[Put], &[Company, Conference]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Code, Session, Rate]),
+            (&[Query], &[Conference]),
+            (&[BatchGet], &[Relay]),
+        ],
+    ),
+    (
+        "conference_fetch",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "conference_join",
+        &[
+            (
+                &[Update],
+                &[
+                    Counter,
+                    Conference,
+                    Code,
+                    Session,
+                    PinAttempt,
+                    ModeratorAttempt,
+                    CodeAttempt,
+                ],
+            ),
+            (&[Get], &[Fqdn, Company, Host, Conference, Code]),
+            (&[Put], &[Conference]),
+            (&[Query], &[Conference, Code]),
+            (&[BatchGet], &[PinAttempt, ModeratorAttempt]),
+            (&[QueryIndex], &[RelayList]),
+        ],
+    ),
+    (
+        "host_create",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Company]),
+            (&[Check], &[Company]),
+            (&[Put], &[Company, Host, Email, OpenId, Code]),
+            (&[Delete], &[Host]),
+        ],
+    ),
+    (
+        "host_fetch",
+        &[(&[Get], &[Fqdn, Company, Host]), (&[Update], &[Session, Rate])],
+    ),
+    (
+        "operator_init",
+        &[
+            (&[Update], &[Counter, Relay]),
+            (&[Get], &[Reseller, Fqdn, Company, Host, Email]),
+            (
+                &[Put],
+                &[Reseller, Fqdn, Company, Host, Email, Code, ResellerAudit, Audit],
+            ),
+            (&[Check], &[Reseller, Company]),
+        ],
+    ),
+    ("page_home", &[(&[Get], &[Reseller, Fqdn, Company])]),
+    (
+        "page_room",
+        &[
+            (&[Get], &[Reseller, Fqdn, Company, Host, Code]),
+            (&[Query], &[Conference, Code]),
+            (&[Update], &[Session, CodeAttempt]),
+        ],
+    ),
+    (
+        "relay_enter",
+        &[
+            (&[BatchGet, Put], &[Conference, Relay]),
+            (&[Get, Update], &[Code, Relay]),
+        ],
+    ),
+    (
+        "relay_events",
+        &[
+            (&[BatchGet], &[Conference, Code, Relay]),
+            (&[Put], &[Conference, Relay]),
+            (&[Update], &[Code, Relay]),
+            (&[Get], &[Relay]),
+        ],
+    ),
+    (
+        "relay_heartbeat",
+        &[(&[BatchGet], &[Conference]), (&[Get, Update], &[Relay])],
+    ),
+    (
+        "relay_leave",
+        &[
+            (&[BatchGet, Put], &[Conference, Relay]),
+            (&[Get, Update], &[Code, Relay]),
+        ],
+    ),
+    ("relay_register", &[(&[Get, Update], &[Relay])]),
+    (
+        "sign_in",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Session, Handoff]),
+            (&[BatchGet, Update], &[SsoAttempt]),
+        ],
+    ),
+    (
+        "sign_in_framed",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Session, Handoff]),
+            (&[BatchGet, Update], &[SsoAttempt]),
+        ],
+    ),
+    (
+        "sign_in_handoff",
+        &[(&[Get], &[Fqdn]), (&[Put], &[Session]), (&[Update], &[Handoff])],
+    ),
+    (
+        "sweep",
+        &[
+            (&[Get], &[Conference, Code]),
+            (&[BatchGet], &[Conference, Code, Relay]),
+            (&[Query, Put], &[Conference, Relay]),
+            (&[Update], &[Code, Relay]),
+            (&[QueryIndex], &[RelayList, Due]),
+        ],
+    ),
+];

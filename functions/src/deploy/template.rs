@@ -47,8 +47,9 @@ pub fn templates(routes: &[Route], workers: &[Worker]) -> BTreeMap<String, Strin
             );
         }
         let path = format!("deploy/stacks/{group}.yaml");
-        stacks.insert(stack, nested_stack(&path));
-        files.insert(path, document(&nested(group, &routes, &workers)));
+        let nested = nested(group, &routes, &workers);
+        stacks.insert(stack, nested_stack(&path, &nested));
+        files.insert(path, document(&nested));
     }
     files.insert(ROOT.into(), document(&root(stacks, operated)));
     files
@@ -71,34 +72,44 @@ fn title(word: &str) -> String {
         .unwrap_or_default()
 }
 
-fn parameters(root: bool) -> Map<String, Value> {
-    let mut parameters = Map::new();
-    for (name, kind, secret) in PASSED {
-        let mut parameter = json!({"Type": kind, "Description": about(name)});
-        if secret {
-            parameter["NoEcho"] = true.into();
-        }
-        if root && name == "Architecture" {
-            parameter["Default"] = "arm64".into();
-            parameter["AllowedValues"] = json!(["arm64", "x86_64"]);
-        }
-        if root && name == "JoinConcurrency" {
-            parameter["Default"] = 0.into();
-        }
-        parameters.insert(name.into(), parameter);
+fn parameter(name: &str, kind: &str, secret: bool) -> Value {
+    let mut parameter = json!({"Type": kind, "Description": about(name)});
+    if secret {
+        parameter["NoEcho"] = true.into();
     }
-    if !root {
-        parameters.insert("Api".into(), json!({"Type": "String", "Description": "The API's id"}));
-        parameters.insert(
-            "Table".into(),
-            json!({"Type": "String", "Description": "The table's name"}),
-        );
-        parameters.insert(
-            "TableArn".into(),
-            json!({"Type": "String", "Description": "The table's ARN"}),
-        );
-    }
+    parameter
+}
+
+/// What an operator gives to the root.
+fn root_parameters() -> Map<String, Value> {
+    let mut parameters: Map<String, Value> = PASSED
+        .iter()
+        .map(|(name, kind, secret)| ((*name).into(), parameter(name, kind, *secret)))
+        .collect();
+    parameters["Architecture"]["Default"] = "arm64".into();
+    parameters["Architecture"]["AllowedValues"] = json!(["arm64", "x86_64"]);
+    parameters["JoinConcurrency"]["Default"] = 0.into();
     parameters
+}
+
+/// What a nested stack is given: what its resources name, no more. Each name with its value in the root.
+fn given(nested: &Value) -> Vec<(&'static str, &'static str, bool, Value)> {
+    let text = nested.to_string();
+    let own = [
+        ("Api", json!({"Ref": "Api"})),
+        ("Table", json!({"Ref": "Table"})),
+        ("TableArn", json!({"Fn::GetAtt": ["Table", "Arn"]})),
+    ];
+    let own = own.into_iter().map(|(name, value)| (name, "String", false, value));
+    let passed = PASSED
+        .iter()
+        .map(|(name, kind, secret)| (*name, *kind, *secret, json!({"Ref": name})));
+    passed
+        .chain(own)
+        .filter(|(name, ..)| {
+            text.contains(&format!("{{\"Ref\":\"{name}\"}}")) || text.contains(&format!("${{{name}}}"))
+        })
+        .collect()
 }
 
 fn about(parameter: &str) -> &'static str {
@@ -108,19 +119,19 @@ fn about(parameter: &str) -> &'static str {
         "CodeKey" => "The zip in that bucket",
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
         "EdgeSecret" => "What the edge proves itself with",
+        "Api" => "The API's id",
+        "Table" => "The table's name",
+        "TableArn" => "The table's ARN",
         "SealingKey" => "32 bytes in hex, under which secrets lie in the table",
         _ => "A P-256 private key, PKCS 8 in base64, that signs join tokens and commands",
     }
 }
 
-fn nested_stack(path: &str) -> Value {
-    let mut passed: Map<String, Value> = PASSED
-        .iter()
-        .map(|(name, ..)| ((*name).into(), json!({"Ref": name})))
+fn nested_stack(path: &str, nested: &Value) -> Value {
+    let passed: Map<String, Value> = given(nested)
+        .into_iter()
+        .map(|(name, _, _, value)| (name.into(), value))
         .collect();
-    passed.insert("Api".into(), json!({"Ref": "Api"}));
-    passed.insert("Table".into(), json!({"Ref": "Table"}));
-    passed.insert("TableArn".into(), json!({"Fn::GetAtt": ["Table", "Arn"]}));
     json!({"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": path, "Parameters": passed}})
 }
 
@@ -132,30 +143,34 @@ fn nested(group: &str, routes: &[&Route], workers: &[&Worker]) -> Value {
     for worker in workers {
         function::of_worker(worker, &mut resources);
     }
-    let mut outputs = Map::new();
-    for worker in workers {
-        outputs.insert(worker.title(), json!({"Value": {"Ref": worker.title()}}));
+    let mut body = json!({});
+    if resources
+        .values()
+        .any(|resource| resource.to_string().contains("\"JoinReserved\""))
+    {
+        body["Conditions"] = json!({"JoinReserved": {"Fn::Not": [{"Fn::Equals": [{"Ref": "JoinConcurrency"}, 0]}]}});
     }
+    body["Resources"] = resources.into();
+    if !workers.is_empty() {
+        let outputs: Map<String, Value> = workers
+            .iter()
+            .map(|worker| (worker.title(), json!({"Value": {"Ref": worker.title()}})))
+            .collect();
+        body["Outputs"] = outputs.into();
+    }
+    let parameters: Map<String, Value> = given(&body)
+        .into_iter()
+        .map(|(name, kind, secret, _)| (name.into(), parameter(name, kind, secret)))
+        .collect();
     let mut template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!("Convoke: functions of {group}"),
-        "Parameters": parameters(false),
-        "Conditions": {"JoinReserved": {"Fn::Not": [{"Fn::Equals": [{"Ref": "JoinConcurrency"}, 0]}]}},
-        "Resources": resources,
+        "Parameters": parameters,
     });
-    trim(&mut template);
-    if !outputs.is_empty() {
-        template["Outputs"] = outputs.into();
+    if let (Some(template), Value::Object(body)) = (template.as_object_mut(), body) {
+        template.extend(body);
     }
     template
-}
-
-/// Leaves out what a template does not use. All nested stacks are given the same parameters, so those stay.
-fn trim(template: &mut Value) {
-    let used = template["Resources"].to_string().contains("\"JoinReserved\"");
-    if let (false, Some(template)) = (used, template.as_object_mut()) {
-        template.shift_remove("Conditions");
-    }
 }
 
 fn root(stacks: Map<String, Value>, mut outputs: Map<String, Value>) -> Value {
@@ -178,7 +193,8 @@ fn root(stacks: Map<String, Value>, mut outputs: Map<String, Value>) -> Value {
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Convoke: the control plane",
-        "Parameters": parameters(true),
+        "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}},
+        "Parameters": root_parameters(),
         "Resources": resources,
         "Outputs": outputs,
     })

@@ -68,7 +68,6 @@ async fn once(
     } else {
         first.clone()
     };
-    let name = name(asked, earlier, look, &host)?;
 
     let conference = match (conference, opens == first) {
         (Some(conference), true) => conference,
@@ -79,6 +78,7 @@ async fn once(
         },
     };
     let earlier = earlier.filter(|token| token.room() == Some(conference.room()));
+    let name = name(asked, earlier, look, &host)?;
     let role = role::role(context, look, &conference, asked, (leads, earlier)).await?;
 
     let known = earlier

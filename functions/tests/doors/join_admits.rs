@@ -89,6 +89,7 @@ async fn before_the_window_people_hear_when_it_opens() {
         (Some("not_started"), Some("2026-06-01T13:00:00Z"), Some("Plan"))
     );
     site.advance(45 * 60);
+    site.relay_up_again().await;
     assert_eq!(join(&site, json!({"code": host.code, "name": "Bob"})).await.status, 200);
 }
 
@@ -310,10 +311,10 @@ async fn only_who_leads_opens_an_ad_hoc_meeting_and_guests_follow() {
 async fn two_who_join_first_at_once_are_in_one_meeting() {
     let (site, host) = ready().await;
     let body = json!({"code": host.code, "name": "Ann", "moderator_pin": host.pin});
-    let all = [(); 12].map(|()| join(&site, body.clone()));
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = all;
-    let (a, b, c, d, e, f, g, h, i, j, k, l) = tokio::join!(a, b, c, d, e, f, g, h, i, j, k, l);
-    let all: Vec<Value> = [a, b, c, d, e, f, g, h, i, j, k, l].iter().map(Answer::ok).collect();
+    // On the heap: eight joins are too much for one stack.
+    let [a, b, c, d, e, f, g, h] = [(); 8].map(|()| Box::pin(join(&site, body.clone())));
+    let (a, b, c, d, e, f, g, h) = tokio::join!(a, b, c, d, e, f, g, h);
+    let all: Vec<Value> = [a, b, c, d, e, f, g, h].iter().map(Answer::ok).collect();
     assert!(
         all.iter()
             .all(|one| one["conference"]["id"] == all[0]["conference"]["id"])
@@ -321,7 +322,7 @@ async fn two_who_join_first_at_once_are_in_one_meeting() {
     let mut numbers: Vec<u64> = all.iter().filter_map(|one| one["participant"].as_u64()).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    assert_eq!(numbers.len(), 12, "each has a number of its own");
+    assert_eq!(numbers.len(), 8, "each has a number of its own");
 }
 
 #[tokio::test]

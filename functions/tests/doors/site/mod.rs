@@ -34,6 +34,8 @@ pub(crate) struct Site {
     router: Router,
     clock: Arc<AtomicI64>,
     pub(crate) relay: SigningKey,
+    signing: Vec<u8>,
+    config: Config,
     /// The admin's `auth_token`.
     pub(crate) admin: String,
 }
@@ -45,6 +47,22 @@ pub(crate) struct Host {
     pub(crate) code: String,
     pub(crate) pin: String,
     pub(crate) sso: String,
+}
+
+fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) -> App {
+    let store = Store::new(&store::embedded::client(notes.client()), "convoke");
+    let signing = SigningKey::from_pkcs8(signing).expect("a key");
+    let keys = Keys::new(&[7; 32], signing, EDGE.into());
+    let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
+    let now = Arc::clone(clock);
+    let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";
+    let shell = Shell::parse(page.into()).expect("both marks");
+    App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
+        .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
+        .with_pages(Shells {
+            room: shell.clone(),
+            home: shell,
+        })
 }
 
 impl Site {
@@ -59,32 +77,29 @@ impl Site {
     pub(crate) async fn with(config: Config) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let notes = Notes::new();
-        let store = Store::new(&store::embedded::client(notes.client()), "convoke");
-        store.create_table().await.expect("a table");
-        let signing = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
-        let keys = Keys::new(&[7; 32], signing, EDGE.into());
-        let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
         let clock = Arc::new(AtomicI64::new(START * 1_000));
-        let now = Arc::clone(&clock);
-        let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";
-        let shell = Shell::parse(page.into()).expect("both marks");
-        let app = App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
-            .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
-            .with_pages(Shells {
-                room: shell.clone(),
-                home: shell,
-            });
+        let signing = SigningKey::generate();
+        let app = app(&notes, &signing, config.clone(), &clock);
+        app.store.create_table().await.expect("a table");
         let relay = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
+        let router = Router::new(functions::all());
         let mut site = Self {
             app,
             notes,
-            router: Router::new(functions::all()),
+            router,
             clock,
             relay,
+            signing,
+            config,
             admin: String::new(),
         };
         site.settle().await;
         site
+    }
+
+    /// Another process over the same table: nothing is remembered.
+    pub(crate) fn restart(&mut self) {
+        self.app = app(&self.notes, &self.signing, self.config.clone(), &self.clock);
     }
 
     /// The operator's command, the admin's sign-in, the second company.
