@@ -211,4 +211,22 @@ mod tests {
         assert_eq!(sent.packets + sent.full + sent.refused, 3_000);
         assert!(sent.packets > 0 && sent.messages < sent.packets / 10);
     }
+
+    #[test]
+    fn datagrams_go_one_by_one_where_the_kernel_does_not_cut() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        sys::refuse_segments(&socket);
+        let receiver = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let to = receiver.local_addr().expect("an address");
+        let mut egress = Egress::new();
+        for len in [900, 900, 900, 300, 40] {
+            egress.push(&socket, to, &vec![1; len]);
+        }
+        egress.flush(&socket);
+        assert_eq!((egress.sent.packets, egress.sent.refused), (5, 0));
+        for len in [900, 900, 900, 300, 40] {
+            let got = receiver.recv(&mut [0; 2_000]).expect("a datagram");
+            assert_eq!(got, len);
+        }
+    }
 }

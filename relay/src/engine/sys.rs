@@ -133,6 +133,23 @@ pub(crate) fn force_buffers(socket: &impl AsRawFd, bytes: usize) {
     }
 }
 
+/// Makes the kernel refuse segmentation on this socket, as with a device that cannot compute checksums.
+#[cfg(test)]
+pub(crate) fn refuse_segments(socket: &UdpSocket) {
+    let on: libc::c_int = 1;
+    // SAFETY: the value is an int of the size given, and outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NO_CHECK,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    check(result).expect("an option of every UDP socket");
+}
+
 /// Processor time that the calling thread has used.
 pub(crate) fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

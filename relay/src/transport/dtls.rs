@@ -39,7 +39,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
 /// First wait before a flight is sent again; doubles each time.
 const RESEND_FIRST: Duration = Duration::from_millis(100);
 const RESEND_LONGEST: Duration = Duration::from_millis(1_600);
-/// Least time between two times of sending a flight again.
+/// Least time between two times of sending a flight: a client's flight may come in several datagrams.
 const RESEND_SPACING: Duration = Duration::from_millis(20);
 /// Times that flights are sent again in one association.
 const RESENDS: u32 = 60;
@@ -105,7 +105,7 @@ pub(super) struct Dtls {
     /// Datagrams of our last flight.
     flight: Vec<Bytes>,
     resends: u32,
-    last_resend: Option<Instant>,
+    last_sent: Option<Instant>,
     resend_at: Option<Instant>,
     backoff: Duration,
     deadline: Option<Instant>,
@@ -133,7 +133,7 @@ impl Dtls {
             phase: Phase::Handshaking,
             flight: Vec::new(),
             resends: 0,
-            last_resend: None,
+            last_sent: None,
             resend_at: None,
             backoff: RESEND_FIRST,
             deadline: None,
@@ -166,6 +166,7 @@ impl Dtls {
         }
         if !flight.is_empty() {
             self.flight = flight;
+            self.last_sent = Some(now);
             self.backoff = RESEND_FIRST;
             self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
         } else if is_handshake && self.phase != Phase::Over {
@@ -247,13 +248,13 @@ impl Dtls {
 
     fn resend(&mut self, now: Instant) {
         let too_soon = self
-            .last_resend
+            .last_sent
             .is_some_and(|last| now.duration_since(last) < RESEND_SPACING);
         if self.flight.is_empty() || too_soon || self.resends >= RESENDS {
             return;
         }
         self.resends += 1;
-        self.last_resend = Some(now);
+        self.last_sent = Some(now);
         self.out.extend(self.flight.iter().cloned());
     }
 
