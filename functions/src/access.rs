@@ -31,7 +31,10 @@ impl Caller {
     /// The account as the audit names it.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor::Host { host: self.host, role: self.role }
+        Actor::Host {
+            host: self.host,
+            role: self.role,
+        }
     }
 
     /// The rank rule for reading: secrets of an account ranked above the caller are not shown.
@@ -46,7 +49,11 @@ impl Caller {
     ///
     /// 403 for an account ranked above the caller.
     pub fn check_rank(&self, role: Role) -> Result<(), Refusal> {
-        if role <= self.role { Ok(()) } else { Err(Refusal::new(Code::Forbidden, "The account is ranked above yours")) }
+        if role <= self.role {
+            Ok(())
+        } else {
+            Err(Refusal::new(Code::Forbidden, "The account is ranked above yours"))
+        }
     }
 }
 
@@ -61,7 +68,10 @@ pub(crate) struct Entered {
 /// Finds the tenant whose host name was asked for.
 pub(crate) async fn tenant(app: &App, request: &Request, now: Timestamp) -> Result<Entered, Error> {
     let tenant = app.tenants.find(&app.store, request.host.as_ref(), now).await?;
-    Ok(Entered { tenant: Some(tenant.ok_or_else(unknown_tenant)?), ..Entered::default() })
+    Ok(Entered {
+        tenant: Some(tenant.ok_or_else(unknown_tenant)?),
+        ..Entered::default()
+    })
 }
 
 /// Finds the account behind the token, beside the tenant; both must be of one reseller.
@@ -73,7 +83,10 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
     );
     let tenant = tenant?.ok_or_else(unknown_tenant)?;
     let (session, requests) = match used? {
-        SessionUse::Valid { session, requests_in_minute } => (session, requests_in_minute),
+        SessionUse::Valid {
+            session,
+            requests_in_minute,
+        } => (session, requests_in_minute),
         SessionUse::Expired => return Err(unauthenticated("Session expired, please authenticate again").into()),
         SessionUse::Unknown => return Err(unauthenticated("Invalid token").into()),
     };
@@ -88,7 +101,11 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
         return Err(Refusal::forbidden().into());
     }
     let caller = caller(session, hash);
-    Ok(Entered { tenant: Some(tenant), caller: Some(caller), remaining: Some(limit - requests) })
+    Ok(Entered {
+        tenant: Some(tenant),
+        caller: Some(caller),
+        remaining: Some(limit - requests),
+    })
 }
 
 fn caller(session: Session, hash: String) -> Caller {

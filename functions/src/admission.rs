@@ -27,7 +27,9 @@ pub(crate) enum Admission {
 
 /// Counts a request against its rates, and claims its key.
 pub(crate) async fn admit(context: &Context<'_>, kind: Kind, object: Option<&str>) -> Result<Admission, Error> {
-    let Some(caller) = context.known_caller() else { return Ok(Admission::Plain) };
+    let Some(caller) = context.known_caller() else {
+        return Ok(Admission::Plain);
+    };
     let store = &context.app.store;
     let rates = &context.app.config.rates;
     let company = Rate::Company(caller.reseller, caller.company);
@@ -38,7 +40,15 @@ pub(crate) async fn admit(context: &Context<'_>, kind: Kind, object: Option<&str
     let writes = async {
         match object {
             Some(object) => {
-                store.rate_count(&Rate::ObjectWrites { session: &caller.session, object }, context.now).await
+                store
+                    .rate_count(
+                        &Rate::ObjectWrites {
+                            session: &caller.session,
+                            object,
+                        },
+                        context.now,
+                    )
+                    .await
             }
             None => Ok(0),
         }
@@ -46,8 +56,11 @@ pub(crate) async fn admit(context: &Context<'_>, kind: Kind, object: Option<&str
     let (requests, writes, admission) =
         tokio::join!(store.rate_count(&company, context.now), writes, claim(context, caller));
     let admission = admission?;
-    let within = check(requests?, rates.company_per_minute, context)
-        .and(writes.map_err(Error::from).and_then(|writes| check(writes, rates.object_per_minute, context)));
+    let within = check(requests?, rates.company_per_minute, context).and(
+        writes
+            .map_err(Error::from)
+            .and_then(|writes| check(writes, rates.object_per_minute, context)),
+    );
     if within.is_err() {
         release(context, &admission).await;
     }
@@ -55,11 +68,17 @@ pub(crate) async fn admit(context: &Context<'_>, kind: Kind, object: Option<&str
 }
 
 fn check(count: u32, limit: u32, context: &Context<'_>) -> Result<(), Error> {
-    if count > limit { Err(Error::rate_limited(seconds_left(context.now))) } else { Ok(()) }
+    if count > limit {
+        Err(Error::rate_limited(seconds_left(context.now)))
+    } else {
+        Ok(())
+    }
 }
 
 async fn claim(context: &Context<'_>, caller: &Caller) -> Result<Admission, Error> {
-    let Some(key) = key(context)? else { return Ok(Admission::Plain) };
+    let Some(key) = key(context)? else {
+        return Ok(Admission::Plain);
+    };
     let body = hex::encode(digest(&SHA256, &context.request.parameters()?.canonical()));
     let key = IdempotencyKey {
         reseller: caller.reseller,
@@ -67,7 +86,11 @@ async fn claim(context: &Context<'_>, caller: &Caller) -> Result<Admission, Erro
         method: context.endpoint.to_owned(),
         key,
     };
-    let claimed = context.app.store.idempotency_claim(&key, &body, context.app.random(), context.now).await?;
+    let claimed = context
+        .app
+        .store
+        .idempotency_claim(&key, &body, context.app.random(), context.now)
+        .await?;
     match claimed {
         Claimed::Fresh(claim) => Ok(Admission::First(claim)),
         Claimed::Applied { .. } => Err(Error::Broken("every write keeps its answer")),

@@ -8,13 +8,13 @@ use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use jiff::Timestamp;
 use store::Store;
 
+use crate::code_link::CodeKey;
+use crate::error::Error;
 use crate::pages::Shells;
+use crate::passwords::Passwords;
 use crate::relay_command::RelayCommands;
 use crate::sign_ins::SignIns;
 use crate::tenants::Tenants;
-use crate::code_link::CodeKey;
-use crate::error::Error;
-use crate::passwords::Passwords;
 
 /// The operator's configuration of the control plane.
 #[derive(Clone, Debug)]
@@ -29,7 +29,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { scheme: "https".to_owned(), port: None, rates: Rates::default() }
+        Self {
+            scheme: "https".to_owned(),
+            port: None,
+            rates: Rates::default(),
+        }
     }
 }
 
@@ -131,7 +135,9 @@ pub struct App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,7 +179,9 @@ impl App {
     ///
     /// This process was started without them.
     pub fn pages(&self) -> Result<&Shells, Error> {
-        self.pages.as_ref().ok_or(Error::Broken("the pages of the web client were not loaded"))
+        self.pages
+            .as_ref()
+            .ok_or(Error::Broken("the pages of the web client were not loaded"))
     }
 
     /// Now.

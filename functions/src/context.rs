@@ -78,7 +78,9 @@ impl<'a> Context<'a> {
     ///
     /// 401 where the endpoint asks for no session.
     pub fn caller(&self) -> Result<&Caller, Error> {
-        self.caller.as_ref().ok_or_else(|| access::unauthenticated("Missing auth_token").into())
+        self.caller
+            .as_ref()
+            .ok_or_else(|| access::unauthenticated("Missing auth_token").into())
     }
 
     pub(crate) fn known_caller(&self) -> Option<&Caller> {
@@ -98,7 +100,9 @@ impl<'a> Context<'a> {
     ///
     /// 401 where the endpoint asks for no session.
     pub fn claim(&self, answer: &impl Serialize) -> Result<Option<Claim>, Error> {
-        let Some(Admission::First(claim)) = self.admission.get() else { return Ok(None) };
+        let Some(Admission::First(claim)) = self.admission.get() else {
+            return Ok(None);
+        };
         let answer = serde_json::to_string(answer).map_err(|_| Error::Broken("answers are plain data"))?;
         Ok(Some(claim.answering(self.app.seal(&self.answer_place()?, &answer))))
     }
@@ -109,7 +113,12 @@ impl<'a> Context<'a> {
     ///
     /// 401 where the endpoint asks for no session.
     pub fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
-        Ok(Write { at: self.now, by: self.caller()?.actor(), action: self.endpoint, claim })
+        Ok(Write {
+            at: self.now,
+            by: self.caller()?.actor(),
+            action: self.endpoint,
+            claim,
+        })
     }
 
     /// Keeps the answer of a write that found nothing to change, and so had no transaction to keep it in.

@@ -88,10 +88,7 @@ pub trait Endpoint: Send + Sync + 'static {
     /// # Errors
     ///
     /// What the caller is told, or an internal failure that is logged.
-    fn handle(
-        context: &Context<'_>,
-        input: Self::Input,
-    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+    fn handle(context: &Context<'_>, input: Self::Input) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
 /// A future of a type-erased endpoint.
@@ -239,6 +236,9 @@ mod tests {
 
     #[test]
     fn names_follow_the_id() {
-        assert_eq!(title("conference_create_reservationless"), "ConferenceCreateReservationless");
+        assert_eq!(
+            title("conference_create_reservationless"),
+            "ConferenceCreateReservationless"
+        );
     }
 }

@@ -33,7 +33,9 @@ impl Error {
     /// 429 with `Retry-After`.
     #[must_use]
     pub fn rate_limited(seconds: u32) -> Self {
-        Refusal::new(Code::RateLimited, "Too many requests, try again later").with_retry_after(seconds).into()
+        Refusal::new(Code::RateLimited, "Too many requests, try again later")
+            .with_retry_after(seconds)
+            .into()
     }
 
     /// What the caller is told. An internal failure says nothing but the request's id.

@@ -72,7 +72,10 @@ where
     }
 
     fn describe(generator: &mut SchemaGenerator) -> InputShape {
-        let parts = vec![generator.subschema_for::<A>().to_value(), generator.subschema_for::<B>().to_value()];
+        let parts = vec![
+            generator.subschema_for::<A>().to_value(),
+            generator.subschema_for::<B>().to_value(),
+        ];
         let mut all = Map::new();
         all.insert("allOf".to_owned(), Value::Array(parts));
         InputShape::Parameters(all.into())

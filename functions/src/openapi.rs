@@ -1,6 +1,8 @@
 //! The OpenAPI 3.1 document, made from the endpoints: what is read and answered is described by the types that read
 //! and answer it.
 
+use std::collections::BTreeSet;
+
 use domain::Role;
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -8,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::endpoint::{Access, Kind, Route};
-use domain::error::ErrorBody;
 use crate::input::InputShape;
 use crate::reply::ReplyShape;
+use domain::error::ErrorBody;
 
 /// What every method that needs a session takes beside its own parameters.
 #[derive(Deserialize, JsonSchema)]
@@ -38,15 +40,35 @@ Unknown parameters are ignored.";
 pub fn document(routes: &[Route]) -> Value {
     let mut reads = generator(Contract::Deserialize);
     let mut answers = generator(Contract::Serialize);
+    let mut operations: Vec<_> = routes
+        .iter()
+        .map(|route| operation(route, &mut reads, &mut answers))
+        .collect();
+    let mut read = reads.take_definitions(true);
+    let mut schemas = answers.take_definitions(true);
+    let apart = told_apart(&read, &schemas);
+    for operation in &mut operations {
+        rename(&mut operation["requestBody"], &apart);
+        operation
+            .as_object_mut()
+            .expect("an operation is an object")
+            .retain(|_, part| !part.is_null());
+    }
+    for (name, mut schema) in std::mem::take(&mut read) {
+        rename(&mut schema, &apart);
+        let name = if apart.contains(&name) {
+            format!("{name}{READ}")
+        } else {
+            name
+        };
+        schemas.insert(name, schema);
+    }
+    schemas.sort_keys();
     let mut paths = Map::new();
-    for route in routes {
-        let operation = operation(route, &mut reads, &mut answers);
+    for (route, operation) in routes.iter().zip(operations) {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.to_ascii_lowercase()] = operation;
     }
-    let mut schemas = reads.take_definitions(true);
-    schemas.extend(answers.take_definitions(true));
-    schemas.sort_keys();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -74,6 +96,62 @@ pub fn document(routes: &[Route]) -> Value {
             },
         },
     })
+}
+
+/// What ends the name of a type as it is read, where that differs from how it is answered: fields with a default must not
+/// be sent but are always answered.
+const READ: &str = "Parameters";
+/// What begins a reference to a named schema.
+const SCHEMA: &str = "#/components/schemas/";
+
+/// The names whose schemas are read otherwise than answered, by themselves or by what they refer to.
+fn told_apart(read: &Map<String, Value>, answered: &Map<String, Value>) -> BTreeSet<String> {
+    let mut apart: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let differs = |(name, schema): (&String, &Value)| {
+            answered
+                .get(name)
+                .is_some_and(|other| other != schema || refers_to(schema, &apart))
+        };
+        let next: BTreeSet<_> = read
+            .iter()
+            .filter(|entry| differs(*entry))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if next == apart {
+            return apart;
+        }
+        apart = next;
+    }
+}
+
+fn refers_to(schema: &Value, names: &BTreeSet<String>) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            let named = fields
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|link| link.strip_prefix(SCHEMA));
+            named.is_some_and(|name| names.contains(name)) || fields.values().any(|part| refers_to(part, names))
+        }
+        Value::Array(parts) => parts.iter().any(|part| refers_to(part, names)),
+        _ => false,
+    }
+}
+
+fn rename(schema: &mut Value, names: &BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::String(link)) = fields.get_mut("$ref")
+                && link.strip_prefix(SCHEMA).is_some_and(|name| names.contains(name))
+            {
+                link.push_str(READ);
+            }
+            fields.values_mut().for_each(|part| rename(part, names));
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(|part| rename(part, names)),
+        _ => {}
+    }
 }
 
 fn generator(contract: Contract) -> SchemaGenerator {

@@ -39,12 +39,19 @@ impl Passwords {
     /// As [`Passwords::strong`].
     pub fn weak(salt: [u8; 16]) -> Result<Self, Error> {
         let params = argon2::Params::new(8, 1, 1, None).map_err(|_| Error::Password)?;
-        Self::with(Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params), salt)
+        Self::with(
+            Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params),
+            salt,
+        )
     }
 
     fn with(argon2: Argon2<'static>, salt: [u8; 16]) -> Result<Self, Error> {
         let nobody = hash(&argon2, b"", salt)?;
-        Ok(Self { argon2, nobody, turns: Arc::new(Semaphore::new(AT_A_TIME)) })
+        Ok(Self {
+            argon2,
+            nobody,
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+        })
     }
 
     /// Hashes off the async threads. The salt is 16 fresh random bytes.
@@ -77,7 +84,10 @@ impl Passwords {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Password)?;
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::Password)?;
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work()
@@ -87,7 +97,9 @@ impl Passwords {
 }
 
 fn hash(argon2: &Argon2<'_>, password: &[u8], salt: [u8; 16]) -> Result<String, Error> {
-    let hash = argon2.hash_password_with_salt(password, &salt).map_err(|_| Error::Password)?;
+    let hash = argon2
+        .hash_password_with_salt(password, &salt)
+        .map_err(|_| Error::Password)?;
     Ok(hash.to_string())
 }
 
@@ -98,9 +110,22 @@ mod tests {
     #[tokio::test]
     async fn passwords_verify_and_nobody_has_none() {
         let passwords = Passwords::weak([0; 16]).expect("made");
-        let hash = passwords.hash("Sup3rSecret!".to_owned(), [1; 16]).await.expect("hashed");
-        assert!(passwords.verify("Sup3rSecret!".to_owned(), Some(hash.clone())).await.expect("ran"));
-        assert!(!passwords.verify("Sup3rSecret?".to_owned(), Some(hash)).await.expect("ran"));
+        let hash = passwords
+            .hash("Sup3rSecret!".to_owned(), [1; 16])
+            .await
+            .expect("hashed");
+        assert!(
+            passwords
+                .verify("Sup3rSecret!".to_owned(), Some(hash.clone()))
+                .await
+                .expect("ran")
+        );
+        assert!(
+            !passwords
+                .verify("Sup3rSecret?".to_owned(), Some(hash))
+                .await
+                .expect("ran")
+        );
         assert!(!passwords.verify(String::new(), None).await.expect("ran"));
     }
 }

@@ -1,8 +1,8 @@
 //! The ways out: what an endpoint answers.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -92,6 +92,8 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
 /// 200 with a JSON document that is written already.
 pub(crate) fn json_bytes(body: Bytes) -> Response {
     let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

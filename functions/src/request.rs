@@ -48,8 +48,7 @@ pub struct Request {
 #[must_use]
 pub fn edge(headers: &HeaderMap, secret: &str) -> (Option<Fqdn>, Option<IpAddr>) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let proven = text(EDGE_HEADER)
-        .is_some_and(|shown| same_secret(shown.as_bytes(), secret.as_bytes()));
+    let proven = text(EDGE_HEADER).is_some_and(|shown| same_secret(shown.as_bytes(), secret.as_bytes()));
     if !proven {
         return (None, None);
     }
@@ -89,7 +88,10 @@ impl Request {
     /// The part of the path that stands in place of `{name}`, percent-decoded.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        self.variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A cookie's value.

@@ -35,7 +35,9 @@ impl Router {
     /// The endpoint of this method and path.
     #[must_use]
     pub fn find(&self, method: &str, path: &str) -> Option<&Route> {
-        self.routes.iter().find(|route| route.method == method && variables(route.path, path).is_some())
+        self.routes
+            .iter()
+            .find(|route| route.method == method && variables(route.path, path).is_some())
     }
 
     /// Answers a request. Paths that no endpoint has are 404 by contract.
@@ -75,7 +77,10 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
 
 async fn answer(app: &App, route: &Route, request: &Request) -> (Result<Response, Error>, Option<u32>) {
     if request.body.len() > BODY_LIMIT {
-        return (Err(Refusal::new(Code::TooLarge, "the body is over 256 KiB").into()), None);
+        return (
+            Err(Refusal::new(Code::TooLarge, "the body is over 256 KiB").into()),
+            None,
+        );
     }
     match Context::enter(app, route, request).await {
         Ok(context) => ((route.run)(&context, request).await, context.remaining()),
@@ -140,7 +145,14 @@ mod tests {
     fn patterns_match_whole_segments() {
         let found = variables("/conf/call/{code}", "/conf/call/12%2034");
         assert_eq!(found, Some(vec![("code", "12 34".to_owned())]));
-        for path in ["/conf/call/", "/conf/call", "/conf/call/1/2", "/conf/call/%zz", "/conf/call/%ff", "/conf/call/%f"] {
+        for path in [
+            "/conf/call/",
+            "/conf/call",
+            "/conf/call/1/2",
+            "/conf/call/%zz",
+            "/conf/call/%ff",
+            "/conf/call/%f",
+        ] {
             assert_eq!(variables("/conf/call/{code}", path), None, "{path}");
         }
         assert_eq!(variables("/", "/"), Some(Vec::new()));

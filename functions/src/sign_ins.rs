@@ -16,7 +16,10 @@ pub(crate) struct SignIns {
 
 impl Default for SignIns {
     fn default() -> Self {
-        Self { lanes: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+        Self {
+            lanes: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+        }
     }
 }
 

@@ -42,6 +42,9 @@ impl Tenants {
 
     fn remembered(&self, host: &Fqdn, now: Timestamp) -> Option<Tenant> {
         let known = self.0.lock().ok()?;
-        known.get(host).filter(|(_, since)| now.duration_since(*since).abs() < FRESH).map(|(tenant, _)| *tenant)
+        known
+            .get(host)
+            .filter(|(_, since)| now.duration_since(*since).abs() < FRESH)
+            .map(|(tenant, _)| *tenant)
     }
 }

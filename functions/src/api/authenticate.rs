@@ -5,12 +5,12 @@
 
 use std::fmt;
 
+use domain::Error as Refusal;
 use domain::code::Email;
 use domain::host::Host;
 use domain::id::{HostId, LARGEST_ID, ResellerId};
 use domain::network::Network;
 use domain::sealed::token_hash;
-use domain::Error as Refusal;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,19 +95,33 @@ impl Endpoint for Authenticate {
 async fn sign_in(context: &Context<'_>, email: &str, password: String) -> Result<Host, Error> {
     let (reseller, network) = (context.tenant()?.reseller, context.network());
     // Guesses at one account from one network wait for each other, so that none is made before the one before it counts.
-    let _turn = context.app.sign_ins.turn(&(reseller, email.to_lowercase(), network)).await;
+    let _turn = context
+        .app
+        .sign_ins
+        .turn(&(reseller, email.to_lowercase(), network))
+        .await;
     let Ok(email) = email.parse::<Email>() else {
         // No account has such an address; the network is counted all the same.
         let tries = Attempt::LoginNetwork(reseller, network);
-        let before = context.store().attempts(std::slice::from_ref(&tries), context.now).await?;
-        if let Some(before) = before.first().filter(|before| before.failures >= context.app.config.rates.network_failures) {
+        let before = context
+            .store()
+            .attempts(std::slice::from_ref(&tries), context.now)
+            .await?;
+        if let Some(before) = before
+            .first()
+            .filter(|before| before.failures >= context.app.config.rates.network_failures)
+        {
             return Err(Error::rate_limited(before.retry_after(context.now)));
         }
         context.app.passwords.verify(password, None).await?;
         context.store().attempt_failed(&tries, context.now).await?;
         return Err(wrong());
     };
-    let guard = Guard { reseller, email: &email, network };
+    let guard = Guard {
+        reseller,
+        email: &email,
+        network,
+    };
     let (allowed, host) = tokio::join!(guard.check(context), find(context, reseller, &email));
     let failures = allowed?;
     let host = host?;
@@ -161,7 +175,10 @@ impl<'a> Guard<'a> {
         let rates = &context.app.config.rates;
         let [pair, network, anywhere] = self.all();
         let limits = [rates.sign_in_failures, rates.network_failures];
-        let before = context.store().attempts(&[pair, network, anywhere], context.now).await?;
+        let before = context
+            .store()
+            .attempts(&[pair, network, anywhere], context.now)
+            .await?;
         let [pair, network, anywhere] = before.as_slice() else {
             return Err(Error::Broken("as many counts as were asked for"));
         };
@@ -190,7 +207,9 @@ impl<'a> Guard<'a> {
 }
 
 fn is_within_a_second(attempts: &Attempts, now: Timestamp) -> bool {
-    attempts.last.is_some_and(|last| now.duration_since(last) < SignedDuration::from_secs(1))
+    attempts
+        .last
+        .is_some_and(|last| now.duration_since(last) < SignedDuration::from_secs(1))
 }
 
 fn wrong() -> Error {

@@ -54,20 +54,40 @@ impl From<Company> for CompanyAnswer {
 /// `invalid_field` that names the field.
 pub fn check(settings: &CompanySettings) -> Result<(), Refusal> {
     let branding = &settings.branding;
-    for (field, image) in [("branding.logo_url", &branding.logo_url), ("branding.icon_url", &branding.icon_url)] {
+    for (field, image) in [
+        ("branding.logo_url", &branding.logo_url),
+        ("branding.icon_url", &branding.icon_url),
+    ] {
         super::later::absent(field, image.as_ref())?;
     }
     if branding.support_url.as_deref().is_some_and(|link| !is_help_link(link)) {
-        return Err(Refusal::invalid("branding.support_url", "must begin with https://, http:// or mailto:"));
+        return Err(Refusal::invalid(
+            "branding.support_url",
+            "must begin with https://, http:// or mailto:",
+        ));
     }
     if settings.locale.as_deref().is_some_and(|locale| !is_locale(locale)) {
         return Err(Refusal::invalid("locale", "must be a language such as en or pt-BR"));
     }
-    if let Some(at) = settings.hidden_controls.iter().position(|control| !CONTROLS.contains(&control.as_str())) {
-        return Err(Refusal::invalid(format!("hidden_controls[{at}]"), "is no control of the room"));
+    if let Some(at) = settings
+        .hidden_controls
+        .iter()
+        .position(|control| !CONTROLS.contains(&control.as_str()))
+    {
+        return Err(Refusal::invalid(
+            format!("hidden_controls[{at}]"),
+            "is no control of the room",
+        ));
     }
-    if let Some(at) = settings.dialin_numbers.iter().position(|number| !is_country(&number.country)) {
-        return Err(Refusal::invalid(format!("dialin_numbers[{at}].country"), "must be a country such as DE"));
+    if let Some(at) = settings
+        .dialin_numbers
+        .iter()
+        .position(|number| !is_country(&number.country))
+    {
+        return Err(Refusal::invalid(
+            format!("dialin_numbers[{at}].country"),
+            "must be a country such as DE",
+        ));
     }
     check_lengths(settings)?;
     check_media(settings)?;
@@ -81,7 +101,10 @@ fn check_lengths(settings: &CompanySettings) -> Result<(), Refusal> {
         ("hidden_controls", settings.hidden_controls.len()),
     ];
     match lists.into_iter().find(|(_, length)| *length > LONGEST_LIST) {
-        Some((field, _)) => Err(Refusal::invalid(field, format_args!("must have at most {LONGEST_LIST} entries"))),
+        Some((field, _)) => Err(Refusal::invalid(
+            field,
+            format_args!("must have at most {LONGEST_LIST} entries"),
+        )),
         None => Ok(()),
     }
 }
@@ -89,7 +112,10 @@ fn check_lengths(settings: &CompanySettings) -> Result<(), Refusal> {
 fn check_media(settings: &CompanySettings) -> Result<(), Refusal> {
     let media = &settings.media_policy;
     if ![180, 360, 720, 1_080].contains(&media.max_resolution) {
-        return Err(Refusal::invalid("media_policy.max_resolution", "must be 180, 360, 720 or 1080"));
+        return Err(Refusal::invalid(
+            "media_policy.max_resolution",
+            "must be 180, 360, 720 or 1080",
+        ));
     }
     if !(1..=500).contains(&media.max_participants) {
         return Err(Refusal::invalid("media_policy.max_participants", "must be 1 to 500"));
@@ -104,7 +130,10 @@ fn check_retention(settings: &CompanySettings) -> Result<(), Refusal> {
         ("retention_days.chat", days.chat),
         ("retention_days.events", days.events),
     ];
-    match kept.into_iter().find(|(_, days)| days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days))) {
+    match kept
+        .into_iter()
+        .find(|(_, days)| days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)))
+    {
         Some((field, _)) => Err(Refusal::invalid(field, format_args!("must be 1 to {MOST_DAYS}"))),
         None => Ok(()),
     }

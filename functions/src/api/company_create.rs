@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::company::{CompanyAnswer, check};
 use super::later::only_default;
 use crate::context::Context;
-use crate::endpoint::{Access, Endpoint, Kind};
+use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Parameters;
 use crate::reply::Json;
@@ -37,6 +37,7 @@ impl Endpoint for CompanyCreate {
     const PATH: &'static str = "/enterprise_api/company/create";
     const ACCESS: Access = Access::Session(Role::ResellerAdmin);
     const KIND: Kind = Kind::Write;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
     const SUMMARY: &'static str = "Makes a company.";
     type Input = (Parameters<CompanyCreateParameters>, Parameters<CompanySettings>);
     type Output = Json<CompanyAnswer>;

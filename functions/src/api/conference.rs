@@ -121,7 +121,11 @@ pub(super) fn answer(
     let place = |field: &str| format!("conference/{}/{field}", conference.id);
     let (pin, token) = match shown {
         true => (
-            conference.security_pin.as_ref().map(|pin| app.open(&place("security_pin"), pin)).transpose()?,
+            conference
+                .security_pin
+                .as_ref()
+                .map(|pin| app.open(&place("security_pin"), pin))
+                .transpose()?,
             Some(app.open(&place("moderator_token"), &conference.moderator_token)?),
         ),
         false => (None, None),
@@ -134,7 +138,10 @@ pub(super) fn answer(
         }
         false => format!("{origin}/conf/call/{}", conference.code),
     };
-    let others = conference.invited.iter().filter(|invited| invited.contact != host.own_contact);
+    let others = conference
+        .invited
+        .iter()
+        .filter(|invited| invited.contact != host.own_contact);
     Ok(ConferenceAnswer {
         conference_id: conference.id,
         subject: conference.subject.clone(),

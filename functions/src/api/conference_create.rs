@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::conference::ConferenceAnswer;
-use super::host::with_company;
 use super::meeting::{self, MeetingParameters, Plan};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -53,7 +52,6 @@ impl Endpoint for ConferenceCreate {
     ) -> Result<Self::Output, Error> {
         let start = meeting::start(&asked.start, &asked.time_zone, context.now)?;
         meeting.check()?;
-        let (host, company) = with_company(context, asked.host_id).await?;
         let plan = Plan {
             kind: MeetingKind::Scheduled,
             subject: Some(asked.subject),
@@ -61,6 +59,6 @@ impl Endpoint for ConferenceCreate {
             zone: asked.time_zone,
             duration: asked.duration,
         };
-        meeting.create(context, (&host, &company), plan).await.map(Json)
+        meeting.create(context, asked.host_id, plan).await.map(Json)
     }
 }

@@ -10,7 +10,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::conference::ConferenceAnswer;
-use super::host::with_company;
 use super::meeting::{self, MeetingParameters, Plan};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -58,7 +57,6 @@ impl Endpoint for ConferenceCreateReservationless {
             None => whole_second(context.now),
         };
         meeting.check()?;
-        let (host, company) = with_company(context, asked.host_id).await?;
         let plan = Plan {
             kind: MeetingKind::Reservationless,
             subject: asked.subject,
@@ -66,7 +64,7 @@ impl Endpoint for ConferenceCreateReservationless {
             zone,
             duration: asked.duration.unwrap_or(Minutes::RESERVATIONLESS),
         };
-        meeting.create(context, (&host, &company), plan).await.map(Json)
+        meeting.create(context, asked.host_id, plan).await.map(Json)
     }
 }
 

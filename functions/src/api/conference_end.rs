@@ -47,11 +47,16 @@ impl Endpoint for ConferenceEnd {
         let state = store.conference(&caller.scope, asked.conference_id).await?;
         let (host, company) = of_company(context, state.conference.host, state.conference.company).await?;
         caller.check_rank(host.role)?;
-        let over = ConferenceState { state: OccurrenceState::Ended, ..state };
+        let over = ConferenceState {
+            state: OccurrenceState::Ended,
+            ..state
+        };
         let answer = answer(context, &over, &host, &company)?;
         let claim = context.claim(&answer)?;
         let write = context.write(claim.as_ref())?;
-        let ended = store.conference_end(&caller.scope, asked.conference_id, Reason::Ended, &write).await?;
+        let ended = store
+            .conference_end(&caller.scope, asked.conference_id, Reason::Ended, &write)
+            .await?;
         tell_relays(context, &ended).await;
         if ended.already {
             context.keep(claim.as_ref()).await?;
@@ -66,7 +71,10 @@ async fn tell_relays(context: &Context<'_>, ended: &EndedConference) {
     let mut telling = JoinSet::new();
     for relay in &ended.relays {
         let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
-        let command = Command { room: ended.room.clone(), action: Action::End { reason: Reason::Ended } };
+        let command = Command {
+            room: ended.room.clone(),
+            action: Action::End { reason: Reason::Ended },
+        };
         let (nonce, now) = (context.app.uuid(), context.now);
         telling.spawn(async move {
             if let Err(error) = commands.send(&id, &url, &nonce, now, &command).await {

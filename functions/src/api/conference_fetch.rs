@@ -54,7 +54,10 @@ impl Endpoint for ConferenceFetch {
     type Output = Json<ConferenceAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let state = context.store().conference(&context.caller()?.scope, asked.conference_id).await?;
+        let state = context
+            .store()
+            .conference(&context.caller()?.scope, asked.conference_id)
+            .await?;
         if let Some(occurrence) = &asked.occurrence {
             check_occurrence(occurrence, &state.conference.zone, state.conference.occurrence.value())?;
         }
@@ -66,5 +69,9 @@ impl Endpoint for ConferenceFetch {
 /// A meeting that does not repeat has one occurrence.
 fn check_occurrence(asked: &str, zone: &Zone, only: i64) -> Result<(), Refusal> {
     let start = zone.read(asked).map_err(|why| Refusal::invalid("occurrence", why))?;
-    if start.as_second() == only { Ok(()) } else { Err(Refusal::not_found("occurrence")) }
+    if start.as_second() == only {
+        Ok(())
+    } else {
+        Err(Refusal::not_found("occurrence"))
+    }
 }

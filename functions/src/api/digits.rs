@@ -60,12 +60,16 @@ pub struct Number {
 
 impl From<AccessCode> for Number {
     fn from(code: AccessCode) -> Self {
-        Self { number: code.to_string() }
+        Self {
+            number: code.to_string(),
+        }
     }
 }
 
 impl From<&Pin> for Number {
     fn from(pin: &Pin) -> Self {
-        Self { number: pin.to_string() }
+        Self {
+            number: pin.to_string(),
+        }
     }
 }

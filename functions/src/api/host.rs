@@ -90,7 +90,10 @@ pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Re
     let shown = context.caller()?.sees_secrets_of(host.role);
     let secret = |field: &str, sealed| app.open(&format!("host/{}/{field}", host.id), sealed);
     let (pin, sso) = match shown {
-        true => (Some(secret("moderator_pin", &host.moderator_pin)?), Some(secret("sso_token", &host.sso_token)?)),
+        true => (
+            Some(secret("moderator_pin", &host.moderator_pin)?),
+            Some(secret("sso_token", &host.sso_token)?),
+        ),
         false => (None, None),
     };
     let origin = app.config.origin(company.fqdn.as_str());
@@ -127,9 +130,16 @@ pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Re
 }
 
 /// A host and its company, which is known to be this one: in one round trip.
-pub(super) async fn of_company(context: &Context<'_>, id: HostId, company: CompanyId) -> Result<(Host, Company), Error> {
+pub(super) async fn of_company(
+    context: &Context<'_>,
+    id: HostId,
+    company: CompanyId,
+) -> Result<(Host, Company), Error> {
     let (caller, store) = (context.caller()?, context.store());
-    Ok(tokio::try_join!(store.host(&caller.scope, id), store.company(&caller.scope, company))?)
+    Ok(tokio::try_join!(
+        store.host(&caller.scope, id),
+        store.company(&caller.scope, company)
+    )?)
 }
 
 /// A host and its company, both in the caller's scope: in one round trip where the caller's own company is the only one
@@ -153,6 +163,10 @@ impl Caller {
     ///
     /// 403 for a role above the caller's.
     pub(super) fn may_grant(&self, role: Role) -> Result<(), domain::Error> {
-        if role <= self.role { Ok(()) } else { Err(domain::Error::forbidden().with_field("role")) }
+        if role <= self.role {
+            Ok(())
+        } else {
+            Err(domain::Error::forbidden().with_field("role"))
+        }
     }
 }

@@ -143,7 +143,9 @@ impl Endpoint for HostCreate {
         )?;
         let chosen = asked.access_code.is_some();
         let link = hex::encode(context.app.random::<32>());
-        let mut host = asked.into_host(context, &company, (id, contact), defaults, &link).await?;
+        let mut host = asked
+            .into_host(context, &company, (id, contact), defaults, &link)
+            .await?;
         for _ in 0..CODE_TRIES {
             let origin = context.app.config.origin(company.fqdn.as_str());
             let answer = HostAnswer {
@@ -179,14 +181,20 @@ impl HostCreateParameters {
             return Err(Refusal::invalid("locale", "must be a language such as en or pt-BR").into());
         }
         let mut numbers = settings.dialin_numbers.iter().map(|dialin| &dialin.number);
-        if self.primary_dialin_number.as_ref().is_some_and(|wanted| !numbers.clone().any(|number| number == wanted)) {
+        if self
+            .primary_dialin_number
+            .as_ref()
+            .is_some_and(|wanted| !numbers.clone().any(|number| number == wanted))
+        {
             return Err(Refusal::invalid("primary_dialin_number", "is none of the company's numbers").into());
         }
         let password_hash = match self.password {
             Some(Password(password)) => Some(app.passwords.hash(password, app.random()).await?),
             None => None,
         };
-        let pin = self.moderator_pin.map_or_else(|| Pin::random(app.random()), |Digits(pin)| pin);
+        let pin = self
+            .moderator_pin
+            .map_or_else(|| Pin::random(app.random()), |Digits(pin)| pin);
         let sso_token = hex::encode(app.random::<32>());
         Ok(Host {
             id,
@@ -196,9 +204,14 @@ impl HostCreateParameters {
             email: self.email,
             role: self.role.unwrap_or_default(),
             password_hash,
-            password_link: Some(PasswordLink { hash: token_hash(link), expires: context.now + LINK_VALID }),
+            password_link: Some(PasswordLink {
+                hash: token_hash(link),
+                expires: context.now + LINK_VALID,
+            }),
             openid_sub: self.openid_sub.map(|subject| subject.to_string()),
-            access_code: self.access_code.map_or_else(|| AccessCode::of_host(app.random()), |Digits(code)| code),
+            access_code: self
+                .access_code
+                .map_or_else(|| AccessCode::of_host(app.random()), |Digits(code)| code),
             moderator_pin: app.seal(&format!("host/{id}/moderator_pin"), pin.as_str()),
             sso_token: app.seal(&format!("host/{id}/sso_token"), &sso_token),
             sso_token_hash: token_hash(&sso_token),
@@ -220,10 +233,16 @@ impl DefaultsParameters {
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
         only_default("waiting_room", self.waiting_room.as_ref())?;
         if let Some(preview) = &self.stream_preview {
-            let times = [("stream_preview.duration", preview.duration), ("stream_preview.interval", preview.interval)];
+            let times = [
+                ("stream_preview.duration", preview.duration),
+                ("stream_preview.interval", preview.interval),
+            ];
             let wrong = |seconds: u32| !(1..=LONGEST_PREVIEW).contains(&seconds);
             if let Some((field, _)) = times.into_iter().find(|(_, seconds)| seconds.is_some_and(wrong)) {
-                return Err(Refusal::invalid(field, format_args!("must be 1 to {LONGEST_PREVIEW} seconds")));
+                return Err(Refusal::invalid(
+                    field,
+                    format_args!("must be 1 to {LONGEST_PREVIEW} seconds"),
+                ));
             }
         }
         Ok(MeetingDefaults {

@@ -3,11 +3,9 @@
 use domain::Error as Refusal;
 use domain::code::{AccessCode, Pin};
 use domain::company::Company;
-use domain::conference::{
-    CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, check_start,
-};
+use domain::conference::{CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, check_start};
 use domain::host::Host;
-use domain::id::{ConferenceId, ContactId, Occurrence};
+use domain::id::{ConferenceId, ContactId, HostId, Occurrence};
 use domain::relay::OccurrenceState;
 use domain::room::MuteMode;
 use domain::text::Subject;
@@ -18,6 +16,7 @@ use serde::Deserialize;
 use store::{ConferenceState, Unique};
 
 use super::conference::{ConferenceAnswer, answer};
+use super::host::with_company;
 use super::later::{absent, only_default};
 use super::media::AutoMedia;
 use super::participants::{self, ParticipantEmail};
@@ -29,7 +28,10 @@ use crate::text::Text;
 const CODE_TRIES: u32 = 8;
 
 /// The one reminder that meetings have.
-const DEFAULT_REMINDER: Reminder = Reminder { channel: Channel::Email, minutes_before: 15 };
+const DEFAULT_REMINDER: Reminder = Reminder {
+    channel: Channel::Email,
+    minutes_before: 15,
+};
 
 /// How a meeting is; what is absent is as the host's meetings are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -114,9 +116,15 @@ pub(super) fn start(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp
 impl MeetingParameters {
     /// Refuses what cannot be, before anything is read.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let (record, stream) = (self.auto_record.unwrap_or_default(), self.auto_stream.unwrap_or_default());
+        let (record, stream) = (
+            self.auto_record.unwrap_or_default(),
+            self.auto_stream.unwrap_or_default(),
+        );
         if record != AutoMedia::None && stream != AutoMedia::None && record != stream {
-            return Err(Refusal::invalid("auto_stream", "must equal auto_record when both are on"));
+            return Err(Refusal::invalid(
+                "auto_stream",
+                "must equal auto_record when both are on",
+            ));
         }
         if self.auto_transcribe == Some(true) && record == AutoMedia::None {
             return Err(Refusal::invalid("auto_transcribe", "needs auto_record"));
@@ -127,7 +135,12 @@ impl MeetingParameters {
         only_default("waiting_room", self.waiting_room.as_ref())?;
         only_default("registration", self.registration.as_ref())?;
         absent("recurrence", self.recurrence.as_ref())?;
-        absent("reminders", self.reminders.as_ref().filter(|reminders| ***reminders != [DEFAULT_REMINDER]))?;
+        absent(
+            "reminders",
+            self.reminders
+                .as_ref()
+                .filter(|reminders| ***reminders != [DEFAULT_REMINDER]),
+        )?;
         participants::check(self.ids(), self.emails())
     }
 
@@ -139,23 +152,30 @@ impl MeetingParameters {
         self.participant_emails.as_deref().unwrap_or_default()
     }
 
-    /// Makes the meeting.
+    /// Makes the meeting of this host.
     pub(super) async fn create(
         self,
         context: &Context<'_>,
-        (host, company): (&Host, &Company),
+        host: HostId,
         plan: Plan,
     ) -> Result<ConferenceAnswer, Error> {
+        let id = context.store().new_conference_id();
+        let named = participants::named(context, host, self.ids());
+        let (people, named, id) = tokio::join!(with_company(context, host), named, id);
+        let ((host, company), id) = (people?, id?);
+        let (host, company) = (&host, &company);
         context.caller()?.check_rank(host.role)?;
-        let invite = participants::invite(context, host, self.ids(), self.emails());
-        let id = async { Ok::<_, Error>(context.store().new_conference_id().await?) };
-        let (invited, id) = tokio::try_join!(invite, id)?;
+        let invited = participants::invite(context, host, named?, self.emails()).await?;
         let mut conference = self.conference(context, (host, company), plan, id);
         conference.invited = invited;
         for _ in 0..CODE_TRIES {
             let answer = answer(context, &planned(conference.clone()), host, company)?;
             let claim = context.claim(&answer)?;
-            match context.store().conference_create(&conference, &context.write(claim.as_ref())?).await {
+            match context
+                .store()
+                .conference_create(&conference, &context.write(claim.as_ref())?)
+                .await
+            {
                 Err(store::Error::Taken(Unique::AccessCode)) => {
                     conference.code = AccessCode::one_time(context.app.random());
                 }
@@ -181,7 +201,9 @@ impl MeetingParameters {
             false => (CodeKind::Host, host.access_code),
         };
         let token = ModeratorToken::random(app.random());
-        let subject = plan.subject.or_else(|| Subject::lossy(&format!("{}'s Meeting", host.name)));
+        let subject = plan
+            .subject
+            .or_else(|| Subject::lossy(&format!("{}'s Meeting", host.name)));
         Conference {
             id,
             reseller: host.reseller,
@@ -197,8 +219,12 @@ impl MeetingParameters {
             code,
             code_kind,
             secure_url: self.secure_url.unwrap_or(defaults.secure_url),
-            host_initiated_recording: self.host_initiated_recording.unwrap_or(defaults.host_initiated_recording),
-            security_pin: self.security_pin.map(|pin| app.seal(&format!("conference/{id}/security_pin"), pin.as_str())),
+            host_initiated_recording: self
+                .host_initiated_recording
+                .unwrap_or(defaults.host_initiated_recording),
+            security_pin: self
+                .security_pin
+                .map(|pin| app.seal(&format!("conference/{id}/security_pin"), pin.as_str())),
             mute_mode: self.mute_mode.unwrap_or(defaults.mute_mode),
             moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
             invited: Vec::new(),
@@ -213,5 +239,11 @@ impl MeetingParameters {
 /// A meeting that nobody has been in yet.
 fn planned(conference: Conference) -> ConferenceState {
     let state = OccurrenceState::Scheduled;
-    ConferenceState { conference, state, first_join: None, ended: None, ended_reason: None }
+    ConferenceState {
+        conference,
+        state,
+        first_join: None,
+        ended: None,
+        ended_reason: None,
+    }
 }

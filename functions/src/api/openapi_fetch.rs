@@ -30,7 +30,9 @@ impl Endpoint for OpenapiFetch {
         static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
         let bytes = DOCUMENT.get_or_init(|| Bytes::from(document(&crate::all()).to_string()));
         let mut response = Response::new(bytes.clone());
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(response)
     }
 }

@@ -8,7 +8,7 @@ use domain::Error as Refusal;
 use domain::code::{Email, Phone};
 use domain::conference::{Invited, MOST_PARTICIPANTS};
 use domain::host::{Contact, Host};
-use domain::id::ContactId;
+use domain::id::{ContactId, HostId};
 use domain::text::Name;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
@@ -56,7 +56,12 @@ impl<'de> Deserialize<'de> for ParticipantEmail {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ParticipantEmail, E> {
                 let email = text.parse().map_err(E::custom)?;
-                Ok(ParticipantEmail { email, name: None, phone: None, moderator: false })
+                Ok(ParticipantEmail {
+                    email,
+                    name: None,
+                    phone: None,
+                    moderator: false,
+                })
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ParticipantEmail, A::Error> {
@@ -87,7 +92,11 @@ impl JsonSchema for ParticipantEmail {
 
 /// Refuses more people than one meeting may have, before anything is read.
 pub(super) fn check(ids: &[ContactId], emails: &[ParticipantEmail]) -> Result<(), Refusal> {
-    let field = if ids.len() > emails.len() { "participants" } else { "participant_emails" };
+    let field = if ids.len() > emails.len() {
+        "participants"
+    } else {
+        "participant_emails"
+    };
     if ids.len() + emails.len() >= MOST_PARTICIPANTS {
         let why = format_args!("must name fewer than {MOST_PARTICIPANTS} people");
         return Err(Refusal::invalid(field, why));
@@ -95,21 +104,26 @@ pub(super) fn check(ids: &[ContactId], emails: &[ParticipantEmail]) -> Result<()
     Ok(())
 }
 
+/// The contacts of a host with these ids. Nothing is told of them before the host is known to be in the caller's reach.
+pub(super) async fn named(context: &Context<'_>, host: HostId, ids: &[ContactId]) -> Result<Vec<Contact>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = context.store().contacts(context.caller()?.reseller, host, ids).await?;
+    let contact = |(at, found): (usize, Option<Contact>)| {
+        found.ok_or_else(|| Refusal::invalid(format!("participants[{at}]"), "is no contact of the host").into())
+    };
+    found.into_iter().enumerate().map(contact).collect()
+}
+
 /// The people invited, the host's own contact first and each only once. Unknown mail addresses become contacts.
 pub(super) async fn invite(
     context: &Context<'_>,
     host: &Host,
-    ids: &[ContactId],
+    named: Vec<Contact>,
     emails: &[ParticipantEmail],
 ) -> Result<Vec<Invited>, Error> {
     let store = context.store();
-    let known = match ids {
-        [] => Vec::new(),
-        ids => store.contacts(host.reseller, host.id, ids).await?,
-    };
-    if let Some(at) = known.iter().position(Option::is_none) {
-        return Err(Refusal::invalid(format!("participants[{at}]"), "is no contact of the host").into());
-    }
     let people: Vec<_> = emails
         .iter()
         .map(|person| NewContact {
@@ -123,8 +137,11 @@ pub(super) async fn invite(
         people => store.contacts_ensure(host.reseller, host.id, people).await?,
     };
     let own = std::iter::once((host.contact(), true));
-    let by_id = known.into_iter().flatten().map(|contact| (contact, false));
-    let by_email = by_email.into_iter().zip(emails).map(|(contact, person)| (contact, person.moderator));
+    let by_id = named.into_iter().map(|contact| (contact, false));
+    let by_email = by_email
+        .into_iter()
+        .zip(emails)
+        .map(|(contact, person)| (contact, person.moderator));
     Ok(once_each(own.chain(by_id).chain(by_email)))
 }
 

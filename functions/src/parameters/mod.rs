@@ -71,7 +71,8 @@ impl Parameters {
             Some(Value::Array(list)) => list.push(Value::String(value)),
             Some(first) => {
                 let first = first.take();
-                self.fields.insert(name.to_owned(), Value::Array(vec![first, Value::String(value)]));
+                self.fields
+                    .insert(name.to_owned(), Value::Array(vec![first, Value::String(value)]));
             }
             None => {
                 self.fields.insert(name.to_owned(), Value::String(value));

@@ -22,15 +22,25 @@ enum Kind {
 
 impl Fault {
     fn invalid(message: impl Into<String>) -> Self {
-        Self { path: String::new(), kind: Kind::Invalid(message.into()) }
+        Self {
+            path: String::new(),
+            kind: Kind::Invalid(message.into()),
+        }
     }
 
     fn missing() -> Self {
-        Self { path: String::new(), kind: Kind::Missing }
+        Self {
+            path: String::new(),
+            kind: Kind::Missing,
+        }
     }
 
     fn within(mut self, step: &str) -> Self {
-        let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        let joint = if self.path.is_empty() || self.path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
         self.path = format!("{step}{joint}{}", self.path);
         self
     }
@@ -38,12 +48,20 @@ impl Fault {
     /// What the caller is told.
     #[must_use]
     pub fn into_refusal(self) -> Refusal {
-        let subject = if self.path.is_empty() { "a parameter" } else { self.path.as_str() };
+        let subject = if self.path.is_empty() {
+            "a parameter"
+        } else {
+            self.path.as_str()
+        };
         let refusal = match &self.kind {
             Kind::Missing => Refusal::new(Code::MissingField, format!("{subject} is required")),
             Kind::Invalid(why) => Refusal::new(Code::InvalidField, format!("{subject} {why}")),
         };
-        if self.path.is_empty() { refusal } else { refusal.with_field(self.path) }
+        if self.path.is_empty() {
+            refusal
+        } else {
+            refusal.with_field(self.path)
+        }
     }
 }
 
@@ -104,7 +122,11 @@ impl<'a> Fields<'a> {
     }
 
     fn entries(&self) -> Entries<'a> {
-        Entries { rest: self.fields.iter(), from_query: self.from_query, next: None }
+        Entries {
+            rest: self.fields.iter(),
+            from_query: self.from_query,
+            next: None,
+        }
     }
 }
 
@@ -132,7 +154,9 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         // Null says the same as nothing.
-        let Some((name, value)) = self.rest.find(|(_, value)| !value.is_null()) else { return Ok(None) };
+        let Some((name, value)) = self.rest.find(|(_, value)| !value.is_null()) else {
+            return Ok(None);
+        };
         self.next = Some((name, value));
         seed.deserialize(name.as_str().into_deserializer()).map(Some)
     }
@@ -142,7 +166,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(Fault::invalid("a value without a name"));
         };
         let query = self.from_query.iter().any(|known| known == name);
-        seed.deserialize(Reader { value, query }).map_err(|fault| fault.within(name))
+        seed.deserialize(Reader { value, query })
+            .map_err(|fault| fault.within(name))
     }
 }
 
@@ -165,7 +190,9 @@ impl Reader<'_> {
                     return Err(wrong());
                 }
                 let signed = text.parse::<i64>().map(Number::from);
-                signed.or_else(|_| text.parse::<u64>().map(Number::from)).map_err(|_| wrong())
+                signed
+                    .or_else(|_| text.parse::<u64>().map(Number::from))
+                    .map_err(|_| wrong())
             }
             Value::Null => Err(Fault::missing()),
             _ => Err(wrong()),
@@ -186,7 +213,9 @@ impl Reader<'_> {
     /// A list or object that the query carries as JSON text.
     fn unpacked(&self, opening: char) -> Option<Value> {
         let text = self.value.as_str().filter(|_| self.query)?;
-        text.trim_start().starts_with(opening).then(|| serde_json::from_str(text).ok())?
+        text.trim_start()
+            .starts_with(opening)
+            .then(|| serde_json::from_str(text).ok())?
     }
 }
 
@@ -230,16 +259,20 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 (None, None, None) => Err(Fault::invalid("the number is too large")),
             },
             Value::String(_) => match (self.unpacked('{'), self.unpacked('[')) {
-                (Some(Value::Object(object)), _) => {
-                    visitor.visit_map(Entries { rest: object.iter(), from_query: &[], next: None })
-                }
+                (Some(Value::Object(object)), _) => visitor.visit_map(Entries {
+                    rest: object.iter(),
+                    from_query: &[],
+                    next: None,
+                }),
                 (_, Some(Value::Array(list))) => visitor.visit_seq(Items::of(&list, false)),
                 _ => visitor.visit_str(self.text()?),
             },
             Value::Array(list) => visitor.visit_seq(Items::of(list, self.query)),
-            Value::Object(object) => {
-                visitor.visit_map(Entries { rest: object.iter(), from_query: &[], next: None })
-            }
+            Value::Object(object) => visitor.visit_map(Entries {
+                rest: object.iter(),
+                from_query: &[],
+                next: None,
+            }),
         }
     }
 
@@ -269,15 +302,26 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Value::String(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
             _ => None,
         };
-        number.map_or_else(|| Err(Fault::invalid("must be a number")), |number| visitor.visit_f64(number))
+        number.map_or_else(
+            || Err(Fault::invalid("must be a number")),
+            |number| visitor.visit_f64(number),
+        )
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.value.is_null() { visitor.visit_unit() } else { Err(Fault::invalid("must be null")) }
+        if self.value.is_null() {
+            visitor.visit_unit()
+        } else {
+            Err(Fault::invalid("must be null"))
+        }
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
@@ -295,9 +339,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match self.value {
             Value::Array(list) => visitor.visit_seq(Items::of(list, self.query)),
             // A list of one, as a query writes it.
-            Value::String(_) if self.query => {
-                visitor.visit_seq(Items { rest: std::slice::from_ref(self.value).iter(), at: 0, query: true })
-            }
+            Value::String(_) if self.query => visitor.visit_seq(Items {
+                rest: std::slice::from_ref(self.value).iter(),
+                at: 0,
+                query: true,
+            }),
             Value::Null => Err(Fault::missing()),
             _ => Err(Fault::invalid("must be a list")),
         }
@@ -318,12 +364,18 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if let Some(Value::Object(object)) = self.unpacked('{') {
-            return visitor.visit_map(Entries { rest: object.iter(), from_query: &[], next: None });
+            return visitor.visit_map(Entries {
+                rest: object.iter(),
+                from_query: &[],
+                next: None,
+            });
         }
         match self.value {
-            Value::Object(object) => {
-                visitor.visit_map(Entries { rest: object.iter(), from_query: &[], next: None })
-            }
+            Value::Object(object) => visitor.visit_map(Entries {
+                rest: object.iter(),
+                from_query: &[],
+                next: None,
+            }),
             Value::Null => Err(Fault::missing()),
             _ => Err(Fault::invalid("must be an object")),
         }
@@ -364,7 +416,11 @@ struct Items<'a> {
 
 impl<'a> Items<'a> {
     fn of(list: &'a [Value], query: bool) -> Self {
-        Self { rest: list.iter(), at: 0, query }
+        Self {
+            rest: list.iter(),
+            at: 0,
+            query,
+        }
     }
 }
 
@@ -375,8 +431,13 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let Some(value) = self.rest.next() else { return Ok(None) };
         let at = self.at;
         self.at += 1;
-        let reader = Reader { value, query: self.query };
-        seed.deserialize(reader).map(Some).map_err(|fault| fault.within(&format!("[{at}]")))
+        let reader = Reader {
+            value,
+            query: self.query,
+        };
+        seed.deserialize(reader)
+            .map(Some)
+            .map_err(|fault| fault.within(&format!("[{at}]")))
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -43,8 +43,14 @@ fn blamed(query: &str, body: &Value) -> (Code, Option<String>) {
 
 #[test]
 fn json_types_are_read_and_texts_converted() {
-    let plain = read("", &json!({"id": 7, "name": "n", "flag": true, "colour": "dark_blue", "list": [1, 2]}));
-    let texts = read("", &json!({"id": "7", "name": "n", "flag": "true", "colour": "dark_blue", "list": ["1", "2"]}));
+    let plain = read(
+        "",
+        &json!({"id": 7, "name": "n", "flag": true, "colour": "dark_blue", "list": [1, 2]}),
+    );
+    let texts = read(
+        "",
+        &json!({"id": "7", "name": "n", "flag": "true", "colour": "dark_blue", "list": ["1", "2"]}),
+    );
     assert_eq!(plain.expect("read"), texts.expect("read"));
 }
 
@@ -64,7 +70,11 @@ fn a_query_says_the_same_and_the_body_wins() {
 
 #[test]
 fn unknown_parameters_are_ignored_and_null_is_absent() {
-    let read = read("companyId=4", &json!({"id": 1, "name": "n", "flag": null, "other": {"deep": []}})).expect("read");
+    let read = read(
+        "companyId=4",
+        &json!({"id": 1, "name": "n", "flag": null, "other": {"deep": []}}),
+    )
+    .expect("read");
     assert_eq!(read.flag, None);
 }
 
@@ -81,15 +91,33 @@ fn the_field_to_blame_is_named() {
     assert_eq!(blamed("", &json!({"id": " 1", "name": "n"})), invalid("id"));
     assert_eq!(blamed("", &json!({"id": true, "name": "n"})), invalid("id"));
     assert_eq!(blamed("", &json!({"id": 1, "name": "a\u{0}b"})), invalid("name"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "flag": "yes"})), invalid("flag"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "flag": 1})), invalid("flag"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "colour": "green"})), invalid("colour"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "list": 5})), invalid("list"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "list": "[5]"})), invalid("list"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "list": [1, 4_294_967_296_u64]})), invalid("list[1]"));
-    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "people": [{}]})), missing("people[0].email"));
     assert_eq!(
-        blamed("", &json!({"id": 1, "name": "n", "people": [{"email": "e"}, {"email": []}]})),
+        blamed("", &json!({"id": 1, "name": "n", "flag": "yes"})),
+        invalid("flag")
+    );
+    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "flag": 1})), invalid("flag"));
+    assert_eq!(
+        blamed("", &json!({"id": 1, "name": "n", "colour": "green"})),
+        invalid("colour")
+    );
+    assert_eq!(blamed("", &json!({"id": 1, "name": "n", "list": 5})), invalid("list"));
+    assert_eq!(
+        blamed("", &json!({"id": 1, "name": "n", "list": "[5]"})),
+        invalid("list")
+    );
+    assert_eq!(
+        blamed("", &json!({"id": 1, "name": "n", "list": [1, 4_294_967_296_u64]})),
+        invalid("list[1]")
+    );
+    assert_eq!(
+        blamed("", &json!({"id": 1, "name": "n", "people": [{}]})),
+        missing("people[0].email")
+    );
+    assert_eq!(
+        blamed(
+            "",
+            &json!({"id": 1, "name": "n", "people": [{"email": "e"}, {"email": []}]})
+        ),
         invalid("people[1].email")
     );
 }
@@ -107,7 +135,10 @@ fn what_is_no_json_object_is_refused_without_a_field() {
 
 #[test]
 fn messages_hold_no_values() {
-    for body in [json!({"id": "Sup3rSecret", "name": "n"}), json!({"id": 1, "name": "n", "colour": "Sup3rSecret"})] {
+    for body in [
+        json!({"id": "Sup3rSecret", "name": "n"}),
+        json!({"id": 1, "name": "n", "colour": "Sup3rSecret"}),
+    ] {
         let refusal = read("", &body).expect_err("refused");
         assert!(!refusal.to_string().contains("Sup3r"), "{refusal}");
     }
@@ -134,11 +165,23 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 6, |inner| {
-        let names = prop_oneof![Just("id"), Just("name"), Just("list"), Just("people"), Just("email"), Just("flag")];
+        let names = prop_oneof![
+            Just("id"),
+            Just("name"),
+            Just("list"),
+            Just("people"),
+            Just("email"),
+            Just("flag")
+        ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
             prop::collection::vec((names, inner), 0..6).prop_map(|fields| {
-                Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                Value::Object(
+                    fields
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .collect(),
+                )
             }),
         ]
     })

@@ -1,0 +1,161 @@
+//! A table in memory that notes the requests made to it and shows all that lies in it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use store::embedded::{Embedded, Options, client, operation};
+
+/// Kinds of items that every request may touch, refused or not: what it counts by.
+const COUNTERS: [&str; 4] = ["SESSION#", "RATE#", "ATTEMPT#", "COUNTER#"];
+
+/// A table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    notes: Arc<Mutex<Notes>>,
+    inner: SharedHttpClient,
+}
+
+/// What was asked of the table, and how long it takes to answer.
+#[derive(Debug, Default)]
+struct Notes {
+    requests: Vec<Asked>,
+    latency: Duration,
+    /// Reads and writes that are under way.
+    running: [usize; 2],
+    /// Trips of each so far.
+    trips: [usize; 2],
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub operation: String,
+    pub is_write: bool,
+    /// Reads that are under way at the same time make one trip, and so do writes.
+    pub trip: usize,
+}
+
+impl Notes {
+    fn begin(&mut self, operation: &str) -> usize {
+        let is_write = !matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "TransactGetItems");
+        let kind = usize::from(is_write);
+        if self.running[kind] == 0 {
+            self.trips[kind] += 1;
+        }
+        self.running[kind] += 1;
+        self.requests.push(Asked {
+            operation: operation.to_owned(),
+            is_write,
+            trip: self.trips[kind],
+        });
+        kind
+    }
+}
+
+impl Table {
+    pub fn new() -> Self {
+        let database = Embedded::open(Options::default()).expect("a table in memory");
+        Self {
+            notes: Arc::default(),
+            inner: SharedHttpClient::new(database),
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        client(SharedHttpClient::new(self.clone()))
+    }
+
+    /// What was asked since the last call.
+    pub fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.notes.lock().expect("not poisoned").requests)
+    }
+
+    /// Lets each answer take this long, on the runtime's clock.
+    pub fn set_latency(&self, latency: Duration) {
+        self.notes.lock().expect("not poisoned").latency = latency;
+    }
+
+    /// All items but those that requests are counted by, as text under their keys.
+    pub async fn dump(&self) -> BTreeMap<String, String> {
+        let client = client(self.inner.clone());
+        let mut pages = client.scan().table_name("convoke").into_paginator().send();
+        let mut all = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            for item in page.expect("scanned").items() {
+                let text = |name: &str| item[name].as_s().cloned().unwrap_or_default();
+                let key = format!("{} {}", text("pk"), text("sk"));
+                if !COUNTERS.iter().any(|counter| key.starts_with(counter)) {
+                    all.insert(key, shown(&AttributeValue::M(item.clone())));
+                }
+            }
+        }
+        all
+    }
+
+    /// Everything in the table as one text, the counters too.
+    pub async fn text(&self) -> String {
+        let client = client(self.inner.clone());
+        let mut pages = client.scan().table_name("convoke").into_paginator().send();
+        let mut all = String::new();
+        while let Some(page) = pages.next().await {
+            for item in page.expect("scanned").items() {
+                all.push_str(&format!("{item:?}\n"));
+            }
+        }
+        all
+    }
+}
+
+/// A value as text, the same each time.
+fn shown(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(name, value)| (name, shown(value))).collect();
+            format!("{fields:?}")
+        }
+        AttributeValue::L(list) => format!("{:?}", list.iter().map(shown).collect::<Vec<_>>()),
+        other => format!("{other:?}"),
+    }
+}
+
+impl HttpClient for Table {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Noting {
+            notes: Arc::clone(&self.notes),
+            inner,
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Noting {
+    notes: Arc<Mutex<Notes>>,
+    inner: SharedHttpConnector,
+}
+
+impl HttpConnector for Noting {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (notes, inner) = (Arc::clone(&self.notes), self.inner.clone());
+        let (kind, latency) = {
+            let mut notes = notes.lock().expect("not poisoned");
+            (notes.begin(operation(&request)), notes.latency)
+        };
+        HttpConnectorFuture::new(async move {
+            if !latency.is_zero() {
+                tokio::time::sleep(latency).await;
+            }
+            let answer = inner.call(request).await;
+            notes.lock().expect("not poisoned").running[kind] -= 1;
+            answer
+        })
+    }
+}

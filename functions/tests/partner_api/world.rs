@@ -1,0 +1,340 @@
+//! Two resellers on one table in memory: Demo with the companies Acme and Other, and Rival with a company of its own.
+//! Accounts of every role, meetings of each, and sessions of all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use bytes::Bytes;
+use domain::jws::SigningKey;
+use functions::passwords::Passwords;
+use functions::relay_command::RelayCommands;
+use functions::{App, Config, Keys, Response, Router, operator};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::Store;
+
+use crate::table::Table;
+
+pub const EDGE: &str = "the edge's secret of the tests";
+/// What every account's password is.
+pub const PASSWORD: &str = "Sup3rSecret!";
+/// 2026-06-01 12:00:00 UTC.
+const START: i64 = 1_780_315_200_000;
+
+/// The control plane with everybody in it.
+pub struct World {
+    pub app: App,
+    pub table: Table,
+    router: Router,
+    clock: Arc<AtomicI64>,
+    unique: AtomicU32,
+    /// Demo: its first company, with accounts of each role.
+    pub acme: Company,
+    /// Demo's second company.
+    pub other: Company,
+    /// The company of the other reseller.
+    pub rival: Company,
+}
+
+/// A company and its accounts.
+#[derive(Clone, Debug, Default)]
+pub struct Company {
+    pub fqdn: String,
+    pub id: u64,
+    pub reseller_admin: Account,
+    pub admin: Account,
+    pub host: Account,
+    pub sibling: Account,
+}
+
+/// An account, its session and a meeting of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    pub id: u64,
+    pub email: String,
+    pub token: String,
+    pub conference: u64,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let rates = functions::Rates {
+            session_per_minute: 1_000_000,
+            ..functions::Rates::default()
+        };
+        Self::with(Config {
+            rates,
+            ..Config::default()
+        })
+        .await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let table = Table::new();
+        let store = Store::new(&table.client(), "convoke");
+        store.create_table().await.expect("a table");
+        let signing = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
+        let keys = Keys::new(&[7; 32], signing, EDGE.to_owned());
+        let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
+        let clock = Arc::new(AtomicI64::new(START));
+        let now = Arc::clone(&clock);
+        let app = App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
+            .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"));
+        let mut world = Self {
+            app,
+            table,
+            router: Router::new(functions::all()),
+            clock,
+            unique: AtomicU32::new(1),
+            acme: Company::default(),
+            other: Company::default(),
+            rival: Company::default(),
+        };
+        world.people().await;
+        world
+    }
+
+    async fn people(&mut self) {
+        let demo = self.reseller("demo.test", "acme").await;
+        let rival = self.reseller("rival.test", "rival").await;
+        self.acme = self.staff(demo.clone()).await;
+        let made = self
+            .made(&demo, "company/create", json!({"subdomain": "other", "name": "Other"}))
+            .await;
+        let id = made["id"].as_u64().expect("an id");
+        self.other = self
+            .staff(Company {
+                fqdn: "other.demo.test".to_owned(),
+                id,
+                ..demo
+            })
+            .await;
+        self.rival = self.staff(rival).await;
+    }
+
+    /// A reseller with its first company and its admin, as an operator makes them.
+    async fn reseller(&self, domain: &str, subdomain: &str) -> Company {
+        let email = format!("root@{domain}");
+        let asked = json!({
+            "reseller": {"name": domain, "domain": domain},
+            "company": {"subdomain": subdomain, "name": subdomain},
+            "admin": {"name": "Root", "email": email, "password": PASSWORD},
+        });
+        let made = operator::init(&self.app, &serde_json::from_value(asked).expect("an operator's words")).await;
+        let made = made.expect("made");
+        let fqdn = made.fqdn.to_string();
+        let token = self.sign_in(&fqdn, &email).await;
+        let reseller_admin = Account {
+            id: made.host_id.value(),
+            email,
+            token,
+            conference: 0,
+        };
+        Company {
+            fqdn,
+            id: made.company_id.value(),
+            reseller_admin,
+            ..Company::default()
+        }
+    }
+
+    async fn staff(&self, company: Company) -> Company {
+        let mut company = company;
+        company.admin = self.account(&company, "COMPANY_ADMIN").await;
+        company.host = self.account(&company, "HOST").await;
+        company.sibling = self.account(&company, "HOST").await;
+        if company.reseller_admin.conference == 0 {
+            let id = company.reseller_admin.id;
+            company.reseller_admin.conference = self.conference(&company, id).await;
+        }
+        company
+    }
+
+    /// A new account of this role, signed in, with a meeting.
+    pub async fn account(&self, company: &Company, role: &str) -> Account {
+        let email = format!("{}@people.test", self.unique());
+        let asked = json!({
+            "company_id": company.id, "name": role, "email": email, "password": PASSWORD, "role": role,
+        });
+        let made = self.made(company, "host/create", asked).await;
+        let id = made["host_id"].as_u64().expect("an id");
+        let token = self.sign_in(&company.fqdn, &email).await;
+        Account {
+            id,
+            email,
+            token,
+            conference: self.conference(company, id).await,
+        }
+    }
+
+    async fn conference(&self, company: &Company, host: u64) -> u64 {
+        let made = self.made(company, "conference/create", meeting(host)).await;
+        made["conference_id"].as_u64().expect("an id")
+    }
+
+    /// What the reseller's admin makes.
+    pub async fn made(&self, company: &Company, method: &str, body: Value) -> Value {
+        self.api(&company.fqdn, &company.reseller_admin.token, method, body)
+            .await
+            .ok()
+    }
+
+    pub async fn sign_in(&self, fqdn: &str, email: &str) -> String {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = self.post(fqdn, "/enterprise_api/authenticate").json(&body).send().await;
+        answer.ok()["auth_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// A method of the partner API by whoever has this token.
+    pub async fn api(&self, fqdn: &str, token: &str, method: &str, mut body: Value) -> Answer {
+        body["auth_token"] = token.into();
+        self.post(fqdn, &format!("/enterprise_api/{method}"))
+            .json(&body)
+            .send()
+            .await
+    }
+
+    /// The same as Acme's reseller admin.
+    pub async fn root(&self, method: &str, body: Value) -> Answer {
+        self.api(&self.acme.fqdn, &self.acme.reseller_admin.token, method, body)
+            .await
+    }
+
+    pub fn post(&self, host: &str, path: &str) -> Call<'_> {
+        self.call("POST", host, path)
+    }
+
+    pub fn call(&self, method: &str, host: &str, path: &str) -> Call<'_> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("x-convoke-edge", EDGE)
+            .header("x-convoke-host", host)
+            .header("x-convoke-client", "192.0.2.7");
+        Call {
+            world: self,
+            request,
+            body: Bytes::new(),
+        }
+    }
+
+    /// Lets what was begun beside a request come to its end: the first request of a minute begins a count.
+    pub async fn settle(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A number that was not given before.
+    pub fn unique(&self) -> u32 {
+        self.unique.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+}
+
+/// The parameters of an ordinary meeting of this host.
+pub fn meeting(host: u64) -> Value {
+    json!({
+        "host_id": host,
+        "subject": "Test Conference",
+        "start": "2026-06-02 13:00:00",
+        "time_zone": "Europe/London",
+        "duration": 60,
+    })
+}
+
+/// A request being put together.
+pub struct Call<'a> {
+    world: &'a World,
+    request: http::request::Builder,
+    body: Bytes,
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let headers = self.request.headers_mut().expect("a sound request");
+        headers.insert(
+            http::HeaderName::try_from(name).expect("a name"),
+            value.parse().expect("a value"),
+        );
+        self
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.raw("application/json", body.to_string().into_bytes())
+    }
+
+    pub fn raw(mut self, kind: &str, body: Vec<u8>) -> Self {
+        self.body = body.into();
+        self.header("content-type", kind)
+    }
+
+    pub async fn send(self) -> Answer {
+        let request = self.request.body(self.body).expect("a request");
+        Answer(self.world.router.serve(&self.world.app, request).await)
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer(pub Response);
+
+impl Answer {
+    pub fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(self.0.body()).unwrap_or_else(|_| panic!("no JSON: {:?}", self.0))
+    }
+
+    /// The body of a success.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.0.status(), StatusCode::OK, "{:?}", self.0.body());
+        self.json()
+    }
+
+    /// Status, code and field of a refusal.
+    #[track_caller]
+    pub fn refused(&self) -> (u16, String, String) {
+        let body = self.json();
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        assert!(!text("message").is_empty(), "people are told why: {body}");
+        (self.status(), text("code"), text("field"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A refusal as [`Answer::refused`] gives it.
+pub fn refusal(status: u16, code: &str, field: &str) -> (u16, String, String) {
+    (status, code.to_owned(), field.to_owned())
+}
+
+/// Polls all futures together and gives their results in order.
+pub async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(move |cx| {
+        for (future, done) in &mut running {
+            if done.is_none()
+                && let std::task::Poll::Ready(output) = future.as_mut().poll(cx)
+            {
+                *done = Some(output);
+            }
+        }
+        if running.iter().all(|(_, done)| done.is_some()) {
+            std::task::Poll::Ready(running.iter_mut().filter_map(|(_, done)| done.take()).collect())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await
+}
