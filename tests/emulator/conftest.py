@@ -58,6 +58,12 @@ class Stack:
     target: deployment.Target
     outputs: dict[str, str]
     keys: dict[str, str]
+    code: bytes
+
+    def deploy(self) -> dict[str, str]:
+        """Deploys what the template and the binary are now."""
+        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64"} | self.keys
+        return deployment.deploy(self.target, "convoke", self.code, parameters)
 
     def call(self, method: str, path: str, host: str, headers: dict[str, str] | None = None, **request) -> requests.Response:
         """One request through the gateway, as the edge brings it for a visitor of `host`."""
@@ -84,8 +90,7 @@ def stack(tmp_path_factory) -> Stack:
     bootstrap = pathlib.Path(os.environ["CONVOKE_BOOTSTRAP"])
     with _emulator(tmp_path_factory.mktemp("emulator") / "log") as endpoint:
         target = deployment.Target(endpoint, **ACCESS)
-        keys = deployment.keys(target, "convoke")
         code = deployment.bundle(bootstrap, ROOT / "web/dist")
-        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64"} | keys
-        outputs = deployment.deploy(target, "convoke", code, parameters)
-        yield Stack(endpoint, target, outputs, keys)
+        made = Stack(endpoint, target, {}, deployment.keys(target, "convoke"), code)
+        made.outputs = made.deploy()
+        yield made

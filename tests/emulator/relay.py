@@ -38,7 +38,7 @@ class Relay:
         x, y = _coordinates(self._key.public_key())
         return {"kty": "EC", "crv": "P-256", "x": _encode(x), "y": _encode(y), "kid": _kid(x, y)}
 
-    def authorization(self, body: bytes, **changes) -> str:
+    def authorization(self, content: bytes, **changes) -> str:
         x, y = _coordinates(self._key.public_key())
         now = int(time.time())
         claims = {
@@ -47,16 +47,16 @@ class Relay:
             "iat": now,
             "exp": now + 60,
             "jti": str(uuid.uuid4()),
-            "body": hashlib.sha256(body).hexdigest(),
+            "body": hashlib.sha256(content).hexdigest(),
         } | changes
         header = {"alg": "ES256", "typ": "JWT", "kid": _kid(x, y)}
         signed = ".".join(_encode(json.dumps(part).encode()) for part in (header, claims))
         r, s = decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
         return f"Relay {signed}.{_encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
-    def report(self, stack, path: str, body: dict, **changes):
+    def report(self, stack, path: str, content: dict, **changes):
         """Sends a report, signed unless `changes` spoil its claims."""
-        packed = json.dumps({"relay": self.name, "epoch": self.epoch} | body).encode()
+        packed = json.dumps({"relay": self.name, "epoch": self.epoch} | content).encode()
         headers = {"authorization": self.authorization(packed, **changes), "content-type": "application/json"}
         return stack.call("POST", path, "relays.invalid", headers, data=packed)
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import deploy as deployment
 import pytest
 
 
@@ -59,8 +60,17 @@ def test_secrets_are_where_they_are_needed_only(listed, functions):
             assert (name in variables) == (need in entry["needs"]), f"{entry['handler']} {name}"
 
 
-def test_an_unchanged_stack_deploys_to_nothing(stack):
-    import deploy as deployment
-
+def test_an_unchanged_stack_deploys_to_the_same(stack, functions):
     again = deployment.keys(stack.target, "convoke")
     assert again == stack.keys
+    assert stack.deploy() == stack.outputs
+    found = stack.target.client("lambda").get_paginator("list_functions").paginate()
+    now = {function["Handler"]: function["FunctionArn"] for page in found for function in page["Functions"]}
+    assert now == {handler: function["FunctionArn"] for handler, function in functions.items()}
+
+
+def test_an_unknown_handler_is_a_clear_failure():
+    environment = os.environ | {"_HANDLER": "company-destroy"}
+    started = subprocess.run([os.environ["CONVOKE_BOOTSTRAP"]], env=environment, capture_output=True, text=True, timeout=20)
+    assert started.returncode == 1
+    assert 'no endpoint or worker is called \\"company-destroy\\"' in started.stdout

@@ -117,6 +117,27 @@ def test_a_meeting_from_creation_to_its_end(stack, admin, host, relay):
     assert stack.post("/enterprise_api/conference/fetch", FIRST, ask)["active"] is False
 
 
+def test_a_host_signs_in_and_both_cookies_pass_the_gateway(stack, host):
+    pair = {"host_id": host["host_id"], "login_token_public_key": host["login_token_public_key"], "redirect_url": "/"}
+    signed = stack.call("POST", "/auth", "acme.demo.test", {"origin": "https://acme.demo.test"}, data=pair)
+    assert (signed.status_code, signed.headers["location"]) == (303, "/")
+    assert {cookie.split("=")[0] for cookie in signed.raw.headers.getlist("set-cookie")} == {"__Host-convoke", "__Host-convoke-account"}
+    cookies = "; ".join(cookie.split(";")[0] for cookie in signed.raw.headers.getlist("set-cookie"))
+    page = stack.call("GET", f"/conf/call/{host['access_code']['number']}", "acme.demo.test", {"cookie": cookies})
+    assert '"signed_in":{"name":"Ann","moderator":true}' in page.text
+    framed = stack.call("GET", "/auth", "acme.demo.test", {"referer": "https://acme.demo.test/x"}, params=pair)
+    assert framed.status_code == 303 and framed.headers["location"].startswith("/#handoff=")
+
+
+def test_the_sweeper_runs(stack, installed):
+    functions = stack.target.client("lambda")
+    names = [function["FunctionName"] for page in functions.get_paginator("list_functions").paginate() for function in page["Functions"]
+             if function["Handler"] == "sweep"]
+    answer = functions.invoke(FunctionName=names[0], Payload=b"{}")
+    assert "FunctionError" not in answer
+    assert set(json.loads(answer["Payload"].read())) == {"ended", "left"}
+
+
 def test_a_report_is_believed_with_its_signature_only(stack, relay, installed):
     report = {"participants": 0, "load": 0, "rooms": []}
     for spoiled in ({"aud": "other"}, {"exp": int(time.time()) - 90}, {"body": "00" * 32}, {"iss": "relay-2"}):

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_page_lacking_a_mark_is_refused() {
-        assert_eq!(Shell::parse(format!("{TITLE}")).err(), Some(CONFIG));
+        assert_eq!(Shell::parse(TITLE.to_owned()).err(), Some(CONFIG));
         assert_eq!(Shell::parse(format!("{CONFIG}{TITLE}{TITLE}")).err(), Some(TITLE));
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use functions::deploy::{Grants, ROOT, templates};
-use functions::{Need, all, workers};
+use functions::{Access, Kind, Need, all, workers};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -97,6 +97,13 @@ fn what_a_role_grants_is_what_its_endpoint_says_it_needs() {
         .chain(workers().iter().map(|w| (w.id, w.needs)))
     {
         assert_eq!(table(&Grants::of(id).needs()), table(needs), "{id}");
+    }
+}
+
+#[test]
+fn a_write_of_a_session_can_seal_the_answer_that_repeats_get() {
+    for route in all().iter().filter(|route| route.kind == Kind::Write && matches!(route.access, Access::Session(_))) {
+        assert!(route.needs.contains(&Need::SealingKey), "{}", route.id);
     }
 }
 
