@@ -75,7 +75,7 @@ pub struct Error {
     /// Seconds after which another try makes sense: the header `Retry-After`.
     pub retry_after: Option<u32>,
     /// The meeting that has not started, for `not_started`.
-    pub upcoming: Option<Upcoming>,
+    pub upcoming: Option<Box<Upcoming>>,
     /// For the log alone.
     pub detail: Option<String>,
 }
@@ -211,7 +211,7 @@ impl Error {
             field: self.field.clone().map(Cow::into_owned),
             reason: self.reason,
             request_id: (self.code == Code::Internal).then(|| request_id.into()),
-            upcoming: self.upcoming.clone(),
+            upcoming: self.upcoming.as_deref().cloned(),
         }
     }
 }
@@ -244,10 +244,10 @@ mod tests {
         assert!(error.to_string().contains("table is gone"));
 
         let early = Error {
-            upcoming: Some(Upcoming {
+            upcoming: Some(Box::new(Upcoming {
                 starts_at: Some("2026-01-01T00:00:00Z".into()),
                 subject: None,
-            }),
+            })),
             ..Error::new(Code::NotStarted, "Not yet").with_reason(Reason::NotStarted)
         };
         let body = serde_json::to_value(early.body("r-2")).expect("json");

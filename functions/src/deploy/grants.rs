@@ -115,7 +115,7 @@ impl Grants {
     pub(super) fn statements(&self) -> Vec<Value> {
         let mut statements: Vec<(bool, &[Partition], Vec<&'static str>)> = Vec::new();
         for (action, partitions) in &self.0 {
-            let index = *action == Action::QueryIndex;
+            let index = *action == QueryIndex;
             match statements
                 .iter_mut()
                 .find(|(of, on, _)| *of == index && *on == partitions.as_slice())

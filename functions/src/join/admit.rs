@@ -122,9 +122,11 @@ async fn meeting(context: &Context<'_>, look: &Look, opens: &Opens<'_>) -> Resul
 fn refusal(opens: &Opens<'_>) -> Error {
     let refusal = match opens {
         Opens::NotStarted(next) => Refusal {
-            upcoming: next.map(|next| domain::error::Upcoming {
-                starts_at: Some(iso(next.start)),
-                subject: Some(next.subject.to_string()),
+            upcoming: next.map(|next| {
+                Box::new(domain::error::Upcoming {
+                    starts_at: Some(iso(next.start)),
+                    subject: Some(next.subject.to_string()),
+                })
             }),
             ..Refusal::new(Code::NotStarted, "The meeting has not started").with_reason(Reason::NotStarted)
         },
