@@ -100,7 +100,7 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
     if session.role < lowest {
         return Err(Refusal::forbidden().into());
     }
-    let caller = caller(session, hash);
+    let caller = caller(&session, hash);
     Ok(Entered {
         tenant: Some(tenant),
         caller: Some(caller),
@@ -108,7 +108,7 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
     })
 }
 
-fn caller(session: Session, hash: String) -> Caller {
+fn caller(session: &Session, hash: String) -> Caller {
     Caller {
         host: session.host,
         company: session.company,

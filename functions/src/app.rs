@@ -114,6 +114,9 @@ impl Keys {
     }
 }
 
+type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+type Chance = Box<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// The control plane. Every endpoint gets it by reference.
 pub struct App {
     /// The one table.
@@ -129,8 +132,8 @@ pub struct App {
     pub(crate) tenants: Tenants,
     pub(crate) sign_ins: SignIns,
     pages: Option<Shells>,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    chance: Box<dyn Fn(&mut [u8]) + Send + Sync>,
+    clock: Clock,
+    chance: Chance,
 }
 
 impl fmt::Debug for App {

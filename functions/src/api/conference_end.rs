@@ -72,7 +72,7 @@ async fn tell_relays(context: &Context<'_>, ended: &EndedConference) {
     for relay in &ended.relays {
         let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
         let command = Command {
-            room: ended.room.clone(),
+            room: ended.room,
             action: Action::End { reason: Reason::Ended },
         };
         let (nonce, now) = (context.app.uuid(), context.now);

@@ -4,6 +4,7 @@
 //! lets through (booleans as `"true"`, integers as decimal strings), names the field that is to blame, and never puts
 //! a value into a message, since any value may be a secret.
 
+mod fault;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,8 @@ use domain::{Code, Error as Refusal};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub use read::{Fault, from_value};
+pub use fault::Fault;
+pub use read::from_value;
 
 /// The parameters of one request.
 #[derive(Clone, Default)]

@@ -1,105 +1,12 @@
 //! The reader: a serde deserializer over JSON values that converts, blames a field and keeps values out of messages.
 
-use domain::{Code, Error as Refusal};
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
 };
 use serde_json::{Map, Number, Value};
 
-/// Why a value could not be read, and where.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
-    path: String,
-    kind: Kind,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Kind {
-    Missing,
-    Invalid(String),
-}
-
-impl Fault {
-    fn invalid(message: impl Into<String>) -> Self {
-        Self {
-            path: String::new(),
-            kind: Kind::Invalid(message.into()),
-        }
-    }
-
-    fn missing() -> Self {
-        Self {
-            path: String::new(),
-            kind: Kind::Missing,
-        }
-    }
-
-    fn within(mut self, step: &str) -> Self {
-        let joint = if self.path.is_empty() || self.path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
-        self.path = format!("{step}{joint}{}", self.path);
-        self
-    }
-
-    /// What the caller is told.
-    #[must_use]
-    pub fn into_refusal(self) -> Refusal {
-        let subject = if self.path.is_empty() {
-            "a parameter"
-        } else {
-            self.path.as_str()
-        };
-        let refusal = match &self.kind {
-            Kind::Missing => Refusal::new(Code::MissingField, format!("{subject} is required")),
-            Kind::Invalid(why) => Refusal::new(Code::InvalidField, format!("{subject} {why}")),
-        };
-        if self.path.is_empty() {
-            refusal
-        } else {
-            refusal.with_field(self.path)
-        }
-    }
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.kind {
-            Kind::Missing => write!(f, "{} is missing", self.path),
-            Kind::Invalid(why) => write!(f, "{}: {why}", self.path),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self::invalid(message.to_string())
-    }
-
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::invalid(format!("must be {expected}"))
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        match unexpected {
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) => Self::invalid("is out of range"),
-            _ => Self::invalid(format!("must be {expected}")),
-        }
-    }
-
-    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
-        Self::invalid(format!("must be one of {}", known.join(", ")))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::missing().within(field)
-    }
-}
+use super::fault::Fault;
 
 /// Reads a type out of one JSON value as parameters are read.
 ///

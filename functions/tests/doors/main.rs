@@ -1,6 +1,7 @@
 //! The doors that are not the partner API: sign-in, joining, pages, relays' reports; and the roles that their functions
 //! get in the cloud.
 
+mod an_end_reaches_the_relays;
 mod auth_sign_in;
 mod join_admits;
 mod join_round_trips;

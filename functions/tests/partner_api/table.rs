@@ -18,7 +18,7 @@ const COUNTERS: [&str; 4] = ["SESSION#", "RATE#", "ATTEMPT#", "COUNTER#"];
 
 /// A table.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     notes: Arc<Mutex<Notes>>,
     inner: SharedHttpClient,
 }
@@ -36,11 +36,11 @@ struct Notes {
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    pub operation: String,
-    pub is_write: bool,
+pub(crate) struct Asked {
+    pub(crate) operation: String,
+    pub(crate) is_write: bool,
     /// Reads that are under way at the same time make one trip, and so do writes.
-    pub trip: usize,
+    pub(crate) trip: usize,
 }
 
 impl Notes {
@@ -61,7 +61,7 @@ impl Notes {
 }
 
 impl Table {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let database = Embedded::open(Options::default()).expect("a table in memory");
         Self {
             notes: Arc::default(),
@@ -69,22 +69,22 @@ impl Table {
         }
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         client(SharedHttpClient::new(self.clone()))
     }
 
     /// What was asked since the last call.
-    pub fn take(&self) -> Vec<Asked> {
+    pub(crate) fn take(&self) -> Vec<Asked> {
         std::mem::take(&mut self.notes.lock().expect("not poisoned").requests)
     }
 
     /// Lets each answer take this long, on the runtime's clock.
-    pub fn set_latency(&self, latency: Duration) {
+    pub(crate) fn set_latency(&self, latency: Duration) {
         self.notes.lock().expect("not poisoned").latency = latency;
     }
 
     /// All items but those that requests are counted by, as text under their keys.
-    pub async fn dump(&self) -> BTreeMap<String, String> {
+    pub(crate) async fn dump(&self) -> BTreeMap<String, String> {
         let client = client(self.inner.clone());
         let mut pages = client.scan().table_name("convoke").into_paginator().send();
         let mut all = BTreeMap::new();
@@ -101,7 +101,7 @@ impl Table {
     }
 
     /// Everything in the table as one text, the counters too.
-    pub async fn text(&self) -> String {
+    pub(crate) async fn text(&self) -> String {
         let client = client(self.inner.clone());
         let mut pages = client.scan().table_name("convoke").into_paginator().send();
         let mut all = String::new();

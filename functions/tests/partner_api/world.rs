@@ -16,49 +16,49 @@ use store::Store;
 
 use crate::table::Table;
 
-pub const EDGE: &str = "the edge's secret of the tests";
+pub(crate) const EDGE: &str = "the edge's secret of the tests";
 /// What every account's password is.
-pub const PASSWORD: &str = "Sup3rSecret!";
+pub(crate) const PASSWORD: &str = "Sup3rSecret!";
 /// 2026-06-01 12:00:00 UTC.
 const START: i64 = 1_780_315_200_000;
 
 /// The control plane with everybody in it.
-pub struct World {
-    pub app: App,
-    pub table: Table,
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) table: Table,
     router: Router,
     clock: Arc<AtomicI64>,
     unique: AtomicU32,
     /// Demo: its first company, with accounts of each role.
-    pub acme: Company,
+    pub(crate) acme: Company,
     /// Demo's second company.
-    pub other: Company,
+    pub(crate) other: Company,
     /// The company of the other reseller.
-    pub rival: Company,
+    pub(crate) rival: Company,
 }
 
 /// A company and its accounts.
 #[derive(Clone, Debug, Default)]
-pub struct Company {
-    pub fqdn: String,
-    pub id: u64,
-    pub reseller_admin: Account,
-    pub admin: Account,
-    pub host: Account,
-    pub sibling: Account,
+pub(crate) struct Company {
+    pub(crate) fqdn: String,
+    pub(crate) id: u64,
+    pub(crate) reseller_admin: Account,
+    pub(crate) admin: Account,
+    pub(crate) host: Account,
+    pub(crate) sibling: Account,
 }
 
 /// An account, its session and a meeting of its own.
 #[derive(Clone, Debug, Default)]
-pub struct Account {
-    pub id: u64,
-    pub email: String,
-    pub token: String,
-    pub conference: u64,
+pub(crate) struct Account {
+    pub(crate) id: u64,
+    pub(crate) email: String,
+    pub(crate) token: String,
+    pub(crate) conference: u64,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let rates = functions::Rates {
             session_per_minute: 1_000_000,
             ..functions::Rates::default()
@@ -70,7 +70,7 @@ impl World {
         .await
     }
 
-    pub async fn with(config: Config) -> Self {
+    pub(crate) async fn with(config: Config) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let table = Table::new();
         let store = Store::new(&table.client(), "convoke");
@@ -153,7 +153,7 @@ impl World {
     }
 
     /// A new account of this role, signed in, with a meeting.
-    pub async fn account(&self, company: &Company, role: &str) -> Account {
+    pub(crate) async fn account(&self, company: &Company, role: &str) -> Account {
         let email = format!("{}@people.test", self.unique());
         let asked = json!({
             "company_id": company.id, "name": role, "email": email, "password": PASSWORD, "role": role,
@@ -175,20 +175,20 @@ impl World {
     }
 
     /// What the reseller's admin makes.
-    pub async fn made(&self, company: &Company, method: &str, body: Value) -> Value {
+    pub(crate) async fn made(&self, company: &Company, method: &str, body: Value) -> Value {
         self.api(&company.fqdn, &company.reseller_admin.token, method, body)
             .await
             .ok()
     }
 
-    pub async fn sign_in(&self, fqdn: &str, email: &str) -> String {
+    pub(crate) async fn sign_in(&self, fqdn: &str, email: &str) -> String {
         let body = json!({"email": email, "password": PASSWORD});
         let answer = self.post(fqdn, "/enterprise_api/authenticate").json(&body).send().await;
         answer.ok()["auth_token"].as_str().expect("a token").to_owned()
     }
 
     /// A method of the partner API by whoever has this token.
-    pub async fn api(&self, fqdn: &str, token: &str, method: &str, mut body: Value) -> Answer {
+    pub(crate) async fn api(&self, fqdn: &str, token: &str, method: &str, mut body: Value) -> Answer {
         body["auth_token"] = token.into();
         self.post(fqdn, &format!("/enterprise_api/{method}"))
             .json(&body)
@@ -197,16 +197,16 @@ impl World {
     }
 
     /// The same as Acme's reseller admin.
-    pub async fn root(&self, method: &str, body: Value) -> Answer {
+    pub(crate) async fn root(&self, method: &str, body: Value) -> Answer {
         self.api(&self.acme.fqdn, &self.acme.reseller_admin.token, method, body)
             .await
     }
 
-    pub fn post(&self, host: &str, path: &str) -> Call<'_> {
+    pub(crate) fn post(&self, host: &str, path: &str) -> Call<'_> {
         self.call("POST", host, path)
     }
 
-    pub fn call(&self, method: &str, host: &str, path: &str) -> Call<'_> {
+    pub(crate) fn call(&self, method: &str, host: &str, path: &str) -> Call<'_> {
         let request = http::Request::builder()
             .method(method)
             .uri(path)
@@ -221,24 +221,24 @@ impl World {
     }
 
     /// Lets what was begun beside a request come to its end: the first request of a minute begins a count.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
     }
 
     /// A number that was not given before.
-    pub fn unique(&self) -> u32 {
+    pub(crate) fn unique(&self) -> u32 {
         self.unique.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.clock.fetch_add(seconds * 1_000, Ordering::Relaxed);
     }
 }
 
 /// The parameters of an ordinary meeting of this host.
-pub fn meeting(host: u64) -> Value {
+pub(crate) fn meeting(host: u64) -> Value {
     json!({
         "host_id": host,
         "subject": "Test Conference",
@@ -249,14 +249,14 @@ pub fn meeting(host: u64) -> Value {
 }
 
 /// A request being put together.
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     world: &'a World,
     request: http::request::Builder,
     body: Bytes,
 }
 
 impl Call<'_> {
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         let headers = self.request.headers_mut().expect("a sound request");
         headers.insert(
             http::HeaderName::try_from(name).expect("a name"),
@@ -265,16 +265,16 @@ impl Call<'_> {
         self
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.raw("application/json", body.to_string().into_bytes())
     }
 
-    pub fn raw(mut self, kind: &str, body: Vec<u8>) -> Self {
+    pub(crate) fn raw(mut self, kind: &str, body: Vec<u8>) -> Self {
         self.body = body.into();
         self.header("content-type", kind)
     }
 
-    pub async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> Answer {
         let request = self.request.body(self.body).expect("a request");
         Answer(self.world.router.serve(&self.world.app, request).await)
     }
@@ -282,45 +282,45 @@ impl Call<'_> {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer(pub Response);
+pub(crate) struct Answer(pub(crate) Response);
 
 impl Answer {
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.0.status().as_u16()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(self.0.body()).unwrap_or_else(|_| panic!("no JSON: {:?}", self.0))
     }
 
     /// The body of a success.
     #[track_caller]
-    pub fn ok(&self) -> Value {
+    pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.0.status(), StatusCode::OK, "{:?}", self.0.body());
         self.json()
     }
 
     /// Status, code and field of a refusal.
     #[track_caller]
-    pub fn refused(&self) -> (u16, String, String) {
+    pub(crate) fn refused(&self) -> (u16, String, String) {
         let body = self.json();
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         assert!(!text("message").is_empty(), "people are told why: {body}");
         (self.status(), text("code"), text("field"))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.0.headers().get(name).and_then(|value| value.to_str().ok())
     }
 }
 
 /// A refusal as [`Answer::refused`] gives it.
-pub fn refusal(status: u16, code: &str, field: &str) -> (u16, String, String) {
+pub(crate) fn refusal(status: u16, code: &str, field: &str) -> (u16, String, String) {
     (status, code.to_owned(), field.to_owned())
 }
 
 /// Polls all futures together and gives their results in order.
-pub async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+pub(crate) async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(move |cx| {
         for (future, done) in &mut running {
