@@ -50,7 +50,7 @@ async fn two_connections_are_offered_by_the_server() {
         Message::Offer(offer) => Some(offer.sdp),
         _ => None,
     });
-    assert!(sdp.await.contains("a=setup:actpass"));
+    assert!(sdp.await.contains("m=application"));
 }
 
 #[tokio::test]

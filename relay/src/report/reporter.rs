@@ -62,6 +62,8 @@ pub(crate) struct Reporter {
     queue: VecDeque<Item>,
     /// Number of the next batch.
     n: u64,
+    /// How many events of the front are in it, once it was sent: a repeat must be the same batch.
+    batch: Option<usize>,
     job: Option<Job<Done>>,
     beat: Option<Job<Result<HeartbeatAnswer, CallError>>>,
     enters: FuturesUnordered<Job<(RoomName, Result<Entered, CallError>)>>,
@@ -87,6 +89,7 @@ impl Reporter {
             heartbeat: Duration::from_secs(10),
             queue: VecDeque::new(),
             n: 1,
+            batch: None,
             job: None,
             beat: None,
             enters: FuturesUnordered::new(),
@@ -133,9 +136,11 @@ impl Reporter {
     fn take(&mut self, report: Report) {
         match report {
             Report::Enter { room, participant, jti } => {
-                // It comes back before its leave was sent: it never left.
-                self.queue
-                    .retain(|item| !matches!(item, Item::Leave(left) if *left == room));
+                if self.leaving != Some(room) {
+                    // It comes back before its leave was sent: it never left.
+                    self.queue
+                        .retain(|item| !matches!(item, Item::Leave(left) if *left == room));
+                }
                 if self.registered && self.leaving != Some(room) {
                     self.enter(room, participant, jti);
                 } else {
@@ -198,9 +203,10 @@ impl Reporter {
                         Item::Event(event) => Some(event.clone()),
                         Item::Leave(_) => None,
                     })
-                    .take(LARGEST_BATCH)
+                    .take(self.batch.unwrap_or(LARGEST_BATCH))
                     .collect();
                 let count = events.len();
+                self.batch = Some(count);
                 let body = Events {
                     relay: self.about.relay.clone(),
                     epoch: self.epoch,
@@ -253,6 +259,7 @@ impl Reporter {
     /// Reports of the front are done.
     fn drop_front(&mut self, count: usize) {
         self.queue.drain(..count.min(self.queue.len()));
+        self.batch = None;
     }
 
     fn batch_failed(&mut self, count: usize, error: &CallError) {
@@ -286,6 +293,7 @@ impl Reporter {
         self.registered = false;
         self.epoch = u64::try_from(unix_ms()).unwrap_or(0).max(self.epoch + 1);
         self.n = 1;
+        self.batch = None;
         self.retry_later();
     }
 
