@@ -176,13 +176,6 @@ impl Site {
         }
     }
 
-    /// The company's id.
-    pub(crate) async fn company(&self, fqdn: &str) -> u64 {
-        let name = fqdn.parse().expect("a name");
-        let tenant = self.app.store.tenant(&name).await.expect("read").expect("a tenant");
-        tenant.company.expect("a company").value()
-    }
-
     /// A report of the relay, signed.
     pub(crate) async fn report(&self, what: &str, body: Value) -> Answer {
         let bytes = serde_json::to_vec(&body).expect("JSON");
