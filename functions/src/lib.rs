@@ -46,7 +46,14 @@ pub use store::Tenant;
 /// Every endpoint.
 #[must_use]
 pub fn all() -> Vec<Route> {
-    let mut routes = [api::routes(), auth::routes(), join::routes(), pages::routes(), relay_calls::routes()].concat();
+    let mut routes = [
+        api::routes(),
+        auth::routes(),
+        join::routes(),
+        pages::routes(),
+        relay_calls::routes(),
+    ]
+    .concat();
     routes.sort_by_key(|route| route.id);
     routes
 }
