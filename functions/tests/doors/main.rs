@@ -4,6 +4,7 @@
 mod an_end_reaches_the_relays;
 mod auth_sign_in;
 mod join_admits;
+mod join_roles;
 mod join_round_trips;
 mod pages_tenant;
 mod relay_reports;

@@ -102,7 +102,10 @@ fn what_a_role_grants_is_what_its_endpoint_says_it_needs() {
 
 #[test]
 fn a_write_of_a_session_can_seal_the_answer_that_repeats_get() {
-    for route in all().iter().filter(|route| route.kind == Kind::Write && matches!(route.access, Access::Session(_))) {
+    for route in all()
+        .iter()
+        .filter(|route| route.kind == Kind::Write && matches!(route.access, Access::Session(_)))
+    {
         assert!(route.needs.contains(&Need::SealingKey), "{}", route.id);
     }
 }
