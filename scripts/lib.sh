@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the commands in this folder: where caches live, and how missing tools are brought.
 # Sourced, not run. Every `need_*` is idempotent and quiet when there is nothing to do.
 set -euo pipefail
