@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use livekit_protocol::{
     ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, SpeakerInfo, SpeakersChanged, StreamState,
     StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate, VideoQuality,
-    signal_response::Message,
+    participant_info::State, signal_response::Message,
 };
 
 use super::{
@@ -173,7 +173,8 @@ impl Room {
         let infos: BTreeMap<SessionId, ConnectionQualityInfo> = self
             .participants
             .values()
-            .filter(|participant| !participant.grants.hidden)
+            // One that is still connecting is not lost.
+            .filter(|participant| !participant.grants.hidden && participant.state == State::Active)
             .map(|participant| {
                 let score = participant.quality.values().copied().fold(BEST, f32::min);
                 let quality = if !participant.is_connected() {
