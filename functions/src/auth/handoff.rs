@@ -72,13 +72,11 @@ async fn trade(context: &Context<'_>, asked: HandoffParameters) -> Result<Respon
     let form = request.media_type().as_deref() == Some("application/x-www-form-urlencoded");
     let source = Source::of(request);
     let place = Place::of(context).await?;
-    // The host name is the tenant's own by now.
     let own = request
         .host
         .as_ref()
-        .map(|host| app.config.origin(host.as_str()))
-        .unwrap_or_default();
-    let allowed = source.is_one_of([own.as_str()]) || (source == Source::Unsaid && !form);
+        .is_some_and(|host| source.is_own(&app.config, host));
+    let allowed = own || (source == Source::Unsaid && !form);
     if !allowed {
         return Err(Refusal::new(Code::Forbidden, "Sign-in is not allowed from this page").into());
     }

@@ -1,7 +1,9 @@
 //! Which pages may start a sign-in here: those of the company itself and of its `embed_origins` (embedding.md §2).
 
+use domain::code::Fqdn;
 use url::{Origin, Url};
 
+use crate::app::Config;
 use crate::request::Request;
 
 /// Where a request came from, as far as its browser says.
@@ -23,6 +25,16 @@ impl Source {
             (Some(origin), _) => Self::read(origin),
             (None, Some(referer)) => Self::read(referer),
         }
+    }
+
+    /// Whether this is a page of this host name of ours. A laptop serves the same host name on two ports, one of them
+    /// with a certificate: there the name alone decides.
+    pub(super) fn is_own(&self, config: &Config, host: &Fqdn) -> bool {
+        let Self::Page(Origin::Tuple(_, url::Host::Domain(name), _)) = self else {
+            return false;
+        };
+        let own = config.origin(host.as_str());
+        self.is_one_of([own.as_str()]) || (config.scheme == "http" && name == host.as_str())
     }
 
     fn read(text: &str) -> Self {
@@ -68,6 +80,22 @@ mod tests {
 
     fn listed(source: &str) -> bool {
         Source::read(source).is_one_of(["https://acme.example.com", "http://127.0.0.1:9000"])
+    }
+
+    #[test]
+    fn on_a_laptop_both_ports_are_its_own() {
+        let host = "acme.demo.localhost".parse().expect("a name");
+        let laptop = Config {
+            scheme: "http".into(),
+            port: Some(8080),
+            ..Config::default()
+        };
+        for own in ["http://acme.demo.localhost:8080", "https://acme.demo.localhost:8443"] {
+            assert!(Source::read(own).is_own(&laptop, &host), "{own}");
+        }
+        assert!(!Source::read("http://demo.localhost:8080").is_own(&laptop, &host));
+        assert!(!Source::read("http://acme.demo.localhost").is_own(&Config::default(), &host));
+        assert!(Source::read("https://acme.demo.localhost").is_own(&Config::default(), &host));
     }
 
     #[test]

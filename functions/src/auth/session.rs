@@ -72,9 +72,11 @@ pub(crate) async fn signed_in(
 }
 
 fn is_own(app: &App, request: &Request) -> bool {
-    let own = request.host.as_ref().map(|host| app.config.origin(host.as_str()));
     match Source::of(request) {
         Source::Unsaid => true,
-        source => own.is_some_and(|own| source.is_one_of([own.as_str()])),
+        source => request
+            .host
+            .as_ref()
+            .is_some_and(|host| source.is_own(&app.config, host)),
     }
 }

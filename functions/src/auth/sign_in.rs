@@ -150,9 +150,9 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
 
 /// Only the company's own pages and those of its `embed_origins` may start a sign-in (ruling 10).
 fn check_source(context: &Context<'_>, company: &Company) -> Result<(), Error> {
-    let own = context.app.config.origin(company.fqdn.as_str());
+    let source = Source::of(context.request);
     let listed = company.settings.embed_origins.iter().map(|origin| origin.as_str());
-    if Source::of(context.request).is_one_of(listed.chain([own.as_str()])) {
+    if source.is_own(&context.app.config, &company.fqdn) || source.is_one_of(listed) {
         return Ok(());
     }
     Err(Refusal::new(Code::Forbidden, "Sign-in is not allowed from this page").into())
