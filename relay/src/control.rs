@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 use livekit_protocol::SignalResponse;
 use rand::Rng as _;
 use relay_core::room::{Census, Config, ConnectionId, Control, Input, Now, Output, Random, Refusal};
@@ -120,9 +120,9 @@ impl Rooms {
     }
 
     fn push(&self, message: Message) {
-        // Only a stopped thread refuses, and only one that has hung lets a thousand clients' messages pile up: losing
-        // one then is better than stopping the network threads too.
-        if self.sender.try_send(message).is_err() {
+        // A stopped thread needs nothing more. One that has hung lets thousands of messages pile up: losing one then is
+        // better than stopping the network threads too.
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(message) {
             tracing::warn!("the room thread takes no more input");
         }
     }
