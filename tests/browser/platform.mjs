@@ -101,6 +101,8 @@ export async function partnerPage(src) {
   let html;
   const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(html));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A test that fails half-way must not keep the process.
+  server.unref();
   const origin = `http://127.0.0.1:${server.address().port}`;
   const framed = typeof src === 'function' ? await src(origin) : src;
   html = `<!doctype html><meta charset="utf-8"><title>Partner</title><style>body,iframe{margin:0;border:0;width:100vw;height:100vh}</style>
