@@ -120,8 +120,8 @@ fn one(count: u8, kind: u8, body: &[u8]) -> Option<RtcpPacket<'_>> {
                 (205, 15) => RtcpPacket::TransportFeedback(twcc::Feedback::parse(rest)?),
                 (206, 1) => RtcpPacket::Pli { media },
                 (206, 4) => RtcpPacket::Fir(FirEntries::new(rest)),
-                (206, 15) => feedback::remb(rest).map_or(RtcpPacket::Other, |bits_per_second| {
-                    RtcpPacket::Remb { bits_per_second }
+                (206, 15) => feedback::remb(rest).map_or(RtcpPacket::Other, |bits_per_second| RtcpPacket::Remb {
+                    bits_per_second,
                 }),
                 _ => RtcpPacket::Other,
             }
@@ -145,9 +145,7 @@ mod tests {
         let mut items = 0;
         for packet in Compound::new(bytes) {
             items += match packet {
-                RtcpPacket::SenderReport { blocks, .. } | RtcpPacket::ReceiverReport { blocks } => {
-                    blocks.count()
-                }
+                RtcpPacket::SenderReport { blocks, .. } | RtcpPacket::ReceiverReport { blocks } => blocks.count(),
                 RtcpPacket::Nack { seqs, .. } => seqs.count(),
                 RtcpPacket::TransportFeedback(feedback) => feedback.packets().count(),
                 RtcpPacket::Fir(entries) => entries.count(),

@@ -54,9 +54,7 @@ impl<'a> RtpPacket<'a> {
     /// # Errors
     /// When the bytes are not one whole RTP packet.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RtpError> {
-        let (fixed, rest) = bytes
-            .split_first_chunk::<FIXED_HEADER>()
-            .ok_or(RtpError::Truncated)?;
+        let (fixed, rest) = bytes.split_first_chunk::<FIXED_HEADER>().ok_or(RtpError::Truncated)?;
         if fixed[0] >> 6 != 2 {
             return Err(RtpError::Version);
         }
@@ -118,9 +116,7 @@ impl<'a> HeaderExts<'a> {
     /// The data under `id`.
     #[must_use]
     pub fn find(&self, id: u8) -> Option<&'a [u8]> {
-        self.into_iter()
-            .find(|(found, _)| *found == id)
-            .map(|(_, data)| data)
+        self.into_iter().find(|(found, _)| *found == id).map(|(_, data)| data)
     }
 }
 
