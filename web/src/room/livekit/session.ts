@@ -318,7 +318,8 @@ function describe(person: Person, participant: Participant): void {
 function refusal(error: unknown): RelayRefused | null {
   if (!(error instanceof ConnectionError)) return null;
   if (error.reason === ConnectionErrorReason.NotAllowed) {
-    const reason = parseReason(error.message.trim());
+    // The relay's word stands after what the SDK says itself: "could not establish …: full".
+    const reason = parseReason(error.message.split(': ').at(-1)?.trim());
     return reason ? new RelayRefused(reason) : null;
   }
   if (error.reason === ConnectionErrorReason.LeaveRequest) {
