@@ -181,7 +181,7 @@ fn sampled(payload: &[u8]) -> Option<u64> {
             .map_or(0, u64::from_le_bytes);
         key = (key ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
-    (key % 8 == 0).then_some(key)
+    key.is_multiple_of(8).then_some(key)
 }
 
 #[cfg(test)]
