@@ -164,11 +164,11 @@ async fn until(clients: &mut JoinSet<Result<()>>, what: &str, condition: impl Fn
 
 /// Lets time pass; a client that fails meanwhile fails the run.
 async fn pause(clients: &mut JoinSet<Result<()>>, duration: Duration) -> Result<()> {
-    let ended = match tokio::time::timeout(duration, clients.join_next()).await {
-        // Time is up, or nobody is left to fail.
-        Err(_) | Ok(None) => return Ok(()),
-        Ok(Some(ended)) => ended,
-    };
-    ended.context("a client panicked")?.context("a client failed")?;
-    bail!("a client left early")
+    tokio::select! {
+        () = tokio::time::sleep(duration) => Ok(()),
+        Some(ended) = clients.join_next() => {
+            ended.context("a client panicked")?.context("a client failed")?;
+            bail!("a client left early");
+        }
+    }
 }
