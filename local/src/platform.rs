@@ -140,7 +140,6 @@ impl Platform {
                 scheme: "http".to_owned(),
                 port: Some(port),
                 rates,
-                ..Config::default()
             },
         )
         .await?
