@@ -52,6 +52,8 @@ pub enum Need {
     SigningKey,
     /// The key under which secrets lie in the table.
     SealingKey,
+    /// The web client's pages, which lie beside the binary.
+    Pages,
 }
 
 /// One endpoint of the control plane.

@@ -49,12 +49,6 @@ impl Function {
             Self::Worker(worker) => worker.needs,
         }
     }
-
-    /// Whether it answers with pages of the web client.
-    #[must_use]
-    pub fn serves_pages(&self) -> bool {
-        matches!(self, Self::Route(route) if crate::pages::routes().iter().any(|page| page.id == route.id))
-    }
 }
 
 /// A variable of the environment that is missing or unreadable. Values are secrets and are not repeated.

@@ -12,6 +12,7 @@ pub mod app;
 pub mod auth;
 pub mod code_link;
 pub mod context;
+mod credentials;
 pub mod deploy;
 pub mod endpoint;
 pub mod error;

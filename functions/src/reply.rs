@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -40,6 +40,29 @@ impl<T: Serialize + JsonSchema + Send> Reply for Json<T> {
 
     fn describe(generator: &mut SchemaGenerator) -> ReplyShape {
         ReplyShape::Json(generator.subschema_for::<T>())
+    }
+}
+
+/// 200 with a JSON document, and cookies beside it.
+#[derive(Clone, Debug)]
+pub struct WithCookies<T> {
+    /// The document.
+    pub body: Json<T>,
+    /// Each a `Set-Cookie`.
+    pub cookies: Vec<HeaderValue>,
+}
+
+impl<T: Serialize + JsonSchema + Send> Reply for WithCookies<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.body.into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> ReplyShape {
+        Json::<T>::describe(generator)
     }
 }
 

@@ -34,6 +34,11 @@ impl Place {
         Ok(place.ok_or_else(access::unknown_tenant)?)
     }
 
+    /// Whether an object of this reseller and company belongs here.
+    pub(crate) fn is_of(self, reseller: ResellerId, company: CompanyId) -> bool {
+        self.reseller == reseller && self.company == company
+    }
+
     /// What is kept of the company and its reseller. One round trip.
     pub(crate) async fn details(self, app: &App) -> Result<(Company, Reseller), Error> {
         let scope = Scope::reseller(self.reseller);

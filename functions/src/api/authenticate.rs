@@ -1,23 +1,15 @@
 //! `authenticate`: an email and a password become a session.
-//!
-//! Whoever guesses learns nothing from the text or the time of an answer, and is shut out after a few tries; nobody can
-//! shut out a partner's account from another network.
 
 use std::fmt;
 
 use domain::Error as Refusal;
-use domain::code::Email;
-use domain::host::Host;
-use domain::id::{HostId, LARGEST_ID, ResellerId};
-use domain::network::Network;
 use domain::sealed::token_hash;
-use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Attempt, Attempts, Scope, Session};
+use store::Session;
 
-use crate::access::unauthenticated;
 use crate::context::Context;
+use crate::credentials::{self, Door};
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
 use crate::input::Parameters;
@@ -71,11 +63,15 @@ impl Endpoint for Authenticate {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         if asked.api_token.is_some() && asked.email.is_none() {
             // None has been made: the pages that make them are not part of this installation.
-            return Err(wrong());
+            return Err(credentials::wrong());
         }
         let email = asked.email.ok_or_else(|| Refusal::missing("email"))?;
         let password = asked.password.ok_or_else(|| Refusal::missing("password"))?;
-        let host = sign_in(context, &email, password).await?;
+        let door = Door {
+            reseller: context.tenant()?.reseller,
+            company: None,
+        };
+        let host = credentials::check(context, door, &email, password).await?;
         let token = context.app.uuid();
         let session = Session {
             reseller: host.reseller,
@@ -83,135 +79,11 @@ impl Endpoint for Authenticate {
             host: host.id,
             role: host.role,
             after_call_url: None,
+            remote_logout_url: None,
             ends: context.now + Session::LONGEST,
             created: context.now,
         };
         context.store().session_create(&token_hash(&token), &session).await?;
         Ok(Json(AuthenticateAnswer { auth_token: token }))
     }
-}
-
-/// The account of this email, if the password is its own.
-async fn sign_in(context: &Context<'_>, email: &str, password: String) -> Result<Host, Error> {
-    let (reseller, network) = (context.tenant()?.reseller, context.network());
-    // Guesses at one account from one network wait for each other, so that none is made before the one before it counts.
-    let _turn = context
-        .app
-        .sign_ins
-        .turn(&(reseller, email.to_lowercase(), network))
-        .await;
-    let Ok(email) = email.parse::<Email>() else {
-        // No account has such an address; the network is counted all the same.
-        let tries = Attempt::LoginNetwork(reseller, network);
-        let before = context
-            .store()
-            .attempts(std::slice::from_ref(&tries), context.now)
-            .await?;
-        if let Some(before) = before
-            .first()
-            .filter(|before| before.failures >= context.app.config.rates.network_failures)
-        {
-            return Err(Error::rate_limited(before.retry_after(context.now)));
-        }
-        context.app.passwords.verify(password, None).await?;
-        context.store().attempt_failed(&tries, context.now).await?;
-        return Err(wrong());
-    };
-    let guard = Guard {
-        reseller,
-        email: &email,
-        network,
-    };
-    let (allowed, host) = tokio::join!(guard.check(context), find(context, reseller, &email));
-    let failures = allowed?;
-    let host = host?;
-    let hash = host.as_ref().and_then(|host| host.password_hash.clone());
-    match (context.app.passwords.verify(password, hash).await?, host) {
-        (true, Some(host)) => {
-            if failures > 0 {
-                context.store().attempts_clear(&guard.pair()).await?;
-            }
-            Ok(host)
-        }
-        _ => {
-            guard.count(context).await?;
-            Err(wrong())
-        }
-    }
-}
-
-/// The account of an email. Both outcomes take as many reads.
-async fn find(context: &Context<'_>, reseller: ResellerId, email: &Email) -> Result<Option<Host>, Error> {
-    let found = context.store().host_by_email(reseller, email).await?;
-    if found.is_none() {
-        let nobody = HostId::new(LARGEST_ID).ok_or(Error::Broken("the largest id is an id"))?;
-        let _ = context.store().host(&Scope::reseller(reseller), nobody).await;
-    }
-    Ok(found)
-}
-
-/// What a sign-in counts against.
-struct Guard<'a> {
-    reseller: ResellerId,
-    email: &'a Email,
-    network: Network,
-}
-
-impl<'a> Guard<'a> {
-    fn pair(&self) -> Attempt<'a> {
-        Attempt::Login(self.reseller, self.email, self.network)
-    }
-
-    fn all(&self) -> [Attempt<'a>; 3] {
-        [
-            self.pair(),
-            Attempt::LoginNetwork(self.reseller, self.network),
-            Attempt::LoginAnywhere(self.reseller, self.email),
-        ]
-    }
-
-    /// Lets a try through, and answers how many this email and network have failed before.
-    async fn check(&self, context: &Context<'_>) -> Result<u32, Error> {
-        let rates = &context.app.config.rates;
-        let [pair, network, anywhere] = self.all();
-        let limits = [rates.sign_in_failures, rates.network_failures];
-        let before = context
-            .store()
-            .attempts(&[pair, network, anywhere], context.now)
-            .await?;
-        let [pair, network, anywhere] = before.as_slice() else {
-            return Err(Error::Broken("as many counts as were asked for"));
-        };
-        for (count, limit) in [pair, network].into_iter().zip(limits) {
-            if count.failures >= limit {
-                return Err(Error::rate_limited(count.retry_after(context.now)));
-            }
-        }
-        if anywhere.failures >= rates.email_failures && is_within_a_second(anywhere, context.now) {
-            return Err(Error::rate_limited(1));
-        }
-        context.tell_remaining(limits[0].saturating_sub(pair.failures + 1));
-        Ok(pair.failures)
-    }
-
-    async fn count(&self, context: &Context<'_>) -> Result<(), Error> {
-        let store = context.store();
-        let [pair, network, anywhere] = self.all();
-        tokio::try_join!(
-            store.attempt_failed(&pair, context.now),
-            store.attempt_failed(&network, context.now),
-            store.attempt_failed(&anywhere, context.now)
-        )?;
-        Ok(())
-    }
-}
-
-fn is_within_a_second(attempts: &Attempts, now: Timestamp) -> bool {
-    attempts
-        .last
-        .is_some_and(|last| now.duration_since(last) < SignedDuration::from_secs(1))
-}
-
-fn wrong() -> Error {
-    unauthenticated("Invalid email or password").into()
 }

@@ -1,7 +1,5 @@
 //! `host/create`: an admin makes an account that can hold meetings.
 
-use std::fmt;
-
 use domain::code::{AccessCode, Email, Phone, Pin};
 use domain::company::Company;
 use domain::host::{Host, MeetingDefaults, PasswordLink, StreamPreview};
@@ -13,7 +11,7 @@ use domain::time::Zone;
 use domain::{Error as Refusal, Role};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use store::Unique;
 
 use super::digits::Digits;
@@ -21,6 +19,7 @@ use super::host::{HostAnswer, answer};
 use super::later::only_default;
 use super::media::AutoMedia;
 use super::words::is_locale;
+use crate::auth::Password;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -92,27 +91,6 @@ pub struct DefaultsParameters {
     pub mute_mode: Option<MuteMode>,
     /// The livestream's preview.
     pub stream_preview: Option<StreamPreview>,
-}
-
-/// A password of 8 to 1,024 characters. Hidden by `Debug`.
-#[derive(Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(inline)]
-pub struct Password(#[schemars(length(min = 8, max = 1024))] String);
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(***)")
-    }
-}
-
-impl<'de> Deserialize<'de> for Password {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.chars().count() {
-            8..=1_024 => Ok(Self(text)),
-            _ => Err(de::Error::custom("must be 8 to 1024 characters")),
-        }
-    }
 }
 
 impl Endpoint for HostCreate {
@@ -189,7 +167,7 @@ impl HostCreateParameters {
             return Err(Refusal::invalid("primary_dialin_number", "is none of the company's numbers").into());
         }
         let password_hash = match self.password {
-            Some(Password(password)) => Some(app.passwords.hash(password, app.random()).await?),
+            Some(password) => Some(app.passwords.hash(password.into_string(), app.random()).await?),
             None => None,
         };
         let pin = self

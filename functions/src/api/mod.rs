@@ -15,6 +15,7 @@ pub mod digits;
 pub mod host;
 pub mod host_create;
 pub mod host_fetch;
+pub mod host_sso_ticket;
 mod later;
 pub mod media;
 pub mod meeting;
@@ -35,6 +36,7 @@ pub fn routes() -> Vec<Route> {
         Route::of::<conference_fetch::ConferenceFetch>(),
         Route::of::<host_create::HostCreate>(),
         Route::of::<host_fetch::HostFetch>(),
+        Route::of::<host_sso_ticket::HostSsoTicket>(),
         Route::of::<openapi_fetch::OpenapiFetch>(),
     ]
 }

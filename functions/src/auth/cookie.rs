@@ -3,6 +3,7 @@
 use domain::id::HostId;
 use http::HeaderValue;
 
+use crate::app::App;
 use crate::request::Request;
 
 /// How long a remembered session's cookies are kept, in seconds: sessions end after 7 days anyway.
@@ -16,6 +17,13 @@ pub(super) struct Cookies {
 }
 
 impl Cookies {
+    /// As this installation sets them.
+    pub(super) fn of(app: &App) -> Self {
+        Self {
+            secure: app.config.scheme == "https",
+        }
+    }
+
     fn session(self) -> &'static str {
         if self.secure { "__Host-convoke" } else { "convoke" }
     }
@@ -75,6 +83,17 @@ impl Cookies {
             "{}={session}; Path=/; Secure; HttpOnly; SameSite=None; Partitioned",
             self.framed()
         ))
+    }
+
+    /// Takes all of them back.
+    pub(super) fn none(self) -> [HeaderValue; 3] {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let gone = |name: &str, attributes: &str| value(format!("{name}=; Path=/; HttpOnly{attributes}; Max-Age=0"));
+        [
+            gone(self.session(), secure),
+            gone(self.account(), secure),
+            gone(self.framed(), "; Secure; SameSite=None; Partitioned"),
+        ]
     }
 }
 

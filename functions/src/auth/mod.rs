@@ -1,4 +1,5 @@
-//! Single sign-on at `/auth` (embedding.md §2): a host's browser brings the host's SSO token and leaves with a session.
+//! Signing in: at `/login` by email and password, at `/password/<token>` by setting one, and at `/auth` by single
+//! sign-on (embedding.md §2), where a host's browser brings the host's SSO token or a ticket. All of them end in a session.
 //!
 //! Unframed, the session is a cookie of the browser. Framed by another site, where browsers drop such cookies, the
 //! session is handed over: a one-time value in the fragment of the redirect, which the framed page trades for a
@@ -6,17 +7,24 @@
 
 mod cookie;
 mod handoff;
+mod login;
 mod origin;
-mod page;
+mod password;
+mod question;
 mod redirect;
 mod session;
 mod sign_in;
+mod sign_out;
 
-pub use handoff::{HandoffAnswer, HandoffParameters, SignInHandoff};
-pub use redirect::{AfterCall, Redirect};
+pub use handoff::{AccountAnswer, HandoffAnswer, HandoffParameters, PassOnAnswer, SignInHandoff, SignInPassOn};
+pub use login::{LoginParameters, SignInByPassword, SignedInAnswer};
+pub use password::{Password, PasswordParameters, SignInSetPassword};
+pub use redirect::{Onward, Redirect};
 pub use sign_in::{SignIn, SignInFramed, SignInParameters};
+pub use sign_out::SignOut;
 
-pub(crate) use session::{Use, signed_in};
+pub(crate) use session::{Use, signed_in, token};
+pub(crate) use sign_in::{TICKET, known};
 
 use crate::endpoint::Route;
 
@@ -25,7 +33,11 @@ use crate::endpoint::Route;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::of::<SignIn>(),
+        Route::of::<SignInByPassword>(),
         Route::of::<SignInFramed>(),
         Route::of::<SignInHandoff>(),
+        Route::of::<SignInPassOn>(),
+        Route::of::<SignInSetPassword>(),
+        Route::of::<SignOut>(),
     ]
 }

@@ -37,6 +37,14 @@ impl Source {
         self.is_one_of([own.as_str()]) || (config.scheme == "http" && name == host.as_str())
     }
 
+    /// The page's origin as browsers write it.
+    pub(super) fn origin(&self) -> Option<String> {
+        match self {
+            Self::Page(origin) => Some(origin.ascii_serialization()),
+            Self::Opaque | Self::Unsaid => None,
+        }
+    }
+
     fn read(text: &str) -> Self {
         match Url::parse(text).map(|url| url.origin()) {
             Ok(origin) if origin.is_tuple() => Self::Page(origin),

@@ -51,19 +51,24 @@ impl Redirect {
     }
 
     /// Adds a one-time handoff to the fragment, after what is there already: fragments never reach a server or
-    /// a referrer.
-    pub fn with_handoff(mut self, handoff: &str) -> Self {
-        let fragment = match self.0.fragment().filter(|fragment| !fragment.is_empty()) {
+    /// a referrer. `parent` is the origin of the page that frames this one, where its browser told: not every browser
+    /// tells the framed page itself.
+    pub fn with_handoff(mut self, handoff: &str, parent: Option<&str>) -> Self {
+        let mut fragment = match self.0.fragment().filter(|fragment| !fragment.is_empty()) {
             Some(fragment) => format!("{fragment}&handoff={handoff}"),
             None => format!("handoff={handoff}"),
         };
+        if let Some(parent) = parent {
+            fragment.push_str("&parent=");
+            fragment.extend(url::form_urlencoded::byte_serialize(parent.as_bytes()));
+        }
         self.0.set_fragment(Some(&fragment));
         self
     }
 
     /// Tells a room page where its browser goes after the call, unless the address says so already. Other pages
     /// have no use for it.
-    pub fn with_after_call(mut self, target: &AfterCall) -> Self {
+    pub fn with_after_call(mut self, target: &Onward) -> Self {
         let told = self.0.query_pairs().any(|(name, _)| name == "after_call_url");
         if !told && self.0.path().starts_with("/conf/call/") {
             self.0.query_pairs_mut().append_pair("after_call_url", &target.0);
@@ -78,12 +83,13 @@ impl std::fmt::Display for Redirect {
     }
 }
 
-/// Where a browser goes after a call: a full http(s) address, or a path of the tenant's domain.
+/// Where a browser goes when we are done with it, after a call or a sign-out: a full http(s) address, or a path of the
+/// tenant's domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AfterCall(String);
+pub struct Onward(String);
 
-impl AfterCall {
-    /// Reads an `after_call_url` parameter. `None` for any other scheme (`javascript:` among them), and for
+impl Onward {
+    /// Reads an `after_call_url` or `remote_logout_url` parameter. `None` for any other scheme (`javascript:` among them), and for
     /// addresses that carry a name or password.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(path) = Redirect::parse(text) {
@@ -95,6 +101,11 @@ impl AfterCall {
         let url = Url::parse(text).ok()?;
         let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
         plain.then(|| Self(url.into()))
+    }
+
+    /// The address or path.
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 
@@ -149,18 +160,23 @@ mod tests {
 
     #[test]
     fn a_handoff_joins_what_the_fragment_has() {
-        let with = |text| Redirect::parse(text).map(|to| to.with_handoff("h1").to_string());
+        let with = |text| Redirect::parse(text).map(|to| to.with_handoff("h1", None).to_string());
         assert_eq!(with("/a").as_deref(), Some("/a#handoff=h1"));
         assert_eq!(with("/a?b#").as_deref(), Some("/a?b#handoff=h1"));
         assert_eq!(with("/a#pin=12").as_deref(), Some("/a#pin=12&handoff=h1"));
+        let told = Redirect::parse("/a").map(|to| to.with_handoff("h1", Some("http://127.0.0.1:9000")).to_string());
+        assert_eq!(
+            told.as_deref(),
+            Some("/a#handoff=h1&parent=http%3A%2F%2F127.0.0.1%3A9000")
+        );
     }
 
     #[test]
     fn after_call_is_http_or_a_path_and_reaches_rooms_only() {
-        assert!(AfterCall::parse("javascript:alert(1)").is_none());
-        assert!(AfterCall::parse("//evil.example").is_none());
-        assert!(AfterCall::parse("https://user:pw@x.example/").is_none());
-        let after = AfterCall::parse("https://en.example/wiki?a=b").expect("a web address");
+        assert!(Onward::parse("javascript:alert(1)").is_none());
+        assert!(Onward::parse("//evil.example").is_none());
+        assert!(Onward::parse("https://user:pw@x.example/").is_none());
+        let after = Onward::parse("https://en.example/wiki?a=b").expect("a web address");
         let lead = |text| {
             Redirect::parse(text)
                 .expect("a path")
@@ -180,7 +196,7 @@ mod tests {
         fn whatever_is_accepted_stays_on_the_domain(text in "[/\\\\.%a-z0-9:?#@\t ]{0,24}|\\PC{0,24}") {
             let base = Url::parse("https://acme.example:8443/auth").expect("a constant");
             if let Some(to) = Redirect::parse(&text) {
-                let to = to.with_handoff("x").to_string();
+                let to = to.with_handoff("x", Some(&text)).to_string();
                 let landed = base.join(&to).expect("what we redirect to is an address");
                 prop_assert_eq!(landed.origin(), base.origin());
                 prop_assert!(!to.starts_with("//") && !to.contains(['\r', '\n', '\\']));

@@ -3,40 +3,106 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::Role;
+use domain::host::Host;
 use domain::id::{CompanyId, HostId, ResellerId};
 use domain::sealed::token_hash;
-use jiff::Timestamp;
-use store::{Session, SessionUse};
+use jiff::{SignedDuration, Timestamp};
+use store::{Handoff, HandoffKind, Session, SessionUse};
 
 use super::cookie::Cookies;
 use super::origin::Source;
 use crate::app::App;
+use crate::context::Context;
 use crate::error::Error;
 use crate::request::Request;
 
-/// A new random token of 256 bits, URL-safe.
-pub(super) fn token(app: &App) -> String {
-    URL_SAFE_NO_PAD.encode(app.random::<32>())
+/// How long a handoff waits for its page.
+const HANDOFF: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whose session it is, and where its browser goes in the end.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    pub(super) account: (ResellerId, CompanyId, HostId),
+    /// What it acts as. One of single sign-on acts as a plain host, whatever the account's role.
+    pub(super) role: Role,
+    pub(super) after_call_url: Option<String>,
+    pub(super) remote_logout_url: Option<String>,
+    /// When it ends at the latest, where it goes on from another one.
+    pub(super) ends: Option<Timestamp>,
+    /// The hash of the SSO token that it begins by.
+    pub(super) sso_token_hash: Option<String>,
 }
 
-/// Makes a session of this account and answers its token. It acts as a plain host, whatever the account's role.
-pub(super) async fn create(
-    app: &App,
-    (reseller, company, host): (ResellerId, CompanyId, HostId),
-    now: Timestamp,
-) -> Result<String, Error> {
-    let token = token(app);
-    let session = Session {
-        reseller,
-        company,
-        host,
-        role: Role::Host,
-        after_call_url: None,
-        ends: now.saturating_add(Session::LONGEST).unwrap_or(Timestamp::MAX),
-        created: now,
-    };
-    app.store.session_create(&token_hash(&token), &session).await?;
-    Ok(token)
+impl Opening {
+    /// What a handoff stands for.
+    pub(super) fn of(handoff: Handoff) -> Self {
+        Self {
+            account: (handoff.reseller, handoff.company, handoff.host),
+            role: Role::Host,
+            after_call_url: handoff.after_call_url,
+            remote_logout_url: handoff.remote_logout_url,
+            ends: handoff
+                .session_ends
+                .and_then(|ends| Timestamp::from_millisecond(ends).ok()),
+            sso_token_hash: handoff.sso_token_hash,
+        }
+    }
+
+    /// Whether the account still has the SSO token that this begins by.
+    pub(super) fn holds(&self, host: &Host) -> bool {
+        self.sso_token_hash
+            .as_ref()
+            .is_none_or(|hash| *hash == host.sso_token_hash)
+    }
+
+    /// The session from now on.
+    pub(super) fn session(&self, now: Timestamp) -> Session {
+        let (reseller, company, host) = self.account;
+        Session {
+            reseller,
+            company,
+            host,
+            role: self.role,
+            after_call_url: self.after_call_url.clone(),
+            remote_logout_url: self.remote_logout_url.clone(),
+            ends: self
+                .ends
+                .unwrap_or_else(|| domain::conference::later(now, Session::LONGEST)),
+            created: now,
+        }
+    }
+
+    /// Makes the session and answers its token.
+    pub(super) async fn create(&self, context: &Context<'_>) -> Result<String, Error> {
+        let token = token(context.app);
+        let session = self.session(context.now);
+        context.app.store.session_create(&token_hash(&token), &session).await?;
+        Ok(token)
+    }
+
+    /// Makes a one-time value that a page trades for the session.
+    pub(super) async fn hand_over(&self, context: &Context<'_>) -> Result<String, Error> {
+        let (reseller, company, host) = self.account;
+        let value = token(context.app);
+        let handoff = Handoff {
+            kind: HandoffKind::Session,
+            reseller,
+            company,
+            host,
+            after_call_url: self.after_call_url.clone(),
+            remote_logout_url: self.remote_logout_url.clone(),
+            session_ends: self.ends.map(Timestamp::as_millisecond),
+            sso_token_hash: self.sso_token_hash.clone(),
+            expires: domain::conference::later(context.now, HANDOFF),
+        };
+        context.app.store.handoff_create(&token_hash(&value), &handoff).await?;
+        Ok(value)
+    }
+}
+
+/// A new random token of 256 bits, URL-safe.
+pub(crate) fn token(app: &App) -> String {
+    URL_SAFE_NO_PAD.encode(app.random::<32>())
 }
 
 /// What a session in a cookie may be shown for.
@@ -57,21 +123,25 @@ pub(crate) async fn signed_in(
     purpose: Use,
     now: Timestamp,
 ) -> Result<Option<Session>, Error> {
-    let cookies = Cookies {
-        secure: app.config.scheme == "https",
+    let Some(token) = shown(app, request, purpose) else {
+        return Ok(None);
     };
-    let believed = purpose == Use::Look || is_own(app, request);
-    let shown = request
-        .credentials("Session")
-        .or_else(|| cookies.session_of(request).filter(|_| believed));
-    let Some(token) = shown else { return Ok(None) };
     match app.store.session_use(&token_hash(token), now).await? {
         SessionUse::Valid { session, .. } => Ok(Some(session)),
         SessionUse::Expired | SessionUse::Unknown => Ok(None),
     }
 }
 
-fn is_own(app: &App, request: &Request) -> bool {
+/// The token that a page's request shows.
+pub(super) fn shown<'r>(app: &App, request: &'r Request, purpose: Use) -> Option<&'r str> {
+    let believed = purpose == Use::Look || is_own(app, request);
+    request
+        .credentials("Session")
+        .or_else(|| Cookies::of(app).session_of(request).filter(|_| believed))
+}
+
+/// Whether a request comes from a page of the host name that it asks, or from no page at all.
+pub(super) fn is_own(app: &App, request: &Request) -> bool {
     match Source::of(request) {
         Source::Unsaid => true,
         source => request

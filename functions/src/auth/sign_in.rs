@@ -5,17 +5,16 @@ use domain::host::Host;
 use domain::id::HostId;
 use domain::network::Network;
 use domain::sealed::{same_secret, token_hash};
-use domain::{Code, Error as Refusal};
+use domain::{Code, Error as Refusal, Role};
 use http::{HeaderValue, Method, StatusCode, header};
-use jiff::SignedDuration;
 use serde::Deserialize;
 use store::{Attempt, Handoff, HandoffKind, Scope};
 
 use super::cookie::Cookies;
 use super::origin::{Destination, Source};
-use super::page::{self, Question};
-use super::redirect::{AfterCall, Redirect};
-use super::session;
+use super::question;
+use super::redirect::{Onward, Redirect};
+use super::session::Opening;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -23,8 +22,8 @@ use crate::input::Form;
 use crate::reply::{Reply as _, Response};
 use crate::visit::Place;
 
-/// How long a handoff waits for its page.
-const HANDOFF: SignedDuration = SignedDuration::from_secs(60);
+/// What begins a ticket of `host/sso_ticket`, so that it is told from an SSO token.
+pub(crate) const TICKET: &str = "ticket-";
 
 /// What `/auth` reads.
 #[derive(Clone, Deserialize)]
@@ -33,6 +32,7 @@ pub struct SignInParameters {
     login_token_public_key: String,
     redirect_url: Option<String>,
     after_call_url: Option<String>,
+    remote_logout_url: Option<String>,
     remember_me: Option<u8>,
 }
 
@@ -54,7 +54,7 @@ impl Endpoint for SignIn {
     const PATH: &'static str = "/auth";
     const ACCESS: Access = Access::Anyone;
     const KIND: Kind = Kind::Read;
-    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::Pages];
     const SUMMARY: &'static str = "Signs a host in by its SSO token.";
     type Input = Form<SignInParameters>;
     type Output = Response;
@@ -74,7 +74,7 @@ impl Endpoint for SignInFramed {
     const PATH: &'static str = "/auth";
     const ACCESS: Access = Access::Anyone;
     const KIND: Kind = Kind::Read;
-    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::Pages];
     const SUMMARY: &'static str = "Signs a host in by its SSO token, inside a frame.";
     type Input = Form<SignInParameters>;
     type Output = Response;
@@ -88,7 +88,7 @@ impl Endpoint for SignInFramed {
 }
 
 async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destination) -> Result<Response, Error> {
-    let (app, request) = (context.app, context.request);
+    let app = context.app;
     let redirect = match &asked.redirect_url {
         Some(text) => Redirect::parse(text).ok_or_else(|| {
             Refusal::invalid(
@@ -98,68 +98,111 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
         })?,
         None => Redirect::home(),
     };
-    let redirect = match &asked.after_call_url {
-        Some(text) => redirect.with_after_call(
-            &AfterCall::parse(text)
-                .ok_or_else(|| Refusal::invalid("after_call_url", "must be a web address or a path"))?,
-        ),
+    let after_call = onward("after_call_url", asked.after_call_url.as_deref())?;
+    let remote_logout = onward("remote_logout_url", asked.remote_logout_url.as_deref())?;
+    let redirect = match &after_call {
+        Some(target) => redirect.with_after_call(target),
         None => redirect,
     };
     let place = Place::of(context).await?;
     let network = context.network();
     let scope = Scope::company(place.reseller, place.company);
     let lock = [Attempt::Sso(asked.host_id, network)];
-    let (company, host, attempts) = tokio::join!(
+    let (company, host, attempts, ticket) = tokio::join!(
         app.store.company(&scope, place.company),
         app.store.host(&scope, asked.host_id),
-        app.store.attempts(&lock, context.now)
+        app.store.attempts(&lock, context.now),
+        ticket(context, place, &asked)
     );
-    let company = company?;
-    check_source(context, &company)?;
+    let (company, ticket) = (company?, ticket?);
+    let destination = Destination::of(context.request, unsaid);
+    check_source(context, &company, destination, ticket.is_some())?;
     if let Some(attempts) = attempts?
         .first()
         .filter(|found| found.failures >= app.config.rates.sso_failures)
     {
         return Err(Error::rate_limited(attempts.retry_after(context.now)));
     }
-    let host = known(host)?.filter(|host| {
-        same_secret(
-            host.sso_token_hash.as_bytes(),
-            token_hash(&asked.login_token_public_key).as_bytes(),
-        )
-    });
+    let shown = match ticket {
+        // It stands for the SSO token that the account had when it was made.
+        Some(ticket) => ticket.sso_token_hash.unwrap_or_default(),
+        None => token_hash(&asked.login_token_public_key),
+    };
+    let host = known(host)?.filter(|host| same_secret(host.sso_token_hash.as_bytes(), shown.as_bytes()));
     let Some(host) = host else {
         return Err(wrong_pair(context, asked.host_id, network).await);
     };
 
-    let remember = asked.remember_me != Some(0);
-    let cookies = Cookies {
-        secure: app.config.scheme == "https",
+    let opening = Opening {
+        account: (host.reseller, host.company, host.id),
+        role: Role::Host,
+        after_call_url: after_call.map(Onward::into_string),
+        remote_logout_url: remote_logout.map(Onward::into_string),
+        ends: None,
+        sso_token_hash: Some(host.sso_token_hash.clone()),
     };
-    match Destination::of(request, unsaid) {
-        Destination::Frame => framed(context, &host, redirect, cookies).await,
-        Destination::Own if cookies.account_of(request).is_some_and(|other| other != host.id) => {
-            ask(context, &company, &host, &redirect, remember).await
+    let remember = asked.remember_me != Some(0);
+    let cookies = Cookies::of(app);
+    match destination {
+        Destination::Frame => framed(context, &opening, redirect, cookies).await,
+        Destination::Own
+            if cookies
+                .account_of(context.request)
+                .is_some_and(|other| other != host.id) =>
+        {
+            let fields = [
+                ("handoff", opening.hand_over(context).await?),
+                ("redirect_url", redirect.to_string()),
+                ("remember_me", u8::from(remember).to_string()),
+            ];
+            // Another account is signed in here: nothing changes before the person says so.
+            Ok(question::ask(app, &company, &host, fields)?.into_response())
         }
         Destination::Own => {
-            let session = session::create(app, (host.reseller, host.company, host.id), context.now).await?;
+            let session = opening.create(context).await?;
             Ok(see_other(&redirect, &cookies.browser(&session, host.id, remember)))
         }
     }
 }
 
-/// Only the company's own pages and those of its `embed_origins` may start a sign-in (ruling 10).
-fn check_source(context: &Context<'_>, company: &Company) -> Result<(), Error> {
+fn onward(field: &'static str, text: Option<&str>) -> Result<Option<Onward>, Refusal> {
+    let read = |text| Onward::parse(text).ok_or_else(|| Refusal::invalid(field, "must be a web address or a path"));
+    text.map(read).transpose()
+}
+
+/// The one-time ticket that was brought in place of the SSO token, which is spent with this, whatever comes of the
+/// sign-in. `None` where the SSO token itself was brought.
+async fn ticket(context: &Context<'_>, place: Place, asked: &SignInParameters) -> Result<Option<Handoff>, Error> {
+    let app = context.app;
+    let Some(value) = asked.login_token_public_key.strip_prefix(TICKET) else {
+        return Ok(None);
+    };
+    let taken = app
+        .store
+        .handoff_take(&token_hash(value), HandoffKind::SsoTicket, app.random(), context.now)
+        .await?;
+    Ok(taken.filter(|ticket| place.is_of(ticket.reseller, ticket.company) && ticket.host == asked.host_id))
+}
+
+/// Only the company's own pages and those of its `embed_origins` may start a sign-in (ruling 10). A frame whose browser
+/// says neither `Origin` nor `Referer` is let in by a ticket: a partner's server has asked for it within the minute.
+fn check_source(
+    context: &Context<'_>,
+    company: &Company,
+    destination: Destination,
+    by_ticket: bool,
+) -> Result<(), Error> {
     let source = Source::of(context.request);
     let listed = company.settings.embed_origins.iter().map(|origin| origin.as_str());
-    if source.is_own(&context.app.config, &company.fqdn) || source.is_one_of(listed) {
+    let unsaid = source == Source::Unsaid && by_ticket && destination == Destination::Frame;
+    if unsaid || source.is_own(&context.app.config, &company.fqdn) || source.is_one_of(listed) {
         return Ok(());
     }
     Err(Refusal::new(Code::Forbidden, "Sign-in is not allowed from this page").into())
 }
 
 /// A host that is not there, or is another company's, is as unknown as a wrong token.
-fn known(found: Result<Host, store::Error>) -> Result<Option<Host>, Error> {
+pub(crate) fn known(found: Result<Host, store::Error>) -> Result<Option<Host>, Error> {
     match found {
         Ok(host) => Ok(Some(host)),
         Err(store::Error::NotFound(_) | store::Error::Forbidden) => Ok(None),
@@ -180,46 +223,18 @@ async fn wrong_pair(context: &Context<'_>, host: HostId, network: Network) -> Er
 }
 
 /// In another site's frame: a handoff in the fragment, and a cookie for browsers that keep one apart for the frame.
-async fn framed(context: &Context<'_>, host: &Host, redirect: Redirect, cookies: Cookies) -> Result<Response, Error> {
-    let app = context.app;
-    let account = (host.reseller, host.company, host.id);
-    let (handoff, session) = tokio::try_join!(hand_over(context, host), session::create(app, account, context.now))?;
-    Ok(see_other(&redirect.with_handoff(&handoff), &[cookies.frame(&session)]))
-}
-
-/// Another account is signed in here: nothing changes before the person says so.
-async fn ask(
+async fn framed(
     context: &Context<'_>,
-    company: &Company,
-    host: &Host,
-    redirect: &Redirect,
-    remember: bool,
+    opening: &Opening,
+    redirect: Redirect,
+    cookies: Cookies,
 ) -> Result<Response, Error> {
-    let fields = [
-        ("handoff", hand_over(context, host).await?),
-        ("redirect_url", redirect.to_string()),
-        ("remember_me", u8::from(remember).to_string()),
-    ];
-    let question = Question {
-        name: host.name.as_str(),
-        company: company.name.as_str(),
-        fields: &fields,
-    };
-    Ok(question.page().into_response())
-}
-
-async fn hand_over(context: &Context<'_>, host: &Host) -> Result<String, Error> {
-    let value = session::token(context.app);
-    let handoff = Handoff {
-        kind: HandoffKind::Session,
-        reseller: host.reseller,
-        company: host.company,
-        host: host.id,
-        after_call_url: None,
-        expires: domain::conference::later(context.now, HANDOFF),
-    };
-    context.app.store.handoff_create(&token_hash(&value), &handoff).await?;
-    Ok(value)
+    let (handoff, session) = tokio::try_join!(opening.hand_over(context), opening.create(context))?;
+    let parent = Source::of(context.request).origin();
+    Ok(see_other(
+        &redirect.with_handoff(&handoff, parent.as_deref()),
+        &[cookies.frame(&session)],
+    ))
 }
 
 /// 303 to a page of this domain. Neither the page's address nor the sign-in's is kept or passed on.
@@ -246,7 +261,7 @@ pub(super) fn for_people(context: &Context<'_>, outcome: Result<Response, Error>
     match outcome {
         Err(Error::Refused(refusal)) if wants_page => {
             let status = StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            let mut page = page::refused(status, &refusal.message);
+            let mut page = question::refused(context.app, status, &refusal.message)?;
             if let Some(seconds) = refusal.retry_after {
                 page.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }

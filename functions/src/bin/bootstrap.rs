@@ -97,7 +97,7 @@ async fn app(function: &Function) -> Result<App, Failure> {
         Passwords::strong(rand::random())?,
         commands,
     );
-    if function.serves_pages() {
+    if function.needs().contains(&Need::Pages) {
         return Ok(app.with_pages(Shells::load(&pages_folder())?));
     }
     Ok(app)

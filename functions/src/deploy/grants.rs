@@ -239,13 +239,22 @@ const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company]),
             (&[Check], &[Company]),
-            (&[Put], &[Company, Host, Email, OpenId, Code]),
+            (&[Put], &[Company, Host, Email, OpenId, Code, Handoff]),
             (&[Delete], &[Host]),
         ],
     ),
     (
         "host_fetch",
         &[(&[Get], &[Fqdn, Company, Host]), (&[Update], &[Session, Rate])],
+    ),
+    (
+        "host_sso_ticket",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[Put], &[Company, Handoff]),
+            (&[Delete, Check], &[Host]),
+            (&[Update], &[Host, Session, Rate]),
+        ],
     ),
     (
         "operator_init",
@@ -259,7 +268,15 @@ const LIST: &[(&str, Listed)] = &[
             (&[Check], &[Reseller, Company]),
         ],
     ),
-    ("page_home", &[(&[Get], &[Reseller, Fqdn, Company])]),
+    (
+        "page_home",
+        &[(&[Get], &[Reseller, Fqdn, Company, Host]), (&[Update], &[Session])],
+    ),
+    (
+        "page_login",
+        &[(&[Get], &[Fqdn, Company, Host]), (&[Update], &[Session])],
+    ),
+    ("page_password", &[(&[Get], &[Fqdn, Company, Host, Handoff])]),
     (
         "page_room",
         &[
@@ -301,7 +318,17 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn, Company, Host]),
             (&[Put], &[Session, Handoff]),
-            (&[BatchGet, Update], &[SsoAttempt]),
+            (&[Update], &[Handoff, SsoAttempt]),
+            (&[BatchGet], &[SsoAttempt]),
+        ],
+    ),
+    (
+        "sign_in_by_password",
+        &[
+            (&[Get], &[Fqdn, Host, Email]),
+            (&[Put], &[Session]),
+            (&[Delete], &[Session, LoginAttempt]),
+            (&[BatchGet, Update], &[LoginAttempt]),
         ],
     ),
     (
@@ -309,13 +336,28 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn, Company, Host]),
             (&[Put], &[Session, Handoff]),
-            (&[BatchGet, Update], &[SsoAttempt]),
+            (&[Update], &[Handoff, SsoAttempt]),
+            (&[BatchGet], &[SsoAttempt]),
         ],
     ),
     (
         "sign_in_handoff",
-        &[(&[Get], &[Fqdn]), (&[Put], &[Session]), (&[Update], &[Handoff])],
+        &[(&[Get], &[Fqdn, Host]), (&[Put], &[Session]), (&[Update], &[Handoff])],
     ),
+    (
+        "sign_in_pass_on",
+        &[(&[Get], &[Fqdn]), (&[Update], &[Session]), (&[Put], &[Handoff])],
+    ),
+    (
+        "sign_in_set_password",
+        &[
+            (&[Get], &[Fqdn, Host, Handoff]),
+            (&[Put], &[Company, Session]),
+            (&[Update], &[Host]),
+            (&[Delete], &[Session, Handoff]),
+        ],
+    ),
+    ("sign_out", &[(&[Get], &[Fqdn]), (&[Update, Delete], &[Session])]),
     (
         "sweep",
         &[

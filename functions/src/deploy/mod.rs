@@ -42,6 +42,7 @@ fn names(needs: &[Need]) -> Vec<&'static str> {
             Need::TableWrite => "table_write",
             Need::SigningKey => "signing_key",
             Need::SealingKey => "sealing_key",
+            Need::Pages => "pages",
         })
         .collect()
 }

@@ -13,6 +13,17 @@ pub enum Framing {
     Nobody,
 }
 
+/// Whom a page connects to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The tenant's own host name.
+    Own,
+    /// Relays too, which have host names of their own.
+    Relays,
+    /// The same without encryption, on a laptop served over http.
+    PlainRelays,
+}
+
 impl Framing {
     /// The `frame-ancestors` directive. Listed values that are not plain origins are left out: a `;` or a space in
     /// one could otherwise add a directive.
@@ -30,13 +41,16 @@ impl Framing {
         }
     }
 
-    /// The whole policy of a page of the web client: its own hashed files, and connections to relays, which have host
-    /// names of their own. `plain` adds unencrypted connections, for a laptop served over http.
-    pub fn policy(&self, plain: bool) -> String {
-        let plain = if plain { " http: ws:" } else { "" };
+    /// The whole policy of a page of the web client: its own hashed files, and connections as far as it reaches.
+    pub fn policy(&self, reach: Reach) -> String {
+        let reach = match reach {
+            Reach::Own => "",
+            Reach::Relays => " https: wss:",
+            Reach::PlainRelays => " https: wss: http: ws:",
+        };
         format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; \
-             media-src 'self' blob: mediastream:; worker-src 'self' blob:; connect-src 'self' https: wss:{plain}; \
+             media-src 'self' blob: mediastream:; worker-src 'self' blob:; connect-src 'self'{reach}; \
              manifest-src 'self'; base-uri 'none'; form-action 'self'; {}",
             self.directive()
         )
@@ -81,6 +95,6 @@ mod tests {
         ];
         let listed = Framing::Listed(hostile.map(String::from).to_vec());
         assert_eq!(listed.directive(), "frame-ancestors 'self'");
-        assert_eq!(listed.policy(false).matches("script-src").count(), 1);
+        assert_eq!(listed.policy(Reach::Relays).matches("script-src").count(), 1);
     }
 }

@@ -1,8 +1,11 @@
-//! `GET /`: join by code.
+//! `GET /`: join by code, and where a signed-in host finds its own meeting.
 
 use http::{Method, StatusCode};
 use serde_json::json;
+use store::Scope;
 
+use super::{Page, Reach};
+use crate::auth::{self, Use};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -19,25 +22,39 @@ impl Endpoint for PageHome {
     const PATH: &'static str = "/";
     const ACCESS: Access = Access::Anyone;
     const KIND: Kind = Kind::Read;
-    const NEEDS: &'static [Need] = &[Need::TableRead];
-    const SUMMARY: &'static str = "The page that takes a meeting's code.";
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::Pages];
+    const SUMMARY: &'static str = "The page that takes a meeting's code, and an account's first page.";
     type Input = ();
     type Output = Html;
 
     async fn handle(context: &Context<'_>, (): ()) -> Result<Html, Error> {
         let app = context.app;
-        let place = Place::of(context).await?;
-        let (company, reseller) = place.details(app).await?;
-        let config = json!({"page": "home", "tenant": super::tenant(&company)});
+        let (place, session) = tokio::try_join!(
+            Place::of(context),
+            auth::signed_in(app, context.request, Use::Look, context.now)
+        )?;
+        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let scope = Scope::company(place.reseller, place.company);
+        let host = async {
+            match session {
+                Some(session) => auth::known(app.store.host(&scope, session.host).await),
+                None => Ok(None),
+            }
+        };
+        let ((company, reseller), host) = tokio::try_join!(place.details(app), host)?;
         let title = company.settings.branding.product_name.as_ref().unwrap_or(&company.name);
-        let framing = super::signed_in_framing(app, &company, &reseller);
-        Ok(super::page(
-            app,
-            &app.pages()?.home,
-            StatusCode::OK,
-            title.as_str(),
-            &config,
-            &framing,
-        ))
+        let page = Page {
+            shell: &app.pages()?.home,
+            status: StatusCode::OK,
+            title: title.as_str(),
+            config: json!({
+                "page": "home",
+                "tenant": super::tenant(&company),
+                "account": host.as_ref().map(super::account),
+            }),
+            framing: super::signed_in_framing(app, &company, &reseller),
+            reach: Reach::Own,
+        };
+        Ok(page.html())
     }
 }

@@ -3,15 +3,20 @@
 
 mod framing;
 mod home;
+mod login;
+mod password;
 mod room;
 mod shell;
 
 use domain::company::{Company, EmbedPolicy, Reseller};
+use domain::host::Host;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-pub use framing::Framing;
+pub use framing::{Framing, Reach};
 pub use home::PageHome;
+pub use login::{LoginPageInput, PageLogin};
+pub use password::PagePassword;
 pub use room::{PageRoom, RoomPageInput};
 pub use shell::{Shell, ShellError, Shells, escape};
 
@@ -22,20 +27,35 @@ use crate::reply::Html;
 /// The pages' endpoints.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    vec![Route::of::<PageHome>(), Route::of::<PageRoom>()]
+    vec![
+        Route::of::<PageHome>(),
+        Route::of::<PageLogin>(),
+        Route::of::<PagePassword>(),
+        Route::of::<PageRoom>(),
+    ]
 }
 
 /// What a page shows of its tenant.
-fn tenant(company: &Company) -> Value {
+pub(crate) fn tenant(company: &Company) -> Value {
     let branding = &company.settings.branding;
     let text = |value: &Option<String>| value.clone();
     json!({
         "company": company.name,
-        "product_name": branding.product_name.as_ref().map_or("Convoke", |name| name.as_str()),
+        "product_name": product(company),
         "primary_color": branding.primary_color,
         "background_color": branding.background_color,
         "support_url": text(&branding.support_url),
     })
+}
+
+/// What a page shows of who is signed in.
+pub(crate) fn account(host: &Host) -> Value {
+    json!({"name": host.name, "email": host.email, "access_code": host.access_code.to_string()})
+}
+
+fn product(company: &Company) -> &str {
+    let named = company.settings.branding.product_name.as_ref();
+    named.map_or("Convoke", |name| name.as_str())
 }
 
 /// Who may frame the pages of signed-in people: the tenant itself, the reseller's own domain, and `embed_origins`.
@@ -54,21 +74,46 @@ fn guest_framing(app: &App, company: &Company, reseller: &Reseller) -> Framing {
     }
 }
 
-/// A page of the web client.
-fn page(app: &App, shell: &Shell, status: StatusCode, title: &str, config: &Value, framing: &Framing) -> Html {
-    let mut headers = HeaderMap::new();
-    let policy = framing.policy(app.config.scheme == "http");
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::try_from(policy).expect("directives are printable ASCII"),
-    );
-    // Addresses of rooms may carry tokens: nobody else hears of them.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Html {
-        status,
-        body: shell.render(title, config),
-        headers,
+/// What a page of the web client is made of.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    pub(crate) shell: &'a Shell,
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'a str,
+    /// What its script reads.
+    pub(crate) config: Value,
+    pub(crate) framing: Framing,
+    pub(crate) reach: Reach,
+}
+
+impl Page<'_> {
+    pub(crate) fn html(self) -> Html {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::try_from(self.framing.policy(self.reach)).expect("directives are printable ASCII"),
+        );
+        // Addresses of rooms and passwords may carry tokens: nobody else hears of them.
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Html {
+            status: self.status,
+            body: self.shell.render(self.title, &self.config),
+            headers,
+        }
     }
+}
+
+/// A page of signing in, which nobody may frame: it asks for credentials or consent.
+pub(crate) fn account_page(app: &App, status: StatusCode, title: &str, config: Value) -> Result<Html, crate::Error> {
+    let page = Page {
+        shell: &app.pages()?.account,
+        status,
+        title,
+        config,
+        framing: Framing::Nobody,
+        reach: Reach::Own,
+    };
+    Ok(page.html())
 }

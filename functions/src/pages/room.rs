@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Attempt, RoomView, Scope, Session};
 
+use super::{Page, Reach};
 use crate::app::App;
 use crate::auth::{self, Use};
 use crate::context::Context;
@@ -39,7 +40,7 @@ impl Endpoint for PageRoom {
     const PATH: &'static str = "/conf/call/{code}";
     const ACCESS: Access = Access::Anyone;
     const KIND: Kind = Kind::Read;
-    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey, Need::Pages];
     const SUMMARY: &'static str = "The meeting room's page.";
     type Input = Form<RoomPageInput>;
     type Output = Html;
@@ -68,7 +69,7 @@ async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
         None => view,
     };
     let view = view.filter(|view| view.room.company == place.company && view.room.reseller == place.reseller);
-    let session = session.filter(|session| session.company == place.company && session.reseller == place.reseller);
+    let session = session.filter(|session| place.is_of(session.reseller, session.company));
     let facts = facts(app, place, view.as_ref(), session.as_ref(), context.now);
     let count = unknown(context, place, view.is_none());
     let ((company, reseller), facts, ()) = tokio::try_join!(place.details(app), facts, count)?;
@@ -96,8 +97,18 @@ async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
         Some(_) => super::signed_in_framing(app, &company, &reseller),
         None => super::guest_framing(app, &company, &reseller),
     };
-    let title = title(&config["conference"]["subject"], &company);
-    Ok(super::page(app, &app.pages()?.room, status, &title, &config, &framing))
+    let page = Page {
+        shell: &app.pages()?.room,
+        status,
+        title: &title(&config["conference"]["subject"], &company),
+        config,
+        framing,
+        reach: match app.config.scheme.as_str() {
+            "http" => Reach::PlainRelays,
+            _ => Reach::Relays,
+        },
+    };
+    Ok(page.html())
 }
 
 async fn find(app: &App, code: Option<AccessCode>, now: jiff::Timestamp) -> Result<Option<RoomView>, Error> {
@@ -212,8 +223,11 @@ fn describe(view: &RoomView, host: &Host, facts: &Facts, session: Option<&Sessio
 
 fn signed_in(facts: &Facts, session: Option<&Session>, view: Option<&RoomView>) -> Value {
     match (&facts.visitor, view) {
-        (Some(name), Some(view)) => json!({"name": name, "moderator": leads(view, session)}),
-        (Some(name), None) => json!({"name": name, "moderator": false}),
+        (Some(name), view) => json!({
+            "name": name,
+            "moderator": view.is_some_and(|view| leads(view, session)),
+            "after_call_url": session.and_then(|session| session.after_call_url.as_deref()),
+        }),
         _ => Value::Null,
     }
 }

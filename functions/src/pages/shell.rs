@@ -32,8 +32,10 @@ pub enum ShellError {
 pub struct Shells {
     /// `room.html`: the meeting room.
     pub room: Shell,
-    /// `index.html`: join by code.
+    /// `index.html`: join by code, or the account's first page.
     pub home: Shell,
+    /// `account.html`: signing in and setting a password.
+    pub account: Shell,
 }
 
 impl Shells {
@@ -45,6 +47,7 @@ impl Shells {
         Ok(Self {
             room: Shell::load(&folder.join("room.html"))?,
             home: Shell::load(&folder.join("index.html"))?,
+            account: Shell::load(&folder.join("account.html"))?,
         })
     }
 }

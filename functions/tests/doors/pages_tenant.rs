@@ -6,12 +6,7 @@ use serde_json::{Value, json};
 const HOSTILE: &str = "</script><script>alert(1)</script><!-- \"'&";
 
 fn config(page: &Answer) -> Value {
-    let data = page
-        .text
-        .split("id=\"convoke-config\">")
-        .nth(1)
-        .and_then(|rest| rest.split("</script>").next());
-    serde_json::from_str(data.expect("the page's data")).expect("JSON")
+    page.config()
 }
 
 fn ancestors(page: &Answer) -> String {

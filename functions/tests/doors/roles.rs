@@ -208,7 +208,17 @@ async fn signing_in(walk: &mut Walk, host: &Host) -> String {
     let own = "https://acme.demo.test";
     let id = host.id.to_string();
     let mut cookie = String::new();
+    let asked = json!({"host_id": host.id, "idempotency_key": "key-10"});
+    let ticket = walk.api("host_sso_ticket", asked.clone()).await.ok();
+    walk.api("host_sso_ticket", asked).await.ok();
+    walk.api(
+        "host_sso_ticket",
+        json!({"host_id": 9_999, "idempotency_key": "key-11"}),
+    )
+    .await
+    .refused();
     for (sso, account) in [
+        (ticket["sso_ticket"].as_str().expect("a ticket"), "a=b"),
         (host.sso.as_str(), "a=b"),
         ("wrong", "a=b"),
         (host.sso.as_str(), "__Host-convoke-account=1"),
@@ -227,7 +237,9 @@ async fn signing_in(walk: &mut Walk, host: &Host) -> String {
             cookie = answer.cookies().join("; ");
         }
     }
+    let ticket = walk.api("host_sso_ticket", json!({"host_id": host.id})).await.ok();
     for (sso, dest) in [
+        (ticket["sso_ticket"].as_str().expect("a ticket"), "iframe"),
         (host.sso.as_str(), "iframe"),
         ("wrong", "iframe"),
         (host.sso.as_str(), "document"),
@@ -243,17 +255,62 @@ async fn signing_in(walk: &mut Walk, host: &Host) -> String {
             .await;
         walk.book("sign_in_framed").await;
         if let Some((_, handoff)) = answer.header("location").split_once("handoff=") {
+            let handoff = handoff.split('&').next().unwrap_or_default();
             walk.fresh().await;
-            walk.site
+            let traded = walk
+                .site
                 .post(ACME, "/auth/handoff")
                 .json(&json!({"handoff": handoff}))
                 .send()
                 .await
                 .ok();
             walk.book("sign_in_handoff").await;
+            let session = format!("Session {}", traded["session"].as_str().expect("a session"));
+            walk.fresh().await;
+            let call = walk.site.post(ACME, "/auth/session").header("authorization", &session);
+            call.send().await.ok();
+            walk.book("sign_in_pass_on").await;
+            walk.fresh().await;
+            let call = walk.site.post(ACME, "/logout").header("authorization", &session);
+            call.send().await.ok();
+            walk.book("sign_out").await;
         }
     }
+    by_password(walk, &cookie).await;
     cookie
+}
+
+/// Signing in at the company's own page, and by the link of a new account.
+async fn by_password(walk: &mut Walk, cookie: &str) {
+    let mut own = String::new();
+    for (email, password) in [
+        ("ann@acme.test", "wrong-wrong"),
+        ("nobody@acme.test", "wrong-wrong"),
+        ("no address", "wrong-wrong"),
+        ("ann@acme.test", "SoSecret5!"),
+        ("ann@acme.test", "SoSecret5!"),
+    ] {
+        walk.fresh().await;
+        let call = walk.site.post(ACME, "/login").header("cookie", &own);
+        let answer = call.json(&json!({"email": email, "password": password})).send().await;
+        walk.book("sign_in_by_password").await;
+        if answer.status == 200 {
+            own = answer.cookies().join("; ");
+        }
+    }
+    walk.page("page_login", "/login", cookie).await;
+    let new = json!({"company_id": 1, "name": "New", "email": "new@acme.test"});
+    let made = walk.site.admin_api("host/create", new).await;
+    let link = made["password_creation_link"].as_str().expect("a link");
+    let path = link
+        .strip_prefix("https://acme.demo.test")
+        .expect("its own domain")
+        .to_owned();
+    walk.page("page_password", &path, "a=b").await;
+    walk.fresh().await;
+    let call = walk.site.post(ACME, &path).header("cookie", &own);
+    call.json(&json!({"password": "An0therSecret!"})).send().await.ok();
+    walk.book("sign_in_set_password").await;
 }
 
 async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
@@ -349,7 +406,7 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
     walk.page("page_room", &format!("/conf/call/{}", host.code), cookie)
         .await;
     walk.page("page_room", "/conf/call/7654321", "a=b").await;
-    walk.page("page_home", "/", "a=b").await;
+    walk.page("page_home", "/", cookie).await;
     let end = json!({"conference_id": made["conference_id"], "idempotency_key": "key-7"});
     walk.api("conference_end", end.clone()).await.ok();
     walk.api("conference_end", end).await.ok();

@@ -31,8 +31,19 @@ enum What {
 
 fn row(id: &str) -> Row {
     match id {
-        "authenticate" | "conference_join" | "page_home" | "page_room" | "sign_in" | "sign_in_framed"
-        | "sign_in_handoff" => Row::Tenant,
+        "authenticate"
+        | "conference_join"
+        | "page_home"
+        | "page_login"
+        | "page_password"
+        | "page_room"
+        | "sign_in"
+        | "sign_in_by_password"
+        | "sign_in_framed"
+        | "sign_in_handoff"
+        | "sign_in_pass_on"
+        | "sign_in_set_password"
+        | "sign_out" => Row::Tenant,
         "openapi_fetch" => Row::Anybody,
         "relay_register" | "relay_heartbeat" | "relay_enter" | "relay_leave" | "relay_events" => Row::Relay,
         "company_create" => Row::Role(|world| json!({"subdomain": format!("new{}", world.unique()), "name": "New"})),
@@ -50,6 +61,7 @@ fn row(id: &str) -> Row {
             true,
         ),
         "host_fetch" => Row::Object(|_, target| json!({"host_id": target.account.id}), What::Host, false),
+        "host_sso_ticket" => Row::Object(|_, target| json!({"host_id": target.account.id}), What::Host, true),
         "conference_create" => Row::Object(|_, target| meeting(target.account.id), What::Host, true),
         "conference_create_reservationless" => Row::Object(
             |_, target| json!({"host_id": target.account.id, "one_time_access_code": true}),
@@ -148,7 +160,7 @@ fn expected(
 }
 
 async fn call(world: &World, route: &Route, fqdn: &str, token: Option<&str>, body: &Value) -> Answer {
-    let mut path = route.path.replace("{code}", "1234567");
+    let mut path = route.path.replace("{code}", "1234567").replace("{token}", "0123");
     if route.method == "GET" {
         let query = body
             .as_object()
@@ -163,6 +175,9 @@ async fn call(world: &World, route: &Route, fqdn: &str, token: Option<&str>, bod
     let mut call = world.call(route.method, fqdn, &path);
     if let Some(token) = token {
         call = call.header("authorization", &format!("AuthToken {token}"));
+    }
+    if route.id == "sign_in_pass_on" {
+        call = call.header("authorization", "Session unknown");
     }
     if route.method == "POST" {
         call = call.json(body);
@@ -331,7 +346,7 @@ async fn open_doors_know_no_tenant_past_the_edge_and_relays_prove_themselves() {
         assert!(!matches!(route.access, Access::Session(_)), "{}", route.id);
         let before = world.table.dump().await;
         let body = json!({
-            "email": "a@b.test", "password": "x", "code": "1234567", "name": "x", "handoff": "x", "host_id": 1,
+            "email": "a@b.test", "password": "Sup3rSecret!", "code": "1234567", "name": "x", "handoff": "x", "host_id": 1,
             "login_token_public_key": "x", "redirect_url": "/",
         });
         let answer = call(&world, &route, "nobody.test", None, &body).await;

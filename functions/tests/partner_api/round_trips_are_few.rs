@@ -41,6 +41,10 @@ async fn every_method_takes_at_most_two_reads_and_three_writes() {
     let now = json!({"host_id": acme.host.id, "one_time_access_code": true, "idempotency_key": "now"});
     let calls = [
         ("host/fetch", json!({"host_id": acme.host.id})),
+        (
+            "host/sso_ticket",
+            json!({"host_id": acme.host.id, "idempotency_key": "ticket"}),
+        ),
         ("company/fetch", json!({"company_id": acme.id})),
         ("conference/fetch", json!({"conference_id": acme.host.conference})),
         (

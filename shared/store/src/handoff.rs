@@ -1,15 +1,17 @@
-//! One-time values that stand for a sign-in: the handoff that a framed page trades for a session, and the ticket that
-//! `/auth` takes in place of the SSO token. Kept under their hash, taken once.
+//! One-time values that stand for a sign-in: the handoff that a framed page trades for a session, the ticket that
+//! `/auth` takes in place of the SSO token, and the link that sets a password. Kept under their hash, taken once.
 
 use domain::id::{CompanyId, HostId, ResellerId};
 use domain::time::millis;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use crate::audit::Change;
 use crate::op::{Failure, Op};
 use crate::table::Outcome;
 use crate::value::from_item;
-use crate::{Result, Store, keys};
+use crate::{Result, Store, Write, keys};
 
 /// What a one-time value is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub enum HandoffKind {
     Session,
     /// `/auth` takes it in place of the SSO token.
     SsoTicket,
+    /// Whoever has it sets the account's password.
+    PasswordLink,
 }
 
 /// What a one-time value stands for.
@@ -35,16 +39,61 @@ pub struct Handoff {
     /// Where the browser goes after a call.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after_call_url: Option<String>,
+    /// Where the browser goes after an explicit sign-out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remote_logout_url: Option<String>,
+    /// When the session ends that it passes on, in Unix milliseconds; a new one has its whole time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session_ends: Option<i64>,
+    /// The hash of the SSO token that it was made by: of no use once the account has another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sso_token_hash: Option<String>,
     /// Not valid from here on.
     #[serde(with = "millis")]
     pub expires: Timestamp,
 }
 
+impl Handoff {
+    pub(crate) fn op(&self, value_hash: &str) -> Op {
+        Op::put(keys::handoff(value_hash), self).expires(self.expires)
+    }
+}
+
 impl Store {
     /// Keeps a one-time value under [`domain::sealed::token_hash`] of it.
     pub async fn handoff_create(&self, value_hash: &str, handoff: &Handoff) -> Result<()> {
-        let op = Op::put(keys::handoff(value_hash), handoff).expires(handoff.expires);
-        self.commit(vec![op]).await
+        self.commit(vec![handoff.op(value_hash)]).await
+    }
+
+    /// Keeps an SSO ticket of a host that is there, with its audit item.
+    pub async fn sso_ticket_create(&self, value_hash: &str, ticket: &Handoff, write: &Write<'_>) -> Result<()> {
+        let Handoff {
+            reseller,
+            company,
+            host,
+            ..
+        } = *ticket;
+        let change = Change {
+            object: format!("host/{host}"),
+            before: None,
+            after: Some(json!({"sso_ticket_until": ticket.expires.to_string()})),
+        };
+        let mut ops = vec![
+            Op::check(keys::host(reseller, host)).when_there(Failure::NotFound("host")),
+            ticket.op(value_hash),
+        ];
+        ops.extend(write.ops(Some(reseller), Some(company), change, &host));
+        self.commit(ops).await
+    }
+
+    /// What a one-time value stands for, while it is valid and nobody has taken it. It stays as it is.
+    pub async fn handoff(&self, value_hash: &str, kind: HandoffKind, now: Timestamp) -> Result<Option<Handoff>> {
+        let Some(item) = self.get(keys::handoff(value_hash)).await? else {
+            return Ok(None);
+        };
+        let found: Handoff = from_item("one-time value", &item)?;
+        let taken = item.contains_key("taken");
+        Ok(Some(found).filter(|found| found.kind == kind && found.expires > now && !taken))
     }
 
     /// Takes a one-time value: only the first of all takers gets it. The nonce names this taking, so that a repeat of the

@@ -11,7 +11,7 @@ use crate::audit::Change;
 use crate::contact::contact_ops;
 use crate::op::{Failure, Op};
 use crate::value::from_item;
-use crate::{Error, Result, Room, Scope, Store, Unique, Write, keys};
+use crate::{Error, Result, Room, Scope, Store, Unique, Write, keys, password};
 
 /// What a guard points to.
 #[derive(Serialize, Deserialize)]
@@ -48,6 +48,7 @@ impl Store {
         if let Some(sub) = &host.openid_sub {
             ops.push(Op::put(keys::host_openid(reseller, sub), &guard).when_new(Failure::Taken(Unique::OpenIdSub)));
         }
+        ops.extend(password::link_op(host));
         ops.extend(contact_ops(reseller, &host.contact()));
         ops.extend(write.ops(
             Some(reseller),

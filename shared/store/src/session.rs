@@ -44,6 +44,9 @@ pub struct Session {
     /// Where the browser goes after a call, when the sign-in named it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after_call_url: Option<String>,
+    /// Where the browser goes after an explicit sign-out, when the sign-in named it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remote_logout_url: Option<String>,
     /// Not valid from here on, whatever its use.
     #[serde(with = "millis")]
     pub ends: Timestamp,
@@ -67,6 +70,17 @@ impl Session {
             Role::Host => Scope::host(self.reseller, self.company, self.host),
         }
     }
+
+    pub(crate) fn op(&self, token_hash: &str) -> Op {
+        let kept = Kept {
+            session: self,
+            idle: self.created.as_millisecond() + Self::IDLE_MILLIS,
+            total: 0,
+        };
+        Op::put(keys::session(token_hash), &kept)
+            .indexed(keys::session_list(self.reseller, self.host, self.created))
+            .expires(self.ends)
+    }
 }
 
 /// What a token stands for at one time.
@@ -88,16 +102,7 @@ pub enum SessionUse {
 impl Store {
     /// Keeps a new session under [`domain::sealed::token_hash`] of its token.
     pub async fn session_create(&self, token_hash: &str, session: &Session) -> Result<()> {
-        let idle = session.created.as_millisecond() + Session::IDLE_MILLIS;
-        let kept = Kept {
-            session,
-            idle,
-            total: 0,
-        };
-        let op = Op::put(keys::session(token_hash), &kept)
-            .indexed(keys::session_list(session.reseller, session.host, session.created))
-            .expires(session.ends);
-        self.commit(vec![op]).await
+        self.commit(vec![session.op(token_hash)]).await
     }
 
     /// Reads a session, prolongs it and counts the request, in one update.

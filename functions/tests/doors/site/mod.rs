@@ -61,7 +61,8 @@ fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) ->
         .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
         .with_pages(Shells {
             room: shell.clone(),
-            home: shell,
+            home: shell.clone(),
+            account: shell,
         })
 }
 
@@ -317,6 +318,16 @@ impl Answer {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// The data that a page's script reads.
+    pub(crate) fn config(&self) -> Value {
+        let data = self
+            .text
+            .split("id=\"convoke-config\">")
+            .nth(1)
+            .and_then(|rest| rest.split("</script>").next());
+        serde_json::from_str(data.expect("the page's data")).expect("JSON")
     }
 
     /// `name=value` of every cookie set.

@@ -16,6 +16,7 @@ fn session(world: &World) -> Session {
         host: world.host.id,
         role: Role::Host,
         after_call_url: None,
+        remote_logout_url: None,
         ends: hours(24 * 7),
         created: noon(),
     }
@@ -101,16 +102,24 @@ pub async fn a_one_time_value_is_taken_once(store: &Store) {
         company: world.company.id,
         host: world.host.id,
         after_call_url: Some("/thanks".into()),
+        remote_logout_url: None,
+        session_ends: None,
+        sso_token_hash: None,
         expires: minute(1),
     };
     store.handoff_create(&hash, &handoff).await.expect("kept");
     let take = async |kind, nonce, at| store.handoff_take(&hash, kind, [nonce; 16], at).await.expect("read");
     assert_eq!(take(HandoffKind::SsoTicket, 1, noon()).await, None);
     assert_eq!(take(HandoffKind::Session, 1, minute(1)).await, None);
+    let look = async |kind, at| store.handoff(&hash, kind, at).await.expect("read");
+    assert_eq!(look(HandoffKind::Session, noon()).await, Some(handoff.clone()));
+    assert_eq!(look(HandoffKind::SsoTicket, noon()).await, None);
+    assert_eq!(look(HandoffKind::Session, minute(1)).await, None);
     assert_eq!(take(HandoffKind::Session, 1, noon()).await, Some(handoff.clone()));
     // The same taking again, as after a lost answer; and another one.
     assert_eq!(take(HandoffKind::Session, 1, noon()).await, Some(handoff));
     assert_eq!(take(HandoffKind::Session, 2, noon()).await, None);
+    assert_eq!(look(HandoffKind::Session, noon()).await, None);
 }
 
 pub async fn failures_are_remembered_for_their_window(store: &Store) {

@@ -1,0 +1,72 @@
+//! Setting a password by a link: valid for some days, once.
+
+use domain::host::Host;
+use domain::sealed::token_hash;
+use serde_json::json;
+
+use crate::audit::Change;
+use crate::op::{Failure, Op};
+use crate::{Handoff, HandoffKind, Result, Session, Store, Write, keys};
+
+/// What a link changes.
+#[derive(Debug)]
+pub struct PasswordSet<'a> {
+    /// The account.
+    pub host: &'a Host,
+    /// The link's token.
+    pub link: &'a str,
+    /// The new password as PHC string.
+    pub password_hash: &'a str,
+    /// The session that begins with it, under the hash of its token.
+    pub session: (&'a str, &'a Session),
+}
+
+/// Keeps the link of a new account, so that it is found by its token.
+pub(crate) fn link_op(host: &Host) -> Option<Op> {
+    let link = host.password_link.as_ref()?;
+    let handoff = Handoff {
+        kind: HandoffKind::PasswordLink,
+        reseller: host.reseller,
+        company: host.company,
+        host: host.id,
+        after_call_url: None,
+        remote_logout_url: None,
+        session_ends: None,
+        sso_token_hash: None,
+        expires: link.expires,
+    };
+    Some(handoff.op(&link.hash))
+}
+
+impl Store {
+    /// Sets the password of an account by its link, which is spent with it, and begins a session. Refused with
+    /// [`crate::Error::NotFound`] once the link was used, is too old or was replaced.
+    pub async fn password_set(&self, set: &PasswordSet<'_>, write: &Write<'_>) -> Result<()> {
+        let Host {
+            id, reseller, company, ..
+        } = *set.host;
+        let link = token_hash(set.link);
+        let change = Change {
+            object: format!("host/{id}"),
+            before: None,
+            after: Some(json!({"password": "set by its link"})),
+        };
+        let mut ops = vec![
+            Op::update(
+                keys::host(reseller, id),
+                "SET #password_hash = :password REMOVE #password_link",
+            )
+            .value(":password", &set.password_hash)
+            .value(":link", &link)
+            .value(":now", &write.at.as_millisecond())
+            .when(
+                "#password_link.#hash = :link AND #password_link.#expires > :now",
+                Failure::NotFound("password link"),
+            ),
+            Op::delete(keys::handoff(&link)),
+            set.session.1.op(set.session.0),
+        ];
+        ops.extend(write.ops(Some(reseller), Some(company), change, &id));
+        self.commit(ops).await
+    }
+}
