@@ -93,23 +93,33 @@ async function localFetch(url, { method, headers, body }) {
   });
 }
 
-/**
- * A partner's own page on another site (`http://127.0.0.1:PORT`) that frames one of ours and keeps what it posts.
- * `src` may be a function of the partner's origin, for what must name it.
- */
-export async function partnerPage(src) {
-  let html;
-  const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(html));
+/** A partner's own page on another site (`http://127.0.0.1:PORT`). `html` is made of the partner's origin, which it may have to name. */
+export async function partnerSite(html) {
+  let page;
+  const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(page));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A test that fails half-way must not keep the process.
   server.unref();
   const origin = `http://127.0.0.1:${server.address().port}`;
-  const framed = typeof src === 'function' ? await src(origin) : src;
-  html = `<!doctype html><meta charset="utf-8"><title>Partner</title><style>body,iframe{margin:0;border:0;width:100vw;height:100vh}</style>
-<script>window.messages=[];addEventListener('message',(event)=>messages.push({origin:event.origin,data:event.data}))</script>
-<iframe allow="camera; microphone; fullscreen; display-capture; autoplay" src="${framed.replaceAll('&', '&amp;')}"></iframe>`;
+  page = await html(origin);
   return { url: `${origin}/`, close: () => server.close() };
 }
+
+/**
+ * A partner's own page that frames one of ours and keeps what it posts. `src` may be a function of the partner's origin; `attributes`
+ * are the frame's own.
+ */
+export function partnerPage(src, attributes = '') {
+  return partnerSite(async (origin) => {
+    const framed = typeof src === 'function' ? await src(origin) : src;
+    return `<!doctype html><meta charset="utf-8"><title>Partner</title><style>body,iframe{margin:0;border:0;width:100vw;height:100vh}</style>
+<script>window.messages=[];addEventListener('message',(event)=>messages.push({origin:event.origin,data:event.data}))</script>
+<iframe allow="camera; microphone; fullscreen; display-capture; autoplay" ${attributes} src="${escape(framed)}"></iframe>`;
+  });
+}
+
+/** Text for HTML. */
+export const escape = (text) => String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 /** Chromium with a fake camera and microphone; nothing outside this machine resolves. */
 export function launchChromium({ args = [] } = {}) {

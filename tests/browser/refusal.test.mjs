@@ -1,12 +1,9 @@
 // Whoever cannot come in sees a page that says why, and nothing breaks.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { wellMade } from './look.mjs';
 import { Partner, launchChromium, startPlatform, visitor } from './platform.mjs';
 import { join } from './room.mjs';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let platform, browser, partner, company, host;
 
@@ -20,18 +17,6 @@ after(async () => {
   await browser?.close();
   await platform?.stop();
 });
-
-/** No accessibility violation, and nothing wider than the window, at three widths. */
-async function wellMade(page) {
-  for (const width of [360, 1280, 1920]) {
-    await page.setViewportSize({ width, height: 800 });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
-  }
-}
 
 const wallClock = (milliseconds) => new Date(Date.now() + milliseconds).toISOString().slice(0, 19).replace('T', ' ');
 const HOUR = 3_600_000;

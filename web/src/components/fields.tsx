@@ -1,7 +1,13 @@
 // Form fields with their labels, hints and errors tied together.
+import { useSignal } from '@preact/signals';
 import type { Ref } from 'preact';
 import { useId } from 'preact/hooks';
+import { t } from '../i18n/text';
 import { Icon, type IconName } from './icon';
+
+const TEXT = { type: 'text' } as const;
+const EMAIL = { type: 'email' } as const;
+const SECRET = { type: 'password' } as const;
 
 interface TextFieldProps {
   label: string;
@@ -9,7 +15,10 @@ interface TextFieldProps {
   input: (value: string) => void;
   error?: string | null;
   hint?: string;
-  inputMode?: 'numeric' | 'text';
+  type?: 'text' | 'email';
+  /** What password managers know it by. */
+  name?: string;
+  inputMode?: 'numeric' | 'text' | 'email';
   autocomplete?: string;
   maxLength?: number;
   large?: boolean;
@@ -26,7 +35,8 @@ export function TextField(props: TextFieldProps) {
       <input
         id={id}
         ref={props.field}
-        type="text"
+        {...(props.type === 'email' ? EMAIL : TEXT)}
+        name={props.name}
         value={props.value}
         inputMode={props.inputMode ?? 'text'}
         autocomplete={props.autocomplete ?? 'off'}
@@ -36,6 +46,63 @@ export function TextField(props: TextFieldProps) {
         aria-describedby={described}
         onInput={(event) => props.input(event.currentTarget.value)}
       />
+      {hint && !error && (
+        <p class="field-hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {error && (
+        <p class="field-error" id={`${id}-error`} role="alert">
+          <Icon name="warning" size={16} />
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface PasswordFieldProps {
+  label: string;
+  value: string;
+  input: (value: string) => void;
+  error?: string | null;
+  hint?: string;
+  autocomplete: 'current-password' | 'new-password';
+  field?: Ref<HTMLInputElement>;
+}
+
+/** A password, which its owner can look at while typing. */
+export function PasswordField(props: PasswordFieldProps) {
+  const id = useId();
+  const shown = useSignal(false);
+  const { error, hint } = props;
+  const described = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      <div class="reveal">
+        <input
+          id={id}
+          ref={props.field}
+          {...(shown.value ? TEXT : SECRET)}
+          name="password"
+          value={props.value}
+          autocomplete={props.autocomplete}
+          spellcheck={false}
+          autocapitalize="off"
+          aria-invalid={error ? true : undefined}
+          aria-describedby={described}
+          onInput={(event) => props.input(event.currentTarget.value)}
+        />
+        <button
+          type="button"
+          aria-pressed={shown.value}
+          aria-label={t('field.password.show')}
+          onClick={() => (shown.value = !shown.value)}
+        >
+          {t(shown.value ? 'field.hide' : 'field.show')}
+        </button>
+      </div>
       {hint && !error && (
         <p class="field-hint" id={`${id}-hint`}>
           {hint}

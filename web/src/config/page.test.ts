@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseHomePage, parseRoomPage } from './page';
+import { parseAccountPage, parseHomePage, parseRoomPage } from './page';
 
 test('the room page is read whole', () => {
   const page = parseRoomPage({
@@ -22,12 +22,12 @@ test('the room page is read whole', () => {
       starts_at: '2026-11-24T14:00:00Z',
       pin_required: true,
     },
-    signed_in: { name: 'Ann', moderator: true },
+    signed_in: { name: 'Ann', moderator: true, after_call_url: '/bye' },
   });
   expect(page.tenant).toMatchObject({ company: 'Acme', productName: 'Meet' });
   expect(page.hiddenControls).toEqual(['share']);
   expect(page.conference).toMatchObject({ state: 'not_started', pinRequired: true });
-  expect(page.signedIn).toEqual({ name: 'Ann', moderator: true });
+  expect(page.signedIn).toEqual({ name: 'Ann', moderator: true, afterCallUrl: '/bye' });
   expect(page.leaveEventType).toBe('bye');
 });
 
@@ -43,4 +43,26 @@ test('nothing and nonsense give a usable page', () => {
 test('support addresses are http(s) only', () => {
   const tenant = { support_url: 'javascript:alert(1)' };
   expect(parseHomePage({ tenant }).tenant.supportUrl).toBeNull();
+});
+
+test('the pages of signing in are told apart', () => {
+  const account = { name: 'Ann', email: 'a@b.c', access_code: '1234567' };
+  expect(parseAccountPage({ page: 'login', account, redirect_url: '/x' })).toMatchObject({
+    account: { name: 'Ann', email: 'a@b.c', accessCode: '1234567' },
+    redirectUrl: '/x',
+  });
+  expect(parseAccountPage({ page: 'password', account: null })).toMatchObject({ account: null });
+  const fields = { handoff: 'h', redirect_url: '/', odd: 3 };
+  expect(parseAccountPage({ page: 'continue', name: 'Ann', fields })).toMatchObject({
+    name: 'Ann',
+    fields: [
+      ['handoff', 'h'],
+      ['redirect_url', '/'],
+    ],
+  });
+  expect(parseAccountPage({ page: 'refused', message: 'No' })).toEqual({
+    page: 'refused',
+    message: 'No',
+  });
+  expect(parseAccountPage(null).page).toBe('login');
 });

@@ -29,13 +29,32 @@ export interface RoomPage {
   leaveEventType: string;
   hiddenControls: readonly string[];
   conference: ConferenceInfo;
-  signedIn: { name: string; moderator: boolean } | null;
+  signedIn: { name: string; moderator: boolean; afterCallUrl: string | null } | null;
+}
+
+/** Who is signed in. */
+export interface Account {
+  name: string;
+  email: string;
+  /** The code of the account's own room. */
+  accessCode: string;
 }
 
 export interface HomePage {
   page: 'home';
   tenant: Tenant;
+  account: Account | null;
 }
+
+/** The pages of signing in. */
+export type AccountPage =
+  | { page: 'login'; tenant: Tenant; account: Account | null; redirectUrl: string }
+  /** Without an account, the link is of no use (any more). */
+  | { page: 'password'; tenant: Tenant; account: Account | null }
+  /** Whether to replace who is signed in; `fields` are posted as they are. */
+  | { page: 'continue'; tenant: Tenant; name: string; fields: readonly [string, string][] }
+  /** A sign-in that was refused, which tells nothing of the tenant. */
+  | { page: 'refused'; message: string };
 
 type Json = Record<string, unknown>;
 
@@ -89,14 +108,53 @@ export function parseRoomPage(value: unknown): RoomPage {
     hiddenControls: Array.isArray(hidden) ? hidden.filter((name) => typeof name === 'string') : [],
     conference: conference(json['conference']),
     signedIn: signedInName
-      ? { name: signedInName, moderator: signedIn['moderator'] === true }
+      ? {
+          name: signedInName,
+          moderator: signedIn['moderator'] === true,
+          afterCallUrl: text(signedIn['after_call_url']),
+        }
       : null,
   };
 }
 
 /** Reads the home page's JSON. */
 export function parseHomePage(value: unknown): HomePage {
-  return { page: 'home', tenant: tenant(object(value)['tenant']) };
+  const json = object(value);
+  return {
+    page: 'home',
+    tenant: tenant(json['tenant']),
+    account: parseAccount(json['account']),
+  };
+}
+
+/** Reads who is signed in; `null` if nobody is. */
+export function parseAccount(value: unknown): Account | null {
+  const json = object(value);
+  const name = text(json['name']);
+  const accessCode = text(json['access_code']);
+  if (name === null || accessCode === null) return null;
+  return { name, email: text(json['email']) ?? '', accessCode };
+}
+
+/** Reads the JSON of a page of signing in. */
+export function parseAccountPage(value: unknown): AccountPage {
+  const json = object(value);
+  const common = { tenant: tenant(json['tenant']) };
+  const account = parseAccount(json['account']);
+  switch (json['page']) {
+    case 'refused':
+      return { page: 'refused', message: text(json['message']) ?? '' };
+    case 'continue': {
+      const fields = Object.entries(object(json['fields'])).filter(
+        (field): field is [string, string] => typeof field[1] === 'string',
+      );
+      return { page: 'continue', ...common, name: text(json['name']) ?? '', fields };
+    }
+    case 'password':
+      return { page: 'password', ...common, account };
+    default:
+      return { page: 'login', ...common, account, redirectUrl: text(json['redirect_url']) ?? '/' };
+  }
 }
 
 /** The page's JSON as the server wrote it, or `null` if it is absent or not JSON. */

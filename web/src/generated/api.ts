@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/host/sso_ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a one-time value that signs a host in at /auth. */
+        post: operations["HostSsoTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/openapi.json": {
         parameters: {
             query?: never;
@@ -198,10 +215,46 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The page that takes a meeting's code. */
+        /** The page that takes a meeting's code, and an account's first page. */
         get: operations["PageHome"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page that takes an email and a password. */
+        get: operations["PageLogin"];
+        put?: never;
+        /** Signs this browser in by an email and a password. */
+        post: operations["SignInByPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/password/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page that sets an account's password. */
+        get: operations["PagePassword"];
+        put?: never;
+        /** Sets the password of an account by its link, and signs it in. */
+        post: operations["SignInSetPassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -339,6 +392,40 @@ export interface paths {
         put?: never;
         /** Trades a one-time value of a sign-in for a session. */
         post: operations["SignInHandoff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a one-time value for the next page of a framed session. */
+        post: operations["SignInPassOn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs this browser out. */
+        post: operations["SignOut"];
         delete?: never;
         options?: never;
         head?: never;
@@ -853,6 +940,11 @@ export interface components {
             /** @description Its id. */
             host_id: number;
         };
+        /** @description Whose. */
+        HostSsoTicketParameters: {
+            /** @description The account that is to be signed in. */
+            host_id: number;
+        };
         /** @description The answer of an admitted participant. */
         JoinAnswer: {
             /** @description The join token for the relay. */
@@ -930,6 +1022,17 @@ export interface components {
         Left: {
             /** @description What became of the occurrence. */
             state: components["schemas"]["OccurrenceState"];
+        };
+        /** @description What the page sends. */
+        LoginParameters: {
+            /** @description The account's mail address. */
+            email: string;
+            /** @description Its password. */
+            password: string;
+            /** @description `false`: the session ends with the browser. */
+            remember_me?: boolean | null;
+            /** @description A path of this domain, where the browser goes; the first page when absent. */
+            redirect_url?: string | null;
         };
         /** @description What a company's rooms publish, and how many people they take. */
         MediaPolicy: {
@@ -1025,6 +1128,11 @@ export interface components {
         OccurrenceScope: "this" | "following" | "all";
         /** @description Where an occurrence is in its life. */
         OccurrenceState: "scheduled" | "active" | "ended";
+        /** @description Signed in, or out. */
+        Onward: {
+            /** @description Where the browser goes now: a path of this domain, or after a sign-out what the sign-in named. */
+            redirect_url: string;
+        };
         /** @description Somebody who is invited. */
         Participant: {
             /**
@@ -1040,6 +1148,16 @@ export interface components {
             moderator: boolean;
         };
         ParticipantEmail: string | components["schemas"]["Person"];
+        /** @description What the next page trades. */
+        PassOnAnswer: {
+            /** @description For the fragment of the next page's address: `#handoff=<handoff>`. */
+            handoff: string;
+        };
+        /** @description What the page sends. */
+        PasswordParameters: {
+            /** @description The new password. */
+            password: string;
+        };
         /** @description The longer form. */
         Person: {
             /**
@@ -1192,6 +1310,18 @@ export interface components {
         SessionParameters: {
             /** @description From `authenticate`; also accepted as `Authorization: AuthToken <auth_token>`. */
             auth_token?: string | null;
+        };
+        /** @description A ticket. */
+        SsoTicket: {
+            /** @description The account. */
+            host_id: number;
+            /** @description Taken once by `/auth`, as `login_token_public_key`. */
+            sso_ticket: string;
+            /**
+             * Format: uint32
+             * @description How long it waits for that, in seconds.
+             */
+            expires_in: number;
         };
         /** @description The livestream's preview. */
         StreamPreview: {
@@ -1577,6 +1707,39 @@ export interface operations {
             };
         };
     };
+    HostSsoTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostSsoTicketParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SsoTicket"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     OpenapiFetch: {
         parameters: {
             query?: never;
@@ -1611,6 +1774,116 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+        };
+    };
+    PageLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    SignInByPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Onward"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    PagePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    SignInSetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Onward"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -1833,6 +2106,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    SignInPassOn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassOnAnswer"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    SignOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Onward"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
         };
     };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { join, numberOf, parseAdmission, parseRefusal, tradeHandoff, type Fetch } from './join';
+import { join, numberOf, parseAdmission, parseRefusal, type Fetch } from './join';
 
 const ANSWER = {
   token: 'jwt',
@@ -17,11 +17,6 @@ const ANSWER = {
   },
   media: { h264: true, max_resolution: 720 },
 };
-
-const answering =
-  (status: number, body: unknown, headers: Record<string, string> = {}): Fetch =>
-  () =>
-    Promise.resolve(new Response(JSON.stringify(body), { status, headers }));
 
 describe('an admission', () => {
   test('is read whole, with the relay as an http address', () => {
@@ -93,11 +88,5 @@ describe('asking', () => {
     });
     const html: Fetch = () => Promise.resolve(new Response('<html>', { status: 200 }));
     expect((await join(html, { code: '1', name: 'A' }, null)).ok).toBe(false);
-    expect(await tradeHandoff(down, 'h')).toBeNull();
-  });
-
-  test('a handoff becomes a session', async () => {
-    expect(await tradeHandoff(answering(200, { session: 's' }), 'h')).toBe('s');
-    expect(await tradeHandoff(answering(401, { session: 's' }), 'h')).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-// Asking the control plane to let us into a meeting: `POST /conf/join` and `POST /auth/handoff`.
+// Asking the control plane to let us into a meeting: `POST /conf/join`.
 import { parseReason, type Reason } from './reasons';
 
 export interface JoinRequest {
@@ -170,15 +170,5 @@ export async function join(
     return admission ? { ok: true, admission } : { ok: false, refusal: { kind: 'unreachable' } };
   } catch {
     return { ok: false, refusal: { kind: 'unreachable' } };
-  }
-}
-
-/** Trades a one-time handoff for a session; `null` if it is spent or false. Never throws. */
-export async function tradeHandoff(fetch: Fetch, handoff: string): Promise<string | null> {
-  try {
-    const { response, json } = await post(fetch, '/auth/handoff', { handoff }, null);
-    return response.ok && isObject(json) ? text(json['session']) : null;
-  } catch {
-    return null;
   }
 }

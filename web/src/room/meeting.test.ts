@@ -55,7 +55,10 @@ function world(options: { page?: object; query?: string } = {}) {
       const answer = answers.join(body);
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     }
-    if (url === '/auth/handoff') return Promise.resolve(json(200, { session: 'sess' }));
+    if (url === '/auth/handoff') {
+      const account = { name: 'Hana', email: 'h@a.test', access_code: '1234567' };
+      return Promise.resolve(json(200, { session: 'sess', account, after_call_url: '/bye' }));
+    }
     if (url.endsWith('/room/end')) return Promise.resolve(answers.end());
     return Promise.resolve(new Response('OK'));
   };
@@ -177,6 +180,8 @@ describe('the first sight', () => {
     await meeting.enter(entry);
     expect(joins()[0]?.headers.get('authorization')).toBe('Session sess');
     expect(meeting.signedIn).toBe(true);
+    expect(meeting.accountName).toBe('Hana');
+    expect(meeting.afterCallUrl).toBe('/bye');
   });
 });
 

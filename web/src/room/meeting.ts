@@ -2,7 +2,8 @@
 import { signal } from '@preact/signals';
 import type { ConferenceInfo, RoomPage } from '../config/page';
 import type { RoomParams } from '../config/params';
-import { join, tradeHandoff, type Admission, type Fetch, type Refusal } from './join';
+import { tradeHandoff, type FrameSession } from '../account/session';
+import { join, type Admission, type Fetch, type Refusal } from './join';
 import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
 import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
@@ -65,7 +66,8 @@ export class Meeting {
   readonly retryAfter = signal(0);
   readonly volume = signal(1);
 
-  private sessionToken: string | null = null;
+  /** What a framed sign-in handed over. */
+  private frameSession: FrameSession | null = null;
   private pin: string | null;
   private entry: Entry | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -85,16 +87,28 @@ export class Meeting {
 
   /** Whether the visitor may be more than a guest, so that only `/conf/join` can judge. */
   private get mayOpen(): boolean {
-    return this.params.moderatorToken !== null || this.sessionToken !== null;
+    return this.params.moderatorToken !== null || this.frameSession !== null;
   }
 
-  /** Whether a framed sign-in has handed its session over. */
-  get hasSession(): boolean {
-    return this.sessionToken !== null;
+  /** The name of who is signed in; empty where only the server knows it. */
+  get accountName(): string | null {
+    if (this.page.signedIn) return this.page.signedIn.name;
+    return this.frameSession ? (this.frameSession.account?.name ?? '') : null;
   }
 
   get signedIn(): boolean {
-    return this.page.signedIn !== null || this.sessionToken !== null;
+    return this.page.signedIn !== null || this.frameSession !== null;
+  }
+
+  /** Where a signed-in visitor goes after the call: what the address says, else what the sign-in said. */
+  get afterCallUrl(): string | null {
+    if (!this.signedIn) return null;
+    return (
+      this.params.afterCallUrl ??
+      this.frameSession?.afterCallUrl ??
+      this.page.signedIn?.afterCallUrl ??
+      null
+    );
   }
 
   get isModerator(): boolean {
@@ -108,7 +122,7 @@ export class Meeting {
       return;
     }
     if (this.params.handoff) {
-      this.sessionToken = await tradeHandoff(this.around.fetch, this.params.handoff);
+      this.frameSession = await tradeHandoff(this.around.fetch, this.params.handoff);
     }
     this.show(this.page.conference);
   }
@@ -178,7 +192,7 @@ export class Meeting {
         ...(params.observer ? { observer: true } : {}),
         ...(token ? { token } : {}),
       },
-      this.sessionToken,
+      this.frameSession?.token ?? null,
     );
   }
 

@@ -3,15 +3,90 @@ import { useEffect, useRef } from 'preact/hooks';
 import { TextField } from '../../components/fields';
 import { Icon } from '../../components/icon';
 import { Logo } from '../../components/logo';
-import type { Tenant } from '../../config/page';
+import type { Account, Tenant } from '../../config/page';
 import { t } from '../../i18n/text';
 import { groupDigits, parseCode } from './code';
+import { Own, type OwnActions } from './own';
 
-export function Home({ tenant, go }: { tenant: Tenant; go: (code: string) => void }) {
+interface HomeProps {
+  tenant: Tenant;
+  account: Account | null;
+  /** Whether a page frames this one: then signing in is the framing page's affair. */
+  framed: boolean;
+  /** Where the account's own meeting is. */
+  own: { link: string; path: string };
+  actions: OwnActions & {
+    go: (code: string) => void;
+    /** Signs out and leaves; answers whether that worked. */
+    signOut: () => Promise<boolean>;
+  };
+}
+
+export function Home({ tenant, account, framed, own, actions }: HomeProps) {
+  return (
+    <div class="home">
+      <header class="home-head">
+        <Logo product={tenant.productName} company={tenant.company} />
+        <nav class="home-nav" aria-label={t('home.nav')}>
+          {tenant.supportUrl && (
+            <a class="home-help" href={tenant.supportUrl} rel="noopener">
+              {t('home.support')}
+            </a>
+          )}
+          {account ? (
+            <SignOut signOut={actions.signOut} />
+          ) : (
+            !framed && (
+              <a class="button" href="/login">
+                {t('home.signIn')}
+              </a>
+            )
+          )}
+        </nav>
+      </header>
+      <main class="home-main">
+        {account ? (
+          <div class="home-own">
+            <Own account={account} link={own.link} path={own.path} actions={actions} />
+            <Code go={actions.go} small />
+          </div>
+        ) : (
+          <Code go={actions.go} />
+        )}
+        <Art />
+      </main>
+    </div>
+  );
+}
+
+function SignOut({ signOut }: { signOut: () => Promise<boolean> }) {
+  const failed = useSignal(false);
+  return (
+    <>
+      {failed.value && (
+        <span class="home-failed" role="alert">
+          {t('home.signOut.failed')}
+        </span>
+      )}
+      <button
+        type="button"
+        class="button"
+        onClick={() => void signOut().then((done) => (failed.value = !done))}
+      >
+        {t('home.signOut')}
+      </button>
+    </>
+  );
+}
+
+/** Takes a meeting's code. The small one stands below a signed-in host's own meeting. */
+function Code({ go, small = false }: { go: (code: string) => void; small?: boolean }) {
   const code = useSignal('');
   const problem = useSignal<string | null>(null);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useEffect(() => {
+    if (!small) field.current?.focus();
+  }, [small]);
   const submit = (event: Event) => {
     event.preventDefault();
     const parsed = parseCode(code.value);
@@ -22,41 +97,42 @@ export function Home({ tenant, go }: { tenant: Tenant; go: (code: string) => voi
     problem.value = t(code.value.trim() === '' ? 'home.code.empty' : 'home.code.bad');
     field.current?.focus();
   };
+  const input = (
+    <TextField
+      label={t('home.code')}
+      value={code.value}
+      input={(value) => {
+        code.value = groupDigits(value);
+        problem.value = null;
+      }}
+      error={problem.value}
+      hint={t('home.code.hint')}
+      inputMode="numeric"
+      large={!small}
+      field={field}
+    />
+  );
+  if (small) {
+    return (
+      <form class="home-other" onSubmit={submit}>
+        <h2>{t('home.own.other')}</h2>
+        {input}
+        <button type="submit" class="button">
+          {t('home.go')}
+        </button>
+      </form>
+    );
+  }
   return (
-    <div class="home">
-      <header class="home-head">
-        <Logo product={tenant.productName} company={tenant.company} />
-        {tenant.supportUrl && (
-          <a class="home-help" href={tenant.supportUrl} rel="noopener">
-            {t('home.support')}
-          </a>
-        )}
-      </header>
-      <main class="home-main">
-        <form class="home-form" onSubmit={submit}>
-          <h1>{t('home.title')}</h1>
-          <p class="home-lead">{t('home.lead')}</p>
-          <TextField
-            label={t('home.code')}
-            value={code.value}
-            input={(value) => {
-              code.value = groupDigits(value);
-              problem.value = null;
-            }}
-            error={problem.value}
-            hint={t('home.code.hint')}
-            inputMode="numeric"
-            large
-            field={field}
-          />
-          <button type="submit" class="button button-primary button-large">
-            {t('home.go')}
-            <Icon name="right" size={20} />
-          </button>
-        </form>
-        <Art />
-      </main>
-    </div>
+    <form class="home-form" onSubmit={submit}>
+      <h1>{t('home.title')}</h1>
+      <p class="home-lead">{t('home.lead')}</p>
+      {input}
+      <button type="submit" class="button button-primary button-large">
+        {t('home.go')}
+        <Icon name="right" size={20} />
+      </button>
+    </form>
   );
 }
 

@@ -13,8 +13,8 @@ import { DevicePickers } from './device-pickers';
 import { problemText, type RoomModel } from './model';
 
 /** The name the visitor would go by, where it is known without asking. */
-export function knownName({ params, page }: RoomModel): string | null {
-  return params.name ?? page.signedIn?.name ?? null;
+export function knownName({ params, meeting }: RoomModel): string | null {
+  return params.name ?? meeting.accountName;
 }
 
 export function Lobby() {

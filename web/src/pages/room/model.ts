@@ -129,9 +129,7 @@ export class RoomModel {
   /** The name of somebody who wants no device check. */
   get directName(): string | null {
     if (!this.params.skipJoin) return null;
-    // Of a framed sign-in the server knows the name.
-    const known = this.params.name ?? this.page.signedIn?.name;
-    return known ?? (this.meeting.hasSession ? '' : null);
+    return this.params.name ?? this.meeting.accountName;
   }
 
   /** Goes in without the device check. */
@@ -235,9 +233,7 @@ export class RoomModel {
   }
 
   private goOn(): void {
-    const target = this.meeting.signedIn
-      ? safeTarget(this.params.afterCallUrl, this.window.location.href)
-      : null;
+    const target = safeTarget(this.meeting.afterCallUrl, this.window.location.href);
     if (target) this.window.location.assign(target);
     else if (this.params.autoClose && this.window.opener) this.window.close();
   }

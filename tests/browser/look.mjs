@@ -1,0 +1,27 @@
+// How a page looks: nothing too wide, nothing that keeps anybody out. `SHOTS=FOLDER` keeps a picture of each look.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** No accessibility violation, and nothing wider than the window, at four widths, in light and dark. */
+export async function wellMade(page, name) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [320, 360, 1280, 1920]) {
+      await page.setViewportSize({ width, height: width < 1000 ? 740 : 900 });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
+      if (process.env.SHOTS && name) {
+        mkdirSync(process.env.SHOTS, { recursive: true });
+        await page.screenshot({ path: join(process.env.SHOTS, `${name}-${colorScheme}-${width}.png`), fullPage: true });
+      }
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+      assert.deepEqual(violations.map(({ id, nodes }) => `${id} at ${width}, ${colorScheme}: ${nodes[0].html}`), []);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+}

@@ -1,0 +1,87 @@
+// The frame around every page of signing in, and the two that only ask or tell.
+import type { ComponentChildren } from 'preact';
+import type { Fetch } from '../../account/session';
+import { Logo } from '../../components/logo';
+import type { AccountPage, Tenant } from '../../config/page';
+import { t } from '../../i18n/text';
+import { Login } from './login';
+import { Password } from './password';
+
+export interface Around {
+  fetch: Fetch;
+  /** This page's own path. */
+  path: string;
+  go: (to: string) => void;
+}
+
+export function Account({ page, ...around }: { page: AccountPage } & Around) {
+  switch (page.page) {
+    case 'login':
+      return (
+        <Outside tenant={page.tenant}>
+          <Login page={page} {...around} />
+        </Outside>
+      );
+    case 'password':
+      return (
+        <Outside tenant={page.tenant}>
+          <Password page={page} {...around} />
+        </Outside>
+      );
+    case 'continue':
+      return (
+        <Outside tenant={page.tenant}>
+          <Continue page={page} />
+        </Outside>
+      );
+    case 'refused':
+      return (
+        <Outside tenant={null}>
+          <div class="panel">
+            <h1>{t('refused.title')}</h1>
+            <p class="panel-lead">{page.message}</p>
+          </div>
+        </Outside>
+      );
+  }
+}
+
+function Outside({ tenant, children }: { tenant: Tenant | null; children: ComponentChildren }) {
+  return (
+    <div class="account">
+      <header class="account-head">
+        {tenant && (
+          <a href="/" aria-label={t('page.logo', { product: tenant.productName })}>
+            <Logo product={tenant.productName} company={tenant.company} />
+          </a>
+        )}
+        {tenant?.supportUrl && (
+          <a href={tenant.supportUrl} rel="noopener">
+            {t('home.support')}
+          </a>
+        )}
+      </header>
+      <main class="account-main">{children}</main>
+    </div>
+  );
+}
+
+function Continue({ page }: { page: Extract<AccountPage, { page: 'continue' }> }) {
+  return (
+    <form class="panel" method="post" action="/auth/handoff">
+      <h1>{t('continue.title', { name: page.name })}</h1>
+      <p class="panel-lead">{t('continue.lead', { company: page.tenant.company })}</p>
+      {page.fields.map(([name, value]) => (
+        <input key={name} type="hidden" name={name} value={value} />
+      ))}
+      <div class="panel-actions">
+        <button type="submit" class="button button-primary button-large">
+          {t('continue.go', { name: page.name })}
+        </button>
+        <a class="button button-large" href="/">
+          {t('continue.stay')}
+        </a>
+      </div>
+    </form>
+  );
+}
