@@ -3,6 +3,8 @@
 
 mod life;
 mod opens;
+mod rule;
+mod series;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::life::{Life, NextStep};
 pub use self::opens::{Live, Opens, Planned, opens};
+pub use self::rule::{MOST_OCCURRENCES, Rule};
+pub use self::series::{Exception, Series, Slot};
 use crate::code::{AccessCode, Email, Invalid, Phone};
 use crate::id::{CompanyId, ConferenceId, ContactId, HostId, Occurrence, ResellerId, RoomName, string_on_the_wire};
 use crate::room::MuteMode;
@@ -234,26 +238,62 @@ pub struct Conference {
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,
+    /// Its occurrences, where it repeats; then `start` and `occurrence` are the first one's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub series: Option<Series>,
+    /// Counts its changes.
+    #[serde(default)]
+    pub version: u64,
+    /// It was cancelled as a whole: kept for what refers to it, answered to nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub deleted: bool,
 }
 
 impl Conference {
+    /// Its occurrences as they are planned, one where it does not repeat.
+    pub fn slots(&self) -> Vec<Slot> {
+        match &self.series {
+            Some(series) => series.slots(self.duration).collect(),
+            None => vec![Slot {
+                occurrence: self.occurrence,
+                start: self.start,
+                duration: self.duration,
+                changed: false,
+                cancelled: false,
+            }],
+        }
+    }
+
+    /// The name of the room of one of its occurrences.
+    pub fn room_of(&self, occurrence: Occurrence) -> RoomName {
+        RoomName {
+            reseller: self.reseller,
+            conference: self.id,
+            occurrence,
+        }
+    }
+
+    /// When an occurrence can be entered.
+    pub fn window_of(&self, slot: &Slot) -> Window {
+        Window::new(self.kind, self.code_kind, slot.start, slot.duration)
+    }
+
+    /// When the last of its windows closes.
+    pub fn closes(&self) -> Timestamp {
+        let held = self.slots().into_iter().filter(|slot| !slot.cancelled);
+        held.map(|slot| self.window_of(&slot).closes)
+            .max()
+            .unwrap_or(self.start)
+    }
+
     /// The planned end.
     pub fn end(&self) -> Timestamp {
         later(self.start, self.duration.duration())
     }
 
-    /// The name of its room at relays.
+    /// The name of the room of its first or only occurrence.
     pub fn room(&self) -> RoomName {
-        RoomName {
-            reseller: self.reseller,
-            conference: self.id,
-            occurrence: self.occurrence,
-        }
-    }
-
-    /// When it can be entered.
-    pub fn window(&self) -> Window {
-        Window::new(self.kind, self.code_kind, self.start, self.duration)
+        self.room_of(self.occurrence)
     }
 }
 

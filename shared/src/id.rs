@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -174,6 +175,11 @@ impl Occurrence {
     /// The original start, in Unix seconds.
     pub const fn value(self) -> i64 {
         self.0
+    }
+
+    /// The original start.
+    pub fn start(self) -> Timestamp {
+        Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }
 

@@ -42,6 +42,17 @@ impl Zone {
         self.rules.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// Date and time of day in this zone.
+    pub fn local(&self, at: Timestamp) -> DateTime {
+        self.rules.to_datetime(at)
+    }
+
+    /// When this date and time of day is in this zone: moved forward by a gap that skips it, the first where it happens
+    /// twice. `None` beyond what can be written.
+    pub fn instant(&self, local: DateTime) -> Option<Timestamp> {
+        self.rules.to_ambiguous_timestamp(local).compatible().ok()
+    }
+
     /// Reads `YYYY-MM-DD HH:MM:SS` as wall clock of this zone, or ISO 8601 with an offset.
     ///
     /// A time that a gap skips is moved forward by the gap; one that happens twice means the first. Fractions of a
@@ -66,10 +77,7 @@ impl Zone {
                 if !has_time {
                     return Err(WHAT);
                 }
-                self.rules
-                    .to_ambiguous_timestamp(local)
-                    .compatible()
-                    .map_err(|_| WHAT)?
+                self.instant(local).ok_or(WHAT)?
             }
         };
         let seconds = at.as_millisecond().div_euclid(1000);

@@ -2,7 +2,7 @@
 
 use domain::code::{Email, Phone};
 use domain::company::Company;
-use domain::conference::CodeKind;
+use domain::conference::{CodeKind, Rule};
 use domain::host::Host;
 use domain::id::{ConferenceId, ContactId};
 use domain::room::MuteMode;
@@ -10,7 +10,7 @@ use domain::text::{Name, Subject};
 use domain::time::Zone;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::ConferenceState;
+use store::{ConferenceState, OccurrenceView};
 
 use super::media::AutoMedia;
 use crate::context::Context;
@@ -77,6 +77,27 @@ pub struct ConferenceAnswer {
     pub ics_uid: String,
     /// How it repeats.
     pub recurrence: Option<RecurrenceAnswer>,
+    /// Where it repeats: its occurrences, or those that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrences: Option<Vec<OccurrenceAnswer>>,
+}
+
+/// One occurrence of a meeting that repeats.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Occurrence")]
+pub struct OccurrenceAnswer {
+    /// Its original start, by which it is named; stays when it moves.
+    pub occurrence: String,
+    /// When it starts, in `time_zone`.
+    pub start: String,
+    /// Its planned end.
+    pub end_time: String,
+    /// It was moved, or has a length of its own.
+    pub changed: bool,
+    /// It does not take place.
+    pub cancelled: bool,
+    /// It runs now.
+    pub active: bool,
 }
 
 /// Somebody who is invited.
@@ -101,12 +122,12 @@ pub struct Recording {}
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct BroadcastStream {}
 
-/// How a conference repeats; on this installation none does.
+/// How a conference repeats.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Recurrence")]
 pub struct RecurrenceAnswer {
     /// RFC 5545.
-    pub rrule: String,
+    pub rrule: Rule,
 }
 
 /// Makes the answer about a conference of this host for the caller.
@@ -181,6 +202,22 @@ pub(super) fn answer(
         is_streaming: false,
         moderator_token: token,
         ics_uid: conference.ics_uid.clone(),
-        recurrence: None,
+        recurrence: conference.series.as_ref().map(|series| RecurrenceAnswer {
+            rrule: series.rule.clone(),
+        }),
+        occurrences: conference.series.as_ref().map(|_| occurrences(state)),
     })
+}
+
+fn occurrences(state: &ConferenceState) -> Vec<OccurrenceAnswer> {
+    let zone = &state.conference.zone;
+    let shown = |view: &OccurrenceView| OccurrenceAnswer {
+        occurrence: zone.wall_clock(view.slot.occurrence.start()),
+        start: zone.wall_clock(view.slot.start),
+        end_time: zone.wall_clock(view.slot.end()),
+        changed: view.slot.changed,
+        cancelled: view.slot.cancelled,
+        active: view.active,
+    };
+    state.occurrences.iter().map(shown).collect()
 }

@@ -1,14 +1,15 @@
 //! `conference/end`: closes a meeting for everybody.
 
 use domain::id::ConferenceId;
-use domain::relay::{Action, Command, OccurrenceState};
+use domain::relay::{Action, Command};
 use domain::{Reason, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{ConferenceState, EndedConference};
+use store::EndedConference;
 use tokio::task::JoinSet;
 
 use super::conference::{ConferenceAnswer, answer};
+use super::conference_update::{TRIES, raced};
 use super::host::of_company;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -43,25 +44,37 @@ impl Endpoint for ConferenceEnd {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let (caller, store) = (context.caller()?, context.store());
-        let state = store.conference(&caller.scope, asked.conference_id).await?;
-        let (host, company) = of_company(context, state.conference.host, state.conference.company).await?;
-        caller.check_rank(host.role)?;
-        let over = ConferenceState {
-            state: OccurrenceState::Ended,
-            ..state
-        };
-        let answer = answer(context, &over, &host, &company)?;
-        let claim = context.claim(&answer)?;
-        let write = context.write(claim.as_ref())?;
-        let ended = store
-            .conference_end(&caller.scope, asked.conference_id, Reason::Ended, &write)
-            .await?;
-        tell_relays(context, &ended).await;
-        if ended.already {
-            context.keep(claim.as_ref()).await?;
+        for _ in 0..TRIES {
+            if let Some(answer) = attempt(context, asked.conference_id).await? {
+                return Ok(Json(answer));
+            }
         }
-        Ok(Json(answer))
+        Err(raced())
+    }
+}
+
+/// One decision. `None`: the meeting changed under it.
+async fn attempt(context: &Context<'_>, id: ConferenceId) -> Result<Option<ConferenceAnswer>, Error> {
+    let (caller, store) = (context.caller()?, context.store());
+    let state = store.conference(&caller.scope, id).await?;
+    let current = &state.conference;
+    let ((host, company), around) = tokio::try_join!(of_company(context, current.host, current.company), async {
+        Ok(store.surroundings(&state).await?)
+    })?;
+    caller.check_rank(host.role)?;
+    let answer = answer(context, &state.ended(Reason::Ended, context.now), &host, &company)?;
+    let claim = context.claim(&answer)?;
+    let write = context.write(claim.as_ref())?;
+    match store.conference_end(&state, &around, Reason::Ended, &write).await {
+        Ok(ended) => {
+            tell_relays(context, &ended).await;
+            if ended.already {
+                context.keep(claim.as_ref()).await?;
+            }
+            Ok(Some(answer))
+        }
+        Err(store::Error::Raced) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -69,10 +82,14 @@ impl Endpoint for ConferenceEnd {
 /// at its next heartbeat.
 async fn tell_relays(context: &Context<'_>, ended: &EndedConference) {
     let mut telling = JoinSet::new();
-    for relay in &ended.relays {
+    for (relay, room) in ended
+        .relays
+        .iter()
+        .flat_map(|relay| ended.rooms.iter().map(move |room| (relay, *room)))
+    {
         let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
         let command = Command {
-            room: ended.room,
+            room,
             action: Action::End { reason: Reason::Ended },
         };
         let (nonce, now) = (context.app.uuid(), context.now);

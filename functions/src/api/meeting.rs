@@ -3,10 +3,11 @@
 use domain::Error as Refusal;
 use domain::code::{AccessCode, Pin};
 use domain::company::Company;
-use domain::conference::{CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, check_start};
+use domain::conference::{
+    CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, Rule, Series, check_start,
+};
 use domain::host::Host;
 use domain::id::{ConferenceId, ContactId, HostId, Occurrence};
-use domain::relay::OccurrenceState;
 use domain::room::MuteMode;
 use domain::text::Subject;
 use domain::time::Zone;
@@ -25,7 +26,7 @@ use crate::error::Error;
 use crate::text::Text;
 
 /// How often another one-time code is tried where a generated one is taken.
-const CODE_TRIES: u32 = 8;
+pub(super) const CODE_TRIES: u32 = 8;
 
 /// The one reminder that meetings have.
 const DEFAULT_REMINDER: Reminder = Reminder {
@@ -60,7 +61,7 @@ pub struct MeetingParameters {
     pub participants: Option<Vec<ContactId>>,
     /// People by mail address; unknown ones become contacts.
     pub participant_emails: Option<Vec<ParticipantEmail>>,
-    /// How it repeats; not available yet.
+    /// How it repeats.
     pub recurrence: Option<Recurrence>,
     /// When people are reminded; only the default is available yet.
     pub reminders: Option<Vec<Reminder>>,
@@ -69,11 +70,19 @@ pub struct MeetingParameters {
 }
 
 /// How a meeting repeats.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[expect(dead_code, reason = "refused whatever it says")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Recurrence {
-    /// RFC 5545.
-    rrule: String,
+    /// By RFC 5545, with `COUNT` or `UNTIL` within 2 years: `FREQ=WEEKLY;COUNT=10`.
+    pub rrule: Rule,
+}
+
+impl Recurrence {
+    /// The occurrences from this start on.
+    pub(super) fn series(&self, start: Timestamp, zone: &Zone) -> Result<Series, Refusal> {
+        let starts = self.rrule.starts(start, zone);
+        let starts = starts.map_err(|why| Refusal::invalid("recurrence.rrule", why))?;
+        Ok(Series::new(self.rrule.clone(), &starts))
+    }
 }
 
 /// A reminder before a meeting.
@@ -134,7 +143,6 @@ impl MeetingParameters {
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
         only_default("waiting_room", self.waiting_room.as_ref())?;
         only_default("registration", self.registration.as_ref())?;
-        absent("recurrence", self.recurrence.as_ref())?;
         absent(
             "reminders",
             self.reminders
@@ -144,11 +152,11 @@ impl MeetingParameters {
         participants::check(self.ids(), self.emails())
     }
 
-    fn ids(&self) -> &[ContactId] {
+    pub(super) fn ids(&self) -> &[ContactId] {
         self.participants.as_deref().unwrap_or_default()
     }
 
-    fn emails(&self) -> &[ParticipantEmail] {
+    pub(super) fn emails(&self) -> &[ParticipantEmail] {
         self.participant_emails.as_deref().unwrap_or_default()
     }
 
@@ -159,6 +167,14 @@ impl MeetingParameters {
         host: HostId,
         plan: Plan,
     ) -> Result<ConferenceAnswer, Error> {
+        if plan.kind != Kind::Scheduled {
+            absent("recurrence", self.recurrence.as_ref())?;
+        }
+        let series = self
+            .recurrence
+            .as_ref()
+            .map(|recurrence| recurrence.series(plan.start, &plan.zone));
+        let series = series.transpose()?;
         let id = context.store().new_conference_id();
         let named = participants::named(context, host, self.ids());
         let (people, named, id) = tokio::join!(with_company(context, host), named, id);
@@ -168,8 +184,9 @@ impl MeetingParameters {
         let invited = participants::invite(context, host, named?, self.emails()).await?;
         let mut conference = self.conference(context, (host, company), plan, id);
         conference.invited = invited;
+        conference.series = series;
         for _ in 0..CODE_TRIES {
-            let answer = answer(context, &planned(conference.clone()), host, company)?;
+            let answer = answer(context, &ConferenceState::planned(conference.clone()), host, company)?;
             let claim = context.claim(&answer)?;
             match context
                 .store()
@@ -232,18 +249,9 @@ impl MeetingParameters {
             max_participants: company.settings.media_policy.max_participants,
             h264: company.settings.media_policy.h264,
             created: context.now,
+            series: None,
+            version: 0,
+            deleted: false,
         }
-    }
-}
-
-/// A meeting that nobody has been in yet.
-fn planned(conference: Conference) -> ConferenceState {
-    let state = OccurrenceState::Scheduled;
-    ConferenceState {
-        conference,
-        state,
-        first_join: None,
-        ended: None,
-        ended_reason: None,
     }
 }

@@ -9,8 +9,11 @@ pub mod company_fetch;
 pub mod conference;
 pub mod conference_create;
 pub mod conference_create_reservationless;
+pub mod conference_delete;
 pub mod conference_end;
 pub mod conference_fetch;
+pub mod conference_fetch_all;
+pub mod conference_update;
 pub mod digits;
 pub mod host;
 pub mod host_create;
@@ -19,8 +22,10 @@ pub mod host_sso_ticket;
 mod later;
 pub mod media;
 pub mod meeting;
+pub mod occurrences;
 pub mod openapi_fetch;
 pub mod participants;
+mod replan;
 pub mod words;
 
 /// The partner API's endpoints.
@@ -32,8 +37,11 @@ pub fn routes() -> Vec<Route> {
         Route::of::<company_fetch::CompanyFetch>(),
         Route::of::<conference_create::ConferenceCreate>(),
         Route::of::<conference_create_reservationless::ConferenceCreateReservationless>(),
+        Route::of::<conference_delete::ConferenceDelete>(),
         Route::of::<conference_end::ConferenceEnd>(),
         Route::of::<conference_fetch::ConferenceFetch>(),
+        Route::of::<conference_fetch_all::ConferenceFetchAll>(),
+        Route::of::<conference_update::ConferenceUpdate>(),
         Route::of::<host_create::HostCreate>(),
         Route::of::<host_fetch::HostFetch>(),
         Route::of::<host_sso_ticket::HostSsoTicket>(),

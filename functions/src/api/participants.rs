@@ -136,31 +136,81 @@ pub(super) async fn invite(
         [] => Vec::new(),
         people => store.contacts_ensure(host.reseller, host.id, people).await?,
     };
-    let own = std::iter::once((host.contact(), true));
-    let by_id = named.into_iter().map(|contact| (contact, false));
+    let own = std::iter::once(invited(host.contact(), true));
+    let by_id = named.into_iter().map(|contact| invited(contact, false));
     let by_email = by_email
         .into_iter()
         .zip(emails)
-        .map(|(contact, person)| (contact, person.moderator));
+        .map(|(contact, person)| invited(contact, person.moderator));
     Ok(once_each(own.chain(by_id).chain(by_email)))
 }
 
+/// The people invited from now on, where the caller names any: those with these ids, who lead if they did, and those with
+/// these mail addresses. Who is invited already is not looked up again.
+pub(super) async fn replace(
+    context: &Context<'_>,
+    host: &Host,
+    current: &[Invited],
+    named: Option<Vec<Contact>>,
+    emails: Option<&[ParticipantEmail]>,
+) -> Result<Option<Vec<Invited>>, Error> {
+    if named.is_none() && emails.is_none() {
+        return Ok(None);
+    }
+    let known = |email: &Email| current.iter().find(|person| person.email.folded() == email.folded());
+    let emails = emails.unwrap_or_default();
+    let new: Vec<_> = emails
+        .iter()
+        .filter(|person| known(&person.email).is_none())
+        .cloned()
+        .collect();
+    let mut entered = invite(context, host, Vec::new(), &new).await?.into_iter();
+    let own: Vec<Invited> = entered.next().into_iter().collect();
+    let entered: Vec<Invited> = entered.collect();
+    let led = |contact: ContactId| {
+        current
+            .iter()
+            .any(|person| person.contact == contact && person.moderator)
+    };
+    let by_id = named.unwrap_or_default().into_iter().map(|contact| {
+        let leads = led(contact.id);
+        invited(contact, leads)
+    });
+    let by_email = emails.iter().filter_map(|person| {
+        let found = known(&person.email).or_else(|| {
+            let same = |entry: &&Invited| entry.email.folded() == person.email.folded();
+            entered.iter().find(same)
+        });
+        found.map(|entry| Invited {
+            name: person.name.clone().or_else(|| entry.name.clone()),
+            phone: person.phone.clone().or_else(|| entry.phone.clone()),
+            moderator: person.moderator,
+            ..entry.clone()
+        })
+    });
+    Ok(Some(once_each(own.into_iter().chain(by_id).chain(by_email))))
+}
+
+fn invited(contact: Contact, moderator: bool) -> Invited {
+    Invited {
+        contact: contact.id,
+        name: contact.name,
+        email: contact.email,
+        phone: contact.phone,
+        moderator,
+    }
+}
+
 /// Somebody named twice is invited once, as moderator if either says so.
-fn once_each(people: impl Iterator<Item = (Contact, bool)>) -> Vec<Invited> {
+fn once_each(people: impl Iterator<Item = Invited>) -> Vec<Invited> {
     let (mut seen, mut moderators) = (HashSet::new(), HashSet::new());
     let mut invited = Vec::new();
-    for (contact, moderator) in people {
-        if moderator {
-            moderators.insert(contact.id);
+    for person in people {
+        if person.moderator {
+            moderators.insert(person.contact);
         }
-        if seen.insert(contact.id) {
-            invited.push(Invited {
-                contact: contact.id,
-                name: contact.name,
-                email: contact.email,
-                phone: contact.phone,
-                moderator: false,
-            });
+        if seen.insert(person.contact) {
+            invited.push(person);
         }
     }
     for person in &mut invited {

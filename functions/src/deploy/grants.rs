@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 use store::Partition::{
-    self, Audit, Code, CodeAttempt, Company, Conference, Counter, Due, Email, Fqdn, Handoff, Host, LoginAttempt,
-    ModeratorAttempt, OpenId, PinAttempt, Rate, Relay, RelayList, Reseller, ResellerAudit, Session, SsoAttempt,
+    self, Active, Audit, Code, CodeAttempt, Company, Conference, Counter, Due, Email, Fqdn, Handoff, Host,
+    LoginAttempt, ModeratorAttempt, OpenId, PinAttempt, Rate, Relay, RelayList, Reseller, ResellerAudit, Session,
+    SsoAttempt,
 };
 
 use self::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -187,20 +188,31 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
-            (&[Put], &[Company, Host, Conference, Code]),
+            (&[Put], &[Company, Host, Conference, Active, Code]),
             (&[BatchGet, Delete], &[Host]),
             (&[Check], &[Code]),
         ],
     ),
     (
+        "conference_delete",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company, Conference, Code]),
+            (&[Delete], &[Host, Code]),
+            (&[Update], &[Host, Code, Session, Rate]),
+            (&[Query, Check], &[Conference]),
+            (&[BatchGet], &[Code, Relay]),
+        ],
+    ),
+    (
         "conference_end",
         &[
-            (&[Get], &[Fqdn, Company, Host, Code]),
+            (&[Get], &[Fqdn, Company, Host]),
             (&[Put], &[Company, Conference]),
-            (&[Delete], &[Host]),
+            (&[Delete], &[Host, Active]),
             (&[Update], &[Host, Code, Session, Rate]),
             (&[Query], &[Conference]),
-            (&[BatchGet], &[Relay]),
+            (&[BatchGet], &[Code, Relay]),
         ],
     ),
     (
@@ -208,6 +220,15 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn, Company, Host]),
             (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "conference_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Conference]),
+            (&[QueryIndex], &[Host]),
+            (&[Query], &[Active]),
             (&[Update], &[Session, Rate]),
         ],
     ),
@@ -227,10 +248,22 @@ const LIST: &[(&str, Listed)] = &[
                 ],
             ),
             (&[Get], &[Fqdn, Company, Host, Conference, Code]),
-            (&[Put], &[Conference]),
-            (&[Query], &[Conference, Code]),
+            (&[Query, Put], &[Conference, Code]),
+            (&[Delete], &[Active]),
             (&[BatchGet], &[PinAttempt, ModeratorAttempt]),
             (&[QueryIndex], &[RelayList]),
+        ],
+    ),
+    (
+        "conference_update",
+        &[
+            (&[Update], &[Counter, Host, Code, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company, Host, Conference, Code]),
+            (&[Delete], &[Host, Code]),
+            (&[BatchGet], &[Host, Code, Relay]),
+            (&[Query], &[Conference]),
+            (&[Check], &[Conference, Code]),
         ],
     ),
     (
@@ -288,7 +321,8 @@ const LIST: &[(&str, Listed)] = &[
     (
         "relay_enter",
         &[
-            (&[BatchGet, Put], &[Conference, Relay]),
+            (&[Put], &[Conference, Active, Relay]),
+            (&[BatchGet], &[Conference, Relay]),
             (&[Get, Update], &[Code, Relay]),
         ],
     ),
@@ -297,6 +331,7 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[BatchGet], &[Conference, Code, Relay]),
             (&[Put], &[Conference, Relay]),
+            (&[Delete], &[Active]),
             (&[Update], &[Code, Relay]),
             (&[Get], &[Relay]),
         ],
@@ -309,6 +344,7 @@ const LIST: &[(&str, Listed)] = &[
         "relay_leave",
         &[
             (&[BatchGet, Put], &[Conference, Relay]),
+            (&[Delete], &[Active]),
             (&[Get, Update], &[Code, Relay]),
         ],
     ),
@@ -362,8 +398,9 @@ const LIST: &[(&str, Listed)] = &[
         "sweep",
         &[
             (&[Get], &[Conference, Code]),
-            (&[BatchGet], &[Conference, Code, Relay]),
-            (&[Query, Put], &[Conference, Relay]),
+            (&[BatchGet, Put], &[Conference, Code, Relay]),
+            (&[Query], &[Conference, Relay]),
+            (&[Delete], &[Active]),
             (&[Update], &[Code, Relay]),
             (&[QueryIndex], &[RelayList, Due]),
         ],

@@ -121,6 +121,9 @@ pub(super) async fn ad_hoc(
         max_participants: policy.max_participants,
         h264: policy.h264,
         created: now,
+        series: None,
+        version: 0,
+        deleted: false,
     })
 }
 

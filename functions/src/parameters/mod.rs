@@ -95,6 +95,12 @@ impl Parameters {
         self.fields.contains_key(name)
     }
 
+    /// Whether the parameter was sent as null: that says as much as nothing, but where a change takes something away.
+    #[must_use]
+    pub fn is_null(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(Value::is_null)
+    }
+
     /// Reads a type; parameters that it does not know are ignored.
     ///
     /// # Errors

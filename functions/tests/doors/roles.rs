@@ -407,25 +407,79 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
         .await;
     walk.page("page_room", "/conf/call/7654321", "a=b").await;
     walk.page("page_home", "/", cookie).await;
+    let running = json!({"conference_id": made["conference_id"], "duration": 20});
+    walk.api("conference_update", running).await.ok();
+    walk.api("conference_delete", json!({"conference_id": made["conference_id"]}))
+        .await
+        .refused();
     let end = json!({"conference_id": made["conference_id"], "idempotency_key": "key-7"});
     walk.api("conference_end", end.clone()).await.ok();
     walk.api("conference_end", end).await.ok();
     walk.api("conference_end", json!({"conference_id": one_time["conference_id"]}))
         .await
         .ok();
+    repeating(walk, host).await;
     // A request that fails lets its idempotency key go.
     for id in ["conference_create", "conference_create_reservationless"] {
         let unknown = json!({"host_id": 9_999, "subject": "x", "start": "2026-06-01 12:05:00", "time_zone": "UTC",
             "duration": 60, "idempotency_key": "key-8"});
         walk.api(id, unknown).await.refused();
     }
-    let unknown = json!({"conference_id": 9_999, "idempotency_key": "key-9"});
-    walk.api("conference_end", unknown).await.refused();
+    for id in ["conference_end", "conference_update", "conference_delete"] {
+        let unknown = json!({"conference_id": 9_999, "idempotency_key": "key-9"});
+        walk.api(id, unknown).await.refused();
+    }
     walk.api("conference_fetch", json!({"conference_id": made["conference_id"]}))
         .await
         .ok();
     let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.5, "rooms": [{"room": open, "participants": 1}]});
     walk.report("relay_heartbeat", beat).await.ok();
+}
+
+/// Meetings that repeat: made, opened by a visitor, changed, cancelled, listed.
+async fn repeating(walk: &mut Walk, host: &Host) {
+    let daily = json!({"host_id": host.id, "subject": "Daily", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
+        "recurrence": {"rrule": "FREQ=DAILY;COUNT=9"}, "one_time_access_code": true, "participant_emails": ["three@guest.test"]});
+    let made = walk.api("conference_create", daily).await.ok();
+    let id = made["conference_id"].clone();
+    let code = made["one_time_access_code"].to_string();
+    walk.join(json!({"code": code, "name": "Bob"}), "a=b").await.ok();
+    let change = |n: u32, more: Value| {
+        let mut asked = json!({"conference_id": id, "idempotency_key": format!("change-{n}")});
+        asked
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        asked
+    };
+    let people =
+        json!({"participants": made["participants"], "participant_emails": ["four@guest.test", "three@guest.test"]});
+    walk.api("conference_update", change(1, people)).await.ok();
+    walk.api("conference_update", change(2, json!({"one_time_access_code": false})))
+        .await
+        .refused();
+    let gone = json!({"occurrence": "2026-06-03 12:05:00", "scope": "this"});
+    walk.api("conference_delete", change(3, gone)).await.ok();
+    walk.api("conference_delete", change(4, json!({}))).await.refused();
+    let planned = json!({"host_id": host.id, "subject": "Once", "start": "2026-06-02 12:05:00", "time_zone": "UTC", "duration": 60});
+    let once = walk.api("conference_create", planned).await.ok();
+    for own in [true, false, true] {
+        let asked = json!({"conference_id": once["conference_id"], "one_time_access_code": own});
+        walk.api("conference_update", asked).await.ok();
+    }
+    for more in [
+        json!({"recurrence": {"rrule": "FREQ=DAILY;COUNT=3"}}),
+        json!({"recurrence": null}),
+    ] {
+        let mut asked = more;
+        asked["conference_id"] = once["conference_id"].clone();
+        walk.api("conference_update", asked).await.ok();
+    }
+    let list = json!({"host_id": host.id, "after": once["conference_id"]});
+    walk.api("conference_fetch_all", list).await.ok();
+    walk.api("conference_delete", json!({"conference_id": once["conference_id"]}))
+        .await
+        .ok();
 }
 
 /// What the sweeper finds: a relay that fell silent with people in it, and a meeting that nobody came to.

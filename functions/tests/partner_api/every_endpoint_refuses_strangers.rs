@@ -68,6 +68,22 @@ fn row(id: &str) -> Row {
             What::Host,
             true,
         ),
+        "conference_fetch_all" => Row::Object(|_, target| json!({"host_id": target.account.id}), What::Host, false),
+        "conference_update" => Row::Object(
+            |_, target| json!({"conference_id": target.account.conference, "subject": "Other"}),
+            What::Host,
+            true,
+        ),
+        // Another occurrence each time: what is cancelled cannot be cancelled again.
+        "conference_delete" => Row::Object(
+            |world, target| {
+                let day = jiff::civil::date(2026, 6, 2).checked_add(jiff::Span::new().days(world.unique()));
+                let occurrence = format!("{} 07:00:00", day.expect("a day"));
+                json!({"conference_id": target.account.series, "occurrence": occurrence, "scope": "this"})
+            },
+            What::Host,
+            true,
+        ),
         "conference_fetch" => Row::Object(
             |_, target| json!({"conference_id": target.account.conference}),
             What::Host,
@@ -187,7 +203,7 @@ async fn call(world: &World, route: &Route, fqdn: &str, token: Option<&str>, bod
 
 #[tokio::test]
 async fn every_role_reaches_what_the_contract_says_and_nothing_else() {
-    let world = World::new().await;
+    let world = World::with_series().await;
     for route in functions::all() {
         let (Row::Object(body, what, changes), Access::Session(lowest)) = (row(route.id), route.access) else {
             continue;
@@ -236,7 +252,7 @@ async fn what_names_no_object_asks_for_its_role() {
 
 #[tokio::test]
 async fn nobody_and_forged_expired_and_foreign_sessions_are_refused() {
-    let world = World::new().await;
+    let world = World::with_series().await;
     let acme = world.acme.fqdn.clone();
     let target = Target {
         company: &world.acme,

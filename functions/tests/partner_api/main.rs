@@ -5,6 +5,8 @@ mod world;
 
 mod every_endpoint_refuses_strangers;
 mod meetings_answer_every_field;
+mod meetings_change;
+mod meetings_repeat;
 mod methods_answer_every_field;
 mod openapi_says_what_is_served;
 mod requests_are_read_by_contract;

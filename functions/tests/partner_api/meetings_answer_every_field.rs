@@ -166,7 +166,6 @@ async fn what_comes_later_is_refused_and_says_which() {
         ("auto_transcribe", json!(true)),
         ("waiting_room", json!(true)),
         ("registration", json!("true")),
-        ("recurrence", json!({"rrule": "FREQ=WEEKLY;COUNT=10"})),
         ("reminders", json!([])),
         ("reminders", json!([{"channel": "sms", "minutes_before": 15}])),
     ];

@@ -48,13 +48,14 @@ pub(crate) struct Company {
     pub(crate) sibling: Account,
 }
 
-/// An account, its session and a meeting of its own.
+/// An account, its session, a meeting of its own, and one on every day of two years where that was asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     pub(crate) id: u64,
     pub(crate) email: String,
     pub(crate) token: String,
     pub(crate) conference: u64,
+    pub(crate) series: u64,
 }
 
 impl World {
@@ -92,7 +93,7 @@ impl World {
             other: Company::default(),
             rival: Company::default(),
         };
-        world.people().await;
+        Box::pin(world.people()).await;
         world
     }
 
@@ -131,6 +132,7 @@ impl World {
             email,
             token,
             conference: 0,
+            series: 0,
         };
         Company {
             fqdn,
@@ -166,7 +168,37 @@ impl World {
             email,
             token,
             conference: self.conference(company, id).await,
+            series: 0,
         }
+    }
+
+    /// The same, where every account has a meeting on every day of two years.
+    pub(crate) async fn with_series() -> Self {
+        let mut world = Self::new().await;
+        for which in 0..3 {
+            let mut company = [&world.acme, &world.other, &world.rival][which].clone();
+            let root = company.clone();
+            let Company {
+                reseller_admin,
+                admin,
+                host,
+                sibling,
+                ..
+            } = &mut company;
+            for account in [reseller_admin, admin, host, sibling] {
+                account.series = world.series(&root, account.id).await;
+            }
+            *[&mut world.acme, &mut world.other, &mut world.rival][which] = company;
+        }
+        world
+    }
+
+    async fn series(&self, company: &Company, host: u64) -> u64 {
+        let mut asked = meeting(host);
+        asked["start"] = "2026-06-02 07:00:00".into();
+        asked["recurrence"] = json!({"rrule": "FREQ=DAILY;COUNT=731"});
+        let made = self.made(company, "conference/create", asked).await;
+        made["conference_id"].as_u64().expect("an id")
     }
 
     async fn conference(&self, company: &Company, host: u64) -> u64 {
@@ -276,7 +308,8 @@ impl Call<'_> {
 
     pub(crate) async fn send(self) -> Answer {
         let request = self.request.body(self.body).expect("a request");
-        Answer(self.world.router.serve(&self.world.app, request).await)
+        // On the heap: tests hold many of these in one future, and their stacks are small.
+        Answer(Box::pin(self.world.router.serve(&self.world.app, request)).await)
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Planned {
     /// Where it is in its life.
     #[serde(default)]
     pub state: OccurrenceState,
+    /// An occurrence of a meeting that repeats, of which nothing lies in the table yet.
+    #[serde(skip)]
+    pub unmade: bool,
 }
 
 /// The meeting that a code's room holds now: the live pointer.
@@ -164,6 +167,7 @@ mod tests {
             duration: Minutes::new(minutes).expect("minutes"),
             subject: "Talk".parse().expect("a subject"),
             state: OccurrenceState::Scheduled,
+            unmade: false,
         }
     }
 

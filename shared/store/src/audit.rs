@@ -47,6 +47,15 @@ impl Change {
         }
     }
 
+    /// Something that is gone.
+    pub(crate) fn removed(object: String, before: &impl Serialize) -> Self {
+        Self {
+            object,
+            before: Some(shown(before)),
+            after: None,
+        }
+    }
+
     /// Something that became something else.
     pub(crate) fn changed(object: String, before: &impl Serialize, after: &impl Serialize) -> Self {
         Self {

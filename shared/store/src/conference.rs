@@ -1,8 +1,10 @@
 //! Conferences: made, read, ended.
 
+use std::collections::BTreeSet;
+
 use domain::Reason;
-use domain::conference::{CodeKind, Conference, Kind};
-use domain::id::{ConferenceId, ParticipantNumber, RelayId, ResellerId, RoomName};
+use domain::conference::{CodeKind, Conference, Slot, later};
+use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -11,21 +13,34 @@ use crate::audit::Change;
 use crate::error::Cause;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
-use crate::retry::unraced;
+use crate::series::SeriesItem;
 use crate::table::beginning_with;
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Room, Scope, Store, Unique, Write, keys};
 
 /// How long a one-time code is not issued again.
-const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
+pub(crate) const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
 
-/// A conference, and where its occurrence is in its life.
+/// A conference, and where its occurrences are in their lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConferenceState {
     /// The conference.
     pub conference: Conference,
+    /// Its occurrences by their original starts; exactly one where it does not repeat.
+    pub occurrences: Vec<OccurrenceView>,
+    /// Those of which something lies in the table.
+    pub(crate) items: Vec<OccurrenceItem>,
+}
+
+/// One occurrence of a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OccurrenceView {
+    /// How it is planned.
+    pub slot: Slot,
     /// Where it is in its life.
     pub state: OccurrenceState,
+    /// What the API calls active: somebody is in it, or it is a reservationless meeting that waits for its first.
+    pub active: bool,
     /// When somebody was in it first.
     pub first_join: Option<Timestamp>,
     /// When it ended.
@@ -35,36 +50,97 @@ pub struct ConferenceState {
 }
 
 impl ConferenceState {
-    /// What the API calls active: somebody is in it, or it is a reservationless meeting that waits for its first.
-    pub fn is_active(&self) -> bool {
-        let waits = self.conference.kind == Kind::Reservationless && self.first_join.is_none();
-        self.state == OccurrenceState::Active || (self.state == OccurrenceState::Scheduled && waits)
+    /// A conference that nobody has been in yet.
+    #[must_use]
+    pub fn planned(conference: Conference) -> Self {
+        let items = if conference.series.is_some() {
+            Vec::new()
+        } else {
+            items_of(&conference)
+        };
+        Self::new(conference, items)
     }
 
-    fn new(conference: Conference, occurrence: &OccurrenceItem) -> Self {
-        let OccurrenceItem {
-            state,
-            first_join,
-            ended,
-            ended_reason,
-            ..
-        } = *occurrence;
+    pub(crate) fn new(conference: Conference, items: Vec<OccurrenceItem>) -> Self {
+        let occurrences = conference
+            .slots()
+            .into_iter()
+            .map(|slot| {
+                let item = items.iter().find(|item| item.room.occurrence == slot.occurrence);
+                OccurrenceView {
+                    slot,
+                    state: item.map_or(OccurrenceState::Scheduled, |item| item.state),
+                    active: item.is_some_and(OccurrenceItem::is_active),
+                    first_join: item.and_then(|item| item.first_join),
+                    ended: item.and_then(|item| item.ended),
+                    ended_reason: item.and_then(|item| item.ended_reason),
+                }
+            })
+            .collect();
         Self {
             conference,
-            state,
-            first_join,
-            ended,
-            ended_reason,
+            occurrences,
+            items,
         }
     }
+
+    /// A conference of a list, of which only is known which of its occurrences are active.
+    pub(crate) fn listed(conference: Conference, active: &BTreeSet<RoomName>) -> Self {
+        let mut state = Self::new(conference, Vec::new());
+        for view in &mut state.occurrences {
+            view.active = active.contains(&state.conference.room_of(view.slot.occurrence));
+        }
+        state
+    }
+
+    /// What the API calls active: one of its occurrences is.
+    pub fn is_active(&self) -> bool {
+        self.occurrences.iter().any(|view| view.active)
+    }
+
+    /// The first or only occurrence.
+    ///
+    /// # Panics
+    ///
+    /// Never: a conference has at least one.
+    pub fn first(&self) -> &OccurrenceView {
+        self.occurrences.first().expect("a conference has an occurrence")
+    }
+
+    /// The occurrence of this original start.
+    pub fn occurrence(&self, occurrence: Occurrence) -> Option<&OccurrenceView> {
+        self.occurrences.iter().find(|view| view.slot.occurrence == occurrence)
+    }
+
+    /// The same, with everything ended that [`Store::conference_end`] ends now.
+    #[must_use]
+    pub fn ended(&self, reason: Reason, now: Timestamp) -> Self {
+        let mut items = self.items.clone();
+        for item in &mut items {
+            if item.state != OccurrenceState::Ended {
+                item.state = OccurrenceState::Ended;
+                item.ended = Some(now);
+                item.ended_reason = Some(reason);
+            }
+        }
+        Self::new(self.conference.clone(), items)
+    }
+}
+
+/// What surrounds a conference: its code's room, and the relays that hold its occurrences.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surroundings {
+    pub(crate) room: Room,
+    /// The relays.
+    pub relays: Vec<Relay>,
 }
 
 /// A conference that was ended, and who must be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedConference {
-    /// The room to close.
-    pub room: RoomName,
-    /// The relays that hold it.
+    /// The rooms to close.
+    pub rooms: Vec<RoomName>,
+    /// The relays that hold them.
     pub relays: Vec<Relay>,
     /// The conference as it is now.
     pub state: ConferenceState,
@@ -73,46 +149,21 @@ pub struct EndedConference {
 }
 
 impl Store {
-    /// Makes a conference: with its occurrence, its entry on its code, the room of a one-time code, and the audit item, in
-    /// one transaction. A one-time code must be unique; a host's own code must be that host's.
+    /// Makes a conference: with its occurrence, or all of them where it repeats, its entry on its code, the room of a one-time
+    /// code, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
     pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
         let Conference {
-            id,
-            reseller,
-            company,
-            host,
-            code,
-            ..
+            id, reseller, company, ..
         } = *conference;
-        let room = match conference.code_kind {
-            CodeKind::Host => Op::check(keys::room(code))
-                .value(":host", &host)
-                .value(":reseller", &reseller)
-                .when("#host = :host AND #reseller = :reseller", Failure::NotFound("host")),
-            CodeKind::OneTime => {
-                let kind = CodeKind::OneTime;
-                let room = Room {
-                    code,
-                    kind,
-                    reseller,
-                    company,
-                    host,
-                    conference: Some(id),
-                    live: None,
-                    version: 0,
-                };
-                let forgotten = domain::conference::later(conference.window().closes, QUARANTINE);
-                Op::put(keys::room(code), &room)
-                    .expires(forgotten)
-                    .when_new(Failure::Taken(Unique::AccessCode))
+        let mut ops = vec![conference_op(conference), room_op(conference)];
+        match SeriesItem::of(conference, write.at) {
+            Some(series) => ops.push(series.put().when_new(Failure::Raced)),
+            None => {
+                for item in items_of(conference) {
+                    ops.extend(crate::series::make(&item, &conference.subject, None, write.at));
+                }
             }
-        };
-        let mut ops = conference_ops(conference);
-        ops.extend([
-            room,
-            OccurrenceItem::new(conference).create(None, write.at),
-            OccurrenceItem::planned(conference),
-        ]);
+        }
         let change = Change::created(format!("conference/{id}"), conference);
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
         self.commit(ops).await
@@ -120,73 +171,83 @@ impl Store {
 
     /// A conference in the caller's scope. One read.
     pub async fn conference(&self, scope: &Scope, id: ConferenceId) -> Result<ConferenceState> {
-        let (conference, occurrence) = self.conference_items(scope.reseller, id).await?;
-        scope.check(conference.company, Some(conference.host))?;
-        Ok(ConferenceState::new(conference, &occurrence))
-    }
-
-    async fn conference_items(&self, reseller: ResellerId, id: ConferenceId) -> Result<(Conference, OccurrenceItem)> {
-        let key = keys::conference(reseller, id);
+        let key = keys::conference(scope.reseller, id);
         let items = self.query(&beginning_with(key.pk, &key.sk)).await?;
-        let [conference, occurrence, ..] = items.as_slice() else {
+        let Some((first, rest)) = items.split_first() else {
             return Err(Error::NotFound("conference"));
         };
-        Ok((
-            from_item("conference", conference)?,
-            from_item("occurrence", occurrence)?,
-        ))
+        let conference: Conference = from_item("conference", first)?;
+        if conference.deleted {
+            return Err(Error::NotFound("conference"));
+        }
+        scope.check(conference.company, Some(conference.host))?;
+        let items = rest.iter().map(|item| from_item("occurrence", item));
+        Ok(ConferenceState::new(conference, items.collect::<Result<_>>()?))
     }
 
-    /// Ends a conference for everybody and for good; harmless on an ended one.
-    pub async fn conference_end(
-        &self,
-        scope: &Scope,
-        id: ConferenceId,
-        reason: Reason,
-        write: &Write<'_>,
-    ) -> Result<EndedConference> {
-        let (conference, occurrence, already) = unraced(|| self.try_end(scope, id, reason, write)).await?;
-        let relays = if already {
-            Vec::new()
-        } else {
-            self.relays_of(&occurrence).await?
-        };
-        Ok(EndedConference {
-            room: occurrence.room,
-            relays,
-            state: ConferenceState::new(conference, &occurrence),
-            already,
+    /// The room of a conference and the relays that hold its occurrences. One read.
+    pub async fn surroundings(&self, state: &ConferenceState) -> Result<Surroundings> {
+        let held: BTreeSet<&RelayId> = state.items.iter().flat_map(|item| &item.relays).collect();
+        let mut wanted = vec![keys::room(state.conference.code)];
+        wanted.extend(held.into_iter().map(keys::relay));
+        let found = self.get_many(&wanted).await?;
+        let (room, relays) = found.split_first().ok_or(Error::NotFound("room"))?;
+        let relays = relays.iter().flatten().map(|item| from_item("relay", item));
+        Ok(Surroundings {
+            room: from_item("room", room.as_ref().ok_or(Error::NotFound("room"))?)?,
+            relays: relays.collect::<Result<_>>()?,
         })
     }
 
-    async fn try_end(
+    /// Ends what of a conference has begun or could begin now, for everybody and for good; harmless where nothing is left. An
+    /// occurrence whose window has not opened goes on being planned, but for the only one. Fails with
+    /// [`crate::Error::Raced`] when something changed since the state or its surroundings were read.
+    pub async fn conference_end(
         &self,
-        scope: &Scope,
-        id: ConferenceId,
+        state: &ConferenceState,
+        around: &Surroundings,
         reason: Reason,
         write: &Write<'_>,
-    ) -> Result<(Conference, OccurrenceItem, bool)> {
-        let (conference, occurrence) = self.conference_items(scope.reseller, id).await?;
-        scope.check(conference.company, Some(conference.host))?;
-        if occurrence.state == OccurrenceState::Ended {
-            return Ok((conference, occurrence, true));
+    ) -> Result<EndedConference> {
+        let conference = &state.conference;
+        let ending: Vec<&OccurrenceItem> = state
+            .items
+            .iter()
+            .filter(|item| item.state != OccurrenceState::Ended)
+            .collect();
+        let after = state.ended(reason, write.at);
+        if ending.is_empty() {
+            return Ok(EndedConference {
+                rooms: Vec::new(),
+                relays: Vec::new(),
+                state: after,
+                already: true,
+            });
         }
-        let room = self.room_item(occurrence.code).await?;
-        let mut ops = occurrence.end(&room, reason, write.at);
+        let live = around.room.live.as_ref();
+        let goes = ending.iter().any(|item| item.is_live_in(live));
+        let mut ops = vec![around.room.point_to(live.filter(|_| !goes))];
+        for item in &ending {
+            ops.extend(item.end_entry(reason, write.at));
+        }
         let change = Change::changed(
-            format!("conference/{id}"),
-            &json!({"state": occurrence.state}),
+            format!("conference/{}", conference.id),
+            &json!({"state": ending.first().map(|item| item.state)}),
             &json!({"state": OccurrenceState::Ended, "reason": reason}),
         );
-        ops.extend(write.ops(Some(conference.reseller), Some(conference.company), change, &id));
+        ops.extend(write.ops(
+            Some(conference.reseller),
+            Some(conference.company),
+            change,
+            &conference.id,
+        ));
         self.commit(ops).await?;
-        let ended = OccurrenceItem {
-            state: OccurrenceState::Ended,
-            ended: Some(write.at),
-            ended_reason: Some(reason),
-            ..occurrence
-        };
-        Ok((conference, ended, false))
+        Ok(EndedConference {
+            rooms: ending.iter().map(|item| item.room).collect(),
+            relays: around.relays.clone(),
+            state: after,
+            already: false,
+        })
     }
 
     pub(crate) async fn relays_of(&self, occurrence: &OccurrenceItem) -> Result<Vec<Relay>> {
@@ -210,18 +271,64 @@ impl Store {
     }
 }
 
+/// The occurrences of a conference as they are made.
+pub(crate) fn items_of(conference: &Conference) -> Vec<OccurrenceItem> {
+    let slots = conference.slots();
+    slots.iter().map(|slot| OccurrenceItem::new(conference, slot)).collect()
+}
+
 /// The item of a new conference.
-pub(crate) fn conference_ops(conference: &Conference) -> Vec<Op> {
+pub(crate) fn conference_op(conference: &Conference) -> Op {
+    put_op(conference).when_new(Failure::Raced)
+}
+
+/// The item of a conference, in its host's list unless it is deleted.
+pub(crate) fn put_op(conference: &Conference) -> Op {
     let Conference {
         id,
         reseller,
         host,
         created,
+        deleted,
         ..
     } = *conference;
-    vec![
-        Op::put(keys::conference(reseller, id), conference)
-            .indexed(keys::conference_list(reseller, host, created, id))
-            .when_new(Failure::Raced),
-    ]
+    let op = Op::put(keys::conference(reseller, id), conference);
+    if deleted {
+        op
+    } else {
+        op.indexed(keys::conference_list(reseller, host, created, id))
+    }
+}
+
+/// Takes a new one-time code for a conference, or makes sure that the host's own code is the host's.
+pub(crate) fn room_op(conference: &Conference) -> Op {
+    let Conference {
+        id,
+        reseller,
+        company,
+        host,
+        code,
+        ..
+    } = *conference;
+    match conference.code_kind {
+        CodeKind::Host => Op::check(keys::room(code))
+            .value(":host", &host)
+            .value(":reseller", &reseller)
+            .when("#host = :host AND #reseller = :reseller", Failure::NotFound("host")),
+        CodeKind::OneTime => {
+            let room = Room {
+                code,
+                kind: CodeKind::OneTime,
+                reseller,
+                company,
+                host,
+                conference: Some(id),
+                live: None,
+                version: 0,
+            };
+            Op::put(keys::room(code), &room)
+                .expires(later(conference.closes(), QUARANTINE))
+                .when_new(Failure::Taken(Unique::AccessCode))
+        }
+    }
 }

@@ -21,8 +21,8 @@ use crate::table::Query;
 use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
 
-/// Events of one transaction: each is at most five items, and the cursor one more.
-pub(crate) const STEP: usize = 19;
+/// Events of one transaction: each is at most six items, and the cursor one more.
+pub(crate) const STEP: usize = 16;
 
 /// How far a relay's batches are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -195,6 +195,40 @@ pub(crate) fn planned_from(code: AccessCode, from: Timestamp) -> (Key, String) {
     (key(format!("CODE#{code}"), format!("AT#{}", time(from))), "AT#~".into())
 }
 
+/// A meeting that repeats on a code, by when the last of its windows closes.
+pub fn series(code: AccessCode, closes: Timestamp, conference: ConferenceId) -> Key {
+    key(
+        format!("CODE#{code}"),
+        format!("EACH#{}", created(closes, conference.value())),
+    )
+}
+
+/// What repeats on a code and is not over at this time: the first and the last sort key.
+pub(crate) fn series_from(code: AccessCode, from: Timestamp) -> (Key, String) {
+    (
+        key(format!("CODE#{code}"), format!("EACH#{}", time(from))),
+        "EACH#~".into(),
+    )
+}
+
+/// A meeting of a host that the API calls active; there is none for others.
+pub fn active(reseller: ResellerId, host: HostId, room: &RoomName) -> Key {
+    let Key { pk, sk } = active_list(reseller, host);
+    key(
+        pk,
+        format!(
+            "{sk}{}#{}",
+            number(room.conference.value()),
+            occurrence_text(room.occurrence)
+        ),
+    )
+}
+
+/// The active meetings of a host: the partition, and how their sort keys begin.
+pub(crate) fn active_list(reseller: ResellerId, host: HostId) -> Key {
+    key(format!("R#{reseller}#ACTIVE#{host}"), "ACTIVE#")
+}
+
 fn conference_pk(reseller: ResellerId, id: ConferenceId) -> String {
     format!("R#{reseller}#F#{id}")
 }
@@ -206,7 +240,12 @@ pub fn conference(reseller: ResellerId, id: ConferenceId) -> Key {
 
 /// Index: a host's conferences by creation.
 pub fn conference_list(reseller: ResellerId, host: HostId, at: Timestamp, id: ConferenceId) -> Key {
-    key(format!("R#{reseller}#H#{host}#CONFERENCES"), created(at, id.value()))
+    key(conference_list_pk(reseller, host), created(at, id.value()))
+}
+
+/// The partition of a host's list of conferences.
+pub(crate) fn conference_list_pk(reseller: ResellerId, host: HostId) -> String {
+    format!("R#{reseller}#H#{host}#CONFERENCES")
 }
 
 /// An occurrence of a conference.

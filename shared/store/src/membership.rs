@@ -104,14 +104,12 @@ impl Store {
                 left: false,
                 former,
             };
-            self.commit(vec![
-                after.save(None, now),
-                room.point_to(Some(&live)),
-                Op::put(keys::membership(relay, name), &member),
-            ])
-            .await?;
+            let mut ops = after.save(None, now);
+            ops.push(room.point_to(Some(&live)));
+            ops.push(Op::put(keys::membership(relay, name), &member));
+            self.commit(ops).await?;
         }
-        let settings = settings(&conference, after.first_join.unwrap_or(now));
+        let settings = settings(&conference, &after, now);
         Ok(Entered {
             settings,
             members: after.relays,
@@ -192,7 +190,7 @@ impl Store {
         let mut after = before.clone();
         after.relays.remove(relay);
         if before.state == OccurrenceState::Ended {
-            ops.push(after.save(None, now));
+            ops.extend(after.save(None, now));
             self.commit(ops).await?;
             return Ok(OccurrenceState::Ended);
         }
@@ -204,28 +202,28 @@ impl Store {
             if after.state == OccurrenceState::Ended {
                 ops.extend(after.end(&room, Reason::Expired, now));
             } else {
-                ops.push(after.save(None, now));
+                ops.extend(after.save(None, now));
                 ops.push(room.point_to(if held.is_some() { None } else { room.live.as_ref() }));
             }
         } else {
             if after.relays.is_empty() {
                 after.state = OccurrenceState::Scheduled;
             }
-            ops.push(after.save(held.and_then(|live| live.live.lease), now));
+            ops.extend(after.save(held.and_then(|live| live.live.lease), now));
         }
         self.commit(ops).await?;
         Ok(after.state)
     }
 }
 
-fn settings(conference: &Conference, first_join: Timestamp) -> RoomSettings {
+fn settings(conference: &Conference, occurrence: &OccurrenceItem, now: Timestamp) -> RoomSettings {
     RoomSettings {
         conference: conference.id,
         subject: conference.subject.to_string(),
         max_participants: conference.max_participants,
         mute_mode: conference.mute_mode,
-        hard_stop: later(first_join, HARD_STOP).as_second(),
-        window_end: conference.window().closes.as_second(),
+        hard_stop: later(occurrence.first_join.unwrap_or(now), HARD_STOP).as_second(),
+        window_end: occurrence.window().closes.as_second(),
         empty_grace_seconds: EMPTY_GRACE_SECONDS,
     }
 }

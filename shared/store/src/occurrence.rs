@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use domain::Reason;
 use domain::code::AccessCode;
-use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Planned, Window};
-use domain::id::{RelayId, RoomName};
+use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Planned, Slot, Window};
+use domain::id::{HostId, RelayId, RoomName};
 use domain::relay::OccurrenceState;
+use domain::text::Subject;
 use domain::time::{millis, millis_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::keys;
 use crate::op::{Failure, Op};
@@ -20,6 +22,7 @@ use crate::room::{LiveRoom, Room};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct OccurrenceItem {
     pub(crate) room: RoomName,
+    pub(crate) host: HostId,
     pub(crate) code: AccessCode,
     pub(crate) code_kind: CodeKind,
     pub(crate) kind: Kind,
@@ -36,33 +39,73 @@ pub(crate) struct OccurrenceItem {
     /// The relays that hold it.
     #[serde(default)]
     pub(crate) relays: BTreeSet<RelayId>,
+    /// Whether its mark among the host's active meetings is set.
+    #[serde(default)]
+    pub(crate) marked: bool,
     #[serde(default)]
     pub(crate) version: u64,
 }
 
 impl OccurrenceItem {
-    pub(crate) fn new(conference: &Conference) -> Self {
+    pub(crate) fn new(conference: &Conference, slot: &Slot) -> Self {
         Self {
-            room: conference.room(),
+            room: conference.room_of(slot.occurrence),
+            host: conference.host,
             code: conference.code,
             code_kind: conference.code_kind,
             kind: conference.kind,
-            start: conference.start,
-            duration: conference.duration,
+            start: slot.start,
+            duration: slot.duration,
             state: OccurrenceState::Scheduled,
             first_join: None,
             ended: None,
             ended_reason: None,
             relays: BTreeSet::new(),
+            marked: false,
             version: 0,
         }
+    }
+
+    /// An occurrence of a meeting that repeats, as it is planned on its code.
+    pub(crate) fn of_plan(
+        room: RoomName,
+        host: HostId,
+        (code, code_kind): (AccessCode, CodeKind),
+        planned: &Planned,
+    ) -> Self {
+        Self {
+            room,
+            host,
+            code,
+            code_kind,
+            kind: planned.kind,
+            start: planned.start,
+            duration: planned.duration,
+            state: OccurrenceState::Scheduled,
+            first_join: None,
+            ended: None,
+            ended_reason: None,
+            relays: BTreeSet::new(),
+            marked: false,
+            version: 0,
+        }
+    }
+
+    /// What the API calls active: somebody is in it, or it is a reservationless meeting that waits for its first.
+    pub(crate) fn is_active(&self) -> bool {
+        let waits = self.kind == Kind::Reservationless && self.first_join.is_none();
+        self.state == OccurrenceState::Active || (self.state == OccurrenceState::Scheduled && waits)
+    }
+
+    pub(crate) fn window(&self) -> Window {
+        Window::new(self.kind, self.code_kind, self.start, self.duration)
     }
 
     pub(crate) fn life(&self, lease: Option<Timestamp>) -> Life {
         Life {
             kind: self.kind,
             start: self.start,
-            window: Window::new(self.kind, self.code_kind, self.start, self.duration),
+            window: self.window(),
             state: self.state,
             first_join: self.first_join,
             lease,
@@ -98,39 +141,61 @@ impl OccurrenceItem {
     }
 
     /// Its first write.
-    pub(crate) fn create(&self, lease: Option<Timestamp>, now: Timestamp) -> Op {
-        let op = Op::put(keys::occurrence(&self.room), self).when_new(Failure::Raced);
-        self.indexed(op, lease, now)
+    pub(crate) fn create(&self, lease: Option<Timestamp>, now: Timestamp) -> Vec<Op> {
+        let marked = self.is_active();
+        let first = Self { marked, ..self.clone() };
+        let op = Op::put(keys::occurrence(&self.room), &first).when_new(Failure::Raced);
+        let mut ops = vec![self.indexed(op, lease, now)];
+        ops.extend(self.mark(marked));
+        ops
     }
 
     /// Writes it as it has become, if nobody else has written it since it was read.
-    pub(crate) fn save(&self, lease: Option<Timestamp>, now: Timestamp) -> Op {
+    pub(crate) fn save(&self, lease: Option<Timestamp>, now: Timestamp) -> Vec<Op> {
+        let marked = self.is_active();
         let next = Self {
+            marked,
             version: self.version + 1,
             ..self.clone()
         };
         let op = Op::put(keys::occurrence(&self.room), &next)
             .value(":version", &self.version)
             .when("#version = :version", Failure::Raced);
-        self.indexed(op, lease, now)
+        let mut ops = vec![self.indexed(op, lease, now)];
+        ops.extend(self.mark(marked));
+        ops
+    }
+
+    /// Sets its mark among the host's active meetings, or takes it away, where that is a change.
+    fn mark(&self, marked: bool) -> Option<Op> {
+        let key = keys::active(self.room.reseller, self.host, &self.room);
+        match (self.marked, marked) {
+            (false, true) => Some(Op::put(key, &json!({"room": self.room}))),
+            (true, false) => Some(Op::delete(key)),
+            _ => None,
+        }
     }
 
     /// Its entry among what is planned on its code; an ad-hoc meeting has none.
-    pub(crate) fn planned(conference: &Conference) -> Op {
-        let planned = Planned {
-            conference: conference.id,
-            occurrence: conference.occurrence,
-            kind: conference.kind,
-            start: conference.start,
-            duration: conference.duration,
-            subject: conference.subject.clone(),
-            state: OccurrenceState::Scheduled,
-        };
-        Op::put(
-            keys::planned(conference.code, conference.start, conference.id),
-            &planned,
-        )
-        .when_new(Failure::Raced)
+    pub(crate) fn planned(&self, subject: &Subject) -> Planned {
+        Planned {
+            conference: self.room.conference,
+            occurrence: self.room.occurrence,
+            kind: self.kind,
+            start: self.start,
+            duration: self.duration,
+            subject: subject.clone(),
+            state: if self.state == OccurrenceState::Ended {
+                OccurrenceState::Ended
+            } else {
+                OccurrenceState::Scheduled
+            },
+            unmade: false,
+        }
+    }
+
+    pub(crate) fn planned_key(&self) -> keys::Key {
+        keys::planned(self.code, self.start, self.room.conference)
     }
 
     /// Ends it for good: itself, its entry on the code, and the pointer where it is live.
@@ -140,22 +205,26 @@ impl OccurrenceItem {
         } else {
             room.live.as_ref()
         };
-        let mut ops = vec![self.ended(reason, now), room.point_to(live)];
+        let mut ops = self.end_entry(reason, now);
+        ops.push(room.point_to(live));
+        ops
+    }
+
+    /// Ends itself and its entry on the code; the pointer is the caller's.
+    pub(crate) fn end_entry(&self, reason: Reason, now: Timestamp) -> Vec<Op> {
+        let mut ops = self.ended(reason, now);
         if self.kind != Kind::AdHoc {
             ops.push(
-                Op::update(
-                    keys::planned(self.code, self.start, self.room.conference),
-                    "SET #state = :ended",
-                )
-                .value(":ended", &OccurrenceState::Ended)
-                .when_there(Failure::NotFound("planned meeting")),
+                Op::update(self.planned_key(), "SET #state = :ended")
+                    .value(":ended", &OccurrenceState::Ended)
+                    .when_there(Failure::Raced),
             );
         }
         ops
     }
 
     /// Ends the item alone: for an ad-hoc meeting whose pointer goes to another one in the same transaction.
-    pub(crate) fn ended(&self, reason: Reason, now: Timestamp) -> Op {
+    pub(crate) fn ended(&self, reason: Reason, now: Timestamp) -> Vec<Op> {
         let ended = Self {
             state: OccurrenceState::Ended,
             ended: Some(now),
@@ -163,5 +232,16 @@ impl OccurrenceItem {
             ..self.clone()
         };
         ended.save(None, now)
+    }
+
+    /// Takes an occurrence away that does not take place: without a trace where nobody was in it, else as ended.
+    pub(crate) fn drop_unheld(&self, now: Timestamp) -> Vec<Op> {
+        if self.first_join.is_some() {
+            return self.ended(Reason::Expired, now);
+        }
+        let gone = Op::delete(keys::occurrence(&self.room))
+            .value(":version", &self.version)
+            .when("#version = :version", Failure::Raced);
+        std::iter::once(gone).chain(self.mark(false)).collect()
     }
 }

@@ -19,6 +19,8 @@ pub enum Partition {
     OpenId,
     /// Conferences, their occurrences, participants and events.
     Conference,
+    /// Marks of active meetings.
+    Active,
     /// Rooms of codes, and what is planned on them.
     Code,
     /// Sessions.
@@ -51,7 +53,7 @@ pub enum Partition {
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -60,6 +62,7 @@ impl Partition {
         Self::Email,
         Self::OpenId,
         Self::Conference,
+        Self::Active,
         Self::Code,
         Self::Session,
         Self::Handoff,
@@ -88,6 +91,7 @@ impl Partition {
             Self::Email => "R#*#EMAIL#*",
             Self::OpenId => "R#*#OPENID#*",
             Self::Conference => "R#*#F#*",
+            Self::Active => "R#*#ACTIVE#*",
             Self::Code => "CODE#*",
             Self::Session => "SESSION#*",
             Self::Handoff => "HANDOFF#*",
@@ -152,6 +156,7 @@ mod tests {
             (Partition::Company, "R#1#C#5"),
             (Partition::Host, "R#1#H#5"),
             (Partition::Conference, "R#1#F#5"),
+            (Partition::Active, "R#1#ACTIVE#5"),
             (Partition::Email, "R#1#EMAIL#a@b.c"),
             (Partition::Code, "CODE#1234567"),
             (Partition::Relay, "RELAY#r1"),

@@ -8,15 +8,16 @@ use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::conference::conference_ops;
+use crate::conference::conference_op;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
+use crate::series::make;
 use crate::table::Query;
 use crate::value::from_item;
 use crate::{Error, Result, Store, keys};
 
 /// How far back planned meetings are read: the longest one with its window of a one-time code.
-const BACK: SignedDuration = SignedDuration::from_hours(49);
+pub(crate) const BACK: SignedDuration = SignedDuration::from_hours(49);
 /// A lease with at least this left is not renewed: many who join at once write once.
 const LEASE_LEFT: SignedDuration = SignedDuration::from_secs(60);
 
@@ -45,6 +46,33 @@ pub struct Room {
 }
 
 impl Room {
+    /// The name of a meeting's room at relays.
+    pub(crate) fn name_of(&self, conference: ConferenceId, occurrence: Occurrence) -> RoomName {
+        RoomName {
+            reseller: self.reseller,
+            conference,
+            occurrence,
+        }
+    }
+
+    /// Takes a one-time code out of use: it leads to nothing, and is given to nobody before this time.
+    pub(crate) fn retire(&self, until: Timestamp) -> Op {
+        self.expiring("SET #version = :next, #ttl = :until REMOVE #live, #conference", until)
+    }
+
+    /// Keeps a one-time code from being given to others until this time.
+    pub(crate) fn keep_until(&self, until: Timestamp) -> Op {
+        self.expiring("SET #version = :next, #ttl = :until", until)
+    }
+
+    fn expiring(&self, change: &str, until: Timestamp) -> Op {
+        Op::update(keys::room(self.code), change)
+            .value(":until", &until.as_second())
+            .value(":next", &(self.version + 1))
+            .value(":version", &self.version)
+            .when("#version = :version", Failure::Raced)
+    }
+
     /// Points to another live meeting, or to none, if nobody else has moved the pointer since it was read.
     pub(crate) fn point_to(&self, live: Option<&LiveRoom>) -> Op {
         let op = match live {
@@ -103,11 +131,31 @@ pub enum RoomTarget<'a> {
 impl Store {
     /// The room of a code, if there is one. One round trip.
     pub async fn room(&self, code: AccessCode, now: Timestamp) -> Result<Option<RoomView>> {
-        let (room, planned) = tokio::join!(self.get(keys::room(code)), self.planned(code, now));
+        let from = later(now, -BACK);
+        let (room, planned, series) = tokio::join!(
+            self.get(keys::room(code)),
+            self.planned(code, now),
+            self.series(code, from)
+        );
         let Some(room) = room? else { return Ok(None) };
+        let mut planned = planned?;
+        for series in series? {
+            let made = |slot: &Planned| {
+                planned
+                    .iter()
+                    .any(|planned| planned.conference == slot.conference && planned.occurrence == slot.occurrence)
+            };
+            let unmade: Vec<Planned> = series
+                .planned(from, now)
+                .into_iter()
+                .filter(|slot| !made(slot))
+                .collect();
+            planned.extend(unmade);
+        }
+        planned.sort_by_key(|planned| planned.start);
         Ok(Some(RoomView {
             room: from_item("room", &room)?,
-            planned: planned?,
+            planned,
         }))
     }
 
@@ -190,13 +238,22 @@ impl Store {
                 (next, ops)
             }
             RoomTarget::Planned(planned) => {
-                let ops = vec![hold(room, planned.conference, planned.occurrence, now)];
-                (fresh(planned.conference, planned.occurrence, planned.kind), ops)
+                let next = fresh(planned.conference, planned.occurrence, planned.kind);
+                let ops = if planned.unmade {
+                    let name = room.name_of(planned.conference, planned.occurrence);
+                    let item = OccurrenceItem::of_plan(name, room.host, (room.code, room.kind), planned);
+                    make(&item, &planned.subject, next.live.lease, now)
+                } else {
+                    vec![hold(room, planned.conference, planned.occurrence, now)]
+                };
+                (next, ops)
             }
             RoomTarget::AdHoc(conference) => {
                 let next = fresh(conference.id, conference.occurrence, Kind::AdHoc);
-                let mut ops = conference_ops(conference);
-                ops.push(OccurrenceItem::new(conference).create(next.live.lease, now));
+                let mut ops = vec![conference_op(conference)];
+                for slot in conference.slots() {
+                    ops.extend(OccurrenceItem::new(conference, &slot).create(next.live.lease, now));
+                }
                 (next, ops)
             }
         };
@@ -214,11 +271,7 @@ impl Store {
         if live.kind != Kind::AdHoc {
             return Err(Error::Raced);
         }
-        let name = RoomName {
-            reseller: room.reseller,
-            conference: live.conference,
-            occurrence: live.occurrence,
-        };
+        let name = room.name_of(live.conference, live.occurrence);
         let Some(item) = self.get(keys::occurrence(&name)).await? else {
             return Ok(Vec::new());
         };
@@ -226,17 +279,13 @@ impl Store {
         if occurrence.state == OccurrenceState::Ended {
             return Ok(Vec::new());
         }
-        Ok(vec![occurrence.ended(Reason::Moved, now)])
+        Ok(occurrence.ended(Reason::Moved, now))
     }
 }
 
 /// Has the sweeper look at an occurrence when the lease is over, and makes sure that it has not ended.
 fn hold(room: &Room, conference: ConferenceId, occurrence: Occurrence, now: Timestamp) -> Op {
-    let name = RoomName {
-        reseller: room.reseller,
-        conference,
-        occurrence,
-    };
+    let name = room.name_of(conference, occurrence);
     let due = keys::due(conference, later(now, LEASE));
     Op::update(
         keys::occurrence(&name),

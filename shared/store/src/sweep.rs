@@ -14,6 +14,7 @@ use crate::op::{Failure, Op};
 use crate::presence::Source;
 use crate::retry::unraced;
 use crate::room::Room;
+use crate::series::SeriesPlace;
 use crate::table::{Query, beginning_with};
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Store, keys};
@@ -43,9 +44,11 @@ pub struct Swept {
     pub left: usize,
 }
 
+/// What the index of due things holds: an occurrence, or a meeting that repeats.
 #[derive(Deserialize)]
 struct Due {
-    room: RoomName,
+    room: Option<RoomName>,
+    place: Option<SeriesPlace>,
 }
 
 impl Store {
@@ -65,14 +68,20 @@ impl Store {
                 limit: Some(AT_ONCE),
             };
             for item in self.query(&query).await? {
-                let Due { room } = from_item("due occurrence", &item)?;
-                if let Some((occurrence, reason)) = unraced(|| self.step(&room, now)).await? {
-                    let relays = self.relays_of(&occurrence).await?;
-                    swept.ended.push(SweptRoom {
-                        room: occurrence.room,
-                        reason,
-                        relays,
-                    });
+                let Due { room, place } = from_item("due item", &item)?;
+                let mut rooms: Vec<RoomName> = room.into_iter().collect();
+                if let Some(place) = place {
+                    rooms.extend(self.step_series(&place, now).await?);
+                }
+                for room in rooms {
+                    if let Some((occurrence, reason)) = unraced(|| self.step(&room, now)).await? {
+                        let relays = self.relays_of(&occurrence).await?;
+                        swept.ended.push(SweptRoom {
+                            room: occurrence.room,
+                            reason,
+                            relays,
+                        });
+                    }
                 }
             }
         }
@@ -136,7 +145,7 @@ impl Store {
         let room = self.room_item(occurrence.code).await?;
         if let Some(ad_hoc) = self.in_the_way(&occurrence, &room, now).await? {
             let mut ops = ad_hoc.end(&room, Reason::Moved, now);
-            ops.push(occurrence.save(None, now));
+            ops.extend(occurrence.save(None, now));
             self.commit(ops).await?;
             return Ok(Some((ad_hoc, Reason::Moved)));
         }
@@ -150,7 +159,7 @@ impl Store {
                 Some((occurrence, reason))
             }
             NextStep::Wait(_) => {
-                ops.push(occurrence.save(lease, now));
+                ops.extend(occurrence.save(lease, now));
                 if live.is_some() && held.is_none() {
                     ops.push(room.point_to(None));
                 }

@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/conference/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a future meeting, or occurrences of one that repeats; answers it as it was, or as it is then. */
+        post: operations["ConferenceDelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/conference/end": {
         parameters: {
             query?: never;
@@ -123,6 +140,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/conference/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a host's meetings, newest first; `X-Next-After` where more follow. */
+        post: operations["ConferenceFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conf/join": {
         parameters: {
             query?: never;
@@ -134,6 +168,23 @@ export interface paths {
         put?: never;
         /** Lets a person into a meeting. */
         post: operations["ConferenceJoin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/conference/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a meeting, or occurrences of one that repeats. */
+        post: operations["ConferenceUpdate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -741,6 +792,8 @@ export interface components {
             ics_uid: string;
             /** @description How it repeats. */
             recurrence: components["schemas"]["Recurrence"] | null;
+            /** @description Where it repeats: its occurrences, or those that were asked for. */
+            occurrences?: components["schemas"]["Occurrence"][] | null;
         };
         /** @description What is planned. */
         ConferenceCreateParameters: {
@@ -755,19 +808,70 @@ export interface components {
             /** @description How long it is planned, in minutes. */
             duration: number;
         };
+        /** @description Which meeting, and what of it. */
+        ConferenceDeleteParameters: {
+            /** @description Its id. */
+            conference_id: number;
+            /** @description Which occurrence, by its original start. */
+            occurrence?: string | null;
+            /** @description How much of a meeting that repeats; all of it is not there any more afterwards. */
+            scope?: components["schemas"]["OccurrenceScope"] | null;
+        };
         /** @description Which meeting. */
         ConferenceEndParameters: {
             /** @description Its id. */
             conference_id: number;
         };
+        /** @description Which meetings. */
+        ConferenceFetchAllParameters: {
+            /** @description Whose. */
+            host_id: number;
+            /**
+             * @description Only those with an occurrence that starts at this time or later: wall clock in the host's zone, or ISO 8601 with an
+             *     offset.
+             */
+            from?: string | null;
+            /** @description Only those with an occurrence that starts before this time. */
+            to?: string | null;
+            /** @description Only those that run, or only those that do not. */
+            active?: boolean | null;
+            /**
+             * Format: uint16
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
+        };
         /** @description Which meeting. */
         ConferenceFetchParameters: {
             /** @description Its id. */
             conference_id: number;
-            /** @description Which of its holdings, by its original start. */
+            /** @description Which occurrence, by its original start. */
             occurrence?: string | null;
             /** @description How much of a meeting that repeats. */
             scope?: components["schemas"]["OccurrenceScope"] | null;
+        };
+        /**
+         * @description What changes; what is absent stays. `agenda`, `security_pin` and `recurrence` are taken away by null. A running meeting
+         *     keeps its start, zone, code and mute mode, one that is over its length too; of a meeting that repeats, what has begun
+         *     stays as it was planned.
+         */
+        ConferenceUpdateParameters: {
+            /** @description Its id. */
+            conference_id: number;
+            /** @description Which occurrence, by its original start; only its start and length can differ from the others'. */
+            occurrence?: string | null;
+            /** @description How much of a meeting that repeats. */
+            scope?: components["schemas"]["OccurrenceScope"] | null;
+            /** @description What it is about. */
+            subject?: string | null;
+            /** @description `YYYY-MM-DD HH:MM:SS` in `time_zone`, or ISO 8601 with an offset. */
+            start?: string | null;
+            /** @description Any IANA name or link; without `start` the time of day stays. */
+            time_zone?: string | null;
+            /** @description How long it is planned, in minutes. */
+            duration?: number | null;
         };
         /** @description What a new account's meetings are set to. */
         DefaultsParameters: {
@@ -1110,7 +1214,7 @@ export interface components {
             participants?: number[] | null;
             /** @description People by mail address; unknown ones become contacts. */
             participant_emails?: components["schemas"]["ParticipantEmail"][] | null;
-            /** @description How it repeats; not available yet. */
+            /** @description How it repeats. */
             recurrence?: components["schemas"]["RecurrenceParameters"] | null;
             /** @description When people are reminded; only the default is available yet. */
             reminders?: components["schemas"]["Reminder"][] | null;
@@ -1123,6 +1227,21 @@ export interface components {
         Number: {
             /** @description The digits. */
             number: string;
+        };
+        /** @description One occurrence of a meeting that repeats. */
+        Occurrence: {
+            /** @description Its original start, by which it is named; stays when it moves. */
+            occurrence: string;
+            /** @description When it starts, in `time_zone`. */
+            start: string;
+            /** @description Its planned end. */
+            end_time: string;
+            /** @description It was moved, or has a length of its own. */
+            changed: boolean;
+            /** @description It does not take place. */
+            cancelled: boolean;
+            /** @description It runs now. */
+            active: boolean;
         };
         /** @description How much of a meeting that repeats is meant. */
         OccurrenceScope: "this" | "following" | "all";
@@ -1176,14 +1295,14 @@ export interface components {
         Reason: "left" | "ended" | "removed" | "rejected" | "locked" | "full" | "expired" | "not_started" | "wrong_pin" | "duplicate" | "moved" | "connection_lost" | "timeout" | "media_denied" | "error";
         /** @description A recording; this installation makes none. */
         Recording: Record<string, never>;
-        /** @description How a conference repeats; on this installation none does. */
+        /** @description How a conference repeats. */
         Recurrence: {
             /** @description RFC 5545. */
             rrule: string;
         };
         /** @description How a meeting repeats. */
         RecurrenceParameters: {
-            /** @description RFC 5545. */
+            /** @description By RFC 5545, with `COUNT` or `UNTIL` within 2 years: `FREQ=WEEKLY;COUNT=10`. */
             rrule: string;
         };
         /** @description The answer to [`Register`]. */
@@ -1542,6 +1661,39 @@ export interface operations {
             };
         };
     };
+    ConferenceDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConferenceDeleteParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     ConferenceEnd: {
         parameters: {
             query?: never;
@@ -1608,6 +1760,39 @@ export interface operations {
             };
         };
     };
+    ConferenceFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConferenceFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conference"][];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     ConferenceJoin: {
         parameters: {
             query?: never;
@@ -1628,6 +1813,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JoinAnswer"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ConferenceUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConferenceUpdateParameters"] & components["schemas"]["MeetingParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conference"];
                 };
             };
             /** @description Refused or failed; `code` says why. */

@@ -4,7 +4,7 @@ use domain::id::ParticipantNumber;
 use domain::relay::{Event, EventKind, OccurrenceState};
 use store::{Error, Store};
 
-use super::world::{TestRelay, World, joins, leaves, minute, noon, operator};
+use super::world::{TestRelay, World, joins, leaves, minute, noon};
 
 /// A world whose planned meeting is entered at noon.
 async fn entered(store: &Store) -> (World, TestRelay, domain::id::RoomName) {
@@ -132,7 +132,7 @@ pub async fn a_room_ended_from_inside_has_ended(store: &Store) {
         .expect("kept");
     let found = store.conference(&world.scope(), room.conference).await.expect("found");
     assert_eq!(
-        (found.state, found.ended_reason),
+        (found.first().state, found.first().ended_reason),
         (OccurrenceState::Ended, Some(Reason::Ended))
     );
     let view = store
@@ -157,15 +157,7 @@ pub async fn two_meetings_on_one_code_in_one_batch(store: &Store) {
             by: None,
         },
     };
-    store
-        .conference_end(
-            &world.scope(),
-            first.conference,
-            Reason::Ended,
-            &operator("conference-end"),
-        )
-        .await
-        .expect("ends");
+    world.end(first.conference).await;
     let second = world.room_name(&world.open(&relay, noon(), true).await);
     relay.enter(second, noon()).await.expect("enters");
     let batch = vec![

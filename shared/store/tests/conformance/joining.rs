@@ -5,7 +5,7 @@ use domain::conference::{Conference, Kind, Opens};
 use domain::relay::OccurrenceState;
 use store::{Error, RoomTarget, Store};
 
-use super::world::{World, joins, minute, noon, operator};
+use super::world::{World, joins, minute, noon};
 
 pub async fn a_planned_meeting_opens_in_its_window(store: &Store) {
     let world = World::new(store).await;
@@ -134,7 +134,7 @@ pub async fn a_planned_meeting_takes_the_place_of_guests(store: &Store) {
     assert_eq!(opened.live.conference, planned.id);
     let former = store.conference(&world.scope(), room.conference).await.expect("found");
     assert_eq!(
-        (former.state, former.ended_reason),
+        (former.first().state, former.first().ended_reason),
         (OccurrenceState::Ended, Some(Reason::Moved))
     );
 }
@@ -148,15 +148,7 @@ pub async fn nothing_opens_what_was_ended_meanwhile(store: &Store) {
         .await
         .expect("read")
         .expect("a room");
-    store
-        .conference_end(
-            &world.scope(),
-            conference.id,
-            Reason::Ended,
-            &operator("conference-end"),
-        )
-        .await
-        .expect("ends");
+    world.end(conference.id).await;
     let Opens::Planned { planned, .. } = view.opens(noon(), false) else {
         panic!("was open")
     };

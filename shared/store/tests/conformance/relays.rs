@@ -5,7 +5,7 @@ use domain::relay::{EndedRoom, Heartbeat, HeldRoom, OccurrenceState};
 use jiff::Timestamp;
 use store::{Error, Store};
 
-use super::world::{TestRelay, World, minute, noon, operator};
+use super::world::{TestRelay, World, minute, noon};
 
 fn heartbeat(relay: &TestRelay, rooms: Vec<HeldRoom>) -> Heartbeat {
     Heartbeat {
@@ -81,10 +81,7 @@ pub async fn a_heartbeat_says_which_rooms_have_ended(store: &Store) {
     let relay = world.relay("r", noon()).await;
     let (goes_on, ends) = (world.planned(noon()).await, world.planned(minute(1)).await);
     relay.enter(ends.room(), noon()).await.expect("enters");
-    let ended = store
-        .conference_end(&world.scope(), ends.id, Reason::Ended, &operator("conference-end"))
-        .await
-        .expect("ends");
+    let ended = world.end(ends.id).await;
     assert_eq!(
         ended.relays.iter().map(|relay| &relay.id).collect::<Vec<_>>(),
         [&relay.id]
@@ -163,6 +160,7 @@ pub async fn an_emptied_meeting_begins_again_inside_its_window(store: &Store) {
             .conference(&world.scope(), conference.id)
             .await
             .expect("found")
+            .first()
             .state
     };
     world.open(&relay, noon(), false).await;

@@ -25,6 +25,7 @@ async fn sweep(
             .conference(&world.scope(), conference)
             .await
             .expect("found")
+            .first()
             .state,
     )
 }

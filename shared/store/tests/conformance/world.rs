@@ -6,16 +6,16 @@ use domain::Reason;
 use domain::Role;
 use domain::code::{AccessCode, Fqdn};
 use domain::company::{Company, CompanySettings, Reseller};
-use domain::conference::{CodeKind, Conference, Kind, Minutes};
+use domain::conference::{CodeKind, Conference, Kind, Minutes, Rule, Series};
 use domain::host::Host;
-use domain::id::{Occurrence, ParticipantNumber, RelayId, RoomName};
+use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, RoomName};
 use domain::jws::SigningKey;
 use domain::relay::{Enter, Entered, Event, EventKind, Events, Leave, OccurrenceState, Register};
 use domain::room::MuteMode;
 use domain::sealed::{Sealed, SealingKey, token_hash};
 use domain::time::Zone;
 use jiff::{SignedDuration, Timestamp};
-use store::{Actor, LiveRoom, RoomTarget, Scope, Store, Write};
+use store::{Actor, EndedConference, LiveRoom, RoomTarget, Scope, Store, Write};
 
 /// Counts worlds of this process; the start tells processes apart on a table that lives on.
 static WORLDS: AtomicU64 = AtomicU64::new(0);
@@ -165,6 +165,9 @@ impl World {
             max_participants: 100,
             h264: true,
             created: noon(),
+            series: None,
+            version: 0,
+            deleted: false,
         }
     }
 
@@ -176,6 +179,30 @@ impl World {
             .await
             .expect("a conference");
         conference
+    }
+
+    /// A meeting at the same time on several days, made.
+    pub async fn daily(&self, start: Timestamp, days: u32) -> Conference {
+        let rule: Rule = format!("FREQ=DAILY;COUNT={days}").parse().expect("a rule");
+        let starts = rule.starts(start, &Zone::utc()).expect("starts");
+        let conference = Conference {
+            series: Some(Series::new(rule, &starts)),
+            ..self.conference(start).await
+        };
+        self.store
+            .conference_create(&conference, &operator("conference-create"))
+            .await
+            .expect("a conference");
+        conference
+    }
+
+    /// Ends a conference, as an operator.
+    pub async fn end(&self, id: ConferenceId) -> EndedConference {
+        let state = self.store.conference(&self.scope(), id).await.expect("found");
+        let around = self.store.surroundings(&state).await.expect("read");
+        let write = operator("conference-end");
+        let ended = self.store.conference_end(&state, &around, Reason::Ended, &write).await;
+        ended.expect("ends")
     }
 
     /// A relay, registered and living.

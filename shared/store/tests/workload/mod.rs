@@ -177,6 +177,9 @@ fn template(world: &World) -> Conference {
         max_participants: 100,
         h264: true,
         created: noon(),
+        series: None,
+        version: 0,
+        deleted: false,
     }
 }
 
