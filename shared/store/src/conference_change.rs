@@ -15,7 +15,7 @@ use crate::keys::Key;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::series::SeriesItem;
-use crate::{ConferenceState, Error, Result, Room, Store, Surroundings, Write, keys};
+use crate::{ConferenceState, Result, Room, Store, Surroundings, Write, keys};
 
 /// Occurrences whose windows open this soon may begin while a change of them is under way.
 const SOON: SignedDuration = SignedDuration::from_hours(24);
@@ -130,6 +130,23 @@ impl Store {
         ops.extend(unmade(before, now));
         let change = Change::changed(format!("conference/{}", next.id), former, &next);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
+        self.commit(ops).await
+    }
+
+    /// Notes what was done in a running conference by a command to its relays: in the audit, with the request's claim.
+    pub async fn conference_controlled(
+        &self,
+        conference: &Conference,
+        what: &serde_json::Value,
+        write: &Write<'_>,
+    ) -> Result<()> {
+        let change = Change::created(format!("conference/{}", conference.id), what);
+        let ops = write.ops(
+            Some(conference.reseller),
+            Some(conference.company),
+            change,
+            &conference.id,
+        );
         self.commit(ops).await
     }
 
@@ -255,14 +272,4 @@ fn unmade(before: &ConferenceState, now: Timestamp) -> Vec<Op> {
         .take(MOST_CHECKED)
         .map(|slot| Op::check(keys::occurrence(&conference.room_of(slot.occurrence))).when_new(Failure::Raced))
         .collect()
-}
-
-impl ConferenceState {
-    /// Refuses to act on an occurrence that there is none of.
-    pub fn check_occurrence(&self, occurrence: Occurrence) -> Result<()> {
-        match self.occurrence(occurrence) {
-            Some(_) => Ok(()),
-            None => Err(Error::NotFound("occurrence")),
-        }
-    }
 }

@@ -21,8 +21,8 @@ use crate::table::Query;
 use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
 
-/// Events of one transaction: each is at most six items, and the cursor one more.
-pub(crate) const STEP: usize = 16;
+/// Events of one transaction: each is at most seven items, and the cursor one more.
+pub(crate) const STEP: usize = 14;
 
 /// How far a relay's batches are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ struct Sequence {
 
 /// One room's part of a step.
 struct Part {
+    /// The relay's hold of the room, as it was read.
+    member: Membership,
     occurrence: OccurrenceItem,
     room: Room,
     sequence: Sequence,
@@ -153,7 +155,7 @@ impl Store {
         let ops = parts
             .into_values()
             .filter(|part| !part.kept.is_empty())
-            .flat_map(|part| part.ops(now))
+            .flat_map(|part| part.ops(source, now))
             .collect();
         Ok((ops, taken))
     }
@@ -175,28 +177,28 @@ impl Store {
             .collect();
         let item = |key: &Key| items.get(&(key.pk.as_str(), key.sk.as_str())).copied();
 
-        let mut occurrences: BTreeMap<RoomName, (OccurrenceItem, Sequence)> = BTreeMap::new();
+        let mut occurrences: BTreeMap<RoomName, (OccurrenceItem, Sequence, Membership)> = BTreeMap::new();
         for event in events {
             let name = event.room;
             let member = item(&keys::membership(source.relay, &name));
             let (Some(occurrence), Some(member)) = (item(&keys::occurrence(&name)), member) else {
                 continue;
             };
-            let _: Membership = from_item("membership", member)?;
+            let member: Membership = from_item("membership", member)?;
             let sequence = item(&keys::event_counter(name.reseller, name.conference));
             let sequence = sequence
                 .map(|item| from_item("sequence", item))
                 .transpose()?
                 .unwrap_or_default();
-            occurrences.insert(name, (from_item("occurrence", occurrence)?, sequence));
+            occurrences.insert(name, (from_item("occurrence", occurrence)?, sequence, member));
         }
         let codes: Vec<Key> = occurrences
             .values()
-            .map(|(occurrence, _)| keys::room(occurrence.code))
+            .map(|(occurrence, ..)| keys::room(occurrence.code))
             .collect();
         let rooms = self.get_many(&codes).await?;
         let mut parts = BTreeMap::new();
-        for ((name, (occurrence, sequence)), room) in occurrences.into_iter().zip(rooms) {
+        for ((name, (occurrence, sequence, member)), room) in occurrences.into_iter().zip(rooms) {
             let room = from_item("room", &room.ok_or(Error::NotFound("room"))?)?;
             let mut participants = BTreeMap::new();
             for participant in events.iter().filter(|event| event.room == name).filter_map(who) {
@@ -207,6 +209,7 @@ impl Store {
                 );
             }
             let part = Part {
+                member,
                 occurrence,
                 room,
                 sequence,
@@ -266,7 +269,9 @@ impl Part {
                 moderator,
                 ..
             } => {
+                let known = self.participants.get(participant).and_then(|(known, _)| known.as_ref());
                 let joined = Participant {
+                    earlier: known.map(|known| known.stays_before(at)).unwrap_or_default(),
                     participant: *participant,
                     jti: jti.clone(),
                     name: name.clone(),
@@ -288,7 +293,7 @@ impl Part {
             } => {
                 if let Some((Some(present), changed)) = self.participants.get_mut(participant)
                     && present.left.is_none()
-                    && source.is_of(present)
+                    && self.member.is_of(source, present)
                 {
                     present.left = Some(at);
                     present.reason = Some(*reason);
@@ -302,8 +307,9 @@ impl Part {
         }
     }
 
-    fn ops(self, now: Timestamp) -> Vec<Op> {
+    fn ops(self, source: Source<'_>, now: Timestamp) -> Vec<Op> {
         let Self {
+            member,
             occurrence,
             room,
             sequence,
@@ -321,6 +327,9 @@ impl Part {
             before => counted.value(":last", &before).when("#last = :last", Failure::Raced),
         };
         let mut ops = vec![counted];
+        if !member.left && member.epoch < source.epoch {
+            ops.push(member.under(source.epoch).save(source.relay, member.epoch));
+        }
         for (sequence, event) in (sequence.last + 1..).zip(kept) {
             let key = keys::event(name.reseller, name.conference, sequence);
             ops.push(Op::put(key, &Numbered { sequence, event }).when_new(Failure::Raced));

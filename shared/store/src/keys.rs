@@ -286,6 +286,25 @@ pub fn participant(room: &RoomName, participant: ParticipantNumber) -> Key {
     key(pk, format!("{sk}{}", number(participant.value())))
 }
 
+/// The participants of all occurrences: the partition, and how their sort keys begin.
+pub(crate) fn participants(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "PARTICIPANT#")
+}
+
+/// The occurrence in a participant's sort key.
+pub(crate) fn participant_occurrence(sk: &str) -> Option<Occurrence> {
+    let text = sk.strip_prefix("PARTICIPANT#")?.split('#').next()?;
+    text.parse().ok().map(Occurrence::new)
+}
+
+/// The number of a partner's own identity in a conference.
+pub fn participant_identity(reseller: ResellerId, conference: ConferenceId, identity: &str) -> Key {
+    key(
+        conference_pk(reseller, conference),
+        format!("IDENTITY#{}", token_hash(identity)),
+    )
+}
+
 /// The participants of an occurrence: the partition, and how their sort keys begin.
 pub(crate) fn participant_list(room: &RoomName) -> Key {
     key(

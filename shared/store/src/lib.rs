@@ -55,6 +55,7 @@ pub use self::handoff::{Handoff, HandoffKind};
 pub use self::idempotency::{Claim, Claimed, IdempotencyKey};
 pub use self::partition::Partition;
 pub use self::password::PasswordSet;
+pub use self::presence::{Attendance, Stay};
 pub use self::rate::Rate;
 pub use self::relay::Relay;
 pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};

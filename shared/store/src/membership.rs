@@ -32,9 +32,35 @@ pub(crate) struct Membership {
     /// Whether it is over.
     #[serde(default)]
     pub(crate) left: bool,
+    /// It was taken from the relay because nothing was heard of it; it may have gone on there.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) swept: bool,
     /// Earlier starts of the relay that held it to their end: who was there with them is still to be reported as gone.
     #[serde(default)]
     pub(crate) former: BTreeSet<u64>,
+    /// Earlier registrations of the same start: who was there with them is there still.
+    #[serde(default)]
+    pub(crate) same: BTreeSet<u64>,
+}
+
+impl Membership {
+    /// The same under a later registration of the start that holds it: a relay that begins anew holds nothing before it has
+    /// entered, so what it reports of a room that it has not entered again has gone on under its former registration.
+    pub(crate) fn under(&self, epoch: u64) -> Self {
+        let mut next = self.clone();
+        if epoch > next.epoch {
+            next.same.insert(next.epoch);
+            next.epoch = epoch;
+        }
+        next
+    }
+
+    /// Writes it, if no other registration has.
+    pub(crate) fn save(&self, relay: &RelayId, before: u64) -> Op {
+        Op::put(keys::membership(relay, &self.room), self)
+            .value(":epoch", &before)
+            .when("#epoch = :epoch", Failure::Raced)
+    }
 }
 
 impl Store {
@@ -95,14 +121,19 @@ impl Store {
             let mut former = BTreeSet::new();
             if let Some(member) = member {
                 former = member.former;
-                former.extend((member.epoch < *epoch && !member.left).then_some(member.epoch));
+                if member.epoch < *epoch && !member.left {
+                    former.extend(member.same);
+                    former.insert(member.epoch);
+                }
             }
             let member = Membership {
                 room: *name,
                 epoch: *epoch,
                 entered: now,
                 left: false,
+                swept: false,
                 former,
+                same: BTreeSet::new(),
             };
             let mut ops = after.save(None, now);
             ops.push(room.point_to(Some(&live)));
@@ -154,7 +185,38 @@ impl Store {
         if known.epoch != *epoch {
             return Err(Error::StaleEpoch);
         }
-        self.leave(relay, *epoch, room, now).await
+        self.leave(relay, *epoch, room, false, now).await
+    }
+
+    /// A relay holds a room of which the table says otherwise: under its former registration, or swept while nothing was
+    /// heard of it. Takes it back. Answers why it cannot go on there, where it cannot.
+    pub(crate) async fn take_back(
+        &self,
+        (relay, epoch): (&RelayId, u64),
+        member: &Membership,
+        now: Timestamp,
+    ) -> Result<Option<Reason>> {
+        if !member.left {
+            let next = member.under(epoch);
+            return match self.commit(vec![next.save(relay, member.epoch)]).await {
+                // Its own report of an event was first.
+                Ok(()) | Err(Error::Raced) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
+        let enter = Enter {
+            relay: relay.clone(),
+            epoch,
+            room: member.room,
+            participant: None,
+            jti: None,
+        };
+        match self.relay_enter(&enter, now).await {
+            Ok(_) => Ok(None),
+            Err(Error::Ended(reason)) => Ok(Some(reason)),
+            Err(Error::Moved) => Ok(Some(Reason::Moved)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes a room from a relay's start, which may be gone.
@@ -163,12 +225,20 @@ impl Store {
         relay: &RelayId,
         epoch: u64,
         name: &RoomName,
+        swept: bool,
         now: Timestamp,
     ) -> Result<OccurrenceState> {
-        unraced(|| self.try_leave(relay, epoch, name, now)).await
+        unraced(|| self.try_leave(relay, epoch, name, swept, now)).await
     }
 
-    async fn try_leave(&self, relay: &RelayId, epoch: u64, name: &RoomName, now: Timestamp) -> Result<OccurrenceState> {
+    async fn try_leave(
+        &self,
+        relay: &RelayId,
+        epoch: u64,
+        name: &RoomName,
+        swept: bool,
+        now: Timestamp,
+    ) -> Result<OccurrenceState> {
         let found = self
             .get_many(&[keys::occurrence(name), keys::membership(relay, name)])
             .await?;
@@ -178,15 +248,23 @@ impl Store {
             .map(|item| from_item("membership", item))
             .transpose()?;
         // A later start of the same relay has entered again, or it has left already.
-        let Some(member) = member.filter(|member| member.epoch == epoch && !member.left) else {
+        let Some(member) = member.filter(|member| member.epoch <= epoch && (!member.left || member.swept)) else {
             return Ok(before.state);
         };
-        let mut ops = vec![
-            Op::put(keys::membership(relay, name), &Membership { left: true, ..member })
-                .expires(later(now, KEPT))
-                .value(":epoch", &epoch)
-                .when("#epoch = :epoch", Failure::Raced),
-        ];
+        let known = member.epoch;
+        let gone = Membership {
+            left: true,
+            swept,
+            ..member.under(epoch)
+        };
+        let mut ops = vec![gone.save(relay, known).expires(later(now, KEPT))];
+        if member.left {
+            // It was swept before: what was left of it then is decided.
+            if !swept {
+                self.commit(ops).await?;
+            }
+            return Ok(before.state);
+        }
         let mut after = before.clone();
         after.relays.remove(relay);
         if before.state == OccurrenceState::Ended {

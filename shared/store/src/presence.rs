@@ -1,17 +1,19 @@
 //! Who is or was in an occurrence, and at which start of which relay.
 
 use domain::Reason;
-use domain::id::{ParticipantNumber, RelayId, RoomName};
+use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::{Event, EventKind};
 use domain::time::{millis, millis_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::events::STEP;
+use crate::membership::Membership;
+use crate::op::Op;
 use crate::retry::unraced;
-use crate::table::beginning_with;
+use crate::table::{Outcome, Query, beginning_with};
 use crate::value::from_item;
-use crate::{Result, Store, keys};
+use crate::{OccurrenceView, Result, Store, keys};
 
 /// A participant of an occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,73 @@ pub(crate) struct Participant {
     pub(crate) left: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) reason: Option<Reason>,
+    /// Earlier stays, the latest last.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) earlier: Vec<Stay>,
+}
+
+/// From a participant's coming in to its going out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stay {
+    /// When it came.
+    #[serde(with = "millis")]
+    pub joined: Timestamp,
+    /// When it left; `None` while it is there.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub left: Option<Timestamp>,
+    /// Why it left.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Reason>,
+}
+
+/// Earlier stays that are kept of one participant.
+const MOST_STAYS: usize = 50;
+/// Pages of about 1 MB that are read of a conference's participants for one answer.
+const MOST_PAGES: usize = 5;
+
+impl Participant {
+    fn last(&self) -> Stay {
+        Stay {
+            joined: self.joined,
+            left: self.left,
+            reason: self.reason,
+        }
+    }
+
+    /// The stays before the one that begins at this time, as another session of the same participant.
+    pub(crate) fn stays_before(&self, next: Timestamp) -> Vec<Stay> {
+        let mut earlier = self.earlier.clone();
+        earlier.push(Stay {
+            left: self.left.or(Some(next)),
+            reason: self.reason.or(Some(Reason::Duplicate)),
+            ..self.last()
+        });
+        let over = earlier.len().saturating_sub(MOST_STAYS);
+        earlier.drain(..over);
+        earlier
+    }
+}
+
+/// Who is or was in a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attendance {
+    /// In which occurrence.
+    pub occurrence: Occurrence,
+    /// Its number.
+    pub participant: ParticipantNumber,
+    /// Its name, as shown last.
+    pub name: String,
+    /// Whether it leads, or led when it was there last.
+    pub moderator: bool,
+    /// When it came and left, the last time last; at least one.
+    pub stays: Vec<Stay>,
+}
+
+impl Attendance {
+    /// Whether it is there now.
+    pub fn is_present(&self) -> bool {
+        self.stays.last().is_some_and(|stay| stay.left.is_none())
+    }
 }
 
 /// Who reports.
@@ -45,12 +114,131 @@ impl Source<'_> {
     }
 }
 
+impl Membership {
+    /// Whether a participant is there with this registration of the relay, or with an earlier one of the same start.
+    pub(crate) fn is_of(&self, source: Source<'_>, participant: &Participant) -> bool {
+        let same = participant.relay == *source.relay
+            && source.epoch >= self.epoch
+            && (participant.epoch == self.epoch || self.same.contains(&participant.epoch));
+        source.is_of(participant) || same
+    }
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    participant: ParticipantNumber,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    #[serde(rename = "sk")]
+    key: String,
+}
+
 impl Store {
+    /// Who is or was in a conference, or in one of its occurrences: newest first, behind this participant, at most so many, and
+    /// whether there are more. One read for each megabyte, at most five.
+    pub async fn attendance(
+        &self,
+        (reseller, conference): (ResellerId, ConferenceId),
+        occurrence: Option<Occurrence>,
+        after: Option<ParticipantNumber>,
+        limit: usize,
+    ) -> Result<(Vec<Attendance>, bool)> {
+        let list = match occurrence {
+            Some(occurrence) => keys::participant_list(&RoomName {
+                reseller,
+                conference,
+                occurrence,
+            }),
+            None => keys::participants(reseller, conference),
+        };
+        let query = Query {
+            newest_first: true,
+            ..beginning_with(list.pk, &list.sk)
+        };
+        let (mut found, mut start) = (Vec::new(), None);
+        let mut behind = after.is_none();
+        for _ in 0..MOST_PAGES {
+            let (page, next) = self.query_page(&query, start).await?;
+            for item in &page {
+                let known: Participant = from_item("participant", item)?;
+                if !behind {
+                    behind = Some(known.participant) == after;
+                    continue;
+                }
+                if found.len() == limit {
+                    return Ok((found, true));
+                }
+                let Place { key } = from_item("participant", item)?;
+                let mut stays = known.earlier.clone();
+                stays.push(known.last());
+                found.push(Attendance {
+                    occurrence: keys::participant_occurrence(&key).unwrap_or(Occurrence::new(0)),
+                    participant: known.participant,
+                    name: known.name,
+                    moderator: known.moderator,
+                    stays,
+                });
+            }
+            if next.is_none() {
+                return Ok((found, false));
+            }
+            start = next;
+        }
+        Ok((found, true))
+    }
+
+    /// In which of these occurrences of a conference a participant is now. One read.
+    pub async fn present(
+        &self,
+        (reseller, conference): (ResellerId, ConferenceId),
+        occurrences: impl Iterator<Item = &OccurrenceView>,
+        participant: ParticipantNumber,
+    ) -> Result<Option<Occurrence>> {
+        let rooms: Vec<RoomName> = occurrences
+            .map(|view| RoomName {
+                reseller,
+                conference,
+                occurrence: view.slot.occurrence,
+            })
+            .collect();
+        let wanted: Vec<_> = rooms.iter().map(|room| keys::participant(room, participant)).collect();
+        let found = self.get_many(&wanted).await?;
+        for (room, item) in rooms.iter().zip(found) {
+            let known: Option<Participant> = item.map(|item| from_item("participant", &item)).transpose()?;
+            if known.is_some_and(|known| known.left.is_none()) {
+                return Ok(Some(room.occurrence));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The number that a partner's own identity has in a conference: the one given, unless it has one already.
+    pub async fn participant_identity(
+        &self,
+        (reseller, conference): (ResellerId, ConferenceId),
+        identity: &str,
+        number: ParticipantNumber,
+    ) -> Result<ParticipantNumber> {
+        let op = Op::update(
+            keys::participant_identity(reseller, conference, identity),
+            "SET #participant = if_not_exists(#participant, :number)",
+        )
+        .value(":number", &number);
+        match self.update(op).await? {
+            Outcome::Done(item) | Outcome::Refused(item) => {
+                let Numbered { participant } = from_item("participant's identity", &item)?;
+                Ok(participant)
+            }
+        }
+    }
+
     /// Reports the leave of everybody whose connection went with this start of a relay. Answers how many.
-    pub(crate) async fn report_lost(&self, source: Source<'_>, room: &RoomName, now: Timestamp) -> Result<usize> {
+    pub(crate) async fn report_lost(&self, source: Source<'_>, member: &Membership, now: Timestamp) -> Result<usize> {
         let mut lost = 0;
         loop {
-            let reported = unraced(|| self.try_report_lost(source, room, now)).await?;
+            let reported = unraced(|| self.try_report_lost(source, member, now)).await?;
             lost += reported;
             if reported < STEP {
                 return Ok(lost);
@@ -58,12 +246,13 @@ impl Store {
         }
     }
 
-    async fn try_report_lost(&self, source: Source<'_>, room: &RoomName, now: Timestamp) -> Result<usize> {
+    async fn try_report_lost(&self, source: Source<'_>, member: &Membership, now: Timestamp) -> Result<usize> {
+        let room = &member.room;
         let list = keys::participant_list(room);
         let mut events = Vec::new();
         for item in self.query(&beginning_with(list.pk, &list.sk)).await? {
             let participant: Participant = from_item("participant", &item)?;
-            if participant.left.is_none() && source.is_of(&participant) && events.len() < STEP {
+            if participant.left.is_none() && member.is_of(source, &participant) && events.len() < STEP {
                 events.push(Event {
                     room: *room,
                     at: now.as_millisecond(),

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Change;
+use crate::membership::Membership;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::table::{Outcome, Query};
@@ -127,33 +128,38 @@ impl Store {
         .value(":load", &format!("{load}").parse::<u32>().unwrap_or(1_000))
         .value(":epoch", &heartbeat.epoch)
         .when("#epoch = :epoch", Failure::Raced);
-        let rooms: Vec<_> = heartbeat
-            .rooms
-            .iter()
-            .map(|held| keys::occurrence(&held.room))
-            .collect();
-        let (seen, found) = tokio::join!(self.update(op), self.get_many(&rooms));
+        let relay = &heartbeat.relay;
+        let rooms = heartbeat.rooms.iter();
+        let mut wanted: Vec<_> = rooms.clone().map(|held| keys::occurrence(&held.room)).collect();
+        wanted.extend(rooms.map(|held| keys::membership(relay, &held.room)));
+        let (seen, found) = tokio::join!(self.update(op), self.get_many(&wanted));
+        let (known, found) = (matches!(seen?, Outcome::Done(_)), found?);
+        let (occurrences, members) = found.split_at(heartbeat.rooms.len());
         let mut ended = Vec::new();
-        for (held, item) in heartbeat.rooms.iter().zip(found?) {
-            let Some(item) = item else {
-                ended.push(EndedRoom {
-                    room: held.room,
-                    reason: Reason::Expired,
-                });
-                continue;
+        for ((held, item), member) in heartbeat.rooms.iter().zip(occurrences).zip(members) {
+            let over = match item {
+                None => Some(Reason::Expired),
+                Some(item) => {
+                    let occurrence: OccurrenceItem = from_item("occurrence", item)?;
+                    let over = occurrence.state == OccurrenceState::Ended;
+                    over.then(|| occurrence.ended_reason.unwrap_or(Reason::Ended))
+                }
             };
-            let occurrence: OccurrenceItem = from_item("occurrence", &item)?;
-            if occurrence.state == OccurrenceState::Ended {
-                ended.push(EndedRoom {
-                    room: held.room,
-                    reason: occurrence.ended_reason.unwrap_or(Reason::Ended),
-                });
-            }
+            let member: Option<Membership> = match member {
+                Some(member) => Some(from_item("membership", member)?),
+                None => None,
+            };
+            let astray = member.filter(|member| member.swept || (!member.left && member.epoch < heartbeat.epoch));
+            let reason = match (over, astray) {
+                (None, Some(member)) if known => self.take_back((relay, heartbeat.epoch), &member, now).await?,
+                (over, _) => over,
+            };
+            ended.extend(reason.map(|reason| EndedRoom {
+                room: held.room,
+                reason,
+            }));
         }
-        Ok(HeartbeatAnswer {
-            ended,
-            known: matches!(seen?, Outcome::Done(_)),
-        })
+        Ok(HeartbeatAnswer { ended, known })
     }
 
     /// The relays that live, those of the region first, the least loaded first. One read.

@@ -106,8 +106,8 @@ impl Store {
                     relay: &relay.id,
                     epoch: member.epoch,
                 };
-                swept.left += self.report_lost(source, &member.room, now).await?;
-                self.leave(&relay.id, member.epoch, &member.room, now).await?;
+                swept.left += self.report_lost(source, &member, now).await?;
+                self.leave(&relay.id, member.epoch, &member.room, true, now).await?;
             }
             if (gone || settled) && !member.former.is_empty() {
                 for epoch in &member.former {
@@ -115,7 +115,7 @@ impl Store {
                         relay: &relay.id,
                         epoch: *epoch,
                     };
-                    swept.left += self.report_lost(source, &member.room, now).await?;
+                    swept.left += self.report_lost(source, &member, now).await?;
                 }
                 self.forget_former(relay, &member).await?;
             }

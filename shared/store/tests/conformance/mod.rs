@@ -5,6 +5,7 @@
 mod events;
 mod joining;
 mod meetings;
+mod races;
 mod relays;
 mod repeating;
 mod sign_in;
@@ -69,6 +70,13 @@ pub async fn suite(client: &Client) {
     Box::pin(events::moderators_present_are_counted(&store)).await;
     Box::pin(events::a_room_ended_from_inside_has_ended(&store)).await;
     Box::pin(events::two_meetings_on_one_code_in_one_batch(&store)).await;
+
+    Box::pin(races::an_end_against_joins(&store)).await;
+    Box::pin(races::a_meeting_runs_over_into_the_next(&store)).await;
+    Box::pin(races::a_reservationless_meeting_that_nobody_joined(&store)).await;
+    Box::pin(races::a_relay_registered_again_keeps_its_rooms(&store)).await;
+    Box::pin(races::a_relay_heard_of_again_takes_its_rooms_back(&store)).await;
+    Box::pin(races::a_stale_look_decides_nothing(&store)).await;
 
     Box::pin(sweeping::nobody_came(&store)).await;
     Box::pin(sweeping::a_dead_relays_participants_have_left(&store)).await;

@@ -1,0 +1,267 @@
+use domain::Reason;
+use domain::conference::{Conference, Kind, Opens};
+use domain::id::Occurrence;
+use domain::relay::{EndedRoom, EventKind};
+use domain::relay::{Heartbeat, HeldRoom, OccurrenceState};
+use jiff::{SignedDuration, Timestamp};
+use store::{Error, RoomTarget, Store};
+
+use super::world::{TestRelay, World, joins, leaves, minute, noon, operator};
+
+fn heartbeat(relay: &TestRelay, rooms: &[domain::id::RoomName]) -> Heartbeat {
+    Heartbeat {
+        relay: relay.id.clone(),
+        epoch: relay.epoch,
+        participants: 1,
+        load: 0.1,
+        rooms: rooms
+            .iter()
+            .map(|room| HeldRoom {
+                room: *room,
+                participants: 1,
+            })
+            .collect(),
+    }
+}
+
+/// Whose leave is kept, and why.
+async fn left(world: &World, conference: domain::id::ConferenceId) -> Vec<(u32, Reason)> {
+    let events = world
+        .store
+        .events(world.reseller.id, conference, 0)
+        .await
+        .expect("read");
+    let leave = |(_, event): &(u64, domain::relay::Event)| match &event.kind {
+        EventKind::ParticipantLeave {
+            participant, reason, ..
+        } => Some((participant.value(), *reason)),
+        _ => None,
+    };
+    events.iter().filter_map(leave).collect()
+}
+
+/// A moderator ends while people join: whoever was let in too late is refused at the relay, and nothing is left live.
+pub async fn an_end_against_joins(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("r", noon()).await;
+    for round in 0..6 {
+        let now = minute(round * 90);
+        relay.register(now).await;
+        let meeting = world.planned(now).await;
+        let join = async {
+            let mut entered = Ok(());
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+                match world.try_open(&relay, now, false).await {
+                    Ok(Some(live)) => entered = relay.enter(world.room_name(&live), now).await.map(drop),
+                    Ok(None) => break,
+                    Err(Error::Raced) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            entered
+        };
+        let end = async {
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+            loop {
+                let state = store.conference(&world.scope(), meeting.id).await.expect("found");
+                let around = store.surroundings(&state).await.expect("read");
+                let write = operator("conference-end");
+                match store.conference_end(&state, &around, Reason::Ended, &write).await {
+                    Err(Error::Raced) => {}
+                    ended => return ended.expect("ends"),
+                }
+            }
+        };
+        let (entered, ended) = tokio::join!(join, end);
+        assert!(!ended.already);
+        assert!(
+            matches!(entered, Ok(()) | Err(Error::Ended(Reason::Ended) | Error::Moved)),
+            "{entered:?}"
+        );
+        let view = store
+            .room(world.host.access_code, now)
+            .await
+            .expect("read")
+            .expect("a room");
+        assert_eq!((view.room.live.as_ref(), view.opens(now, false)), (None, Opens::Ended));
+        let refused = relay.enter(meeting.room(), now).await;
+        assert!(matches!(refused, Err(Error::Ended(Reason::Ended))), "{refused:?}");
+        let beat = store
+            .relay_heartbeat(&heartbeat(&relay, &[meeting.room()]), now)
+            .await
+            .expect("heard");
+        assert_eq!(beat.ended.len(), 1, "the relay learns it at the latest now");
+        relay.leave(meeting.room(), now).await.expect("leaves");
+    }
+}
+
+/// A meeting that runs over keeps the host's code until it is empty; then the next one opens, whose window is open.
+pub async fn a_meeting_runs_over_into_the_next(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("r", noon()).await;
+    let (first, second) = (world.planned(noon()).await, world.planned(minute(60)).await);
+    let live = world.open(&relay, noon(), false).await;
+    relay.enter(world.room_name(&live), noon()).await.expect("enters");
+    for now in [minute(50), minute(61), minute(100)] {
+        relay.register(now).await;
+        assert_eq!(world.open(&relay, now, false).await.live.conference, first.id);
+        store.sweep(now).await.expect("sweeps");
+    }
+    assert_eq!(
+        relay.leave(first.room(), minute(101)).await.expect("leaves"),
+        OccurrenceState::Ended
+    );
+    assert_eq!(world.open(&relay, minute(102), false).await.live.conference, second.id);
+}
+
+/// Nobody came to a reservationless meeting; the next one on the code is not in its way, and who comes late finds it over.
+pub async fn a_reservationless_meeting_that_nobody_joined(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("r", noon()).await;
+    let meeting = Conference {
+        kind: Kind::Reservationless,
+        ..world.conference(noon()).await
+    };
+    let write = operator("conference-create");
+    store.conference_create(&meeting, &write).await.expect("made");
+    let active = async || {
+        let marks = store.conferences_active(world.reseller.id, world.host.id).await;
+        marks.expect("read").contains(&meeting.room())
+    };
+    assert!(active().await);
+    // Somebody is let in at the last moment: the meeting waits for the way, and no longer.
+    let late = minute(15)
+        .saturating_add(SignedDuration::from_secs(-1))
+        .expect("a time");
+    relay.register(late).await;
+    world.open(&relay, late, false).await;
+    store.sweep(minute(15)).await.expect("sweeps");
+    assert!(active().await, "held for somebody on the way");
+    store.sweep(minute(17)).await.expect("sweeps");
+    assert!(!active().await);
+    let view = store
+        .room(world.host.access_code, minute(17))
+        .await
+        .expect("read")
+        .expect("a room");
+    assert_eq!(view.opens(minute(17), false), Opens::Ended);
+    let refused = relay.enter(meeting.room(), minute(17)).await;
+    assert!(matches!(refused, Err(Error::Ended(Reason::Expired))), "{refused:?}");
+}
+
+/// A relay that loses its registration and registers again, with its meetings going on.
+pub async fn a_relay_registered_again_keeps_its_rooms(store: &Store) {
+    let world = World::new(store).await;
+    let mut relay = world.relay("r", noon()).await;
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    let people = vec![joins(room, 1, true), joins(room, 2, false), joins(room, 3, false)];
+    relay.report(1, people, noon()).await.expect("kept");
+
+    let ms = |at: Timestamp| u64::try_from(at.as_millisecond()).expect("after 1970");
+    relay.epoch = ms(minute(1));
+    relay.register(minute(1)).await;
+    // An event comes before the first heartbeat.
+    relay.report(1, vec![leaves(room, 3)], minute(1)).await.expect("kept");
+    assert_eq!(left(&world, room.conference).await, [(3, Reason::Left)]);
+
+    relay.epoch = ms(minute(2));
+    relay.register(minute(2)).await;
+    for _ in 0..2 {
+        let beat = store
+            .relay_heartbeat(&heartbeat(&relay, &[room]), minute(2))
+            .await
+            .expect("heard");
+        assert_eq!((beat.ended, beat.known), (Vec::new(), true));
+    }
+    relay.register(minute(4)).await;
+    store.sweep(minute(4)).await.expect("sweeps");
+    let state = store.conference(&world.scope(), room.conference).await.expect("found");
+    assert!(state.is_active(), "nothing was taken from it");
+    assert_eq!(left(&world, room.conference).await.len(), 1);
+    relay.report(1, vec![leaves(room, 2)], minute(4)).await.expect("kept");
+    assert_eq!(left(&world, room.conference).await[1..], [(2, Reason::Left)]);
+    // A registration later its leave counts too.
+    relay.epoch = ms(minute(5));
+    relay.register(minute(5)).await;
+    relay.report(1, vec![leaves(room, 1)], minute(5)).await.expect("kept");
+    assert_eq!(
+        relay.leave(room, minute(5)).await.expect("leaves"),
+        OccurrenceState::Scheduled
+    );
+    assert_eq!(left(&world, room.conference).await.len(), 3);
+    let view = store
+        .room(world.host.access_code, minute(5))
+        .await
+        .expect("read")
+        .expect("a room");
+    assert_eq!(view.room.live, None);
+}
+
+/// A relay that nothing was heard of for long, while its meetings went on there.
+pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
+    let world = World::new(store).await;
+    let (relay, other) = (world.relay("r", noon()).await, world.relay("o", noon()).await);
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    relay
+        .report(1, vec![joins(room, 1, false)], noon())
+        .await
+        .expect("kept");
+    store.sweep(minute(2)).await.expect("sweeps");
+    let active = async || {
+        let state = store.conference(&world.scope(), room.conference).await.expect("found");
+        state.is_active()
+    };
+    assert!(!active().await);
+    let beat = async |relay: &TestRelay, now| {
+        let heard = store.relay_heartbeat(&heartbeat(relay, &[room]), now).await;
+        heard.expect("heard").ended
+    };
+    assert_eq!(beat(&relay, minute(3)).await, []);
+    assert!(active().await, "it goes on where it was");
+    // Silent again, and people gather elsewhere meanwhile.
+    store.sweep(minute(5)).await.expect("sweeps");
+    other.register(minute(6)).await;
+    world.open(&other, minute(6), false).await;
+    other.enter(room, minute(6)).await.expect("enters");
+    let moved = EndedRoom {
+        room,
+        reason: Reason::Moved,
+    };
+    assert_eq!(beat(&relay, minute(6)).await, [moved]);
+    // It closes its own, and the other goes on.
+    relay.leave(room, minute(6)).await.expect("leaves");
+    assert_eq!(beat(&relay, minute(6)).await, []);
+    assert!(active().await);
+    assert_eq!(world.open(&other, minute(6), false).await.home, other.id);
+}
+
+/// Two relays, two occurrences of one code: nobody decides on a room that another has moved meanwhile.
+pub async fn a_stale_look_decides_nothing(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("r", noon()).await;
+    let first = world.planned(noon()).await;
+    let view = store
+        .room(world.host.access_code, noon())
+        .await
+        .expect("read")
+        .expect("a room");
+    let live = world.open(&relay, noon(), false).await;
+    assert_eq!(live.live.occurrence, Occurrence::new(noon().as_second()));
+    let Opens::Planned { planned, .. } = view.opens(noon(), false) else {
+        panic!("opens")
+    };
+    let alive = [relay.id.clone()];
+    let stale = store
+        .room_open(&view, RoomTarget::Planned(planned), &relay.id, &alive, noon())
+        .await;
+    assert!(matches!(stale, Err(Error::Raced)), "{stale:?}");
+    relay.enter(first.room(), noon()).await.expect("enters");
+    relay.enter(first.room(), noon()).await.expect("again, with no effect");
+}
