@@ -7,12 +7,15 @@ pub mod company;
 pub mod company_create;
 pub mod company_fetch;
 pub mod conference;
+pub mod conference_control;
 pub mod conference_create;
 pub mod conference_create_reservationless;
 pub mod conference_delete;
 pub mod conference_end;
 pub mod conference_fetch;
 pub mod conference_fetch_all;
+pub mod conference_join_token;
+pub mod conference_participants;
 pub mod conference_update;
 pub mod digits;
 pub mod host;
@@ -41,6 +44,9 @@ pub fn routes() -> Vec<Route> {
         Route::of::<conference_end::ConferenceEnd>(),
         Route::of::<conference_fetch::ConferenceFetch>(),
         Route::of::<conference_fetch_all::ConferenceFetchAll>(),
+        Route::of::<conference_control::ConferenceControl>(),
+        Route::of::<conference_join_token::ConferenceJoinToken>(),
+        Route::of::<conference_participants::ConferenceParticipants>(),
         Route::of::<conference_update::ConferenceUpdate>(),
         Route::of::<host_create::HostCreate>(),
         Route::of::<host_fetch::HostFetch>(),

@@ -174,6 +174,17 @@ const LIST: &[(&str, Listed)] = &[
         &[(&[Get], &[Fqdn, Company]), (&[Update], &[Session, Rate])],
     ),
     (
+        "conference_control",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[Put], &[Company]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Session, Rate]),
+            (&[Query], &[Conference]),
+            (&[BatchGet], &[Conference, Code, Relay]),
+        ],
+    ),
+    (
         "conference_create",
         &[
             (&[Update], &[Counter, Host, Session, Rate]),
@@ -252,6 +263,24 @@ const LIST: &[(&str, Listed)] = &[
             (&[Delete], &[Active]),
             (&[BatchGet], &[PinAttempt, ModeratorAttempt]),
             (&[QueryIndex], &[RelayList]),
+        ],
+    ),
+    (
+        "conference_join_token",
+        &[
+            (&[Update], &[Counter, Conference, Code, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host, Conference, Code]),
+            (&[Query, Put], &[Conference, Code]),
+            (&[Delete], &[Active]),
+            (&[QueryIndex], &[RelayList]),
+        ],
+    ),
+    (
+        "conference_participants",
+        &[
+            (&[Get], &[Fqdn]),
+            (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
         ],
     ),
     (
@@ -338,7 +367,11 @@ const LIST: &[(&str, Listed)] = &[
     ),
     (
         "relay_heartbeat",
-        &[(&[BatchGet], &[Conference]), (&[Get, Update], &[Relay])],
+        &[
+            (&[Put], &[Conference, Active, Relay]),
+            (&[BatchGet], &[Conference, Relay]),
+            (&[Get, Update], &[Code, Relay]),
+        ],
     ),
     (
         "relay_leave",

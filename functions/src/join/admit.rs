@@ -3,14 +3,14 @@
 use domain::company::Company;
 use domain::conference::{Conference, HARD_STOP, Opens, later};
 use domain::host::Host;
-use domain::id::ParticipantNumber;
+use domain::id::{Occurrence, ParticipantNumber};
 use domain::join::{JoinAnswer, JoinRequest, JoinedConference, MediaSettings, RelayAddress};
 use domain::join_token::{Admission, ConvokeGrant, JoinToken};
 use domain::room::RoomRole;
 use domain::text::Name;
 use domain::time::iso;
 use domain::{Code, Error as Refusal, Reason};
-use store::{LiveRoom, RoomTarget, Scope};
+use store::{LiveRoom, Relay, RoomTarget, Scope};
 
 use super::look::Look;
 use super::{open, role};
@@ -73,11 +73,12 @@ async fn once(
         (Some(conference), true) => conference,
         _ => match meeting(context, look, &opens).await? {
             Some(conference) => conference,
-            None if opens == Opens::AdHoc => open::ad_hoc(context, look, &host, &company).await?,
+            None if opens == Opens::AdHoc => open::ad_hoc(context, &look.view, &host, &company).await?,
             None => return Err(refusal(&opens)),
         },
     };
-    let earlier = earlier.filter(|token| token.room() == Some(conference.room()));
+    let room = conference.room_of(occurrence(&opens, &conference));
+    let earlier = earlier.filter(|token| token.room() == Some(room));
     let name = name(asked, earlier, look, &host)?;
     let role = role::role(context, look, &conference, asked, (leads, earlier)).await?;
 
@@ -92,7 +93,7 @@ async fn once(
                 Opens::Planned { planned, .. } => RoomTarget::Planned(planned),
                 _ => RoomTarget::AdHoc(&conference),
             };
-            match open::open(context, look, target, &conference, known).await? {
+            match open::open(context, look, target, room, known).await? {
                 Some(done) => done,
                 None => return Ok(None),
             }
@@ -109,6 +110,15 @@ async fn once(
     Ok(Some(seat.answer(context, asked, look, (&host, &company), earlier)?))
 }
 
+/// Which occurrence of the meeting the code opens.
+fn occurrence(opens: &Opens<'_>, conference: &Conference) -> Occurrence {
+    match opens {
+        Opens::Live(live) => live.occurrence,
+        Opens::Planned { planned, .. } => planned.occurrence,
+        _ => conference.occurrence,
+    }
+}
+
 async fn meeting(context: &Context<'_>, look: &Look, opens: &Opens<'_>) -> Result<Option<Conference>, Error> {
     let id = match opens {
         Opens::Live(live) => live.conference,
@@ -119,7 +129,7 @@ async fn meeting(context: &Context<'_>, look: &Look, opens: &Opens<'_>) -> Resul
     Ok(Some(context.app.store.conference(&scope, id).await?.conference))
 }
 
-fn refusal(opens: &Opens<'_>) -> Error {
+pub(super) fn refusal(opens: &Opens<'_>) -> Error {
     let refusal = match opens {
         Opens::NotStarted(next) => Refusal {
             upcoming: next.map(|next| {
@@ -148,15 +158,51 @@ fn name(asked: &JoinRequest, earlier: Option<&JoinToken>, look: &Look, host: &Ho
 }
 
 /// A participant's place in a meeting.
-struct Seat<'a> {
-    conference: &'a Conference,
-    live: &'a LiveRoom,
-    number: ParticipantNumber,
-    role: RoomRole,
-    name: Name,
+pub(super) struct Seat<'a> {
+    pub(super) conference: &'a Conference,
+    pub(super) live: &'a LiveRoom,
+    pub(super) number: ParticipantNumber,
+    pub(super) role: RoomRole,
+    pub(super) name: Name,
 }
 
 impl Seat<'_> {
+    /// When the meeting ends in any case, in Unix seconds.
+    fn hard_stop(&self, context: &Context<'_>) -> i64 {
+        later(self.live.live.first_join.unwrap_or(context.now), HARD_STOP).as_second()
+    }
+
+    /// The claims that let the participant in.
+    pub(super) fn token(&self, context: &Context<'_>, observer: bool, jti: Option<String>) -> JoinToken {
+        let conference = self.conference;
+        JoinToken::new(Admission {
+            room: conference.room_of(self.live.live.occurrence),
+            name: self.name.to_string(),
+            jti: jti.unwrap_or_else(|| context.app.uuid()),
+            issued_at: context.now.as_second(),
+            grant: ConvokeGrant {
+                participant: self.number,
+                role: self.role,
+                observer,
+                company: conference.company,
+                max_participants: conference.max_participants,
+                mute_mode: conference.mute_mode,
+                h264: conference.h264,
+                hard_stop: self.hard_stop(context),
+            },
+        })
+    }
+
+    /// The relay that the meeting lives on.
+    pub(super) fn home(&self, relays: &[Relay]) -> Result<RelayAddress, Error> {
+        let home = relays.iter().find(|relay| relay.id == self.live.home);
+        let home = home.ok_or(Error::Broken("a room was opened at a relay that is not alive"))?;
+        Ok(RelayAddress {
+            url: home.url.clone(),
+            region: home.region.clone(),
+        })
+    }
+
     fn answer(
         self,
         context: &Context<'_>,
@@ -165,44 +211,23 @@ impl Seat<'_> {
         (host, company): (&Host, &Company),
         earlier: Option<&JoinToken>,
     ) -> Result<JoinAnswer, Error> {
+        let home = self.home(&look.relays)?;
+        let token = self.token(context, asked.observer, earlier.and_then(|token| token.jti.clone()));
+        let hard_stop = self.hard_stop(context);
         let Self {
             conference,
-            live,
             number,
             role,
             name,
+            ..
         } = self;
-        let home = look.relays.iter().find(|relay| relay.id == live.home);
-        let home = home.ok_or(Error::Broken("a room was opened at a relay that is not alive"))?;
-        let hard_stop = later(live.live.first_join.unwrap_or(context.now), HARD_STOP).as_second();
-        let token = JoinToken::new(Admission {
-            room: conference.room(),
-            name: name.to_string(),
-            jti: earlier
-                .and_then(|token| token.jti.clone())
-                .unwrap_or_else(|| context.app.uuid()),
-            issued_at: context.now.as_second(),
-            grant: ConvokeGrant {
-                participant: number,
-                role,
-                observer: asked.observer,
-                company: company.id,
-                max_participants: conference.max_participants,
-                mute_mode: conference.mute_mode,
-                h264: conference.h264,
-                hard_stop,
-            },
-        });
         Ok(JoinAnswer {
             token: context.app.keys.signing.sign(&token),
             identity: number.identity(),
             participant: number,
             name: name.to_string(),
             role,
-            relays: vec![RelayAddress {
-                url: home.url.clone(),
-                region: home.region.clone(),
-            }],
+            relays: vec![home],
             conference: JoinedConference {
                 id: conference.id,
                 subject: conference.subject.to_string(),

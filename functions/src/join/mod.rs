@@ -8,6 +8,7 @@ mod admit;
 mod look;
 mod open;
 mod role;
+pub(crate) mod vouched;
 
 use domain::join::{JoinAnswer, JoinRequest};
 use http::Method;

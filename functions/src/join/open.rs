@@ -8,7 +8,7 @@ use domain::join_token::JoinToken;
 use domain::text::Subject;
 use domain::time::Zone;
 use domain::{Code, Error as Refusal};
-use store::{LiveRoom, RoomTarget};
+use store::{LiveRoom, Relay, RoomTarget, RoomView};
 
 use super::look::Look;
 use crate::context::Context;
@@ -35,7 +35,7 @@ pub(super) async fn ahead(
         .filter(|token| token.room() == Some(room))
         .and_then(|token| token.convoke.as_ref())
         .map(|grant| grant.participant);
-    place(context, look, RoomTarget::Live(live), room, known).await
+    place(context, (&look.view, &look.relays), RoomTarget::Live(live), room, known).await
 }
 
 /// Makes the meeting live, or confirms that it is. `None`: the room changed under the decision.
@@ -43,26 +43,26 @@ pub(super) async fn open(
     context: &Context<'_>,
     look: &Look,
     target: RoomTarget<'_>,
-    conference: &Conference,
+    room: domain::id::RoomName,
     known: Option<ParticipantNumber>,
 ) -> Result<Option<Opened>, Error> {
-    place(context, look, target, conference.room(), known).await
+    place(context, (&look.view, &look.relays), target, room, known).await
 }
 
-async fn place(
+/// The same, of what a code leads to and the relays that live, best first.
+pub(super) async fn place(
     context: &Context<'_>,
-    look: &Look,
+    (view, relays): (&RoomView, &[Relay]),
     target: RoomTarget<'_>,
     room: domain::id::RoomName,
     known: Option<ParticipantNumber>,
 ) -> Result<Option<Opened>, Error> {
     let store = &context.app.store;
-    let alive: Vec<RelayId> = look.relays.iter().map(|relay| relay.id.clone()).collect();
-    let free = look
-        .relays
+    let alive: Vec<RelayId> = relays.iter().map(|relay| relay.id.clone()).collect();
+    let free = relays
         .iter()
         .find(|relay| relay.participants < relay.capacity)
-        .or(look.relays.first());
+        .or(relays.first());
     let Some(free) = free else {
         return Err(Refusal::new(Code::Unavailable, "No relay is available")
             .with_retry_after(5)
@@ -74,10 +74,7 @@ async fn place(
             None => store.participant_number(room.reseller, room.conference).await,
         }
     };
-    let (opened, number) = tokio::join!(
-        store.room_open(&look.view, target, &free.id, &alive, context.now),
-        number
-    );
+    let (opened, number) = tokio::join!(store.room_open(view, target, &free.id, &alive, context.now), number);
     match opened {
         Ok(live) => Ok(Some((live, number?))),
         Err(store::Error::Raced) => Ok(None),
@@ -88,11 +85,11 @@ async fn place(
 /// A new meeting on a host's own code, started by the host or a moderator.
 pub(super) async fn ad_hoc(
     context: &Context<'_>,
-    look: &Look,
+    view: &RoomView,
     host: &Host,
     company: &Company,
 ) -> Result<Conference, Error> {
-    let (app, now, room) = (context.app, context.now, &look.view.room);
+    let (app, now, room) = (context.app, context.now, &view.room);
     let id = app.store.new_conference_id().await?;
     let subject = format!("{}'s Meeting", host.name);
     let token = ModeratorToken::random(app.random());

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A relay at this address with a meeting in it.
-async fn running_meeting(site: &Site, url: &str) -> Value {
+pub(crate) async fn running_meeting(site: &Site, url: &str) -> Value {
     let body = json!({"relay": "relay-1", "region": "eu", "url": url, "version": "1", "capacity": 9, "epoch": 1});
     site.report("register", body).await.ok();
     let host = site.host("Ann").await;
@@ -30,11 +30,11 @@ async fn running_meeting(site: &Site, url: &str) -> Value {
     let room = token.room().expect("a room").to_string();
     let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": token.jti});
     site.report("enter", enter).await.ok();
-    json!({"conference_id": made["conference_id"], "room": room})
+    json!({"conference_id": made["conference_id"], "room": room, "code": host.code})
 }
 
 /// One request as it came: its `Authorization` and its body. It is answered with this status.
-async fn one_request(mut stream: TcpStream, status: &str) -> (String, Vec<u8>) {
+pub(crate) async fn one_request(mut stream: TcpStream, status: &str) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4_096];

@@ -6,6 +6,7 @@ mod auth_sign_in;
 mod join_admits;
 mod join_roles;
 mod join_round_trips;
+mod meetings_from_servers;
 mod pages_tenant;
 mod password_links;
 mod relay_reports;

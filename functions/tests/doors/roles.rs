@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::an_end_reaches_the_relays::one_request;
 use crate::site::notes::Touch;
 use crate::site::{self, ACME, Answer, Host, Site};
 use functions::deploy::{Action, Grants};
@@ -102,6 +103,8 @@ async fn compare() {
     let host = Box::pin(partner(&mut walk)).await;
     let cookie = Box::pin(signing_in(&mut walk, &host)).await;
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
+    Box::pin(taken_back(&mut walk)).await;
+    Box::pin(tokens(&mut walk)).await;
     Box::pin(time(&mut walk)).await;
 
     let ids = all()
@@ -412,6 +415,7 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
     walk.api("conference_delete", json!({"conference_id": made["conference_id"]}))
         .await
         .refused();
+    in_meetings(walk, host, &made["conference_id"], &open).await;
     let end = json!({"conference_id": made["conference_id"], "idempotency_key": "key-7"});
     walk.api("conference_end", end.clone()).await.ok();
     walk.api("conference_end", end).await.ok();
@@ -434,6 +438,34 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
         .ok();
     let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.5, "rooms": [{"room": open, "participants": 1}]});
     walk.report("relay_heartbeat", beat).await.ok();
+}
+
+/// What partners' servers do in a running meeting.
+async fn in_meetings(walk: &mut Walk, host: &Host, conference: &Value, room: &str) {
+    let join = json!({"room": room, "at": site::START * 1000, "kind": "participant_join", "participant": 1, "jti": "j1", "name": "Bob",
+        "moderator": false, "region": "eu"});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 3, "events": [join]});
+    walk.report("relay_events", batch).await.ok();
+    let token = json!({"conference_id": conference, "name": "Bob", "identity": "user-1"});
+    walk.api("conference_join_token", token).await.ok();
+    let token = json!({"access_code": host.code, "name": "Bob"});
+    walk.api("conference_join_token", token).await.ok();
+    walk.api("conference_participants", json!({"conference_id": conference}))
+        .await
+        .ok();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let register = json!({"relay": "relay-1", "region": "eu", "url": url, "version": "1", "capacity": 9, "epoch": 1});
+    walk.report("relay_register", register).await.ok();
+    let remove =
+        json!({"conference_id": conference, "action": "remove", "participant": 1, "idempotency_key": "control-1"});
+    let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
+    let (_, done) = tokio::join!(relay, walk.api("conference_control", remove));
+    done.ok();
+    drop(listener);
+    let gone =
+        json!({"conference_id": conference, "action": "remove", "participant": 9, "idempotency_key": "control-2"});
+    walk.api("conference_control", gone).await.refused();
 }
 
 /// Meetings that repeat: made, opened by a visitor, changed, cancelled, listed.
@@ -482,6 +514,49 @@ async fn repeating(walk: &mut Walk, host: &Host) {
         .ok();
 }
 
+/// A relay that registers again keeps its rooms, and one that nothing was heard of takes them back.
+async fn taken_back(walk: &mut Walk) {
+    let host = walk.site.host("Back").await;
+    let made = walk
+        .site
+        .admin_api("conference/create/reservationless", json!({"host_id": host.id}))
+        .await;
+    walk.site
+        .join(ACME, &json!({"code": host.code, "name": "Bob"}))
+        .send()
+        .await
+        .ok();
+    let room = format!("1/{}/{}", made["conference_id"], walk.site.now().as_second());
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "b"});
+    walk.site.report("enter", enter).await.ok();
+    let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.5, "rooms": [{"room": room, "participants": 1}]});
+    walk.site.advance(60);
+    operator::sweep(&walk.site.app).await.expect("swept");
+    walk.report("relay_heartbeat", beat).await.ok();
+    walk.report("relay_leave", json!({"relay": "relay-1", "epoch": 1, "room": room}))
+        .await
+        .ok();
+}
+
+/// Tokens that begin a meeting, and one that takes the place of guests.
+async fn tokens(walk: &mut Walk) {
+    let host = walk.site.host("Token").await;
+    walk.site.relay_up_again().await;
+    let asked = json!({"access_code": host.code, "name": "Bob", "moderator": true});
+    let begun = walk.api("conference_join_token", asked).await.ok();
+    let room = format!("1/{}/{}", begun["conference_id"], walk.site.now().as_second());
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "t"});
+    walk.site.report("enter", enter).await.ok();
+    walk.site.advance(61);
+    walk.site.relay_up_again().await;
+    let start = domain::time::iso(walk.site.now());
+    let planned = json!({"host_id": host.id, "subject": "Daily", "start": start, "time_zone": "UTC", "duration": 60,
+        "recurrence": {"rrule": "FREQ=DAILY;COUNT=2"}});
+    let planned = walk.site.admin_api("conference/create", planned).await;
+    let asked = json!({"conference_id": planned["conference_id"], "name": "Bob"});
+    walk.api("conference_join_token", asked).await.ok();
+}
+
 /// What the sweeper finds: a relay that fell silent with people in it, and a meeting that nobody came to.
 async fn time(walk: &mut Walk) {
     let host = walk.site.host("Late").await;
@@ -506,7 +581,7 @@ async fn time(walk: &mut Walk) {
     walk.site
         .report(
             "events",
-            json!({"relay": "relay-1", "epoch": 1, "n": 3, "events": [event]}),
+            json!({"relay": "relay-1", "epoch": 1, "n": 4, "events": [event]}),
         )
         .await
         .ok();

@@ -63,6 +63,10 @@ async fn every_method_takes_at_most_two_reads_and_three_writes() {
             json!({"host_id": acme.host.id, "after": acme.host.series, "active": false, "from": "2026-01-01 00:00:00"}),
         ),
         (
+            "conference/participants",
+            json!({"conference_id": acme.host.series, "after": 1}),
+        ),
+        (
             "conference/update",
             json!({"conference_id": acme.host.conference, "start": "2026-06-02 14:00:00", "one_time_access_code": true,
                 "idempotency_key": "update"}),

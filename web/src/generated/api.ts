@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/conference/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Acts in a running meeting. */
+        post: operations["ConferenceControl"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/conference/create": {
         parameters: {
             query?: never;
@@ -168,6 +185,40 @@ export interface paths {
         put?: never;
         /** Lets a person into a meeting. */
         post: operations["ConferenceJoin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/conference/join_token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a token and names a relay, for a native application to join with. */
+        post: operations["ConferenceJoinToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/conference/participants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers who is or was in a meeting, the newest first. */
+        post: operations["ConferenceParticipants"];
         delete?: never;
         options?: never;
         head?: never;
@@ -487,6 +538,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Somebody who is or was in a meeting. Times are wall clock in the meeting's zone. */
+        AttendanceAnswer: {
+            /** @description Its number in the conference. */
+            participant: number;
+            /** @description What clients call it. */
+            identity: string;
+            /** @description Its name as shown last. */
+            name: string;
+            /** @description It leads, or led when it was there last. */
+            moderator: boolean;
+            /** @description The original start of the occurrence. */
+            occurrence: string;
+            /** @description It is there now. */
+            present: boolean;
+            /** @description When it came first. */
+            join_time: string;
+            /** @description When it left last; null while it is there. */
+            leave_time: string | null;
+            /** @description Why it left last; null while it is there. */
+            reason: components["schemas"]["Reason"] | null;
+            /** @description Each time that it came, the last one last; at most 51. */
+            stays: components["schemas"]["StayAnswer"][];
+        };
         /** @description An email and its password, or an API token alone. */
         AuthenticateParameters: {
             /** @description The account's mail address. */
@@ -795,6 +869,26 @@ export interface components {
             /** @description Where it repeats: its occurrences, or those that were asked for. */
             occurrences?: components["schemas"]["Occurrence"][] | null;
         };
+        /** @description What was done. */
+        ConferenceControlAnswer: {
+            /** @description In which meeting. */
+            conference_id: number;
+            /** @description What. */
+            action: components["schemas"]["ControlAction"];
+            /** @description To whom. */
+            participant: number;
+        };
+        /** @description In which meeting, and to whom. */
+        ConferenceControlParameters: {
+            /** @description Its id. */
+            conference_id: number;
+            /** @description What to do; this installation's relays carry out `remove`. */
+            action: components["schemas"]["ControlAction"];
+            /** @description To whom, by its number. */
+            participant?: number | null;
+            /** @description For `set_mute_mode`. */
+            mute_mode?: components["schemas"]["MuteMode"] | null;
+        };
         /** @description What is planned. */
         ConferenceCreateParameters: {
             /** @description Who holds it. */
@@ -852,6 +946,20 @@ export interface components {
             /** @description How much of a meeting that repeats. */
             scope?: components["schemas"]["OccurrenceScope"] | null;
         };
+        /** @description Of which meeting. */
+        ConferenceParticipantsParameters: {
+            /** @description Its id. */
+            conference_id: number;
+            /** @description Only of this occurrence, by its original start. */
+            occurrence?: string | null;
+            /**
+             * Format: uint16
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last participant's number of the page before. */
+            after?: number | null;
+        };
         /**
          * @description What changes; what is absent stays. `agenda`, `security_pin` and `recurrence` are taken away by null. A running meeting
          *     keeps its start, zone, code and mute mode, one that is over its length too; of a meeting that repeats, what has begun
@@ -873,6 +981,8 @@ export interface components {
             /** @description How long it is planned, in minutes. */
             duration?: number | null;
         };
+        /** @description What is done. */
+        ControlAction: "admit" | "reject" | "mute" | "ask_unmute" | "camera_off" | "lower_hand" | "promote" | "demote" | "remove" | "mute_all" | "unmute_all" | "lock" | "unlock" | "set_mute_mode" | "start_recording" | "stop_recording" | "start_stream" | "stop_stream";
         /** @description What a new account's meetings are set to. */
         DefaultsParameters: {
             /** @description What is recorded by itself; nothing is yet. */
@@ -1092,6 +1202,50 @@ export interface components {
              * @default false
              */
             observer: boolean;
+        };
+        /** @description A way into a meeting. */
+        JoinTokenAnswer: {
+            /** @description The token for the client's SDK. */
+            token: string;
+            /** @description The relay's address for the client's SDK. */
+            url: string;
+            /** @description The same as a list, best first. */
+            relays: components["schemas"]["RelayAddress"][];
+            /** @description The meeting. */
+            conference_id: number;
+            /** @description Where it repeats: the original start of the occurrence. */
+            occurrence?: string | null;
+            /** @description The participant's number. */
+            participant: number;
+            /** @description What the client's SDK calls the participant. */
+            identity: string;
+            /** @description What it may do. */
+            role: components["schemas"]["RoomRole"];
+            /** @description The token must be used for the first time before this time, ISO 8601. */
+            first_use_by: string;
+            /** @description When the meeting closes in any case, ISO 8601. */
+            expires: string;
+        };
+        /** @description For whom, and into which meeting: `conference_id` or `access_code`. */
+        JoinTokenParameters: {
+            /** @description The meeting; it must be one that its code opens now. */
+            conference_id?: number | null;
+            /** @description The code; for a host's own code with nothing planned, a moderator's token begins a meeting. */
+            access_code?: string | number | null;
+            /** @description The name as shown. */
+            name: string;
+            /** @description Enters as moderator. */
+            moderator?: boolean | null;
+            /**
+             * @description The partner's own name for the person, 1 to 128 characters: a later token for it replaces its session and keeps its
+             *     number. Shown to the other participants as the attribute `identity`.
+             */
+            identity?: string | null;
+            /**
+             * Format: uint32
+             * @description How long the token may wait for its first use, in seconds, 30 to 86400; 600 when absent.
+             */
+            ttl?: number | null;
         };
         /** @description What a participant is told of the meeting. */
         JoinedConference: {
@@ -1442,6 +1596,15 @@ export interface components {
              */
             expires_in: number;
         };
+        /** @description From coming to leaving. */
+        StayAnswer: {
+            /** @description When it came. */
+            join_time: string;
+            /** @description When it left; null while it is there. */
+            leave_time: string | null;
+            /** @description Why it left. */
+            reason: components["schemas"]["Reason"] | null;
+        };
         /** @description The livestream's preview. */
         StreamPreview: {
             /**
@@ -1582,6 +1745,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Company"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ConferenceControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConferenceControlParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConferenceControlAnswer"];
                 };
             };
             /** @description Refused or failed; `code` says why. */
@@ -1813,6 +2009,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JoinAnswer"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ConferenceJoinToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinTokenParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinTokenAnswer"];
+                };
+            };
+            /** @description Refused or failed; `code` says why. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ConferenceParticipants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConferenceParticipantsParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttendanceAnswer"][];
                 };
             };
             /** @description Refused or failed; `code` says why. */

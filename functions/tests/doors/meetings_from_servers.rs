@@ -1,0 +1,273 @@
+//! What a partner's server does in a running meeting: lets people in by tokens, sees who is there, puts somebody out; and a
+//! code of a meeting that repeats opens the occurrence of its day.
+
+use crate::an_end_reaches_the_relays::{one_request, running_meeting};
+use crate::site::{ACME, OTHER, Site};
+use domain::join_token::JoinToken;
+use domain::relay::{Action, Command};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+fn claims(site: &Site, answer: &Value) -> JoinToken {
+    let token = answer["token"].as_str().expect("a token");
+    site.app.keys.signing.verifying_key().verify(token).expect("our own")
+}
+
+async fn refused(site: &Site, method: &str, mut body: Value) -> (u16, String, Value) {
+    body["auth_token"] = site.admin.clone().into();
+    let answer = site.api(ACME, method, body).await;
+    let (status, code) = answer.refused();
+    (status, code, answer.json()["field"].clone())
+}
+
+#[tokio::test]
+async fn a_server_lets_somebody_in_without_pin_in_the_role_it_says() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let host = site.host("Ann").await;
+    let planned = json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
+        "security_pin": "1234"});
+    let made = site.admin_api("conference/create", planned).await;
+    let id = made["conference_id"].clone();
+    let asked = json!({"conference_id": id, "name": "Bob", "identity": "user-7", "ttl": 60});
+    let first = site.admin_api("conference/join_token", asked.clone()).await;
+    let token = claims(&site, &first);
+    let now = site.now().as_second();
+    assert_eq!(first["url"], "https://r1.relay.test");
+    assert_eq!(
+        first["relays"],
+        json!([{"url": "https://r1.relay.test", "region": "eu"}])
+    );
+    assert_eq!(
+        (first["role"].as_str(), first["conference_id"].clone()),
+        (Some("guest"), id.clone())
+    );
+    assert_eq!((token.first_use_by, token.exp), (Some(now + 60), now + 24 * 3_600));
+    assert_eq!(
+        (token.name.as_str(), token.sub.as_str()),
+        ("Bob", first["identity"].as_str().expect("text"))
+    );
+    assert_eq!(token.attributes["identity"], "user-7");
+    assert_eq!(
+        token.room().expect("a room").conference.value(),
+        id.as_u64().expect("an id")
+    );
+
+    // The same person again: the same number, another session.
+    let again = site.admin_api("conference/join_token", asked).await;
+    assert_eq!(again["participant"], first["participant"]);
+    assert_ne!(claims(&site, &again).jti, token.jti);
+    let by_code = json!({"access_code": host.code, "name": "Eve", "moderator": true});
+    let other = site.admin_api("conference/join_token", by_code).await;
+    assert_eq!(
+        (other["role"].as_str(), &other["conference_id"]),
+        (Some("moderator"), &id)
+    );
+    assert_ne!(other["participant"], first["participant"]);
+    assert!(claims(&site, &other).video.room_admin);
+    let entered = json!({"relay": "relay-1", "epoch": 1, "room": token.video.room, "participant": 1, "jti": token.jti});
+    site.report("enter", entered).await.ok();
+
+    let cases = [
+        (json!({"name": "x"}), (400, "missing_field", "conference_id")),
+        (
+            json!({"conference_id": id, "access_code": host.code, "name": "x"}),
+            (400, "invalid_field", "access_code"),
+        ),
+        (json!({"conference_id": id}), (400, "missing_field", "name")),
+        (
+            json!({"conference_id": id, "name": "x", "ttl": 5}),
+            (400, "invalid_field", "ttl"),
+        ),
+        (
+            json!({"conference_id": id, "name": "x", "identity": " "}),
+            (400, "invalid_field", "identity"),
+        ),
+        (json!({"access_code": 7_654_321, "name": "x"}), (404, "not_found", "")),
+    ];
+    for (asked, (status, code, field)) in cases {
+        let field = if field.is_empty() { Value::Null } else { field.into() };
+        let found = refused(&site, "conference/join_token", asked.clone()).await;
+        assert_eq!(found, (status, code.to_owned(), field), "{asked}");
+    }
+    // Another meeting of the same code is not this one's.
+    let next = json!({"host_id": host.id, "subject": "Next", "start": "2026-06-01 12:10:00", "time_zone": "UTC", "duration": 60});
+    let next = site.admin_api("conference/create", next).await;
+    let asked = json!({"conference_id": next["conference_id"], "name": "x"});
+    assert_eq!(refused(&site, "conference/join_token", asked).await.1, "conflict");
+}
+
+#[tokio::test]
+async fn a_moderators_token_begins_a_meeting_on_a_hosts_code_and_a_guests_does_not() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let host = site.host("Ann").await;
+    let asked = |moderator: bool| json!({"access_code": host.code, "name": "Bob", "moderator": moderator});
+    assert_eq!(
+        refused(&site, "conference/join_token", asked(false)).await.1,
+        "not_started"
+    );
+    let begun = site.admin_api("conference/join_token", asked(true)).await;
+    let joined = site.admin_api("conference/join_token", asked(false)).await;
+    assert_eq!(begun["conference_id"], joined["conference_id"]);
+    // Nobody reaches another company's code by its host name.
+    let stranger = site
+        .join(OTHER, &json!({"code": host.code, "name": "Eve"}))
+        .send()
+        .await;
+    assert_eq!(stranger.refused().0, 404);
+}
+
+#[tokio::test]
+async fn who_is_or_was_there_is_told_with_times_and_reasons() {
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, "http://127.0.0.1:9").await;
+    let room = meeting["room"].as_str().expect("a room").to_owned();
+    let start = site.now().as_second();
+    let event = |second: i64, participant: u32, more: Value| {
+        let mut event = json!({"room": room, "at": (start + second) * 1_000, "participant": participant, "jti": format!("j{participant}")});
+        let fields = event.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        event
+    };
+    let joins = |name: &str, moderator: bool| json!({"kind": "participant_join", "name": name, "moderator": moderator, "region": "eu"});
+    let leaves = |reason: &str| json!({"kind": "participant_leave", "reason": reason, "duration_ms": 1_000});
+    let events = [
+        event(0, 1, joins("Ann", true)),
+        event(10, 2, joins("Bob", false)),
+        event(20, 2, leaves("connection_lost")),
+        event(30, 2, joins("Bobby", false)),
+        event(40, 1, leaves("left")),
+    ];
+    site.report(
+        "events",
+        json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": events}),
+    )
+    .await
+    .ok();
+    let id = meeting["conference_id"].clone();
+    let all = site
+        .admin_api("conference/participants", json!({"conference_id": id}))
+        .await;
+    let stay = |join: &str, leave: Option<&str>, reason: Option<&str>| json!({"join_time": join, "leave_time": leave, "reason": reason});
+    assert_eq!(
+        all,
+        json!([
+            {"participant": 2, "identity": "p2", "name": "Bobby", "moderator": false, "occurrence": "2026-06-01 12:00:00",
+             "present": true, "join_time": "2026-06-01 12:00:10", "leave_time": null, "reason": null, "stays": [
+                stay("2026-06-01 12:00:10", Some("2026-06-01 12:00:20"), Some("connection_lost")), stay("2026-06-01 12:00:30", None, None)]},
+            {"participant": 1, "identity": "p1", "name": "Ann", "moderator": true, "occurrence": "2026-06-01 12:00:00",
+             "present": false, "join_time": "2026-06-01 12:00:00", "leave_time": "2026-06-01 12:00:40", "reason": "left", "stays": [
+                stay("2026-06-01 12:00:00", Some("2026-06-01 12:00:40"), Some("left"))]},
+        ])
+    );
+    let body = json!({"auth_token": site.admin, "conference_id": id, "limit": 1, "occurrence": "2026-06-01 12:00:00"});
+    let page = site.api(ACME, "conference/participants", body.clone()).await;
+    assert_eq!((page.ok(), page.header("x-next-after")), (json!([all[0]]), "2"));
+    let mut next = body;
+    next["after"] = 2.into();
+    let page = site.api(ACME, "conference/participants", next).await;
+    assert_eq!((page.ok(), page.header("x-next-after")), (json!([all[1]]), ""));
+    let none = json!({"conference_id": id, "occurrence": "2026-06-02 12:00:00"});
+    assert_eq!(refused(&site, "conference/participants", none).await.0, 404);
+}
+
+#[tokio::test]
+async fn somebody_is_put_out_by_a_command_to_the_relay_and_the_rest_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, &url).await;
+    let id = meeting["conference_id"].clone();
+    let join = json!({"room": meeting["room"], "at": site.now().as_millisecond(), "kind": "participant_join", "participant": 1,
+        "jti": "j", "name": "Bob", "moderator": false, "region": "eu"});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": [join]});
+    site.report("events", batch).await.ok();
+
+    let asked = json!({"conference_id": id, "action": "remove", "participant": 1, "idempotency_key": "once"});
+    let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
+    let ((_, body), done) = tokio::join!(relay, site.admin_api("conference/control", asked.clone()));
+    assert_eq!(done, json!({"conference_id": id, "action": "remove", "participant": 1}));
+    let command: Command = serde_json::from_slice(&body).expect("a command");
+    assert_eq!(command.room.to_string(), meeting["room"]);
+    assert!(matches!(command.action, Action::Remove { participant, .. } if participant.value() == 1));
+    // The same request again is answered without another command.
+    assert_eq!(site.admin_api("conference/control", asked).await, done);
+
+    let relay = async { one_request(listener.accept().await.expect("called").0, "500 Internal Server Error").await };
+    let again = json!({"conference_id": id, "action": "remove", "participant": 1});
+    let (_, failed) = tokio::join!(relay, refused(&site, "conference/control", again));
+    assert_eq!((failed.0, failed.1.as_str()), (503, "unavailable"));
+
+    let others = [
+        "admit",
+        "reject",
+        "mute",
+        "ask_unmute",
+        "camera_off",
+        "lower_hand",
+        "promote",
+        "demote",
+        "mute_all",
+        "unmute_all",
+        "lock",
+        "unlock",
+        "set_mute_mode",
+        "start_recording",
+        "stop_recording",
+        "start_stream",
+        "stop_stream",
+        "dance",
+    ];
+    for action in others {
+        let asked = json!({"conference_id": id, "action": action, "participant": 1});
+        let found = refused(&site, "conference/control", asked).await;
+        assert_eq!(found, (400, "invalid_field".into(), "action".into()), "{action}");
+    }
+    let asked = json!({"conference_id": id, "action": "remove"});
+    assert_eq!(refused(&site, "conference/control", asked).await.2, "participant");
+    let asked = json!({"conference_id": id, "action": "remove", "participant": 99});
+    assert_eq!(refused(&site, "conference/control", asked).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_code_opens_the_occurrence_of_its_day() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let host = site.host("Ann").await;
+    let daily = json!({"host_id": host.id, "subject": "Daily", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
+        "recurrence": {"rrule": "FREQ=DAILY;COUNT=3"}});
+    let made = site.admin_api("conference/create", daily).await;
+    site.advance(24 * 3_600);
+    site.relay_up_again().await;
+    let joined = site
+        .join(ACME, &json!({"code": host.code, "name": "Bob"}))
+        .send()
+        .await
+        .ok();
+    let room = claims(&site, &joined).room().expect("a room");
+    assert_eq!(room.occurrence.value(), site.now().as_second() + 300);
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room.to_string(), "participant": 1, "jti": "j"});
+    site.report("enter", enter).await.ok();
+    let again = json!({"code": host.code, "token": joined["token"]});
+    let again = site.join(ACME, &again).send().await.ok();
+    assert_eq!(
+        (again["participant"].clone(), claims(&site, &again).room()),
+        (joined["participant"].clone(), Some(room))
+    );
+    let fetched = json!({"email": "admin@partner.test", "password": "Sup3rSecret!"});
+    let token = site.api(ACME, "authenticate", fetched).await.ok()["auth_token"].clone();
+    let asked = json!({"auth_token": token, "conference_id": made["conference_id"]});
+    let shown = site.api(ACME, "conference/fetch", asked).await.ok();
+    let active: Vec<_> = shown["occurrences"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["active"].clone())
+        .collect();
+    assert_eq!(active, [false, true, false]);
+    assert_eq!(shown["active"], true);
+    let native = json!({"auth_token": token, "conference_id": made["conference_id"], "name": "Eve"});
+    let native = site.api(ACME, "conference/join_token", native).await.ok();
+    assert_eq!(native["occurrence"], "2026-06-02 12:05:00");
+}
