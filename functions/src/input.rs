@@ -32,7 +32,9 @@ pub enum InputShape {
     Parameters(Schema),
     /// A JSON body.
     Json(Schema),
-    /// Something that has no schema: a form, signed bytes.
+    /// Fields of a form: in the query, in a body of a form's type, or in a JSON body.
+    Form(Schema),
+    /// Something that has no schema: signed bytes.
     Other,
 }
 
@@ -121,7 +123,7 @@ impl Input for RawBody {
 #[derive(Clone, Debug)]
 pub struct Form<T>(pub T);
 
-impl<T: DeserializeOwned + Send + 'static> Input for Form<T> {
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for Form<T> {
     fn read(request: &Request) -> Result<Self, Error> {
         let form = request.media_type().as_deref() == Some("application/x-www-form-urlencoded");
         if !form {
@@ -134,7 +136,7 @@ impl<T: DeserializeOwned + Send + 'static> Input for Form<T> {
         Ok(Self(read.parse()?))
     }
 
-    fn describe(_: &mut SchemaGenerator) -> InputShape {
-        InputShape::Other
+    fn describe(generator: &mut SchemaGenerator) -> InputShape {
+        InputShape::Form(generator.subschema_for::<T>())
     }
 }

@@ -25,8 +25,10 @@ pub enum ReplyShape {
     Json(Schema),
     /// A page.
     Html,
-    /// Something else, such as a redirect.
-    Other,
+    /// A JSON document that is described nowhere: that of the API itself.
+    Document,
+    /// A redirect, or what asks a person first.
+    Onward,
 }
 
 /// 200 with a JSON document.
@@ -99,7 +101,21 @@ impl Reply for Response {
     }
 
     fn describe(_: &mut SchemaGenerator) -> ReplyShape {
-        ReplyShape::Other
+        ReplyShape::Onward
+    }
+}
+
+/// 200 with the bytes of a JSON document.
+#[derive(Clone, Debug)]
+pub struct Document(pub Bytes);
+
+impl Reply for Document {
+    fn into_response(self) -> Response {
+        json_bytes(self.0)
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Document
     }
 }
 

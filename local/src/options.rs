@@ -38,6 +38,9 @@ pub(crate) struct Run {
     /// How many requests a session, a company and one object are let have in a minute, instead of the contract's rates.
     #[arg(long)]
     pub(crate) rates: Option<u32>,
+    /// How many failures (passwords, tokens, PINs, codes) are let happen in 15 minutes, instead of the contract's.
+    #[arg(long)]
+    pub(crate) failures: Option<u32>,
 }
 
 /// What `init` takes.

@@ -128,12 +128,7 @@ impl Platform {
         )?;
         let https_port = axum::serve::Listener::local_addr(&tls)?.port();
 
-        let rates = run.rates.map_or_else(Rates::default, |all| Rates {
-            session_per_minute: all,
-            company_per_minute: all,
-            object_per_minute: all,
-            ..Rates::default()
-        });
+        let rates = rates(&run);
         let app = app(
             &data,
             Config {
@@ -274,6 +269,23 @@ fn demo(relay: &relay::Config) -> anyhow::Result<Init> {
         "relays": [{"id": relay.name, "key": relay::public_key(relay)?}],
     });
     Ok(serde_json::from_value(asked)?)
+}
+
+/// What the operator lets through.
+fn rates(run: &Run) -> Rates {
+    let mut rates = Rates::default();
+    if let Some(all) = run.rates {
+        (
+            rates.session_per_minute,
+            rates.company_per_minute,
+            rates.object_per_minute,
+        ) = (all, all, all);
+    }
+    if let Some(all) = run.failures {
+        (rates.sign_in_failures, rates.network_failures, rates.email_failures) = (all, all, all);
+        (rates.sso_failures, rates.pin_failures, rates.code_failures) = (all, all, all);
+    }
+    rates
 }
 
 /// The ports of web, HTTPS, relay and STUN.

@@ -120,7 +120,7 @@ test('framed, from the first page into the room', async () => {
   await link(frame, 'Start a meeting now').click();
   const room = () => page.frames().find((candidate) => candidate.url().includes('/conf/call/'));
   await until('the room', room);
-  // A locator waits for this button to stand still, which it does not under a running camera picture.
+  // A locator's own click never comes to pass on this button.
   await (await room().waitForSelector('button[type="submit"]')).evaluate((submit) => submit.click());
   const admission = await joined(page);
   assert.deepEqual([admission.role, admission.name], ['moderator', host.name]);

@@ -14,7 +14,7 @@ function scripts(entry, seen = new Set()) {
 }
 
 let failed = false;
-for (const page of ['index.html', 'room.html', 'account.html']) {
+for (const page of ['index.html', 'room.html', 'account.html', 'docs.html']) {
   const files = [...scripts(page)].filter((file) => file.endsWith('.js'));
   if (files.length === 0) throw new Error(`${page} is not in the build: run npm run build first`);
   const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(`dist/${file}`)).length, 0);

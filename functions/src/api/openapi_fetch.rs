@@ -3,13 +3,12 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
 
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::openapi::document;
-use crate::reply::Response;
+use crate::reply::Document;
 
 /// The OpenAPI document.
 #[derive(Debug)]
@@ -24,15 +23,11 @@ impl Endpoint for OpenapiFetch {
     const NEEDS: &'static [Need] = &[];
     const SUMMARY: &'static str = "The OpenAPI document of this API.";
     type Input = ();
-    type Output = Response;
+    type Output = Document;
 
-    async fn handle(_: &Context<'_>, (): ()) -> Result<Response, Error> {
+    async fn handle(_: &Context<'_>, (): ()) -> Result<Document, Error> {
         static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
         let bytes = DOCUMENT.get_or_init(|| Bytes::from(document(&crate::all()).to_string()));
-        let mut response = Response::new(bytes.clone());
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(response)
+        Ok(Document(bytes.clone()))
     }
 }

@@ -25,10 +25,13 @@ use crate::reply::{Json, Reply as _, Response};
 use crate::visit::Place;
 
 /// What the trade reads.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 pub struct HandoffParameters {
+    /// The one-time value.
     handoff: String,
+    /// A path of this domain, where the browser of a form goes.
     redirect_url: Option<String>,
+    /// `0`: the session ends with the browser.
     remember_me: Option<u8>,
 }
 

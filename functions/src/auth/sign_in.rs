@@ -7,6 +7,7 @@ use domain::network::Network;
 use domain::sealed::{same_secret, token_hash};
 use domain::{Code, Error as Refusal, Role};
 use http::{HeaderValue, Method, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Attempt, Handoff, HandoffKind, Scope};
 
@@ -26,13 +27,19 @@ use crate::visit::Place;
 pub(crate) const TICKET: &str = "ticket-";
 
 /// What `/auth` reads.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 pub struct SignInParameters {
+    /// The host.
     host_id: HostId,
+    /// Its SSO token, or a ticket of `host/sso_ticket`.
     login_token_public_key: String,
+    /// A path of this domain, with its query and fragment; required of GET.
     redirect_url: Option<String>,
+    /// Where the browser goes after a call: a web address or a path.
     after_call_url: Option<String>,
+    /// Where the browser goes after an explicit sign-out: a web address or a path.
     remote_logout_url: Option<String>,
+    /// `0`: the session ends with the browser.
     remember_me: Option<u8>,
 }
 

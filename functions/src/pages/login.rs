@@ -1,6 +1,7 @@
 //! `GET /login`: an email and a password, or going on as who is signed in already.
 
 use http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use store::Scope;
@@ -14,8 +15,9 @@ use crate::reply::Html;
 use crate::visit::Place;
 
 /// What the page reads of its address.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct LoginPageInput {
+    /// A path of this domain, where the browser goes once signed in.
     redirect_url: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! The pages that the control plane serves: the web client's built HTML with each page's own data in it, and the
 //! headers that say who may frame it.
 
+mod docs;
 mod framing;
 mod home;
 mod login;
@@ -13,6 +14,7 @@ use domain::host::Host;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+pub use docs::PageDocs;
 pub use framing::{Framing, Reach};
 pub use home::PageHome;
 pub use login::{LoginPageInput, PageLogin};
@@ -28,6 +30,7 @@ use crate::reply::Html;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
+        Route::of::<PageDocs>(),
         Route::of::<PageHome>(),
         Route::of::<PageLogin>(),
         Route::of::<PagePassword>(),

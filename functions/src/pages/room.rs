@@ -7,6 +7,7 @@ use domain::host::Host;
 use domain::id::ConferenceId;
 use domain::time::iso;
 use http::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Attempt, RoomView, Scope, Session};
@@ -25,8 +26,9 @@ use crate::visit::Place;
 const LEAVE_EVENT: &str = "vivomeetingsLeaveCallEvent";
 
 /// What the room page reads of its address; all else is the page's own script's to read.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct RoomPageInput {
+    /// `true`: the code is a sealed one.
     encrypted_pin: Option<String>,
 }
 

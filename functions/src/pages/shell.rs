@@ -36,9 +36,22 @@ pub struct Shells {
     pub home: Shell,
     /// `account.html`: signing in and setting a password.
     pub account: Shell,
+    /// `docs.html`: the partner API for people.
+    pub docs: Shell,
 }
 
 impl Shells {
+    /// The same file for every page, for tests of what the pages are told.
+    #[must_use]
+    pub fn all_of(shell: &Shell) -> Self {
+        Self {
+            room: shell.clone(),
+            home: shell.clone(),
+            account: shell.clone(),
+            docs: shell.clone(),
+        }
+    }
+
     /// Reads the pages from the folder the web client was built into.
     ///
     /// # Errors
@@ -48,6 +61,7 @@ impl Shells {
             room: Shell::load(&folder.join("room.html"))?,
             home: Shell::load(&folder.join("index.html"))?,
             account: Shell::load(&folder.join("account.html"))?,
+            docs: Shell::load(&folder.join("docs.html"))?,
         })
     }
 }

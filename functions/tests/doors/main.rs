@@ -3,6 +3,7 @@
 
 mod an_end_reaches_the_relays;
 mod auth_sign_in;
+mod every_page_says_who_may_frame_it;
 mod join_admits;
 mod join_roles;
 mod join_round_trips;

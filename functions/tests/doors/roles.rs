@@ -197,6 +197,7 @@ async fn partner(walk: &mut Walk) -> Host {
     .await
     .refused();
     walk.api("host_fetch", json!({"host_id": made["host_id"]})).await.ok();
+    walk.page("page_docs", "/enterprise_api/docs", "x=y").await;
     walk.page("openapi_fetch", "/enterprise_api/openapi.json", "x=y").await;
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     Host {

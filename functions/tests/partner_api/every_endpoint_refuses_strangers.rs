@@ -44,7 +44,7 @@ fn row(id: &str) -> Row {
         | "sign_in_pass_on"
         | "sign_in_set_password"
         | "sign_out" => Row::Tenant,
-        "openapi_fetch" => Row::Anybody,
+        "openapi_fetch" | "page_docs" => Row::Anybody,
         "relay_register" | "relay_heartbeat" | "relay_enter" | "relay_leave" | "relay_events" => Row::Relay,
         "company_create" => Row::Role(|world| json!({"subdomain": format!("new{}", world.unique()), "name": "New"})),
         "company_fetch" => Row::Object(

@@ -6,6 +6,8 @@ use std::path::Path;
 use functions::{all, openapi};
 use serde_json::Value;
 
+use crate::world::World;
+
 #[test]
 fn the_document_in_the_repository_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api/openapi.json");
@@ -36,6 +38,29 @@ fn every_endpoint_is_described_and_every_reference_leads_somewhere() {
     for reference in references {
         let pointer = reference.strip_prefix('#').expect("a local reference");
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+/// An example that is refused as malformed would mislead everybody who pastes it.
+#[tokio::test]
+async fn every_partner_method_has_an_example_that_is_read() {
+    let world = World::new().await;
+    let document = openapi::document(&all());
+    for route in all()
+        .iter()
+        .filter(|route| route.method == "POST" && route.path.starts_with("/enterprise_api/"))
+    {
+        let body = &document["paths"][route.path]["post"]["requestBody"]["content"]["application/json"]["example"];
+        assert!(body.is_object(), "{} has no example", route.id);
+        let mut body = body.clone();
+        body["auth_token"] = world.acme.reseller_admin.token.clone().into();
+        let answer = world.post(&world.acme.fqdn, route.path).json(&body).send().await;
+        assert!(
+            ![400, 415, 500].contains(&answer.status()),
+            "{}: {:?}",
+            route.id,
+            answer.0.body()
+        );
     }
 }
 

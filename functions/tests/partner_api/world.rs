@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use domain::jws::SigningKey;
+use functions::pages::{Shell, Shells};
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
 use functions::{App, Config, Keys, Response, Router, operator};
@@ -81,8 +82,11 @@ impl World {
         let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
         let clock = Arc::new(AtomicI64::new(START));
         let now = Arc::clone(&clock);
+        let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";
+        let shell = Shell::parse(page.to_owned()).expect("both marks");
         let app = App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
-            .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"));
+            .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
+            .with_pages(Shells::all_of(&shell));
         let mut world = Self {
             app,
             table,

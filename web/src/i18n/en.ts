@@ -64,6 +64,21 @@ export const en = {
 
   'refused.title': 'Could not sign in',
 
+  'docs.title': 'Partner API',
+  'docs.lead':
+    'Every partner method is a POST of JSON to the host name of a company. Parameters may also come in the query; the body wins. Unknown parameters are ignored.',
+  'docs.skip': 'Skip to the methods',
+  'docs.nav': 'Methods',
+  'docs.find': 'Find a method',
+  'docs.failed': 'The description of the API could not be loaded.',
+  'docs.fields': 'Parameters',
+  'docs.answer': 'Answer',
+  'docs.example': 'Example',
+  'docs.statuses': 'Statuses',
+  'docs.required': 'required',
+  'docs.role': 'Needs a session of {role} or above.',
+  'docs.role.none': 'Needs no session.',
+
   'page.skip': 'Skip to the controls',
   'page.logo': '{product} home',
 

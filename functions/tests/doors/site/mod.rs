@@ -59,11 +59,7 @@ fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) ->
     let shell = Shell::parse(page.into()).expect("both marks");
     App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
         .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
-        .with_pages(Shells {
-            room: shell.clone(),
-            home: shell.clone(),
-            account: shell,
-        })
+        .with_pages(Shells::all_of(&shell))
 }
 
 impl Site {

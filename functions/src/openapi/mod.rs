@@ -1,6 +1,9 @@
 //! The OpenAPI 3.1 document, made from the endpoints: what is read and answered is described by the types that read
 //! and answer it.
 
+mod examples;
+mod statuses;
+
 use std::collections::BTreeSet;
 
 use domain::Role;
@@ -167,14 +170,15 @@ fn generator(contract: Contract) -> SchemaGenerator {
 fn operation(route: &Route, reads: &mut SchemaGenerator, answers: &mut SchemaGenerator) -> Value {
     let (input, reply) = (route.describe)(reads, answers);
     let mut operation = json!({ "operationId": route.title(), "summary": route.summary });
-    let variables = variables(route.path);
-    if !variables.is_empty() {
-        operation["parameters"] = Value::Array(variables);
+    let mut parameters = variables(route.path);
+    parameters.extend(query(route, &input, reads));
+    if !parameters.is_empty() {
+        operation["parameters"] = Value::Array(parameters);
     }
     if let Some(body) = request_body(route, input, reads) {
         operation["requestBody"] = body;
     }
-    operation["responses"] = responses(reply, answers);
+    operation["responses"] = responses(route, &reply, answers);
     match route.access {
         Access::Session(_) => operation["security"] = json!([{ "authToken": [] }]),
         Access::Relay => operation["security"] = json!([{ "relay": [] }]),
@@ -187,9 +191,11 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, answers: &mut SchemaGen
 }
 
 fn request_body(route: &Route, input: InputShape, reads: &mut SchemaGenerator) -> Option<Value> {
+    let forms = matches!(input, InputShape::Form(_));
     let schema = match input {
         InputShape::Nothing | InputShape::Other => return None,
-        InputShape::Json(schema) => schema.to_value(),
+        InputShape::Form(_) if route.method == "GET" => return None,
+        InputShape::Json(schema) | InputShape::Form(schema) => schema.to_value(),
         InputShape::Parameters(own) => {
             let mut parts = match own.to_value() {
                 Value::Object(mut both) if both.contains_key("allOf") => match both.remove("allOf") {
@@ -210,26 +216,79 @@ fn request_body(route: &Route, input: InputShape, reads: &mut SchemaGenerator) -
             }
         }
     };
-    Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }))
+    let mut media = json!({ "schema": schema });
+    if let Some(example) = examples::request(route.id) {
+        media["example"] = example;
+    }
+    let mut content = json!({ "application/json": media });
+    if forms {
+        content["application/x-www-form-urlencoded"] = media;
+    }
+    Some(json!({ "required": true, "content": content }))
 }
 
-fn responses(reply: ReplyShape, answers: &mut SchemaGenerator) -> Value {
+/// A form's fields as parameters of the query, where the method is GET.
+fn query(route: &Route, input: &InputShape, reads: &SchemaGenerator) -> Vec<Value> {
+    let InputShape::Form(schema) = input else {
+        return Vec::new();
+    };
+    if route.method != "GET" {
+        return Vec::new();
+    }
+    let link = schema.get("$ref").and_then(Value::as_str).unwrap_or_default();
+    let named = link.strip_prefix(SCHEMA).and_then(|name| reads.definitions().get(name));
+    let object = named.unwrap_or_else(|| schema.as_value());
+    let required: Vec<&str> = object["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    object["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| {
+            json!({ "name": name, "in": "query", "required": required.contains(&name.as_str()), "schema": schema })
+        })
+        .collect()
+}
+
+fn responses(route: &Route, reply: &ReplyShape, answers: &mut SchemaGenerator) -> Value {
     let error = answers.subschema_for::<ErrorBody>().to_value();
-    let refused = json!({
-        "description": "Refused or failed; `code` says why.",
-        "content": { "application/json": { "schema": error } },
-    });
+    let mut all = statuses::refusals(route, reply, &error);
+    let page = json!({ "text/html": { "schema": { "type": "string" } } });
     match reply {
         ReplyShape::Json(schema) => {
-            let content = json!({ "application/json": { "schema": schema.to_value() } });
-            json!({ "200": { "description": "Done.", "content": content }, "default": refused })
+            let content = json!({ "application/json": { "schema": schema.as_value() } });
+            all.insert("200".into(), json!({ "description": "Done.", "content": content }));
         }
         ReplyShape::Html => {
-            let content = json!({ "text/html": { "schema": { "type": "string" } } });
-            json!({ "default": { "description": "A page.", "content": content } })
+            all.insert("200".into(), json!({ "description": "The page.", "content": page }));
         }
-        ReplyShape::Other => json!({ "default": { "description": "As the summary says." } }),
+        ReplyShape::Document => {
+            let content = json!({ "application/json": { "schema": { "type": "object" } } });
+            all.insert(
+                "200".into(),
+                json!({ "description": "The document.", "content": content }),
+            );
+        }
+        ReplyShape::Onward => {
+            all.insert(
+                "200".into(),
+                json!({ "description": "A question to the person, or a session.", "content": {
+                "text/html": { "schema": { "type": "string" } },
+                "application/json": { "schema": { "type": "object" } },
+            } }),
+            );
+            all.insert(
+                "303".into(),
+                json!({ "description": "Signed in; `Location` is where the browser goes." }),
+            );
+        }
     }
+    all.sort_keys();
+    all.into()
 }
 
 fn variables(path: &str) -> Vec<Value> {

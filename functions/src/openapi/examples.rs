@@ -1,0 +1,67 @@
+//! What partners send, as examples: of the published guide where it has one.
+
+use serde_json::{Value, json};
+
+const TOKEN: &str = "dd6d5d51-9ea5-4c4c-82c8-677267aece98";
+
+/// The request of a method, by its id.
+pub(super) fn request(id: &str) -> Option<Value> {
+    let mut example = match id {
+        "authenticate" => return Some(json!({"email": "api@partner.example", "password": "Sup3rSecret!"})),
+        "conference_join" => return Some(json!({"code": "1234567", "name": "Ann"})),
+        "sign_in_by_password" => {
+            return Some(json!({"email": "john@company.example", "password": "SoSecret5!", "remember_me": true}));
+        }
+        "sign_in_set_password" => return Some(json!({"password": "SoSecret5!"})),
+        "sign_in" => {
+            return Some(json!({
+                "host_id": 9, "login_token_public_key": "a1b2c3d4e5f6", "redirect_url": "/conf/call/1234567",
+                "after_call_url": "https://portal.partner.example/thanks",
+            }));
+        }
+        "company_create" => json!({"subdomain": "joe", "name": "The Joe Company"}),
+        "company_fetch" => json!({"company_id": 5}),
+        "company_fetch_all" => json!({"limit": 100}),
+        "company_update" => {
+            json!({"company_id": 5, "branding": {"product_name": "Joe Meet", "primary_color": "#0b6b53"}})
+        }
+        "company_delete" => json!({"company_id": 5, "force": true}),
+        "host_create" => json!({
+            "company_id": 5, "name": "John Host", "email": "john@company.example", "password": "SoSecret5!",
+            "no_welcome_email": true, "role": "HOST", "openid_sub": "23081912eca", "moderator_pin": 9_876_543,
+            "access_code": 1_234_567,
+        }),
+        "host_fetch" | "host_delete" | "host_reset_login_token" | "host_sso_ticket" | "host_erase" | "host_export" => {
+            json!({"host_id": 9})
+        }
+        "host_fetch_all" => json!({"company_id": 5, "limit": 100}),
+        "host_update" => json!({"host_id": 9, "name": "John Host", "time_zone": "Europe/London"}),
+        "contact_create" => json!({"host_id": 9, "name": "Bob", "email": "bob@royalteck.example"}),
+        "contact_fetch" | "contact_delete" => json!({"contact_id": 12}),
+        "contact_fetch_all" => json!({"host_id": 9}),
+        "contact_update" => json!({"contact_id": 12, "phone": "+14165551234"}),
+        "conference_create" => json!({
+            "host_id": 9, "subject": "Test Conference", "agenda": "An agenda", "start": "2027-09-19 13:00:00",
+            "time_zone": "Europe/London", "duration": 60, "auto_record": "none", "auto_transcribe": false,
+            "one_time_access_code": true, "security_pin": "123456", "mute_mode": "conversation",
+            "participant_emails": [
+                {"email": "bob@royalteck.example", "moderator": true}, {"email": "alice@royalteck.example"},
+            ],
+        }),
+        "conference_create_reservationless" => json!({"host_id": 9, "subject": "Right now"}),
+        "conference_fetch" | "conference_end" | "conference_delete" | "conference_participants" => {
+            json!({"conference_id": 183})
+        }
+        "conference_fetch_all" => json!({"host_id": 9, "from": "2027-09-01 00:00:00", "to": "2027-10-01 00:00:00"}),
+        "conference_update" => json!({"conference_id": 183, "start": "2027-09-19 14:00:00", "duration": 30}),
+        "conference_join_token" => json!({"conference_id": 183, "name": "Ann", "moderator": true}),
+        "conference_control" => json!({"conference_id": 183, "action": "mute_all"}),
+        "plan_fetch_all" => json!({}),
+        "subscription_fetch_all" => json!({"company_id": 5}),
+        "audit_fetch_all" => json!({"company_id": 5, "limit": 50}),
+        "report_usage" => json!({"company_id": 5, "from": "2027-09-01 00:00:00", "to": "2027-10-01 00:00:00"}),
+        _ => return None,
+    };
+    example["auth_token"] = TOKEN.into();
+    Some(example)
+}
