@@ -73,7 +73,9 @@ async fn unknown_emails_wrong_passwords_and_people_of_other_companies_read_the_s
         assert_eq!(answer.refused(), (401, "unauthenticated".into()));
         assert!(answer.cookies().is_empty());
         let mut asked: Vec<_> = site.notes.take().into_iter().map(|touch| touch.action).collect();
+        // On a busy machine the SDK repeats a request that took long.
         asked.sort();
+        asked.dedup();
         seen.push((answer.json()["message"].clone(), asked));
     }
     assert_eq!(seen[0].0, "Invalid email or password");

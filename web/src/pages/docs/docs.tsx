@@ -83,7 +83,10 @@ function One({ method, origin }: { method: Method; origin: string }) {
           </pre>
         </>
       )}
-      <Fields title={t('docs.answer')} fields={answer} />
+      <Fields
+        title={t('docs.answer')}
+        fields={answer.map((field) => ({ ...field, required: false }))}
+      />
       <details>
         <summary>{t('docs.statuses')}</summary>
         <dl class="docs-statuses">
