@@ -77,7 +77,8 @@ def fuzz(about: dict, options: argparse.Namespace) -> int:
         known["code"].append(made["access_code"]["number"])
         known["token"].append(made["password_creation_link"].rsplit("/", 1)[1])
         known["login_token_public_key"].append(made["login_token_public_key"])
-    each = max(1, options.requests // operations(base, host))
+    # Some operations have few cases to make up, so the others make up more.
+    each = max(1, options.requests * 3 // (2 * operations(base, host)))
     command = ["schemathesis", "run", f"{base}/enterprise_api/openapi.json", "--url", base, "--checks", CHECKS]
     command += ["-H", f"Host: {host}", "-H", f"Authorization: AuthToken {token}", "-H", f"Origin: http://{host}", "--exclude-operation-id", "SignOut"]
     command += ["--max-examples", str(each), "--phases", "examples,fuzzing", "--suppress-health-check", "all", "--workers", "1"]
@@ -89,7 +90,9 @@ def fuzz(about: dict, options: argparse.Namespace) -> int:
         "SCHEMATHESIS_HOOKS": "hooks",
         "PYTHONPATH": str(pathlib.Path(__file__).parent),
     }
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+    # What it keeps of a run goes with the folder that it runs in.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder)
     print(done.stdout)
     sent = re.search(r"([\d,]+) generated", done.stdout)
     if done.returncode != 0 or sent is None:

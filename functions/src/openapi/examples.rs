@@ -55,7 +55,7 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "conference_fetch_all" => json!({"host_id": 9, "from": "2027-09-01 00:00:00", "to": "2027-10-01 00:00:00"}),
         "conference_update" => json!({"conference_id": 183, "start": "2027-09-19 14:00:00", "duration": 30}),
         "conference_join_token" => json!({"conference_id": 183, "name": "Ann", "moderator": true}),
-        "conference_control" => json!({"conference_id": 183, "action": "mute_all"}),
+        "conference_control" => json!({"conference_id": 183, "action": "remove", "participant": 17}),
         "plan_fetch_all" => json!({}),
         "subscription_fetch_all" => json!({"company_id": 5}),
         "audit_fetch_all" => json!({"company_id": 5, "limit": 50}),
