@@ -124,9 +124,38 @@ def test_a_host_signs_in_and_both_cookies_pass_the_gateway(stack, host):
     assert {cookie.split("=")[0] for cookie in signed.raw.headers.getlist("set-cookie")} == {"__Host-convoke", "__Host-convoke-account"}
     cookies = "; ".join(cookie.split(";")[0] for cookie in signed.raw.headers.getlist("set-cookie"))
     page = stack.call("GET", f"/conf/call/{host['access_code']['number']}", "acme.demo.test", {"cookie": cookies})
-    assert '"signed_in":{"name":"Ann","moderator":true}' in page.text
+    assert '"signed_in":{"name":"Ann","moderator":true,"after_call_url":null}' in page.text
     framed = stack.call("GET", "/auth", "acme.demo.test", {"referer": "https://acme.demo.test/x"}, params=pair)
     assert framed.status_code == 303 and framed.headers["location"].startswith("/#handoff=")
+
+
+def test_a_host_comes_and_goes_by_every_other_door(stack, admin, host):
+    acme, own = "acme.demo.test", {"origin": "https://acme.demo.test"}
+    entry = {"email": "ann@acme.test", "password": "SoSecret5!"}
+    signed = stack.call("POST", "/login", acme, own, json=entry)
+    assert (signed.status_code, signed.json()) == (200, {"redirect_url": "/"})
+    cookies = {"cookie": "; ".join(cookie.split(";")[0] for cookie in signed.raw.headers.getlist("set-cookie"))}
+    assert '"account":{' in stack.call("GET", "/", acme, cookies).text
+    assert '"page":"login"' in stack.call("GET", "/login", acme, cookies).text
+    assert stack.call("POST", "/logout", acme, own | cookies).json() == {"redirect_url": "/"}
+    assert '"account":null' in stack.call("GET", "/", acme, cookies).text
+
+    ticket = stack.post("/enterprise_api/host/sso_ticket", FIRST, {"auth_token": admin, "host_id": host["host_id"]})
+    pair = {"host_id": host["host_id"], "login_token_public_key": ticket["sso_ticket"], "redirect_url": "/"}
+    framed = stack.call("GET", "/auth", acme, {"sec-fetch-dest": "iframe"}, params=pair)
+    handoff = framed.headers["location"].removeprefix("/#handoff=")
+    traded = stack.post("/auth/handoff", acme, {"handoff": handoff})
+    passed_on = stack.call("POST", "/auth/session", acme, {"authorization": f"Session {traded['session']}"})
+    assert passed_on.status_code == 200 and passed_on.json()["handoff"]
+
+    company = host["company_id"]
+    new = {"auth_token": admin, "company_id": company, "name": "New", "email": "new@acme.test"}
+    link = "/password/" + stack.post("/enterprise_api/host/create", FIRST, new)["password_creation_link"].rsplit("/", 1)[1]
+    assert stack.call("GET", link, acme).status_code == 200
+    assert stack.call("POST", link, acme, own, json={"password": "An0therSecret!"}).status_code == 200
+    assert stack.call("GET", link, acme).status_code == 404
+    assert stack.call("GET", "/enterprise_api/docs", acme).status_code == 200
+    assert stack.call("GET", "/enterprise_api/openapi.json", acme).json()["openapi"] == "3.1.0"
 
 
 def test_the_sweeper_runs(stack, installed):

@@ -89,6 +89,10 @@ fn root_parameters() -> Map<String, Value> {
     parameters["Architecture"]["Default"] = "arm64".into();
     parameters["Architecture"]["AllowedValues"] = json!(["arm64", "x86_64"]);
     parameters["JoinConcurrency"]["Default"] = 0.into();
+    parameters.insert(
+        "AlarmTopic".into(),
+        json!({"Type": "String", "Default": "", "Description": "The ARN of an SNS topic that hears of alarms"}),
+    );
     parameters
 }
 
@@ -187,6 +191,7 @@ fn root(stacks: Map<String, Value>, mut outputs: Map<String, Value>) -> Value {
             "Properties": {"ApiId": {"Ref": "Api"}, "StageName": "$default", "AutoDeploy": true},
         }),
     );
+    resources.extend(alarms());
     resources.extend(stacks);
     outputs.insert("ApiId".into(), json!({"Value": {"Ref": "Api"}}));
     outputs.insert("TableName".into(), json!({"Value": {"Ref": "Table"}}));
@@ -195,9 +200,79 @@ fn root(stacks: Map<String, Value>, mut outputs: Map<String, Value>) -> Value {
         "Description": "Convoke: the control plane",
         "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}},
         "Parameters": root_parameters(),
+        "Conditions": {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}},
         "Resources": resources,
         "Outputs": outputs,
     })
+}
+
+/// What wakes an operator: the API answers errors of ours, the table refuses or fails, joins are slow. Quiet without
+/// traffic. `AlarmTopic` hears of it; without one the alarms show in the console alone.
+fn alarms() -> Map<String, Value> {
+    let api = |metric: &str, statistic: &str| {
+        let mut source = json!({
+            "Namespace": "AWS/ApiGateway",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "ApiId", "Value": {"Ref": "Api"}}],
+        });
+        let kind = if statistic.starts_with('p') {
+            "ExtendedStatistic"
+        } else {
+            "Statistic"
+        };
+        source[kind] = statistic.into();
+        source
+    };
+    let table = |metric: &str| {
+        json!({
+            "Namespace": "AWS/DynamoDB",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "TableName", "Value": {"Ref": "Table"}}],
+            "Statistic": "Sum",
+        })
+    };
+    let all = [
+        (
+            "ApiErrorsAlarm",
+            "The API answers errors of its own",
+            api("5xx", "Sum"),
+            5,
+        ),
+        (
+            "ApiLatencyAlarm",
+            "One answer in a hundred takes over three seconds",
+            api("Latency", "p99"),
+            3_000,
+        ),
+        (
+            "TableThrottlesAlarm",
+            "The table refuses for load",
+            table("ThrottledRequests"),
+            20,
+        ),
+        ("TableErrorsAlarm", "The table fails", table("SystemErrors"), 5),
+    ];
+    all.into_iter()
+        .map(|(name, about, metric, threshold)| {
+            let mut properties = json!({
+                "AlarmDescription": about,
+                "Period": 60,
+                "EvaluationPeriods": 5,
+                "DatapointsToAlarm": 3,
+                "Threshold": threshold,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "notBreaching",
+                "AlarmActions": {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]},
+            });
+            if let (Some(properties), Value::Object(metric)) = (properties.as_object_mut(), metric) {
+                properties.extend(metric);
+            }
+            (
+                name.into(),
+                json!({"Type": "AWS::CloudWatch::Alarm", "Properties": properties}),
+            )
+        })
+        .collect()
 }
 
 fn table() -> Value {

@@ -54,8 +54,11 @@ impl Store {
         let mut ops = vec![
             Op::update(
                 keys::host(reseller, id),
-                "SET #password_hash = :password REMOVE #password_link",
+                // Whoever changes the account at the same time reads it again.
+                "SET #password_hash = :password, #version = if_not_exists(#version, :zero) + :one REMOVE #password_link",
             )
+            .value(":zero", &0)
+            .value(":one", &1)
             .value(":password", &set.password_hash)
             .value(":link", &link)
             .value(":now", &write.at.as_millisecond())
