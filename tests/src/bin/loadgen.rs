@@ -1,6 +1,7 @@
 //! The load generator: publishes recorded media into rooms, or measures a server.
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Joins once per token, publishes camera and microphone, and leaves when standard input ends.
     Publish(Publish),
+    /// Joins and subscribes to everything, and prints each second how many packets of each layer of the video came.
+    Watch(Watch),
     /// Measures CPU per delivered packet, memory and delay of our relay and of LiveKit's server in turn.
     Bench(Bench),
 }
@@ -43,6 +46,22 @@ struct Publish {
     /// Leaves the microphone out.
     #[arg(long)]
     no_audio: bool,
+}
+
+#[derive(Debug, Args)]
+struct Watch {
+    /// Signalling address, such as ws://127.0.0.1:7880.
+    #[arg(long)]
+    url: String,
+    /// Access token.
+    #[arg(long)]
+    token: String,
+    /// Own address.
+    #[arg(long, default_value = "127.0.0.1")]
+    local: IpAddr,
+    /// How long it stays.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +98,7 @@ fn main() -> Result<()> {
     LocalSet::new().block_on(&runtime, async {
         match arguments.command {
             Command::Publish(publish) => publish.run().await,
+            Command::Watch(watch) => watch.run().await,
             Command::Bench(bench) => bench.run().await,
         }
     })
@@ -115,6 +135,44 @@ impl Publish {
             ended.context("a client panicked")??;
         }
         Ok(())
+    }
+}
+
+impl Watch {
+    /// Prints a line of JSON a second: packets of the layers in that second, lowest first.
+    async fn run(self) -> Result<()> {
+        let (leave, stop) = watch::channel(false);
+        let shared = Shared {
+            media: Rc::new(Media::recorded()),
+            tally: Rc::default(),
+            connected: Rc::default(),
+            stop,
+        };
+        let tally = Rc::clone(&shared.tally);
+        tally.borrow_mut().tell_layers(&shared.media);
+        let options = Options {
+            url: self.url,
+            token: self.token,
+            video: false,
+            audio: false,
+            subscribe: true,
+            wanted: "f",
+            phase: Duration::ZERO,
+            local: (self.local, 0).into(),
+        };
+        let client = tokio::task::spawn_local(client::run(options, shared));
+        let mut before = [0; 3];
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        seconds.tick().await;
+        for _ in 0..self.seconds {
+            seconds.tick().await;
+            let now = tally.borrow().layers;
+            let came: [u64; 3] = std::array::from_fn(|i| now[i] - before[i]);
+            println!("{}", serde_json::json!(came));
+            before = now;
+        }
+        let _ = leave.send(true);
+        client.await.context("the client panicked")?
     }
 }
 

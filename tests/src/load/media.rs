@@ -1,5 +1,7 @@
 //! Recorded media, ready to be sent: H.264 in three layers and Opus, played in a loop.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 /// Largest RTP payload that is made, as browsers do.
@@ -87,6 +89,17 @@ pub struct Media {
 }
 
 impl Media {
+    /// Which layer each payload of the video belongs to, by its place in [`Media::video`].
+    #[must_use]
+    pub fn layers(&self) -> HashMap<Bytes, usize> {
+        let layers = self.video.iter().enumerate();
+        let payloads = layers.flat_map(|(place, layer)| {
+            let payloads = layer.clip.frames.iter().flatten();
+            payloads.map(move |payload| (payload.clone(), place))
+        });
+        payloads.collect()
+    }
+
     /// The media in `tests/media`, which the binary carries.
     #[must_use]
     pub fn recorded() -> Self {

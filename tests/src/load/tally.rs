@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
+use super::media::Media;
+
 /// Sequence numbers that are remembered to tell a repeat from a late packet.
 const WINDOW: u64 = 2048;
 
@@ -35,6 +39,9 @@ pub struct Tally {
     pub missing: u64,
     /// Streams, each seen by one subscriber.
     pub streams: u64,
+    /// Received packets of each layer of the video, lowest first, where [`Tally::tell_layers`] was called.
+    pub layers: [u64; 3],
+    told: HashMap<Bytes, usize>,
     departures: HashMap<u64, Instant>,
     delays: Vec<Duration>,
 }
@@ -83,10 +90,18 @@ impl Tally {
         }
         self.received.packets += 1;
         self.received.bytes += payload.len() as u64;
+        if let Some(place) = self.told.get(payload) {
+            self.layers[*place] += 1;
+        }
         let departure = sampled(payload).and_then(|key| self.departures.get(&key));
         if let Some(departure) = departure {
             self.delays.push(now.saturating_duration_since(*departure));
         }
+    }
+
+    /// Counts the packets of each layer from now on.
+    pub fn tell_layers(&mut self, media: &Media) {
+        self.told = media.layers();
     }
 
     /// The counters now.

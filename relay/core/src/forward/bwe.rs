@@ -24,6 +24,14 @@ const DECREASE: f64 = 0.85;
 const GROWTH: f64 = 1.08;
 /// A packet that was not spoken of for so long, and a round trip, lies in a queue.
 const STUCK: Micros = 500_000;
+/// A link that is overused so soon after a probe said that it carries more has deceived the probe (a token bucket lets
+/// short bursts through): the next probe waits, longer each time.
+const DECEIVED: Micros = 5_000_000;
+/// How long, at first and at most.
+const WAIT: Micros = 4_000_000;
+const MAX_WAIT: Micros = 8_000_000;
+/// Time after overuse before a probe.
+const CALM: Micros = 1_000_000;
 /// Silence of feedback after which the link counts as dark.
 const SILENT: Micros = 2_000_000;
 
@@ -52,6 +60,11 @@ pub(super) struct Estimator {
     hold: bool,
     changed_at: Micros,
     overused_at: Micros,
+    /// When a probe last raised the estimate, 0 once that is judged.
+    raised_at: Micros,
+    /// No probe before, and how long the next deception stops them.
+    probe_from: Micros,
+    wait: Micros,
     feedback_at: Micros,
     max: u64,
     scratch: Vec<Acked>,
@@ -70,6 +83,9 @@ impl Estimator {
             hold: false,
             changed_at: 0,
             overused_at: 0,
+            raised_at: 0,
+            probe_from: 0,
+            wait: WAIT,
             feedback_at: 0,
             max,
             scratch: Vec::with_capacity(512),
@@ -97,6 +113,15 @@ impl Estimator {
         self.overused_at
     }
 
+    /// The earliest time for a probe.
+    pub(super) fn probe_from(&self) -> Micros {
+        self.probe_from.max(if self.overused_at == 0 {
+            0
+        } else {
+            self.overused_at + CALM
+        })
+    }
+
     /// The subscriber tells what arrived.
     pub(super) fn feedback(&mut self, now: Micros, feedback: &Feedback<'_>, rtt: Micros) {
         self.feedback_at = now;
@@ -114,7 +139,7 @@ impl Estimator {
             }
         }
         if self.loss.add(now, lost, arrived, self.target(), self.acked.rate()) {
-            self.overused_at = now;
+            self.overused(now);
         }
         self.scratch = acked;
         self.adapt(now, rtt);
@@ -142,7 +167,7 @@ impl Estimator {
             let acked = self.acked.peak().unwrap_or(self.by_delay);
             self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
             self.hold = true;
-            self.overused_at = now;
+            self.overused(now);
         }
         let dark = now > outstanding.max(self.feedback_at) + SILENT;
         if dark && now > self.changed_at + 500_000 {
@@ -161,7 +186,21 @@ impl Estimator {
             self.capacity = None;
             self.hold = false;
             self.changed_at = now;
+            // Raised before and not overused since: that probe was right.
+            if self.raised_at != 0 {
+                self.wait = WAIT;
+            }
+            self.raised_at = now;
         }
+    }
+
+    fn overused(&mut self, now: Micros) {
+        self.overused_at = now;
+        if self.raised_at != 0 && now < self.raised_at + DECEIVED {
+            self.probe_from = now + self.wait;
+            self.wait = (self.wait * 2).min(MAX_WAIT);
+        }
+        self.raised_at = 0;
     }
 
     fn adapt(&mut self, now: Micros, rtt: Micros) {
@@ -173,7 +212,7 @@ impl Estimator {
                 if now > self.overused_at + rtt.clamp(50_000, 300_000) || acked < self.by_delay / 2.0 {
                     self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
                     self.capacity = Some(acked);
-                    self.overused_at = now;
+                    self.overused(now);
                 }
                 self.hold = true;
                 self.changed_at = now;

@@ -221,9 +221,9 @@ impl Shard {
         }
         let estimate = transport.estimator.target();
         if transport.numbered && transport.estimator.is_measured() {
-            let overused_at = transport.estimator.overused_at();
+            let from = transport.estimator.probe_from();
             let (wanted, prober) = (transport.wanted, &mut transport.estimator.prober);
-            prober.consider(now, estimate, wanted + wanted / 8, overused_at);
+            prober.consider(now, estimate, wanted + wanted / 8, from);
             if prober.cluster() != 0 {
                 self.ready.mark_urgent(transport, key);
             }

@@ -66,8 +66,8 @@ impl Default for Prober {
 }
 
 impl Prober {
-    /// Starts a cluster if more is wanted than the link is known to carry, and it is time.
-    pub(in super::super) fn consider(&mut self, now: Micros, estimate: u64, wanted: u64, overused_at: Micros) {
+    /// Starts a cluster if more is wanted than the link is known to carry, and it is time: not before `from`.
+    pub(in super::super) fn consider(&mut self, now: Micros, estimate: u64, wanted: u64, from: Micros) {
         if let Some(cluster) = self.cluster {
             if now > cluster.started + TIMEOUT {
                 self.failed(now);
@@ -75,8 +75,7 @@ impl Prober {
             return;
         }
         let rate = (estimate * 2).max(MIN_RATE).min(wanted * 5 / 4).min(MAX_RATE);
-        let calm = overused_at == 0 || now > overused_at + PAUSE;
-        if now < self.next_at || !calm || estimate >= wanted || rate < estimate * 21 / 20 {
+        if now < self.next_at || now < from || estimate >= wanted || rate < estimate * 21 / 20 {
             return;
         }
         self.last_id = self.last_id % 255 + 1;
@@ -257,9 +256,9 @@ mod tests {
         prober.abandon(1_000_000);
         prober.consider(1_500_000, 100, 1_000, 0);
         assert_eq!(prober.cluster(), 0);
-        prober.consider(2_100_000, 100, 1_000, 2_000_000);
+        prober.consider(2_100_000, 100, 1_000, 3_000_000);
         assert_eq!(prober.cluster(), 0);
-        prober.consider(3_100_000, 100, 1_000, 2_000_000);
+        prober.consider(3_100_000, 100, 1_000, 3_000_000);
         assert_ne!(prober.cluster(), 0);
     }
 }
