@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::an_end_reaches_the_relays::{one_request, running_meeting};
 use crate::site::{ACME, Host, Site};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 /// Long against everything else that a join does.
 const LATENCY: Duration = Duration::from_millis(300);
@@ -60,4 +62,44 @@ async fn a_rejoin_takes_two() {
         .ok();
     let (again, answer) = trips(&site, &json!({"code": host.code, "token": first["token"]})).await;
     assert_eq!((again, &answer["participant"]), (2, &first["participant"]));
+}
+
+/// How many latencies a method of the partner API takes, which knows its tenant.
+async fn api_trips(site: &Site, method: &str, mut body: Value) -> u32 {
+    body["auth_token"] = site.admin.clone().into();
+    site.notes.set_latency(LATENCY);
+    let started = Instant::now();
+    let answer = site.api(ACME, method, body).await;
+    let took = started.elapsed();
+    site.notes.set_latency(Duration::ZERO);
+    answer.ok();
+    u32::try_from(took.as_millis() / LATENCY.as_millis()).expect("few")
+}
+
+/// The session, two reads, the number; one more to keep or find the number of the partner's own identity.
+#[tokio::test]
+async fn a_join_token_takes_two_reads_and_three_writes_at_most() {
+    let (site, host) = live().await;
+    let asked = json!({"access_code": host.code, "name": "Bob"});
+    let first = site.admin_api("conference/join_token", asked.clone()).await;
+    assert_eq!(api_trips(&site, "conference/join_token", asked).await, 4);
+    let by_id = json!({"conference_id": first["conference_id"], "name": "Bob", "identity": "user-7"});
+    assert_eq!(api_trips(&site, "conference/join_token", by_id).await, 5);
+}
+
+/// The session, rates and claim, two reads, the audit.
+#[tokio::test]
+async fn control_takes_two_reads_and_three_writes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, &url).await;
+    let join = json!({"room": meeting["room"], "at": 1, "kind": "participant_join", "participant": 1, "jti": "j", "name": "Bob",
+        "moderator": false, "region": "eu"});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": [join]});
+    site.report("events", batch).await.ok();
+    let asked = json!({"conference_id": meeting["conference_id"], "action": "remove", "participant": 1, "idempotency_key": "k"});
+    let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
+    let (_, trips) = tokio::join!(relay, api_trips(&site, "conference/control", asked));
+    assert_eq!(trips, 5);
 }

@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, dead_code)]
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,6 +48,7 @@ struct Acknowledged {
 pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
     let (store, clean) = (Store::new(faulty, "convoke"), Store::new(clean, "convoke"));
     clean.create_table().await.expect("the table is made");
+    Box::pin(changes::run(&store, &clean, seed)).await;
     let world = Arc::new(World::new(&clean).await);
     let relay = Arc::new(world.relay("r", noon()).await);
     let room = world.planned(noon()).await.room();
