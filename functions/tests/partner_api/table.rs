@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -32,6 +32,8 @@ struct Notes {
     running: [usize; 2],
     /// Trips of each so far.
     trips: [usize; 2],
+    /// How long the table worked since that was asked last.
+    busy: Duration,
 }
 
 /// One request.
@@ -76,6 +78,12 @@ impl Table {
     /// What was asked since the last call.
     pub(crate) fn take(&self) -> Vec<Asked> {
         std::mem::take(&mut self.notes.lock().expect("not poisoned").requests)
+    }
+
+    /// How long the table worked since the last call.
+    #[allow(dead_code, reason = "the benchmark asks")]
+    pub(crate) fn take_busy(&self) -> Duration {
+        std::mem::take(&mut self.notes.lock().expect("not poisoned").busy)
     }
 
     /// Lets each answer take this long, on the runtime's clock.
@@ -153,8 +161,11 @@ impl HttpConnector for Noting {
             if !latency.is_zero() {
                 tokio::time::sleep(latency).await;
             }
+            let started = Instant::now();
             let answer = inner.call(request).await;
-            notes.lock().expect("not poisoned").running[kind] -= 1;
+            let mut notes = notes.lock().expect("not poisoned");
+            notes.busy += started.elapsed();
+            notes.running[kind] -= 1;
             answer
         })
     }

@@ -10,10 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use relay_core::{
-    intmap::IntMap,
-    types::{IceCredentials, TransportId},
-};
+use relay_core::types::{IceCredentials, TransportId};
 use ring::hmac;
 
 use super::stun::{self, MAX_ANSWER, Request, TransactionId};
@@ -111,7 +108,7 @@ impl Agent {
 #[derive(Debug)]
 pub(crate) struct Agents {
     patience: Patience,
-    agents: IntMap<Agent, TransportId>,
+    agents: HashMap<TransportId, Agent>,
     by_ufrag: HashMap<String, TransportId>,
     by_address: HashMap<SocketAddr, TransportId>,
     hasher: RandomState,
@@ -124,7 +121,7 @@ impl Agents {
     pub(crate) fn new(now: Instant, patience: Patience) -> Self {
         Self {
             patience,
-            agents: IntMap::default(),
+            agents: HashMap::new(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             hasher: RandomState::new(),

@@ -1,10 +1,12 @@
 //! The way out for a shard's packets: sealed with the key of their transport, straight into the slab.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::{
+    collections::HashMap,
+    net::{SocketAddr, UdpSocket},
+};
 
 use relay_core::{
     forward::{Outgoing, Transmit},
-    intmap::IntMap,
     types::TransportId,
 };
 
@@ -28,7 +30,7 @@ pub(super) struct Crypto {
 /// The SRTP contexts of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Contexts {
-    slots: IntMap<usize, TransportId>,
+    slots: HashMap<TransportId, usize>,
     contexts: Vec<Crypto>,
 }
 

@@ -30,17 +30,13 @@ const REPAIR_INTERVAL: Micros = 10_000;
 impl Shard {
     /// Sends what may go now, transport by transport, so that packets to one address follow each other.
     pub(super) fn drain(&mut self, now: Micros, out: &mut impl Transmit) {
-        if self.ready.due().is_none_or(|due| due > now) {
-            return;
-        }
-        let mut ready = self.ready.take(std::mem::take(&mut self.scratch.ready));
+        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.scratch.ready));
         for key in ready.drain(..) {
             let transport = &mut self.transports[key as usize];
             if transport.due > now {
-                self.ready.keep(transport, key, transport.due);
+                self.ready.push(key);
                 continue;
             }
-            transport.held = false;
             let mut egress = Egress {
                 now,
                 clock: &self.clock,
@@ -54,7 +50,10 @@ impl Shard {
             };
             egress.drain();
             match egress.next_due() {
-                Some(due) => self.ready.keep(transport, key, due),
+                Some(due) => {
+                    transport.due = due;
+                    self.ready.push(key);
+                }
                 None => transport.ready = false,
             }
         }

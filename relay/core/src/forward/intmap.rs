@@ -1,19 +1,19 @@
-//! Maps keyed by numbers of 32 bits: SSRCs, and ids that wrap one.
+//! Maps keyed by numbers of 32 bits: SSRCs and ids.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
 
-/// A map from a number, or from an id that is one.
+/// A map from a number.
 ///
 /// The hash is cheap and not keyed. Who picks bad SSRCs slows down only the packets of their own transport, whose map
 /// is bounded by its layers; ids are minted by us.
-pub type IntMap<V, K = u32> = HashMap<K, V, BuildHasherDefault<IntHasher>>;
+pub(super) type IntMap<V> = HashMap<u32, V, BuildHasherDefault<IntHasher>>;
 
 /// Multiplies by the golden ratio, so that high and low bits both vary.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct IntHasher(u64);
+pub(super) struct IntHasher(u64);
 
 impl Hasher for IntHasher {
     fn finish(&self) -> u64 {
