@@ -138,7 +138,7 @@ async fn relay(world: &World) {
     store.relay_register(&register, now).await.expect("registered");
 }
 
-fn with(base: Value, more: Value) -> Value {
+fn with(base: Value, more: &Value) -> Value {
     let mut all = base;
     for (name, value) in more.as_object().expect("an object") {
         all[name] = value.clone();
@@ -152,13 +152,9 @@ async fn methods() -> Vec<Row> {
     let acme = world.acme.clone();
     let host = acme.host.id;
     let open = json!({"start": "2026-06-01 13:00:00", "duration": 600, "one_time_access_code": true});
-    let open = world.root("conference/create", with(meeting(host), open)).await.ok()["conference_id"].clone();
+    let open = world.root("conference/create", with(meeting(host), &open)).await.ok()["conference_id"].clone();
     let daily = json!({"recurrence": {"rrule": "FREQ=WEEKLY;COUNT=52"}});
-    let series = world
-        .root("conference/create", with(meeting(host), daily.clone()))
-        .await
-        .ok()["conference_id"]
-        .clone();
+    let series = world.root("conference/create", with(meeting(host), &daily)).await.ok()["conference_id"].clone();
     let mut meetings = Vec::new();
     for _ in 0..2 * (WARM + COUNTED) {
         meetings.push(world.root("conference/create", meeting(host)).await.ok()["conference_id"].clone());
@@ -208,7 +204,7 @@ async fn methods() -> Vec<Row> {
         (
             "conference/create (52 occurrences)",
             "conference/create",
-            Box::new(move |_| with(meeting(host), daily.clone())),
+            Box::new(move |_| with(meeting(host), &daily)),
         ),
         (
             "conference/create/reservationless",

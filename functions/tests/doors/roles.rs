@@ -1,9 +1,10 @@
 //! Each function's role allows what its endpoint does to the table, and nothing else: every endpoint runs here, on its
 //! good ways and its bad ones, over a table that notes what is asked of it.
 
+mod running;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::an_end_reaches_the_relays::one_request;
 use crate::site::notes::Touch;
 use crate::site::{self, ACME, Answer, Host, Site};
 use functions::deploy::{Action, Grants};
@@ -103,8 +104,8 @@ async fn compare() {
     let host = Box::pin(partner(&mut walk)).await;
     let cookie = Box::pin(signing_in(&mut walk, &host)).await;
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
-    Box::pin(taken_back(&mut walk)).await;
-    Box::pin(tokens(&mut walk)).await;
+    Box::pin(running::taken_back(&mut walk)).await;
+    Box::pin(running::tokens(&mut walk)).await;
     Box::pin(time(&mut walk)).await;
 
     let ids = all()
@@ -416,14 +417,14 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
     walk.api("conference_delete", json!({"conference_id": made["conference_id"]}))
         .await
         .refused();
-    in_meetings(walk, host, &made["conference_id"], &open).await;
+    running::in_meetings(walk, host, &made["conference_id"], &open).await;
     let end = json!({"conference_id": made["conference_id"], "idempotency_key": "key-7"});
     walk.api("conference_end", end.clone()).await.ok();
     walk.api("conference_end", end).await.ok();
     walk.api("conference_end", json!({"conference_id": one_time["conference_id"]}))
         .await
         .ok();
-    repeating(walk, host).await;
+    running::repeating(walk, host).await;
     // A request that fails lets its idempotency key go.
     for id in ["conference_create", "conference_create_reservationless"] {
         let unknown = json!({"host_id": 9_999, "subject": "x", "start": "2026-06-01 12:05:00", "time_zone": "UTC",
@@ -439,123 +440,6 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
         .ok();
     let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.5, "rooms": [{"room": open, "participants": 1}]});
     walk.report("relay_heartbeat", beat).await.ok();
-}
-
-/// What partners' servers do in a running meeting.
-async fn in_meetings(walk: &mut Walk, host: &Host, conference: &Value, room: &str) {
-    let join = json!({"room": room, "at": site::START * 1000, "kind": "participant_join", "participant": 1, "jti": "j1", "name": "Bob",
-        "moderator": false, "region": "eu"});
-    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 3, "events": [join]});
-    walk.report("relay_events", batch).await.ok();
-    let token = json!({"conference_id": conference, "name": "Bob", "identity": "user-1"});
-    walk.api("conference_join_token", token).await.ok();
-    let token = json!({"access_code": host.code, "name": "Bob"});
-    walk.api("conference_join_token", token).await.ok();
-    walk.api("conference_participants", json!({"conference_id": conference}))
-        .await
-        .ok();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let register = json!({"relay": "relay-1", "region": "eu", "url": url, "version": "1", "capacity": 9, "epoch": 1});
-    walk.report("relay_register", register).await.ok();
-    let remove =
-        json!({"conference_id": conference, "action": "remove", "participant": 1, "idempotency_key": "control-1"});
-    let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
-    let (_, done) = tokio::join!(relay, walk.api("conference_control", remove));
-    done.ok();
-    drop(listener);
-    let gone =
-        json!({"conference_id": conference, "action": "remove", "participant": 9, "idempotency_key": "control-2"});
-    walk.api("conference_control", gone).await.refused();
-}
-
-/// Meetings that repeat: made, opened by a visitor, changed, cancelled, listed.
-async fn repeating(walk: &mut Walk, host: &Host) {
-    let daily = json!({"host_id": host.id, "subject": "Daily", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
-        "recurrence": {"rrule": "FREQ=DAILY;COUNT=9"}, "one_time_access_code": true, "participant_emails": ["three@guest.test"]});
-    let made = walk.api("conference_create", daily).await.ok();
-    let id = made["conference_id"].clone();
-    let code = made["one_time_access_code"].to_string();
-    walk.join(json!({"code": code, "name": "Bob"}), "a=b").await.ok();
-    let change = |n: u32, more: Value| {
-        let mut asked = json!({"conference_id": id, "idempotency_key": format!("change-{n}")});
-        asked
-            .as_object_mut()
-            .expect("an object")
-            .extend(more.as_object().expect("an object").clone());
-        asked
-    };
-    let people =
-        json!({"participants": made["participants"], "participant_emails": ["four@guest.test", "three@guest.test"]});
-    walk.api("conference_update", change(1, people)).await.ok();
-    walk.api("conference_update", change(2, json!({"one_time_access_code": false})))
-        .await
-        .refused();
-    let gone = json!({"occurrence": "2026-06-03 12:05:00", "scope": "this"});
-    walk.api("conference_delete", change(3, gone)).await.ok();
-    walk.api("conference_delete", change(4, json!({}))).await.refused();
-    let planned = json!({"host_id": host.id, "subject": "Once", "start": "2026-06-02 12:05:00", "time_zone": "UTC", "duration": 60});
-    let once = walk.api("conference_create", planned).await.ok();
-    for own in [true, false, true] {
-        let asked = json!({"conference_id": once["conference_id"], "one_time_access_code": own});
-        walk.api("conference_update", asked).await.ok();
-    }
-    for more in [
-        json!({"recurrence": {"rrule": "FREQ=DAILY;COUNT=3"}}),
-        json!({"recurrence": null}),
-    ] {
-        let mut asked = more;
-        asked["conference_id"] = once["conference_id"].clone();
-        walk.api("conference_update", asked).await.ok();
-    }
-    let list = json!({"host_id": host.id, "after": once["conference_id"]});
-    walk.api("conference_fetch_all", list).await.ok();
-    walk.api("conference_delete", json!({"conference_id": once["conference_id"]}))
-        .await
-        .ok();
-}
-
-/// A relay that registers again keeps its rooms, and one that nothing was heard of takes them back.
-async fn taken_back(walk: &mut Walk) {
-    let host = walk.site.host("Back").await;
-    let made = walk
-        .site
-        .admin_api("conference/create/reservationless", json!({"host_id": host.id}))
-        .await;
-    walk.site
-        .join(ACME, &json!({"code": host.code, "name": "Bob"}))
-        .send()
-        .await
-        .ok();
-    let room = format!("1/{}/{}", made["conference_id"], walk.site.now().as_second());
-    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "b"});
-    walk.site.report("enter", enter).await.ok();
-    let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.5, "rooms": [{"room": room, "participants": 1}]});
-    walk.site.advance(60);
-    operator::sweep(&walk.site.app).await.expect("swept");
-    walk.report("relay_heartbeat", beat).await.ok();
-    walk.report("relay_leave", json!({"relay": "relay-1", "epoch": 1, "room": room}))
-        .await
-        .ok();
-}
-
-/// Tokens that begin a meeting, and one that takes the place of guests.
-async fn tokens(walk: &mut Walk) {
-    let host = walk.site.host("Token").await;
-    walk.site.relay_up_again().await;
-    let asked = json!({"access_code": host.code, "name": "Bob", "moderator": true});
-    let begun = walk.api("conference_join_token", asked).await.ok();
-    let room = format!("1/{}/{}", begun["conference_id"], walk.site.now().as_second());
-    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "t"});
-    walk.site.report("enter", enter).await.ok();
-    walk.site.advance(61);
-    walk.site.relay_up_again().await;
-    let start = domain::time::iso(walk.site.now());
-    let planned = json!({"host_id": host.id, "subject": "Daily", "start": start, "time_zone": "UTC", "duration": 60,
-        "recurrence": {"rrule": "FREQ=DAILY;COUNT=2"}});
-    let planned = walk.site.admin_api("conference/create", planned).await;
-    let asked = json!({"conference_id": planned["conference_id"], "name": "Bob"});
-    walk.api("conference_join_token", asked).await.ok();
 }
 
 /// What the sweeper finds: a relay that fell silent with people in it, and a meeting that nobody came to.
