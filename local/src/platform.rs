@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -38,6 +39,9 @@ const PASSWORD: &str = "Sup3rSecret!";
 const RELAY: &str = "relay-1";
 /// Leases and overdue meetings are looked after this often.
 const SWEEP: Duration = Duration::from_secs(5);
+/// Jobs are looked for this often after something was written, and every so many of these in any case.
+const DISPATCH: Duration = Duration::from_secs(1);
+const DISPATCH_ANYHOW: u32 = 10;
 /// Open requests are given this long at the end.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -48,6 +52,7 @@ pub(crate) struct Platform {
     relay: Relay,
     doors: JoinSet<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
+    dispatcher: JoinHandle<()>,
     close: watch::Sender<bool>,
     _lock: File,
 }
@@ -129,6 +134,7 @@ impl Platform {
         let https_port = axum::serve::Listener::local_addr(&tls)?.port();
 
         let rates = rates(&run);
+        let written = Arc::new(AtomicBool::new(true));
         let app = app(
             &data,
             Config {
@@ -136,6 +142,7 @@ impl Platform {
                 port: Some(port),
                 rates,
             },
+            &written,
         )
         .await?
         .with_pages(pages);
@@ -164,7 +171,8 @@ impl Platform {
                 .into_future(),
         );
         let relay = Relay::start(relay_config).await?;
-        let sweeper = tokio::spawn(sweep(edge));
+        let sweeper = tokio::spawn(sweep(Arc::clone(&edge)));
+        let dispatcher = tokio::spawn(dispatch(edge, written));
         let about = About {
             port,
             https_port,
@@ -175,6 +183,7 @@ impl Platform {
             relay,
             doors,
             sweeper,
+            dispatcher,
             close,
             _lock: lock,
         })
@@ -194,6 +203,7 @@ impl Platform {
             },
         };
         self.sweeper.abort();
+        self.dispatcher.abort();
         // The relay first: it reports who left through the doors.
         self.relay.shutdown().await;
         self.close.send_replace(true);
@@ -212,6 +222,7 @@ pub(crate) async fn init(data: &Path, asked: &Init) -> anyhow::Result<Initialise
             scheme: "http".to_owned(),
             ..Config::default()
         },
+        &Arc::default(),
     )
     .await?;
     Ok(operator::init(&app, asked).await?)
@@ -224,10 +235,11 @@ fn lock(data: &DataFolder) -> anyhow::Result<File> {
     Ok(file)
 }
 
-async fn app(data: &DataFolder, config: Config) -> anyhow::Result<App> {
+async fn app(data: &DataFolder, config: Config, written: &Arc<AtomicBool>) -> anyhow::Result<App> {
+    let written = Arc::clone(written);
     let table = embedded::open(embedded::Options {
         file: Some(data.table()),
-        written: None,
+        written: Some(Arc::new(move || written.store(true, Ordering::Relaxed))),
     })?;
     let store = Store::new(&table, TABLE);
     store.create_table().await?;
@@ -315,6 +327,23 @@ async fn sweep(edge: Arc<Edge>) {
         tick.tick().await;
         if let Err(error) = operator::sweep(&edge.app).await {
             tracing::error!(error = &error as &dyn std::error::Error, "sweep failed");
+        }
+    }
+}
+
+async fn dispatch(edge: Arc<Edge>, written: Arc<AtomicBool>) {
+    let mut tick = tokio::time::interval(DISPATCH);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut idle = 0;
+    loop {
+        tick.tick().await;
+        idle += 1;
+        if !written.swap(false, Ordering::Relaxed) && idle < DISPATCH_ANYHOW {
+            continue;
+        }
+        idle = 0;
+        if let Err(error) = operator::dispatch(&edge.app, &[]).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "jobs could not be looked for");
         }
     }
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{Fqdn, Invalid, Phone, Subdomain};
 use crate::id::{CompanyId, ResellerId, string_on_the_wire};
+use crate::plan::Subscription;
 use crate::text::Name;
-use crate::time::{Zone, millis};
+use crate::time::{Zone, millis, millis_option};
 
 /// A reseller: the partner under whose domain companies live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,15 @@ pub struct Company {
     pub fqdn: Fqdn,
     /// Its name.
     pub name: Name,
+    /// Its subscriptions to the reseller's plans.
+    #[serde(default)]
+    pub subscriptions: Vec<Subscription>,
+    /// Since when it is being deleted: nobody signs in or joins any more.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub deleting: Option<Timestamp>,
+    /// Counts its changes.
+    #[serde(default)]
+    pub version: u64,
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{AccessCode, Email, Phone};
 use crate::id::{CompanyId, ContactId, HostId, ResellerId};
+use crate::plan::Subscription;
 use crate::role::Role;
 use crate::room::MuteMode;
 use crate::sealed::Sealed;
 use crate::text::Name;
-use crate::time::{Zone, millis};
+use crate::time::{Zone, millis, millis_option};
 
 /// A host as it is kept. Secrets are sealed or hashed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,12 +62,30 @@ pub struct Host {
     pub defaults: MeetingDefaults,
     /// Its own entry in its address book.
     pub own_contact: ContactId,
+    /// Its own instances of its company's subscriptions.
+    #[serde(default)]
+    pub subscriptions: Vec<Subscription>,
+    /// Sessions made until then are over.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub signed_out: Option<Timestamp>,
+    /// Since when it is being deleted: it is nobody's to see any more.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub deleting: Option<Timestamp>,
+    /// Counts its changes.
+    #[serde(default)]
+    pub version: u64,
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,
 }
 
 impl Host {
+    /// Whether a session of this role, made at this time, is still its own.
+    pub fn admits(&self, role: Role, session_made: Timestamp) -> bool {
+        let since = self.signed_out.is_none_or(|until| until < session_made);
+        self.deleting.is_none() && role <= self.role && since
+    }
+
     /// Its own entry in its address book.
     pub fn contact(&self) -> Contact {
         Contact {
@@ -75,6 +94,7 @@ impl Host {
             name: Some(self.name.clone()),
             email: self.email.clone(),
             phone: self.phone.clone(),
+            created: self.created,
         }
     }
 }
@@ -132,4 +152,7 @@ pub struct Contact {
     /// The person's phone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub phone: Option<Phone>,
+    /// When it was entered.
+    #[serde(with = "millis")]
+    pub created: Timestamp,
 }

@@ -4,11 +4,11 @@ use domain::id::{CompanyId, ResellerId};
 use domain::time::millis;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::table::Query;
+use crate::table::{Query, key_of};
 use crate::value::from_item;
-use crate::{Actor, Result, Store, keys};
+use crate::{Actor, Page, Result, Store, keys};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,41 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Something that became something else: what differs alone. A secret that changed is named, not shown.
+    pub(crate) fn difference(object: String, before: &impl Serialize, after: &impl Serialize) -> Self {
+        let (was, is) = (plain(before), plain(after));
+        let names: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+        let (mut before, mut after) = (Map::new(), Map::new());
+        for name in names {
+            let (was, is) = (was.get(name), is.get(name));
+            if was == is || name == "version" {
+                continue;
+            }
+            let secret = HIDDEN.contains(&name.as_str());
+            let show = |value: &Value| if secret { Value::from("***") } else { value.clone() };
+            before.extend(was.map(|value| (name.clone(), show(value))));
+            after.extend(is.map(|value| (name.clone(), show(value))));
+        }
+        Self {
+            object,
+            before: Some(before.into()),
+            after: Some(after.into()),
+        }
+    }
+}
+
+/// The fields of a value that are not null.
+fn plain(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value).expect("our types have string keys and no failing serializer") {
+        Value::Object(mut fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields
+        }
+        _ => Map::new(),
+    }
+}
+
 /// Fields that the audit leaves out: secrets, and people who are no accounts.
 const HIDDEN: [&str; 8] = [
     "password_hash",
@@ -89,19 +124,36 @@ fn shown(value: &impl Serialize) -> Value {
 impl Store {
     /// The latest changes of a company, or of the reseller itself, newest first.
     pub async fn audit(&self, reseller: ResellerId, company: Option<CompanyId>, limit: u32) -> Result<Vec<AuditEntry>> {
+        let page = self.audit_page(reseller, company, None, limit).await?;
+        Ok(page.items.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// A page of them, each with its name, by which the next page goes on. One read for each megabyte.
+    pub async fn audit_page(
+        &self,
+        reseller: ResellerId,
+        company: Option<CompanyId>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<(String, AuditEntry)>> {
         let query = Query {
             index: false,
             pk: keys::audit_list(Some(reseller), company),
             from: "0".into(),
-            to: "~".into(),
+            to: after.map_or_else(|| "~".into(), keys::audit_place),
             newest_first: true,
-            limit: Some(limit),
+            // The one it starts behind is read again, and one more tells whether others follow.
+            limit: Some(limit + 2),
         };
-        self.query(&query)
-            .await?
-            .iter()
-            .take(limit as usize)
-            .map(|item| from_item("audit", item))
-            .collect()
+        let mut items = Vec::new();
+        for item in self.query(&query).await? {
+            let name = keys::audit_name(&key_of(&item).sk);
+            if after != Some(name.as_str()) {
+                items.push((name, from_item("audit", &item)?));
+            }
+        }
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        Ok(Page { items, more })
     }
 }

@@ -3,12 +3,16 @@
 use domain::code::Fqdn;
 use domain::company::Company;
 use domain::id::{CompanyId, ResellerId};
+use domain::time::millis_option;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Change;
+use crate::job::{Job, Work};
+use crate::list::Span;
 use crate::op::{Failure, Op};
 use crate::value::from_item;
-use crate::{Error, Result, Scope, Store, Unique, Write, keys};
+use crate::{Error, Page, Paging, Result, Scope, Store, Unique, Write, keys};
 
 /// Whom a host name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,18 +22,36 @@ pub struct Tenant {
     /// The company; none for the reseller's own domain.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub company: Option<CompanyId>,
+    /// Until when this former name of the company leads to its present one ([`Company::fqdn`]); none for the present one.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<Timestamp>,
+}
+
+/// How long a company's former host name leads to its present one, and is nobody else's.
+const MOVED: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+/// A company's host name; taken where nobody has it, or another company's redirection from it is over.
+fn name(company: &Company, now: Timestamp) -> Op {
+    let tenant = Tenant {
+        reseller: company.reseller,
+        company: Some(company.id),
+        until: None,
+    };
+    Op::put(keys::fqdn(&company.fqdn), &tenant)
+        .value(":company", &company.id)
+        .value(":now", &now.as_millisecond())
+        .when(
+            "attribute_not_exists(#pk) OR (attribute_exists(#until) AND (#company = :company OR #until <= :now))",
+            Failure::Taken(Unique::Subdomain),
+        )
 }
 
 impl Store {
     /// Makes a company; its host name must be unique.
     pub async fn company_create(&self, company: &Company, write: &Write<'_>) -> Result<()> {
-        let tenant = Tenant {
-            reseller: company.reseller,
-            company: Some(company.id),
-        };
         let mut ops = vec![
             Op::check(keys::reseller(company.reseller)).when_there(Failure::NotFound("reseller")),
-            Op::put(keys::fqdn(&company.fqdn), &tenant).when_new(Failure::Taken(Unique::Subdomain)),
+            name(company, write.at),
             Op::put(keys::company(company.reseller, company.id), company)
                 .indexed(keys::company_list(company.reseller, company.created, company.id))
                 .when_new(Failure::Raced),
@@ -39,21 +61,150 @@ impl Store {
         self.commit(ops).await
     }
 
-    /// A company in the caller's scope.
+    /// A company in the caller's scope. One that is being deleted is there for nobody.
     pub async fn company(&self, scope: &Scope, id: CompanyId) -> Result<Company> {
-        let item = self
-            .get(keys::company(scope.reseller, id))
-            .await?
-            .ok_or(Error::NotFound("company"))?;
+        let company = self.company_whatever(scope.reseller, id).await?;
+        let Kept { company, .. } = company.ok_or(Error::NotFound("company"))?;
         scope.check(id, None)?;
-        from_item("company", &item)
+        match company.deleting {
+            None => Ok(company),
+            Some(_) => Err(Error::NotFound("company")),
+        }
     }
 
-    /// Whom this host name belongs to, if to anybody. One read.
+    async fn company_whatever(&self, reseller: ResellerId, id: CompanyId) -> Result<Option<Kept>> {
+        let item = self.get(keys::company(reseller, id)).await?;
+        item.map(|item| from_item("company", &item)).transpose()
+    }
+
+    /// A page of a reseller's companies, newest first. Up to two sequential reads.
+    pub async fn companies(&self, reseller: ResellerId, paging: Paging<CompanyId>) -> Result<Page<Company>> {
+        let after = match paging.after {
+            Some(id) => {
+                let company = self.company(&Scope::reseller(reseller), id).await;
+                let company = company.map_err(Error::of_list)?;
+                Some((company.created, company.id.value()))
+            }
+            None => None,
+        };
+        let span = Span {
+            pk: keys::company_list_of(reseller),
+            after,
+            newest_first: true,
+            limit: paging.limit,
+        };
+        self.list(span).await?.try_map(|item| from_item("company", &item))
+    }
+
+    /// Changes a company, if nobody else has since it was read. Its new host name must be unique; its former one leads to
+    /// it for 12 months and is nobody else's.
+    pub async fn company_update(&self, before: &Company, after: &Company, write: &Write<'_>) -> Result<()> {
+        let (reseller, id) = (before.reseller, before.id);
+        let next = Company {
+            version: before.version + 1,
+            ..after.clone()
+        };
+        let mut ops = vec![
+            Op::change(keys::company(reseller, id), before, &next)
+                .value(":version", &before.version)
+                .when(
+                    "#version = :version AND attribute_not_exists(#deleting)",
+                    Failure::Raced,
+                ),
+        ];
+        if before.fqdn != after.fqdn {
+            let until = domain::conference::later(write.at, MOVED);
+            ops.push(
+                Op::update(keys::fqdn(&before.fqdn), "SET #until = :until, #ttl = :ttl")
+                    .value(":until", &until.as_millisecond())
+                    .value(":ttl", &until.as_second())
+                    .value(":company", &id)
+                    .when("#company = :company AND attribute_not_exists(#until)", Failure::Raced),
+            );
+            ops.push(name(after, write.at));
+        }
+        let change = Change::difference(format!("company/{id}"), before, &next);
+        ops.extend(write.ops(Some(reseller), Some(id), change, &id));
+        self.commit(ops).await
+    }
+
+    /// Begins to delete a company, if nobody has changed it since it was read: nobody signs in or joins any more. The rest
+    /// is a job, written in the same transaction. Without `force` it must have no hosts.
+    pub async fn company_delete(&self, company: &Company, force: bool, write: &Write<'_>) -> Result<()> {
+        let (reseller, id) = (company.reseller, company.id);
+        if !force
+            && self
+                .company_whatever(reseller, id)
+                .await?
+                .is_some_and(|kept| kept.hosts > 0)
+        {
+            return Err(Error::HasHosts);
+        }
+        let empty = if force {
+            ""
+        } else {
+            " AND (attribute_not_exists(#hosts) OR #hosts = :none)"
+        };
+        let mut marked = Op::update(
+            keys::company(reseller, id),
+            "SET #deleting = :now, #version = :next REMOVE #gs1pk, #gs1sk",
+        )
+        .value(":now", &write.at.as_millisecond())
+        .value(":next", &(company.version + 1))
+        .value(":version", &company.version);
+        if !force {
+            marked = marked.value(":none", &0);
+        }
+        let marked = marked.when(
+            &format!("#version = :version AND attribute_not_exists(#deleting){empty}"),
+            Failure::Raced,
+        );
+        let job = Job::new(reseller, id, Work::CompanyDelete, write.at);
+        let mut ops = vec![marked, job.create()];
+        let change = Change::removed(format!("company/{id}"), company);
+        ops.extend(write.ops(Some(reseller), Some(id), change, &id));
+        self.commit(ops).await
+    }
+
+    /// How many hosts a company that is being deleted still has; `None` where there is no such company.
+    pub async fn company_hosts_left(&self, reseller: ResellerId, id: CompanyId) -> Result<Option<u64>> {
+        let kept = self.company_whatever(reseller, id).await?;
+        let deleting = kept.filter(|kept| kept.company.deleting.is_some());
+        Ok(deleting.map(|kept| u64::try_from(kept.hosts).unwrap_or_default()))
+    }
+
+    /// Ends the deletion of a company that has no hosts any more: its host name is free. Harmless when repeated.
+    pub async fn company_forget(&self, reseller: ResellerId, id: CompanyId) -> Result<()> {
+        let Some(Kept { company, .. }) = self.company_whatever(reseller, id).await? else {
+            return Ok(());
+        };
+        let ops = vec![
+            Op::delete(keys::company(reseller, id)).value(":none", &0).when(
+                "attribute_exists(#deleting) AND (attribute_not_exists(#hosts) OR #hosts <= :none)",
+                Failure::Raced,
+            ),
+            Op::delete(keys::fqdn(&company.fqdn))
+                .value(":company", &id)
+                .when("attribute_not_exists(#pk) OR #company = :company", Failure::Raced),
+        ];
+        self.commit(ops).await
+    }
+
+    /// Whom this host name belongs to, if to anybody; also where it is a company's former name and its time is over. One
+    /// read.
     pub async fn tenant(&self, name: &Fqdn) -> Result<Option<Tenant>> {
         self.get(keys::fqdn(name))
             .await?
             .map(|item| from_item("host name", &item))
             .transpose()
     }
+}
+
+/// A company with what only the table keeps of it.
+#[derive(Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    company: Company,
+    #[serde(default)]
+    hosts: i64,
 }

@@ -153,9 +153,20 @@ impl Store {
     /// code, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
     pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
         let Conference {
-            id, reseller, company, ..
+            id,
+            reseller,
+            company,
+            host,
+            ..
         } = *conference;
         let mut ops = vec![conference_op(conference), room_op(conference)];
+        if conference.code_kind == CodeKind::OneTime {
+            // The room of a host's own code says by itself whether its host is there.
+            ops.push(Op::check(keys::host(reseller, host)).when(
+                "attribute_exists(#pk) AND attribute_not_exists(#deleting)",
+                Failure::NotFound("host"),
+            ));
+        }
         match SeriesItem::of(conference, write.at) {
             Some(series) => ops.push(series.put().when_new(Failure::Raced)),
             None => {
@@ -314,7 +325,10 @@ pub(crate) fn room_op(conference: &Conference) -> Op {
         CodeKind::Host => Op::check(keys::room(code))
             .value(":host", &host)
             .value(":reseller", &reseller)
-            .when("#host = :host AND #reseller = :reseller", Failure::NotFound("host")),
+            .when(
+                "#host = :host AND #reseller = :reseller AND attribute_not_exists(#closed) AND attribute_not_exists(#retired)",
+                Failure::NotFound("host"),
+            ),
         CodeKind::OneTime => {
             let room = Room {
                 code,
@@ -324,6 +338,8 @@ pub(crate) fn room_op(conference: &Conference) -> Op {
                 host,
                 conference: Some(id),
                 live: None,
+                retired: None,
+                closed: None,
                 version: 0,
             };
             Op::put(keys::room(code), &room)

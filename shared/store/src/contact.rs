@@ -1,15 +1,19 @@
 //! Address books: one entry per person and host, found by id or mail address.
 
 use domain::code::{Email, Phone};
-use domain::host::Contact;
-use domain::id::{ContactId, HostId, ResellerId};
+use domain::host::{Contact, Host};
+use domain::id::{CompanyId, ContactId, HostId, ResellerId};
 use domain::text::Name;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use crate::audit::Change;
+use crate::list::Span;
 use crate::op::{Failure, Op};
 use crate::table::LARGEST_TRANSACTION;
 use crate::value::from_item;
-use crate::{Error, Result, Store, keys};
+use crate::{Error, Page, Paging, Result, Store, Unique, Write, keys};
 
 /// What a guard points to.
 #[derive(Serialize, Deserialize)]
@@ -28,13 +32,50 @@ pub struct NewContact {
     pub phone: Option<Phone>,
 }
 
-/// Enters a person into an address book.
-pub(crate) fn contact_ops(reseller: ResellerId, contact: &Contact) -> [Op; 2] {
+fn guard(reseller: ResellerId, contact: &Contact) -> Op {
     let guard = Guard { contact: contact.id };
+    Op::put(keys::contact_email(reseller, contact.host, &contact.email), &guard)
+}
+
+fn freed(reseller: ResellerId, contact: &Contact) -> Op {
+    Op::delete(keys::contact_email(reseller, contact.host, &contact.email))
+        .value(":contact", &contact.id)
+        .when("#contact = :contact", Failure::Raced)
+}
+
+/// Enters a person into an address book; `taken` is what it means that the mail address is there.
+pub(crate) fn contact_ops(reseller: ResellerId, contact: &Contact, taken: Failure) -> [Op; 2] {
+    let index = keys::contact_list(reseller, contact.host, contact.created, contact.id);
     [
-        Op::put(keys::contact_email(reseller, contact.host, &contact.email), &guard).when_new(Failure::Raced),
-        Op::put(keys::contact(reseller, contact.host, contact.id), contact).when_new(Failure::Raced),
+        guard(reseller, contact).when_new(taken),
+        Op::put(keys::contact(reseller, contact.id), contact)
+            .indexed(index)
+            .when_new(Failure::Raced),
     ]
+}
+
+/// Has a host's own entry in its address book follow the host. `known` is the entry that its new mail address has there.
+pub(crate) fn own_contact_ops(before: &Host, after: &Host, known: Option<ContactId>) -> Vec<Op> {
+    let (reseller, was, is) = (before.reseller, before.contact(), after.contact());
+    if was == is {
+        return Vec::new();
+    }
+    let mut ops = vec![Op::change(keys::contact(reseller, was.id), &was, &is).when_there(Failure::NotFound("contact"))];
+    if was.email.folded() != is.email.folded() {
+        ops.push(freed(reseller, &was));
+        match known {
+            None => ops.push(guard(reseller, &is).when_new(Failure::Raced)),
+            Some(known) => {
+                ops.push(
+                    guard(reseller, &is)
+                        .value(":known", &known)
+                        .when("#contact = :known", Failure::Raced),
+                );
+                ops.push(Op::delete(keys::contact(reseller, known)));
+            }
+        }
+    }
+    ops
 }
 
 /// How often the address book is read again when others enter the same people meanwhile.
@@ -48,6 +89,7 @@ impl Store {
         reseller: ResellerId,
         host: HostId,
         people: &[NewContact],
+        now: Timestamp,
     ) -> Result<Vec<Contact>> {
         for _ in 0..ROUNDS {
             let guards: Vec<_> = people
@@ -66,10 +108,11 @@ impl Store {
             if ids.iter().all(Option::is_some) {
                 let ids: Vec<ContactId> = ids.into_iter().flatten().map(|guard| guard.contact).collect();
                 let contacts = self.contacts(reseller, host, &ids).await?;
-                return contacts
-                    .into_iter()
-                    .map(|contact| contact.ok_or(Error::Raced))
-                    .collect();
+                if contacts.iter().all(Option::is_some) {
+                    return Ok(contacts.into_iter().flatten().collect());
+                }
+                // One of them was deleted in between: the next round enters it anew.
+                continue;
             }
             let mut missing: Vec<&NewContact> = Vec::new();
             for (person, _) in people.iter().zip(&ids).filter(|(_, id)| id.is_none()) {
@@ -80,12 +123,18 @@ impl Store {
                     missing.push(person);
                 }
             }
-            self.contacts_enter(reseller, host, &missing).await?;
+            self.contacts_enter(reseller, host, &missing, now).await?;
         }
         Err(Error::Raced)
     }
 
-    async fn contacts_enter(&self, reseller: ResellerId, host: HostId, people: &[&NewContact]) -> Result<()> {
+    async fn contacts_enter(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        people: &[&NewContact],
+        now: Timestamp,
+    ) -> Result<()> {
         for chunk in people.chunks(LARGEST_TRANSACTION / 2) {
             let mut ops = Vec::with_capacity(chunk.len() * 2);
             for person in chunk {
@@ -96,8 +145,9 @@ impl Store {
                     name,
                     email,
                     phone,
+                    created: now,
                 };
-                ops.extend(contact_ops(reseller, &contact));
+                ops.extend(contact_ops(reseller, &contact, Failure::Raced));
             }
             match self.commit(ops).await {
                 // Somebody else entered one of them: the caller looks again.
@@ -115,11 +165,148 @@ impl Store {
         host: HostId,
         ids: &[ContactId],
     ) -> Result<Vec<Option<Contact>>> {
-        let wanted: Vec<_> = ids.iter().map(|id| keys::contact(reseller, host, *id)).collect();
+        let wanted: Vec<_> = ids.iter().map(|id| keys::contact(reseller, *id)).collect();
         let found = self.get_many(&wanted).await?;
-        found
-            .iter()
-            .map(|item| item.as_ref().map(|item| from_item("contact", item)).transpose())
-            .collect()
+        let mut contacts = Vec::with_capacity(found.len());
+        for item in &found {
+            let contact: Option<Contact> = item.as_ref().map(|item| from_item("contact", item)).transpose()?;
+            contacts.push(contact.filter(|contact| contact.host == host));
+        }
+        Ok(contacts)
     }
+
+    /// An entry of any address book of a reseller. Whether the caller reaches its host is the caller's to ask.
+    pub async fn contact(&self, reseller: ResellerId, id: ContactId) -> Result<Contact> {
+        let item = self
+            .get(keys::contact(reseller, id))
+            .await?
+            .ok_or(Error::NotFound("contact"))?;
+        from_item("contact", &item)
+    }
+
+    /// The entry of a mail address in a host's address book, if there is one. One read.
+    pub async fn contact_by_email(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        email: &Email,
+    ) -> Result<Option<ContactId>> {
+        let Some(item) = self.get(keys::contact_email(reseller, host, email)).await? else {
+            return Ok(None);
+        };
+        let Guard { contact } = from_item("contact's mail address", &item)?;
+        Ok(Some(contact))
+    }
+
+    /// A page of a host's address book, oldest first: the host itself, then others. Up to two sequential reads.
+    pub async fn contacts_page(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        paging: Paging<ContactId>,
+    ) -> Result<Page<Contact>> {
+        let after = match paging.after {
+            Some(id) => {
+                let contact = self.contact(reseller, id).await.map_err(Error::of_list)?;
+                if contact.host != host {
+                    return Err(Error::NotListed);
+                }
+                Some((contact.created, contact.id.value()))
+            }
+            None => None,
+        };
+        let span = Span {
+            pk: keys::contact_list_of(reseller, host),
+            after,
+            newest_first: false,
+            limit: paging.limit,
+        };
+        self.list(span).await?.try_map(|item| from_item("contact", &item))
+    }
+
+    /// Enters a person into an address book; the mail address must be new there and the host must exist.
+    pub async fn contact_create(&self, host: &Host, contact: &Contact, write: &Write<'_>) -> Result<()> {
+        let mut ops = vec![there(host)];
+        ops.extend(contact_ops(
+            host.reseller,
+            contact,
+            Failure::Taken(Unique::ContactEmail),
+        ));
+        ops.extend(audited(host.reseller, host.company, contact, write, "entered"));
+        self.commit(ops).await
+    }
+
+    /// Changes an entry, if nobody else has since it was read; its new mail address must be new in the address book.
+    pub async fn contact_update(
+        &self,
+        host: &Host,
+        before: &Contact,
+        after: &Contact,
+        write: &Write<'_>,
+    ) -> Result<()> {
+        let mut ops = vec![];
+        if before != after {
+            ops.push(
+                Op::change(keys::contact(host.reseller, before.id), before, after)
+                    .value(":email", &before.email)
+                    .when("#email = :email", Failure::Raced),
+            );
+        }
+        if before.email.folded() != after.email.folded() {
+            ops.push(freed(host.reseller, before));
+            ops.push(guard(host.reseller, after).when_new(Failure::Taken(Unique::ContactEmail)));
+        }
+        ops.extend(audited(host.reseller, host.company, before, write, "changed"));
+        self.commit(ops).await
+    }
+
+    /// Takes an entry out of an address book. Meetings that it was invited to keep what they know.
+    pub async fn contact_delete(&self, host: &Host, contact: &Contact, write: &Write<'_>) -> Result<()> {
+        let mut ops = vec![
+            Op::delete(keys::contact(host.reseller, contact.id))
+                .value(":email", &contact.email)
+                .when("#email = :email", Failure::Raced),
+            freed(host.reseller, contact),
+        ];
+        ops.extend(audited(host.reseller, host.company, contact, write, "removed"));
+        self.commit(ops).await
+    }
+
+    /// Takes some of a deleted host's entries away; answers whether there may be more. Harmless when repeated.
+    pub async fn contacts_forget(&self, reseller: ResellerId, host: HostId) -> Result<bool> {
+        const AT_ONCE: u32 = 50;
+        let span = Span {
+            pk: keys::contact_list_of(reseller, host),
+            after: None,
+            newest_first: false,
+            limit: AT_ONCE,
+        };
+        let page = self
+            .list(span)
+            .await?
+            .try_map(|item| from_item::<Contact>("contact", &item))?;
+        let ops = page.items.iter().flat_map(|contact| {
+            [
+                Op::delete(keys::contact(reseller, contact.id)),
+                Op::delete(keys::contact_email(reseller, host, &contact.email)),
+            ]
+        });
+        self.commit(ops.collect()).await?;
+        Ok(page.more)
+    }
+}
+
+/// Whether the host is there and stays.
+fn there(host: &Host) -> Op {
+    Op::check(keys::host(host.reseller, host.id)).when(
+        "attribute_exists(#pk) AND attribute_not_exists(#deleting)",
+        Failure::NotFound("host"),
+    )
+}
+
+/// People who are no accounts are not named in the audit.
+fn audited(reseller: ResellerId, company: CompanyId, contact: &Contact, write: &Write<'_>, what: &str) -> Vec<Op> {
+    let shown = json!({"host": contact.host, "entry": what});
+    let change = Change::created(format!("contact/{}", contact.id), &shown);
+    write.ops(Some(reseller), Some(company), change, &contact.id)
 }

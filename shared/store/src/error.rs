@@ -18,6 +18,10 @@ pub enum Unique {
     AccessCode,
     /// A host's OpenID subject, in its reseller.
     OpenIdSub,
+    /// A mail address, in a host's address book.
+    ContactEmail,
+    /// A plan's name, in its reseller.
+    PlanName,
     /// A relay's name.
     Relay,
 }
@@ -28,9 +32,10 @@ impl Unique {
         match self {
             Self::Domain => "domain",
             Self::Subdomain => "subdomain",
-            Self::Email => "email",
+            Self::Email | Self::ContactEmail => "email",
             Self::AccessCode => "access_code",
             Self::OpenIdSub => "openid_sub",
+            Self::PlanName => "name",
             Self::Relay => "relay",
         }
     }
@@ -48,9 +53,15 @@ pub enum Error {
     /// An object of the same reseller outside the caller's company or account.
     #[error("outside the caller's scope")]
     Forbidden,
+    /// What a page shall come behind is not in the list.
+    #[error("not in the list")]
+    NotListed,
     /// A value that must be unique is taken.
     #[error("{} is taken", .0.field())]
     Taken(Unique),
+    /// The company still has hosts.
+    #[error("the company has hosts")]
+    HasHosts,
     /// The request's idempotency claim is not held any more: another request has taken it over.
     #[error("the idempotency claim was taken over")]
     ClaimLost,
@@ -89,6 +100,16 @@ pub enum Error {
     Refused(#[source] Cause),
 }
 
+impl Error {
+    /// The same about the object that a page shall come behind.
+    pub(crate) fn of_list(self) -> Self {
+        match self {
+            Self::NotFound(_) | Self::Forbidden => Self::NotListed,
+            other => other,
+        }
+    }
+}
+
 /// What the SDK said.
 #[derive(Debug)]
 pub struct Cause(pub(crate) String);
@@ -120,7 +141,12 @@ impl From<Error> for domain::Error {
         match error {
             Error::NotFound(what) => Self::not_found(what),
             Error::Forbidden => Self::forbidden(),
+            Error::NotListed => Self::invalid("after", "is not in this list"),
             Error::Taken(unique) => Self::taken(unique.field()),
+            Error::HasHosts => Self::new(
+                Code::Conflict,
+                "The company has hosts: delete them first, or set force to true",
+            ),
             Error::ClaimLost => Self::new(Code::InProgress, "A request with this idempotency_key still runs"),
             Error::Raced => Self::new(Code::Conflict, "Changed by another request meanwhile, please try again"),
             Error::Ended(reason) => Self::new(Code::Conflict, "The meeting is over").with_reason(reason),

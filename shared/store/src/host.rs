@@ -1,22 +1,102 @@
-//! Hosts: accounts, found by id, mail address or code.
+//! Hosts: accounts, found by id, mail address or code; made, changed, deleted.
+
+use std::collections::HashMap;
 
 use domain::code::Email;
+use domain::company::Company;
 use domain::conference::CodeKind;
 use domain::host::Host;
-use domain::id::{HostId, ResellerId};
-
+use domain::id::{CompanyId, ContactId, HostId, ResellerId};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Change;
 use crate::contact::contact_ops;
+use crate::job::{Job, Work};
+use crate::list::Span;
 use crate::op::{Failure, Op};
 use crate::value::from_item;
-use crate::{Error, Result, Room, Scope, Store, Unique, Write, keys, password};
+use crate::{Error, Page, Paging, Result, Room, Scope, Store, Unique, Write, keys, password};
+
+/// How long a host's former code is not given to anybody.
+const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// What a guard points to.
 #[derive(Serialize, Deserialize)]
 struct Guard {
     host: HostId,
+    company: CompanyId,
+}
+
+impl Guard {
+    fn of(host: &Host) -> Self {
+        Self {
+            host: host.id,
+            company: host.company,
+        }
+    }
+}
+
+/// What is left of a host that was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneHost {
+    /// Its id.
+    pub id: HostId,
+    /// Its company.
+    pub company: CompanyId,
+    /// When it was deleted.
+    #[serde(with = "domain::time::millis")]
+    pub deleted: Timestamp,
+}
+
+fn email_guard(host: &Host) -> Op {
+    Op::put(keys::host_email(host.reseller, &host.email), &Guard::of(host))
+        .indexed(keys::host_list_all(host.reseller, host.created, host.id))
+        .when_new(Failure::Taken(Unique::Email))
+}
+
+fn openid_guard(host: &Host, sub: &str) -> Op {
+    Op::put(keys::host_openid(host.reseller, sub), &Guard::of(host)).when_new(Failure::Taken(Unique::OpenIdSub))
+}
+
+/// Frees a value that this host holds.
+fn freed(key: keys::Key, host: HostId) -> Op {
+    Op::delete(key)
+        .value(":host", &host)
+        .when("#host = :host", Failure::Raced)
+}
+
+/// A host's room on its code; taken where nobody has it, or had it and its quarantine is over.
+fn room(host: &Host, now: Timestamp) -> Op {
+    let room = Room {
+        code: host.access_code,
+        kind: CodeKind::Host,
+        reseller: host.reseller,
+        company: host.company,
+        host: host.id,
+        conference: None,
+        live: None,
+        retired: None,
+        closed: None,
+        version: 0,
+    };
+    Op::put(keys::room(host.access_code), &room)
+        .value(":now", &now.as_second())
+        .when(
+            "attribute_not_exists(#pk) OR #ttl <= :now",
+            Failure::Taken(Unique::AccessCode),
+        )
+}
+
+/// Takes a host's code from it and puts it into quarantine. `how` is `retired`, where what is planned on it still opens,
+/// or `closed`.
+fn quarantined(host: &Host, how: &str, now: Timestamp) -> Op {
+    let until = domain::conference::later(now, QUARANTINE);
+    Op::update(keys::room(host.access_code), &format!("SET #{how} = :now, #ttl = :ttl"))
+        .value(":now", &now.as_millisecond())
+        .value(":ttl", &until.as_second())
+        .value(":host", &host.id)
+        .when("#host = :host AND attribute_not_exists(#closed)", Failure::Raced)
 }
 
 impl Store {
@@ -26,30 +106,23 @@ impl Store {
         let Host {
             id, reseller, company, ..
         } = *host;
-        let guard = Guard { host: id };
-        let room = Room {
-            code: host.access_code,
-            kind: CodeKind::Host,
-            reseller,
-            company,
-            host: id,
-            conference: None,
-            live: None,
-            version: 0,
-        };
+        let counted = Op::update(keys::company(reseller, company), "ADD #hosts :one")
+            .value(":one", &1)
+            .when(
+                "attribute_exists(#pk) AND attribute_not_exists(#deleting)",
+                Failure::NotFound("company"),
+            );
         let mut ops = vec![
-            Op::check(keys::company(reseller, company)).when_there(Failure::NotFound("company")),
-            Op::put(keys::host_email(reseller, &host.email), &guard).when_new(Failure::Taken(Unique::Email)),
-            Op::put(keys::room(host.access_code), &room).when_new(Failure::Taken(Unique::AccessCode)),
+            counted,
+            email_guard(host),
+            room(host, write.at),
             Op::put(keys::host(reseller, id), host)
                 .indexed(keys::host_list(reseller, company, host.created, id))
                 .when_new(Failure::Raced),
         ];
-        if let Some(sub) = &host.openid_sub {
-            ops.push(Op::put(keys::host_openid(reseller, sub), &guard).when_new(Failure::Taken(Unique::OpenIdSub)));
-        }
+        ops.extend(host.openid_sub.as_ref().map(|sub| openid_guard(host, sub)));
         ops.extend(password::link_op(host));
-        ops.extend(contact_ops(reseller, &host.contact()));
+        ops.extend(contact_ops(reseller, &host.contact(), Failure::Raced));
         ops.extend(write.ops(
             Some(reseller),
             Some(company),
@@ -67,6 +140,9 @@ impl Store {
             .ok_or(Error::NotFound("host"))?;
         let host: Host = from_item("host", &item)?;
         scope.check(host.company, Some(id))?;
+        if host.deleting.is_some() {
+            return Err(Error::NotFound("host"));
+        }
         Ok(host)
     }
 
@@ -75,10 +151,192 @@ impl Store {
         let Some(guard) = self.get(keys::host_email(reseller, email)).await? else {
             return Ok(None);
         };
-        let Guard { host } = from_item("mail address", &guard)?;
+        let Guard { host, .. } = from_item("mail address", &guard)?;
         self.get(keys::host(reseller, host))
             .await?
             .map(|item| from_item("host", &item))
             .transpose()
+    }
+
+    /// A page of a company's hosts, oldest first. Up to two sequential reads.
+    pub async fn hosts(&self, scope: &Scope, company: CompanyId, paging: Paging<HostId>) -> Result<Page<Host>> {
+        scope.check(company, None)?;
+        let after = match paging.after {
+            Some(id) => Some(self.listed(scope, id).await?).filter(|host| host.company == company),
+            None => None,
+        };
+        if after.is_none() && paging.after.is_some() {
+            return Err(Error::NotListed);
+        }
+        let span = Span {
+            pk: keys::host_list_of(scope.reseller, company),
+            after: after.map(|host| (host.created, host.id.value())),
+            newest_first: false,
+            limit: paging.limit,
+        };
+        self.list(span).await?.try_map(|item| from_item("host", &item))
+    }
+
+    /// A page of all hosts of a reseller with their companies, oldest first. Two sequential reads, three behind a host.
+    pub async fn hosts_all(&self, reseller: ResellerId, paging: Paging<HostId>) -> Result<Page<(Host, Company)>> {
+        let after = match paging.after {
+            Some(id) => Some(self.listed(&Scope::reseller(reseller), id).await?),
+            None => None,
+        };
+        let span = Span {
+            pk: keys::host_list_all_of(reseller),
+            after: after.map(|host| (host.created, host.id.value())),
+            newest_first: false,
+            limit: paging.limit,
+        };
+        let guards: Page<Guard> = self
+            .list(span)
+            .await?
+            .try_map(|item| from_item("mail address", &item))?;
+        let hosts = guards.items.iter().map(|guard| keys::host(reseller, guard.host));
+        let companies = guards.items.iter().map(|guard| keys::company(reseller, guard.company));
+        let found = self.get_many(&hosts.chain(companies).collect::<Vec<_>>()).await?;
+        let (hosts, companies) = found.split_at(guards.items.len());
+        let mut known: HashMap<CompanyId, Company> = HashMap::new();
+        for item in companies.iter().flatten() {
+            let company: Company = from_item("company", item)?;
+            known.insert(company.id, company);
+        }
+        let mut items = Vec::with_capacity(hosts.len());
+        // The index may be behind: who is gone meanwhile is passed over.
+        for item in hosts.iter().flatten() {
+            let host: Host = from_item("host", item)?;
+            if let Some(company) = known.get(&host.company).filter(|_| host.deleting.is_none()) {
+                items.push((host, company.clone()));
+            }
+        }
+        Ok(Page {
+            items,
+            more: guards.more,
+        })
+    }
+
+    async fn listed(&self, scope: &Scope, id: HostId) -> Result<Host> {
+        self.host(scope, id).await.map_err(Error::of_list)
+    }
+
+    /// Changes a host, if nobody else has since it was read. Its new mail address, access code and OpenID subject must be
+    /// unique; its former ones are free at once, but for the code, which nobody gets for 12 months and on which only what
+    /// is planned there already still opens. Its own entry in its address book follows; `known` is the entry that its new
+    /// mail address has there, which goes.
+    pub async fn host_update(
+        &self,
+        before: &Host,
+        after: &Host,
+        known: Option<ContactId>,
+        write: &Write<'_>,
+    ) -> Result<()> {
+        let (id, reseller) = (before.id, before.reseller);
+        let next = Host {
+            version: before.version + 1,
+            ..after.clone()
+        };
+        let mut ops = vec![
+            Op::change(keys::host(reseller, id), before, &next)
+                .value(":version", &before.version)
+                .when(
+                    "#version = :version AND attribute_not_exists(#deleting)",
+                    Failure::Raced,
+                ),
+        ];
+        if before.email.folded() != after.email.folded() {
+            ops.push(freed(keys::host_email(reseller, &before.email), id));
+            ops.push(email_guard(after));
+        }
+        if before.openid_sub != after.openid_sub {
+            ops.extend(
+                before
+                    .openid_sub
+                    .as_ref()
+                    .map(|sub| freed(keys::host_openid(reseller, sub), id)),
+            );
+            ops.extend(after.openid_sub.as_ref().map(|sub| openid_guard(after, sub)));
+        }
+        if before.access_code != after.access_code {
+            ops.push(quarantined(before, "retired", write.at));
+            ops.push(room(after, write.at));
+        }
+        ops.extend(crate::contact::own_contact_ops(before, after, known));
+        let change = Change::difference(format!("host/{id}"), before, &next);
+        ops.extend(write.ops(Some(reseller), Some(before.company), change, &id));
+        self.commit(ops).await
+    }
+
+    /// Begins to delete a host, if nobody has changed it since it was read: from now on nobody signs in as it, its sessions
+    /// are over, its code opens nothing and is nobody's for 12 months, its mail address and OpenID subject are free. The
+    /// rest is a job, written in the same transaction.
+    pub async fn host_delete(&self, host: &Host, write: &Write<'_>) -> Result<()> {
+        let Host {
+            id, reseller, company, ..
+        } = *host;
+        let marked = Op::update(
+            keys::host(reseller, id),
+            "SET #deleting = :now, #signed_out = :now, #version = :next REMOVE #gs1pk, #gs1sk",
+        )
+        .value(":now", &write.at.as_millisecond())
+        .value(":next", &(host.version + 1))
+        .value(":version", &host.version)
+        .when(
+            "#version = :version AND attribute_not_exists(#deleting)",
+            Failure::Raced,
+        );
+        let counted = Op::update(keys::company(reseller, company), "ADD #hosts :one").value(":one", &-1);
+        let job = Job::new(
+            reseller,
+            company,
+            Work::HostDelete {
+                host: id,
+                pass: 1,
+                after: None,
+            },
+            write.at,
+        );
+        let mut ops = vec![
+            marked,
+            counted,
+            freed(keys::host_email(reseller, &host.email), id),
+            quarantined(host, "closed", write.at),
+            job.create(),
+        ];
+        ops.extend(
+            host.openid_sub
+                .as_ref()
+                .map(|sub| freed(keys::host_openid(reseller, sub), id)),
+        );
+        ops.extend(write.ops(
+            Some(reseller),
+            Some(company),
+            Change::removed(format!("host/{id}"), host),
+            &id,
+        ));
+        self.commit(ops).await
+    }
+
+    /// Ends the deletion of a host: what is left is that its id was given. Harmless when repeated.
+    pub async fn host_forget(
+        &self,
+        reseller: ResellerId,
+        company: CompanyId,
+        id: HostId,
+        now: Timestamp,
+    ) -> Result<()> {
+        let gone = GoneHost {
+            id,
+            company,
+            deleted: now,
+        };
+        let ops = vec![
+            Op::delete(keys::host(reseller, id)).when(
+                "attribute_not_exists(#pk) OR attribute_exists(#deleting)",
+                Failure::Raced,
+            ),
+            Op::put(keys::host_gone(reseller, id), &gone),
+        ];
+        self.commit(ops).await
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use domain::id::{CompanyId, ConferenceId, ContactId, HostId, ResellerId};
+use domain::id::{CompanyId, ConferenceId, ContactId, HostId, PlanId, ResellerId, SubscriptionId};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -21,6 +21,8 @@ pub(crate) enum Counter {
     Host,
     Contact,
     Conference,
+    Plan,
+    Subscription,
 }
 
 impl Counter {
@@ -31,15 +33,17 @@ impl Counter {
             Self::Host => "host",
             Self::Contact => "contact",
             Self::Conference => "conference",
+            Self::Plan => "plan",
+            Self::Subscription => "subscription",
         }
     }
 
     /// How many ids are claimed at once.
     const fn block(self) -> u64 {
         match self {
-            Self::Reseller => 1,
+            Self::Reseller | Self::Plan => 1,
             Self::Company => 8,
-            Self::Host | Self::Conference => 32,
+            Self::Host | Self::Conference | Self::Subscription => 32,
             Self::Contact => 128,
         }
     }
@@ -73,6 +77,16 @@ impl Store {
     /// An id that no conference has had.
     pub async fn new_conference_id(&self) -> Result<ConferenceId> {
         ConferenceId::new(self.next(Counter::Conference).await?).ok_or_else(used_up)
+    }
+
+    /// An id that no plan has had.
+    pub async fn new_plan_id(&self) -> Result<PlanId> {
+        PlanId::new(self.next(Counter::Plan).await?).ok_or_else(used_up)
+    }
+
+    /// An id that no subscription has had.
+    pub async fn new_subscription_id(&self) -> Result<SubscriptionId> {
+        SubscriptionId::new(self.next(Counter::Subscription).await?).ok_or_else(used_up)
     }
 
     async fn next(&self, of: Counter) -> Result<u64> {

@@ -4,7 +4,6 @@
 use domain::code::{AccessCode, Email, Fqdn};
 use domain::id::{
     CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
-    SubscriptionId,
 };
 use domain::sealed::token_hash;
 use jiff::Timestamp;
@@ -29,6 +28,8 @@ pub const TTL: &str = "ttl";
 
 /// The shards of the index of what is due.
 pub const DUE_SHARDS: u64 = 4;
+/// The shards of the index of jobs.
+pub const JOB_SHARDS: u64 = 8;
 
 /// An item's key in the table, or in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,7 +57,8 @@ fn number(id: impl Into<u64>) -> String {
     format!("{:016}", id.into())
 }
 
-fn created(at: Timestamp, id: u64) -> String {
+/// A place in a list by creation.
+pub(crate) fn created(at: Timestamp, id: u64) -> String {
     format!("{}#{}", time(at), number(id))
 }
 
@@ -75,6 +77,14 @@ pub fn plan(reseller: ResellerId, plan: PlanId) -> Key {
     key(format!("RESELLER#{reseller}"), format!("PLAN#{}", number(plan.value())))
 }
 
+/// The plan of a name; also keeps it unique in the reseller.
+pub fn plan_name(reseller: ResellerId, name: &str) -> Key {
+    key(
+        format!("RESELLER#{reseller}"),
+        format!("PLAN-NAME#{}", token_hash(name)),
+    )
+}
+
 /// Whom a host name belongs to; also keeps it unique.
 pub fn fqdn(name: &Fqdn) -> Key {
     key(format!("FQDN#{name}"), "FQDN")
@@ -87,15 +97,11 @@ pub fn company(reseller: ResellerId, id: CompanyId) -> Key {
 
 /// Index: a reseller's companies by creation.
 pub fn company_list(reseller: ResellerId, at: Timestamp, id: CompanyId) -> Key {
-    key(format!("R#{reseller}#COMPANIES"), created(at, id.value()))
+    key(company_list_of(reseller), created(at, id.value()))
 }
 
-/// A company's subscription to a plan.
-pub fn subscription(reseller: ResellerId, company: CompanyId, id: SubscriptionId) -> Key {
-    key(
-        format!("R#{reseller}#C#{company}"),
-        format!("SUBSCRIPTION#{}", number(id.value())),
-    )
+pub(crate) fn company_list_of(reseller: ResellerId) -> String {
+    format!("R#{reseller}#COMPANIES")
 }
 
 /// A host.
@@ -105,7 +111,25 @@ pub fn host(reseller: ResellerId, id: HostId) -> Key {
 
 /// Index: a company's hosts by creation.
 pub fn host_list(reseller: ResellerId, company: CompanyId, at: Timestamp, id: HostId) -> Key {
-    key(format!("R#{reseller}#C#{company}#HOSTS"), created(at, id.value()))
+    key(host_list_of(reseller, company), created(at, id.value()))
+}
+
+pub(crate) fn host_list_of(reseller: ResellerId, company: CompanyId) -> String {
+    format!("R#{reseller}#C#{company}#HOSTS")
+}
+
+/// What is left of a host that was deleted: its id is not given again.
+pub fn host_gone(reseller: ResellerId, id: HostId) -> Key {
+    key(format!("R#{reseller}#H#{id}"), "GONE")
+}
+
+/// Index, of the guards of mail addresses: a reseller's hosts by creation.
+pub fn host_list_all(reseller: ResellerId, at: Timestamp, id: HostId) -> Key {
+    key(host_list_all_of(reseller), created(at, id.value()))
+}
+
+pub(crate) fn host_list_all_of(reseller: ResellerId) -> String {
+    format!("R#{reseller}#HOSTS")
 }
 
 /// The host of a mail address; also keeps it unique in the reseller.
@@ -119,11 +143,17 @@ pub fn host_openid(reseller: ResellerId, sub: &str) -> Key {
 }
 
 /// An entry of a host's address book.
-pub fn contact(reseller: ResellerId, host: HostId, id: ContactId) -> Key {
-    key(
-        format!("R#{reseller}#H#{host}"),
-        format!("CONTACT#{}", number(id.value())),
-    )
+pub fn contact(reseller: ResellerId, id: ContactId) -> Key {
+    key(format!("R#{reseller}#P#{id}"), "CONTACT")
+}
+
+/// Index: a host's address book by creation.
+pub fn contact_list(reseller: ResellerId, host: HostId, at: Timestamp, id: ContactId) -> Key {
+    key(contact_list_of(reseller, host), created(at, id.value()))
+}
+
+pub(crate) fn contact_list_of(reseller: ResellerId, host: HostId) -> String {
+    format!("R#{reseller}#H#{host}#CONTACTS")
 }
 
 /// The entry of a mail address; also keeps it unique in the address book.
@@ -166,6 +196,16 @@ pub fn idempotency(of: &IdempotencyKey) -> Key {
 /// One change in the audit: of a company, of a reseller, or of the installation.
 pub fn audit(reseller: Option<ResellerId>, company: Option<CompanyId>, at: Timestamp, unique: &str) -> Key {
     key(audit_list(reseller, company), format!("{}#{unique}", time(at)))
+}
+
+/// A change's place in its audit as callers know it.
+pub(crate) fn audit_name(sk: &str) -> String {
+    sk.replace('#', "-")
+}
+
+/// The place of a name.
+pub(crate) fn audit_place(name: &str) -> String {
+    name.replace('-', "#")
 }
 
 /// The partition of an audit.
@@ -394,10 +434,25 @@ pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
     key(format!("RATE#{text}#{minute}"), "RATE")
 }
 
-/// A job: a bucket of one minute and shard, in it by due time.
-pub fn job(due: Timestamp, shard: u8, unique: &str) -> Key {
-    let minute = due.as_second().div_euclid(60);
-    key(format!("JOB#{minute}#{shard}"), format!("{}#{unique}", time(due)))
+/// A job.
+pub fn job(id: &str) -> Key {
+    key(format!("JOB#{id}"), "JOB")
+}
+
+/// The name of the job that lies in this partition, if one does.
+#[must_use]
+pub fn job_of(pk: &str) -> Option<&str> {
+    pk.strip_prefix("JOB#")
+}
+
+/// Index: jobs by when they are due, or by when whoever holds one must be done with it.
+pub fn job_due(shard: u64, at: Timestamp) -> Key {
+    key(format!("JOBS#{shard}"), time(at))
+}
+
+/// Index: jobs that failed too often, by when they were given up.
+pub fn job_parked(at: Timestamp) -> Key {
+    key("JOBS#PARKED", time(at))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One write, alone or as part of a transaction: a put, an update, a check or a deletion, with its condition and what it
 //! means when the condition does not hold.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
@@ -64,6 +64,35 @@ impl Op {
 
     pub(crate) fn update(key: Key, expression: &str) -> Self {
         Self::new(key, Verb::Update(expression.into()))
+    }
+
+    /// Changes the attributes that differ between what an object was and what it shall be, and leaves all others alone.
+    /// Names of values in its condition must not begin with `:to`.
+    pub(crate) fn change(key: Key, before: &impl Serialize, after: &impl Serialize) -> Self {
+        let (before, after) = (to_item(before), to_item(after));
+        let (mut sets, mut values) = (Vec::new(), HashMap::new());
+        let changed: BTreeMap<_, _> = after
+            .iter()
+            .filter(|(name, value)| before.get(*name) != Some(*value))
+            .collect();
+        for (at, (name, value)) in changed.into_iter().enumerate() {
+            sets.push(format!("#{name} = :to{at}"));
+            values.insert(format!(":to{at}"), value.clone());
+        }
+        let mut gone: Vec<_> = before.keys().filter(|name| !after.contains_key(*name)).collect();
+        gone.sort();
+        let mut expression = String::new();
+        if !sets.is_empty() {
+            expression = format!("SET {}", sets.join(", "));
+        }
+        if !gone.is_empty() {
+            let gone: Vec<_> = gone.iter().map(|name| format!("#{name}")).collect();
+            expression = format!("{expression} REMOVE {}", gone.join(", "));
+        }
+        Self {
+            values,
+            ..Self::new(key, Verb::Update(expression))
+        }
     }
 
     pub(crate) fn check(key: Key) -> Self {

@@ -11,8 +11,10 @@ pub enum Partition {
     Fqdn,
     /// Companies, their subscriptions and audits.
     Company,
-    /// Hosts, their address books and idempotency records.
+    /// Hosts, the guards of their address books and idempotency records.
     Host,
+    /// Entries of address books.
+    Contact,
     /// Hosts by mail address.
     Email,
     /// Hosts by OpenID subject.
@@ -49,16 +51,25 @@ pub enum Partition {
     RelayList,
     /// In the index: occurrences by when time does something to them.
     Due,
+    /// In the index: a reseller's companies.
+    CompanyList,
+    /// In the index: a reseller's hosts.
+    HostList,
+    /// Jobs.
+    Job,
+    /// In the index: jobs by when they are due.
+    JobList,
 }
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 28] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
         Self::Company,
         Self::Host,
+        Self::Contact,
         Self::Email,
         Self::OpenId,
         Self::Conference,
@@ -77,6 +88,10 @@ impl Partition {
         Self::Audit,
         Self::RelayList,
         Self::Due,
+        Self::CompanyList,
+        Self::HostList,
+        Self::Job,
+        Self::JobList,
     ];
 
     /// The keys as a policy's condition on `dynamodb:LeadingKeys` matches them: `*` stands for any text.
@@ -88,6 +103,7 @@ impl Partition {
             Self::Fqdn => "FQDN#*",
             Self::Company => "R#*#C#*",
             Self::Host => "R#*#H#*",
+            Self::Contact => "R#*#P#*",
             Self::Email => "R#*#EMAIL#*",
             Self::OpenId => "R#*#OPENID#*",
             Self::Conference => "R#*#F#*",
@@ -106,6 +122,10 @@ impl Partition {
             Self::Audit => "AUDIT",
             Self::RelayList => "RELAYS",
             Self::Due => "DUE#*",
+            Self::CompanyList => "R#*#COMPANIES",
+            Self::HostList => "R#*#HOSTS",
+            Self::Job => "JOB#*",
+            Self::JobList => "JOBS#*",
         }
     }
 

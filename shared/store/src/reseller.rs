@@ -15,6 +15,7 @@ impl Store {
         let tenant = Tenant {
             reseller: reseller.id,
             company: None,
+            until: None,
         };
         let mut ops = vec![
             Op::put(keys::fqdn(&reseller.domain), &tenant).when_new(Failure::Taken(Unique::Domain)),
@@ -37,6 +38,7 @@ impl Store {
             Some(Tenant {
                 reseller,
                 company: None,
+                ..
             }) => self.reseller(reseller).await.map(Some),
             _ => Ok(None),
         }

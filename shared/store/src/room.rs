@@ -5,6 +5,7 @@ use domain::code::AccessCode;
 use domain::conference::{CodeKind, Conference, EARLY, Kind, LEASE, Live, Opens, Planned, later, opens};
 use domain::id::{CompanyId, ConferenceId, HostId, Occurrence, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
+use domain::time::millis_option;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,12 @@ pub struct Room {
     /// The meeting that is live now.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub live: Option<LiveRoom>,
+    /// Since when it is no longer its host's own code: what is planned on it still opens, nothing new does.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub retired: Option<Timestamp>,
+    /// Since when it opens nothing, since its host is no more.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub closed: Option<Timestamp>,
     /// Counts the changes of `live`.
     #[serde(default)]
     pub version: u64,
@@ -112,7 +119,7 @@ impl RoomView {
             self.room.live.as_ref().map(|live| &live.live),
             &self.planned,
             now,
-            leads,
+            leads && self.room.retired.is_none(),
         )
     }
 }
@@ -129,7 +136,7 @@ pub enum RoomTarget<'a> {
 }
 
 impl Store {
-    /// The room of a code, if there is one. One round trip.
+    /// The room of a code, if there is one that opens anything. One round trip.
     pub async fn room(&self, code: AccessCode, now: Timestamp) -> Result<Option<RoomView>> {
         let from = later(now, -BACK);
         let (room, planned, series) = tokio::join!(
@@ -153,10 +160,8 @@ impl Store {
             planned.extend(unmade);
         }
         planned.sort_by_key(|planned| planned.start);
-        Ok(Some(RoomView {
-            room: from_item("room", &room)?,
-            planned,
-        }))
+        let room: Room = from_item("room", &room)?;
+        Ok(room.closed.is_none().then_some(RoomView { room, planned }))
     }
 
     pub(crate) async fn room_item(&self, code: AccessCode) -> Result<Room> {

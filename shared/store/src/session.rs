@@ -1,13 +1,15 @@
 //! Sessions: read, prolonged and counted in one update. Kept under the hash of their token.
 
 use domain::Role;
+use domain::company::Company;
+use domain::host::Host;
 use domain::id::{CompanyId, HostId, ResellerId};
 use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Failure, Op};
-use crate::table::Outcome;
+use crate::table::{Outcome, Query, key_of};
 use crate::value::from_item;
 use crate::{Result, Scope, Store, keys};
 
@@ -134,6 +136,40 @@ impl Store {
             session,
             requests_in_minute: u32::try_from(requests).unwrap_or(u32::MAX),
         })
+    }
+
+    /// Whether the account of a session still stands behind it: it is there, was not signed out since, still has the role,
+    /// and its company is not being deleted. One read.
+    pub async fn session_stands(&self, session: &Session) -> Result<bool> {
+        let wanted = [
+            keys::host(session.reseller, session.host),
+            keys::company(session.reseller, session.company),
+        ];
+        let found = self.get_many(&wanted).await?;
+        let (Some(host), Some(company)) = (&found[0], &found[1]) else {
+            return Ok(false);
+        };
+        let host: Host = from_item("host", host)?;
+        let company: Company = from_item("company", company)?;
+        Ok(host.admits(session.role, session.created) && company.deleting.is_none())
+    }
+
+    /// Takes the sessions of a deleted host away; answers whether there may be more. They count for nothing as it is.
+    pub async fn sessions_forget(&self, reseller: ResellerId, host: HostId) -> Result<bool> {
+        const AT_ONCE: u32 = 100;
+        let query = Query {
+            index: true,
+            pk: keys::session_list(reseller, host, Timestamp::UNIX_EPOCH).pk,
+            from: "0".into(),
+            to: "~".into(),
+            newest_first: false,
+            limit: Some(AT_ONCE),
+        };
+        let found = self.query(&query).await?;
+        let more = found.len() == AT_ONCE as usize;
+        self.commit(found.iter().map(|item| Op::delete(key_of(item))).collect())
+            .await?;
+        Ok(more)
     }
 
     /// Ends a session; harmless when there is none.

@@ -18,6 +18,8 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 
+use futures_util::future::try_join_all;
+
 use crate::error::Cause;
 use crate::keys::{self, Key};
 use crate::op::{Failure, Op};
@@ -27,6 +29,8 @@ use crate::{Error, Result, Store};
 
 /// How long one try may take.
 const TRY_TIME: Duration = Duration::from_secs(5);
+/// Most items asked for at once by their keys.
+const LARGEST_BATCH: usize = 100;
 /// Most items of one transaction.
 pub(crate) const LARGEST_TRANSACTION: usize = 100;
 
@@ -134,50 +138,53 @@ impl Store {
         Ok(got.await.map_err(|error| failed(&error))?.item)
     }
 
-    /// Items in the order of their keys, as they are now. One round trip for up to 100.
+    /// Items in the order of their keys, as they are now. Up to 100 are asked for at once, and more beside
+    /// each other.
     pub(crate) async fn get_many(&self, wanted: &[Key]) -> Result<Vec<Option<Item>>> {
-        let mut found: HashMap<Key, Item> = HashMap::new();
         let distinct: Vec<&Key> = wanted.iter().collect::<HashSet<_>>().into_iter().collect();
-        for chunk in distinct.chunks(100) {
-            let mut left: Vec<Item> = chunk.iter().map(|key| key_item(key)).collect();
-            let mut tries = 0;
-            while !left.is_empty() {
-                let request = KeysAndAttributes::builder()
-                    .set_keys(Some(left))
-                    .consistent_read(true)
-                    .build()
-                    .expect("keys are set");
-                let got = retried(|| {
-                    self.client
-                        .batch_get_item()
-                        .request_items(&*self.table, request.clone())
-                        .send()
-                });
-                let got = got.await.map_err(|error| failed(&error))?;
-                for item in got
-                    .responses
-                    .into_iter()
-                    .flat_map(|mut tables| tables.remove(&*self.table))
-                    .flatten()
-                {
-                    found.insert(key_of(&item), item);
+        let chunks = distinct.chunks(LARGEST_BATCH).map(|chunk| self.get_chunk(chunk));
+        let found: HashMap<Key, Item> = try_join_all(chunks).await?.into_iter().flatten().collect();
+        Ok(wanted.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    async fn get_chunk(&self, chunk: &[&Key]) -> Result<Vec<(Key, Item)>> {
+        let mut found = Vec::new();
+        let mut left: Vec<Item> = chunk.iter().map(|key| key_item(key)).collect();
+        let mut tries = 0;
+        while !left.is_empty() {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(left))
+                .consistent_read(true)
+                .build()
+                .expect("keys are set");
+            let got = retried(|| {
+                self.client
+                    .batch_get_item()
+                    .request_items(&*self.table, request.clone())
+                    .send()
+            });
+            let got = got.await.map_err(|error| failed(&error))?;
+            let items = got
+                .responses
+                .into_iter()
+                .flat_map(|mut tables| tables.remove(&*self.table))
+                .flatten();
+            found.extend(items.map(|item| (key_of(&item), item)));
+            left = got
+                .unprocessed_keys
+                .into_iter()
+                .flat_map(|mut tables| tables.remove(&*self.table))
+                .flat_map(|k| k.keys)
+                .collect();
+            tries += 1;
+            if !left.is_empty() {
+                if tries == TRIES {
+                    return Err(Error::Unavailable(Cause("keys stay unprocessed".into())));
                 }
-                left = got
-                    .unprocessed_keys
-                    .into_iter()
-                    .flat_map(|mut tables| tables.remove(&*self.table))
-                    .flat_map(|k| k.keys)
-                    .collect();
-                tries += 1;
-                if !left.is_empty() {
-                    if tries == TRIES {
-                        return Err(Error::Unavailable(Cause("keys stay unprocessed".into())));
-                    }
-                    wait(tries).await;
-                }
+                wait(tries).await;
             }
         }
-        Ok(wanted.iter().map(|key| found.get(key).cloned()).collect())
+        Ok(found)
     }
 
     /// The items of a partition between two sort keys, both included. Consistent, unless it reads the index.
@@ -322,7 +329,8 @@ fn key_item(key: &Key) -> Item {
     ])
 }
 
-fn key_of(item: &Item) -> Key {
+/// The key of an item.
+pub(crate) fn key_of(item: &Item) -> Key {
     let text = |name| {
         item.get(name)
             .and_then(|value: &AttributeValue| value.as_s().ok())

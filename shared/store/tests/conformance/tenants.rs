@@ -42,6 +42,7 @@ pub async fn objects_are_found_by_what_names_them(store: &Store) {
     let tenant = Tenant {
         reseller: reseller.id,
         company: Some(company.id),
+        until: None,
     };
     assert_eq!(store.tenant(&company.fqdn).await.expect("read"), Some(tenant));
     assert_eq!(
@@ -213,8 +214,8 @@ pub async fn an_address_book_has_each_person_once(store: &Store) {
         ..person(0)
     });
     let both = tokio::join!(
-        store.contacts_ensure(world.reseller.id, world.host.id, &people),
-        store.contacts_ensure(world.reseller.id, world.host.id, &people),
+        store.contacts_ensure(world.reseller.id, world.host.id, &people, super::world::noon()),
+        store.contacts_ensure(world.reseller.id, world.host.id, &people, super::world::noon()),
     );
     let (first, second) = (both.0.expect("entered"), both.1.expect("entered"));
     assert_eq!(first, second);

@@ -103,6 +103,9 @@ impl World {
             fqdn: reseller.domain.below(&subdomain).expect("a name"),
             subdomain,
             name: "Acme".parse().expect("a name"),
+            subscriptions: Vec::new(),
+            deleting: None,
+            version: 0,
             created: noon(),
             settings: CompanySettings::default(),
         }
@@ -131,6 +134,10 @@ impl World {
             locale: None,
             defaults: domain::host::MeetingDefaults::default(),
             own_contact: store.new_contact_id().await.expect("an id"),
+            subscriptions: Vec::new(),
+            signed_out: None,
+            deleting: None,
+            version: 0,
             created: noon(),
         }
     }

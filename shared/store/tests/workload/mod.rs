@@ -264,7 +264,11 @@ async fn enter_people(world: Arc<World>) {
             phone: None,
         };
         let people: Vec<NewContact> = (0..4).map(person).collect();
-        persist!(world.store.contacts_ensure(world.reseller.id, world.host.id, &people));
+        persist!(
+            world
+                .store
+                .contacts_ensure(world.reseller.id, world.host.id, &people, noon())
+        );
     }
 }
 

@@ -1,0 +1,188 @@
+//! Jobs: what is done after its cause, written in the cause's transaction. Found by when they are due, held by one worker
+//! at a time, done at least once: whoever does one makes sure that a repeat is harmless.
+
+use domain::id::{CompanyId, ConferenceId, HostId, ResellerId};
+use domain::time::millis;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::keys;
+use crate::op::{Failure, Op};
+use crate::retry::random;
+use crate::table::{Outcome, Query};
+use crate::value::from_item;
+use crate::{Error, Result, Store};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Ends the meetings of a host that is being deleted, and takes away what it had.
+    HostDelete {
+        /// The host.
+        host: HostId,
+        /// How often its lists were gone through: an index may be behind what was written just before the deletion.
+        pass: u8,
+        /// The meeting that this pass has come to.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        after: Option<ConferenceId>,
+    },
+    /// Deletes the hosts of a company that is being deleted, then the company.
+    CompanyDelete,
+}
+
+/// A job as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name, random.
+    pub id: String,
+    /// Whose reseller.
+    pub reseller: ResellerId,
+    /// Whose company: workers are fair between companies.
+    pub company: CompanyId,
+    /// What is to be done.
+    pub work: Work,
+    /// When its cause was written.
+    #[serde(with = "millis")]
+    pub created: Timestamp,
+    /// How often it failed since it last made progress.
+    #[serde(default)]
+    pub failures: u32,
+    /// How often somebody took it up: who took it up last holds it.
+    #[serde(default)]
+    pub claims: u64,
+    /// How it failed last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
+impl Job {
+    /// How long a worker holds a job before others may take it up.
+    pub const LEASE: SignedDuration = SignedDuration::from_secs(120);
+
+    /// A job that is due at once.
+    pub(crate) fn new(reseller: ResellerId, company: CompanyId, work: Work, now: Timestamp) -> Self {
+        Self {
+            id: hex::encode(random::<16>()),
+            reseller,
+            company,
+            work,
+            created: now,
+            failures: 0,
+            claims: 0,
+            error: None,
+        }
+    }
+
+    fn due(&self, at: Timestamp) -> keys::Key {
+        let shard = u64::from(self.id.as_bytes().last().copied().unwrap_or_default()) % keys::JOB_SHARDS;
+        keys::job_due(shard, at)
+    }
+
+    /// The write that makes it, for its cause's transaction.
+    pub(crate) fn create(&self) -> Op {
+        Op::put(keys::job(&self.id), self)
+            .indexed(self.due(self.created))
+            .when_new(Failure::Raced)
+    }
+}
+
+impl Store {
+    /// Jobs that are due, those of all shards beside each other. The index may be behind: who acts on one claims it first.
+    pub async fn jobs_due(&self, now: Timestamp, of_each_shard: u32) -> Result<Vec<Job>> {
+        let shards = (0..keys::JOB_SHARDS).map(|shard| async move {
+            let last = keys::job_due(shard, now);
+            self.query(&Query {
+                index: true,
+                pk: last.pk,
+                from: "0".into(),
+                to: last.sk,
+                newest_first: false,
+                limit: Some(of_each_shard),
+            })
+            .await
+        });
+        let found = futures_util::future::try_join_all(shards).await?;
+        found.iter().flatten().map(|item| from_item("job", item)).collect()
+    }
+
+    /// A job by its name, if it is still to be done.
+    pub async fn job(&self, id: &str) -> Result<Option<Job>> {
+        self.get(keys::job(id))
+            .await?
+            .map(|item| from_item("job", &item))
+            .transpose()
+    }
+
+    /// Takes a job up. `None`: somebody else holds it, or has done it.
+    pub async fn job_claim(&self, job: &Job, now: Timestamp) -> Result<Option<Job>> {
+        let until = domain::conference::later(now, Job::LEASE);
+        let op = Op::update(
+            keys::job(&job.id),
+            "SET #claims = :next, #holder = :holder, #gs1sk = :until",
+        )
+        .value(":next", &(job.claims + 1))
+        .value(":claims", &job.claims)
+        .value(":holder", &hex::encode(random::<16>()))
+        .value(":until", &job.due(until).sk)
+        .value(":now", &job.due(now).sk)
+        .when(
+            "attribute_exists(#pk) AND ((#claims = :claims AND #gs1sk <= :now) OR #holder = :holder)",
+            Failure::Raced,
+        );
+        match self.update(op).await? {
+            Outcome::Done(item) => from_item("job", &item).map(Some),
+            Outcome::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Strikes a job that was done off. Harmless when somebody else has taken it up meanwhile: the job stays theirs.
+    pub async fn job_done(&self, job: &Job) -> Result<()> {
+        let op = Op::delete(keys::job(&job.id))
+            .value(":claims", &job.claims)
+            .when("attribute_not_exists(#pk) OR #claims = :claims", Failure::Raced);
+        match self.commit(vec![op]).await {
+            Err(Error::Raced) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Lays a job down until later: as it has become, whatever it was before.
+    pub async fn job_later(&self, job: &Job, at: Timestamp) -> Result<()> {
+        self.job_put(job, job.due(at)).await
+    }
+
+    /// Gives a job up: it stays for people to look at.
+    pub async fn job_park(&self, job: &Job, now: Timestamp) -> Result<()> {
+        self.job_put(job, keys::job_parked(now)).await
+    }
+
+    async fn job_put(&self, job: &Job, index: keys::Key) -> Result<()> {
+        let op = Op::put(keys::job(&job.id), job)
+            .indexed(index)
+            .value(":claims", &job.claims)
+            .when("#claims = :claims", Failure::Raced);
+        match self.commit(vec![op]).await {
+            // Somebody else holds it by now and goes on with it.
+            Err(Error::Raced) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Jobs that were given up, newest first.
+    pub async fn jobs_parked(&self, limit: u32) -> Result<Vec<Job>> {
+        let query = Query {
+            index: true,
+            pk: keys::job_parked(Timestamp::UNIX_EPOCH).pk,
+            from: "0".into(),
+            to: "~".into(),
+            newest_first: true,
+            limit: Some(limit),
+        };
+        self.query(&query)
+            .await?
+            .iter()
+            .map(|item| from_item("job", item))
+            .collect()
+    }
+}
