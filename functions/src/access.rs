@@ -25,6 +25,7 @@ pub struct Caller {
     pub scope: Scope,
     /// The hash under which its session lies in the table.
     pub session: String,
+    pub(crate) held: Session,
 }
 
 impl Caller {
@@ -87,7 +88,7 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
             session,
             requests_in_minute,
         } => (session, requests_in_minute),
-        SessionUse::Expired => return Err(unauthenticated("Session expired, please authenticate again").into()),
+        SessionUse::Expired => return Err(expired().into()),
         SessionUse::Unknown => return Err(unauthenticated("Invalid token").into()),
     };
     if session.reseller != tenant.reseller {
@@ -100,7 +101,7 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
     if session.role < lowest {
         return Err(Refusal::forbidden().into());
     }
-    let caller = caller(&session, hash);
+    let caller = caller(session, hash);
     Ok(Entered {
         tenant: Some(tenant),
         caller: Some(caller),
@@ -108,7 +109,7 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
     })
 }
 
-fn caller(session: &Session, hash: String) -> Caller {
+fn caller(session: Session, hash: String) -> Caller {
     Caller {
         host: session.host,
         company: session.company,
@@ -116,6 +117,7 @@ fn caller(session: &Session, hash: String) -> Caller {
         role: session.role,
         scope: session.scope(),
         session: hash,
+        held: session,
     }
 }
 
@@ -138,6 +140,11 @@ fn token(request: &Request) -> Result<&str, Error> {
 /// 404: the host name is no company's.
 pub(crate) fn unknown_tenant() -> Refusal {
     Refusal::new(Code::NotFound, "Nothing is served under this host name")
+}
+
+/// 401: the session is over.
+pub(crate) fn expired() -> Refusal {
+    unauthenticated("Session expired, please authenticate again")
 }
 
 /// 401 with one of the contract's texts.

@@ -7,6 +7,7 @@ use domain::network::Network;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Claim, Store, Tenant, Write};
+use tokio::sync::OnceCell;
 
 use crate::access::{self, Caller};
 use crate::admission::Admission;
@@ -30,6 +31,7 @@ pub struct Context<'a> {
     caller: Option<Caller>,
     remaining: OnceLock<u32>,
     admission: OnceLock<Admission>,
+    stands: OnceCell<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -50,6 +52,7 @@ impl<'a> Context<'a> {
             caller: entered.caller,
             remaining: OnceLock::new(),
             admission: OnceLock::new(),
+            stands: OnceCell::new(),
         };
         if let Some(remaining) = entered.remaining {
             context.tell_remaining(remaining);
@@ -107,12 +110,31 @@ impl<'a> Context<'a> {
         Ok(Some(claim.answering(self.app.seal(&self.answer_place()?, &answer))))
     }
 
-    /// What the caller's write carries: who, when, by which method, and its claim.
+    /// Whether the caller's account still stands behind its session: it may have been deleted, signed out or demoted since
+    /// the session was made. Read once per request, beside what the endpoint reads.
     ///
     /// # Errors
     ///
-    /// 401 where the endpoint asks for no session.
-    pub fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
+    /// 401 where it does not.
+    pub(crate) async fn standing(&self) -> Result<(), Error> {
+        let Some(caller) = &self.caller else { return Ok(()) };
+        let stands = self
+            .stands
+            .get_or_try_init(|| self.store().session_stands(&caller.held));
+        match stands.await? {
+            true => Ok(()),
+            false => Err(access::expired().into()),
+        }
+    }
+
+    /// What the caller's write carries: who, when, by which method, and its claim. Nothing is written for a caller whose
+    /// account does not stand behind its session any more.
+    ///
+    /// # Errors
+    ///
+    /// 401 where the endpoint asks for no session, or the session is over.
+    pub async fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
+        self.standing().await?;
         Ok(Write {
             at: self.now,
             by: self.caller()?.actor(),

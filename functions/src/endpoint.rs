@@ -159,24 +159,34 @@ async fn run<E: Endpoint>(context: &Context<'_>, request: &Request) -> Result<Re
     let admission = admit(context, E::KIND, object.as_deref());
     if E::KIND == Kind::Read {
         // Nothing is written, so the answer may be made while the request is counted.
-        let (admitted, answer) = tokio::join!(admission, E::handle(context, input));
+        let (admitted, stands, answer) = tokio::join!(admission, context.standing(), E::handle(context, input));
         admitted?;
+        stands?;
         return answer.map(Reply::into_response);
     }
     match context.admitted(admission.await?) {
-        Admission::Plain => E::handle(context, input).await.map(Reply::into_response),
+        Admission::Plain => work::<E>(context, input).await.map(Reply::into_response),
         Admission::Answered(answer) => {
+            context.standing().await?;
             let answer = context.app.open(&context.answer_place()?, answer)?;
             Ok(json_bytes(answer.into()))
         }
         first @ Admission::First(_) => {
-            let answer = E::handle(context, input).await;
+            let answer = work::<E>(context, input).await;
             if answer.is_err() {
                 release(context, first).await;
             }
             answer.map(Reply::into_response)
         }
     }
+}
+
+/// Does a write, and finds out meanwhile whether the caller's account stands behind its session. [`Context::write`] waits
+/// for that before anything is written.
+async fn work<E: Endpoint>(context: &Context<'_>, input: E::Input) -> Result<E::Output, Error> {
+    let (stands, answer) = tokio::join!(context.standing(), E::handle(context, input));
+    stands?;
+    answer
 }
 
 /// A function that a stream, a schedule or an operator wakes; it has no door in the API.
@@ -211,6 +221,8 @@ pub enum Wake {
     Operator,
     /// A schedule, every so many minutes.
     EveryMinutes(u32),
+    /// New jobs in the table's stream, and a schedule every minute for those that are due later.
+    Jobs,
 }
 
 fn title(id: &str) -> String {

@@ -15,6 +15,7 @@ pub mod context;
 mod credentials;
 pub mod deploy;
 pub mod endpoint;
+mod ends;
 pub mod error;
 pub mod input;
 pub mod join;

@@ -3,7 +3,7 @@
 use domain::Error as Refusal;
 use domain::code::Subdomain;
 use domain::company::{Company, CompanySettings};
-use domain::id::CompanyId;
+use domain::id::{CompanyId, SubscriptionId};
 use domain::text::Name;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub struct CompanyAnswer {
     /// Its name.
     pub name: Name,
     /// Its subscriptions to the reseller's plans.
-    pub subscription_ids: Vec<u64>,
+    pub subscription_ids: Vec<SubscriptionId>,
     /// What it is set to.
     #[serde(flatten)]
     pub settings: CompanySettings,
@@ -41,7 +41,7 @@ impl From<Company> for CompanyAnswer {
             company_id: company.id,
             subdomain: company.subdomain,
             name: company.name,
-            subscription_ids: Vec::new(),
+            subscription_ids: company.subscriptions.iter().map(|held| held.id).collect(),
             settings: company.settings,
         }
     }

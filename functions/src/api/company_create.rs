@@ -4,12 +4,13 @@ use domain::Error as Refusal;
 use domain::Role;
 use domain::code::Subdomain;
 use domain::company::{Company, CompanySettings};
+use domain::id::PlanId;
 use domain::text::Name;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::company::{CompanyAnswer, check};
-use super::later::only_default;
+use super::subscriptions;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -27,8 +28,8 @@ pub struct CompanyCreateParameters {
     pub subdomain: Subdomain,
     /// Its name.
     pub name: Name,
-    /// The reseller's plans; none can be subscribed to yet.
-    pub subscription_ids: Option<Vec<u64>>,
+    /// Plans of the reseller that it subscribes to.
+    pub subscription_ids: Option<Vec<PlanId>>,
 }
 
 impl Endpoint for CompanyCreate {
@@ -46,10 +47,17 @@ impl Endpoint for CompanyCreate {
         context: &Context<'_>,
         (Parameters(asked), Parameters(settings)): Self::Input,
     ) -> Result<Self::Output, Error> {
-        only_default("subscription_ids", asked.subscription_ids.as_ref())?;
         check(&settings)?;
         let (caller, store) = (context.caller()?, context.store());
-        let (reseller, id) = tokio::try_join!(store.reseller(caller.reseller), store.new_company_id())?;
+        let plans = async {
+            match &asked.subscription_ids {
+                Some(_) => store.plans(caller.reseller).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let (reseller, id, plans) = tokio::try_join!(store.reseller(caller.reseller), store.new_company_id(), plans)?;
+        let wanted = asked.subscription_ids.unwrap_or_default();
+        let subscriptions = subscriptions::of_plans(context, &wanted, &[], &plans).await?;
         let fqdn = reseller.domain.below(&asked.subdomain);
         let company = Company {
             id,
@@ -57,12 +65,17 @@ impl Endpoint for CompanyCreate {
             fqdn: fqdn.ok_or_else(|| Refusal::invalid("subdomain", "is too long for this domain"))?,
             subdomain: asked.subdomain,
             name: asked.name,
+            subscriptions,
+            deleting: None,
+            version: 0,
             created: context.now,
             settings,
         };
         let answer = CompanyAnswer::from(company.clone());
         let claim = context.claim(&answer)?;
-        store.company_create(&company, &context.write(claim.as_ref())?).await?;
+        store
+            .company_create(&company, &context.write(claim.as_ref()).await?)
+            .await?;
         Ok(Json(answer))
     }
 }

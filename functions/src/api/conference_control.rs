@@ -138,7 +138,7 @@ impl Endpoint for ConferenceControl {
         };
         let claim = context.claim(&answer)?;
         let what = json!({"action": answer.action, "participant": participant, "occurrence": occurrence});
-        let write = context.write(claim.as_ref())?;
+        let write = context.write(claim.as_ref()).await?;
         store.conference_controlled(current, &what, &write).await?;
         Ok(Json(answer))
     }

@@ -57,7 +57,7 @@ impl Endpoint for ConferenceCreate {
             subject: Some(asked.subject),
             start,
             zone: asked.time_zone,
-            duration: asked.duration,
+            duration: Some(asked.duration),
         };
         meeting.create(context, asked.host_id, plan).await.map(Json)
     }

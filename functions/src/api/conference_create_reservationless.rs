@@ -62,7 +62,7 @@ impl Endpoint for ConferenceCreateReservationless {
             subject: asked.subject,
             start,
             zone,
-            duration: asked.duration.unwrap_or(Minutes::RESERVATIONLESS),
+            duration: asked.duration,
         };
         meeting.create(context, asked.host_id, plan).await.map(Json)
     }

@@ -73,7 +73,7 @@ async fn attempt(context: &Context<'_>, asked: &ConferenceDeleteParameters) -> R
     let shown = left.clone().unwrap_or_else(|| current.clone());
     let answer = answer(context, &state.changed(shown), &host, &company)?;
     let claim = context.claim(&answer)?;
-    let write = context.write(claim.as_ref())?;
+    let write = context.write(claim.as_ref()).await?;
     let done = match &left {
         Some(after) => store.conference_update(&state, &around, after, &write).await,
         None => store.conference_delete(&state, &around, &write).await,

@@ -1,12 +1,9 @@
 //! `conference/end`: closes a meeting for everybody.
 
 use domain::id::ConferenceId;
-use domain::relay::{Action, Command};
 use domain::{Reason, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::EndedConference;
-use tokio::task::JoinSet;
 
 use super::conference::{ConferenceAnswer, answer};
 use super::conference_update::{TRIES, raced};
@@ -64,10 +61,10 @@ async fn attempt(context: &Context<'_>, id: ConferenceId) -> Result<Option<Confe
     caller.check_rank(host.role)?;
     let answer = answer(context, &state.ended(Reason::Ended, context.now), &host, &company)?;
     let claim = context.claim(&answer)?;
-    let write = context.write(claim.as_ref())?;
+    let write = context.write(claim.as_ref()).await?;
     match store.conference_end(&state, &around, Reason::Ended, &write).await {
         Ok(ended) => {
-            tell_relays(context, &ended).await;
+            crate::ends::tell(context.app, &ended, context.now).await;
             if ended.already {
                 context.keep(claim.as_ref()).await?;
             }
@@ -76,28 +73,4 @@ async fn attempt(context: &Context<'_>, id: ConferenceId) -> Result<Option<Confe
         Err(store::Error::Raced) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Tells the relays that hold the room. The end is marked in the table already: a relay that cannot be told learns it
-/// at its next heartbeat.
-async fn tell_relays(context: &Context<'_>, ended: &EndedConference) {
-    let mut telling = JoinSet::new();
-    for (relay, room) in ended
-        .relays
-        .iter()
-        .flat_map(|relay| ended.rooms.iter().map(move |room| (relay, *room)))
-    {
-        let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
-        let command = Command {
-            room,
-            action: Action::End { reason: Reason::Ended },
-        };
-        let (nonce, now) = (context.app.uuid(), context.now);
-        telling.spawn(async move {
-            if let Err(error) = commands.send(&id, &url, &nonce, now, &command).await {
-                tracing::warn!(relay = %id, error = %error, "a relay was not told of an end");
-            }
-        });
-    }
-    while telling.join_next().await.is_some() {}
 }

@@ -99,6 +99,9 @@ async fn attempt(
         participants::named(context, current.host, meeting.ids())
     )?;
     caller.check_rank(host.role)?;
+    if asked.duration.is_some() {
+        super::meeting::duration(&host, &company, asked.duration)?;
+    }
     let meant = Meant::read(&state, asked.occurrence.as_deref(), asked.scope)?;
     let replan = Replan {
         context,
@@ -122,7 +125,7 @@ async fn attempt(
     for _ in 0..CODE_TRIES {
         let answer = answer(context, &state.changed(after.clone()), &host, &company)?;
         let claim = context.claim(&answer)?;
-        let write = context.write(claim.as_ref())?;
+        let write = context.write(claim.as_ref()).await?;
         match store.conference_update(&state, &around, &after, &write).await {
             Ok(()) => return Ok(Some(answer)),
             Err(store::Error::Raced) => return Ok(None),

@@ -4,7 +4,7 @@ use domain::Role;
 use domain::code::{Email, Phone};
 use domain::company::Company;
 use domain::host::{Host, StreamPreview};
-use domain::id::{CompanyId, HostId};
+use domain::id::{CompanyId, HostId, SubscriptionId};
 use domain::room::MuteMode;
 use domain::text::Name;
 use domain::time::Zone;
@@ -21,6 +21,31 @@ use crate::error::Error;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Host")]
 pub struct HostAnswer {
+    /// What it is.
+    #[serde(flatten)]
+    pub host: HostFields,
+    /// The code of its own room.
+    pub access_code: Number,
+    /// Where a password is set; answered once, when the account is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_creation_link: Option<String>,
+}
+
+/// A host account in a list: the same, with its code as a number.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HostEntry")]
+pub struct HostListed {
+    /// What it is.
+    #[serde(flatten)]
+    pub host: HostFields,
+    /// The code of its own room.
+    pub access_code: u32,
+}
+
+/// What all answers say about a host account.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct HostFields {
     /// Its id.
     pub host_id: HostId,
     /// Its company.
@@ -35,21 +60,16 @@ pub struct HostAnswer {
     pub primary_dialin_number: Option<Phone>,
     /// Its own room.
     pub meeting_url: String,
-    /// The code of its own room.
-    pub access_code: Number,
     /// Makes whoever types it a moderator of its meetings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moderator_pin: Option<Number>,
     /// Its subject at the reseller's identity provider.
     pub openid_sub: Option<String>,
-    /// Where a password is set; answered once, when the account is made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_creation_link: Option<String>,
     /// The token of single sign-on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_token_public_key: Option<String>,
     /// Its instances of its company's subscriptions.
-    pub subscription_ids: Vec<u64>,
+    pub subscription_ids: Vec<SubscriptionId>,
     /// Its time zone.
     pub time_zone: Option<Zone>,
     /// Its language.
@@ -86,6 +106,22 @@ pub struct DefaultsAnswer {
 
 /// Makes the answer about a host for this caller.
 pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Result<HostAnswer, Error> {
+    Ok(HostAnswer {
+        access_code: host.access_code.into(),
+        password_creation_link: None,
+        host: fields(context, host, company)?,
+    })
+}
+
+/// The same as an entry of a list.
+pub(super) fn entry(context: &Context<'_>, host: Host, company: &Company) -> Result<HostListed, Error> {
+    Ok(HostListed {
+        access_code: host.access_code.value(),
+        host: fields(context, host, company)?,
+    })
+}
+
+fn fields(context: &Context<'_>, host: Host, company: &Company) -> Result<HostFields, Error> {
     let app = context.app;
     let shown = context.caller()?.sees_secrets_of(host.role);
     let secret = |field: &str, sealed| app.open(&format!("host/{}/{field}", host.id), sealed);
@@ -97,8 +133,9 @@ pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Re
         false => (None, None),
     };
     let origin = app.config.origin(company.fqdn.as_str());
+    let subscription_ids = domain::plan::held(&host, company).map(|held| held.id).collect();
     let defaults = host.defaults;
-    Ok(HostAnswer {
+    Ok(HostFields {
         host_id: host.id,
         company_id: host.company,
         name: host.name,
@@ -106,12 +143,10 @@ pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Re
         role: host.role,
         primary_dialin_number: host.primary_dialin_number,
         meeting_url: format!("{origin}/conf/call/{}", host.access_code),
-        access_code: host.access_code.into(),
         moderator_pin: pin.map(|number| Number { number }),
         openid_sub: host.openid_sub,
-        password_creation_link: None,
         login_token_public_key: sso,
-        subscription_ids: Vec::new(),
+        subscription_ids,
         time_zone: host.time_zone,
         locale: host.locale,
         phone: host.phone,

@@ -3,7 +3,7 @@
 use domain::code::{AccessCode, Email, Phone, Pin};
 use domain::company::Company;
 use domain::host::{Host, MeetingDefaults, PasswordLink, StreamPreview};
-use domain::id::{CompanyId, ContactId, HostId};
+use domain::id::{CompanyId, ContactId, HostId, SubscriptionId};
 use domain::room::MuteMode;
 use domain::sealed::token_hash;
 use domain::text::{Line, Name};
@@ -18,6 +18,7 @@ use super::digits::Digits;
 use super::host::{HostAnswer, answer};
 use super::later::only_default;
 use super::media::AutoMedia;
+use super::subscriptions;
 use super::words::is_locale;
 use crate::auth::Password;
 use crate::context::Context;
@@ -54,8 +55,8 @@ pub struct HostCreateParameters {
     pub role: Option<Role>,
     /// Its subject at the reseller's identity provider, unique in the reseller.
     pub openid_sub: Option<Line<255>>,
-    /// Its company's subscriptions; there are none yet.
-    pub subscription_ids: Option<Vec<u64>>,
+    /// Its company's subscriptions that it gets instances of.
+    pub subscription_ids: Option<Vec<SubscriptionId>>,
     /// The code of its own room, unique in the installation; generated when absent.
     pub access_code: Option<Digits<AccessCode>>,
     /// Makes whoever types it a moderator; generated when absent.
@@ -112,18 +113,20 @@ impl Endpoint for HostCreate {
         caller.may_grant(asked.role.unwrap_or_default())?;
         let company_id = asked.company_id.or(caller.scope.company);
         let company_id = company_id.ok_or_else(|| Refusal::missing("company_id"))?;
-        only_default("subscription_ids", asked.subscription_ids.as_ref())?;
-        let defaults = defaults.checked()?;
+        let defaults = defaults.over(MeetingDefaults::default())?;
         let (company, id, contact) = tokio::try_join!(
             store.company(&caller.scope, company_id),
             store.new_host_id(),
             store.new_contact_id()
         )?;
+        let wanted = asked.subscription_ids.clone().unwrap_or_default();
+        let subscriptions = subscriptions::of_company(context, &wanted, &[], &company).await?;
         let chosen = asked.access_code.is_some();
         let link = hex::encode(context.app.random::<32>());
         let mut host = asked
             .into_host(context, &company, (id, contact), defaults, &link)
             .await?;
+        host.subscriptions = subscriptions;
         for _ in 0..CODE_TRIES {
             let origin = context.app.config.origin(company.fqdn.as_str());
             let answer = HostAnswer {
@@ -131,7 +134,7 @@ impl Endpoint for HostCreate {
                 ..answer(context, host.clone(), &company)?
             };
             let claim = context.claim(&answer)?;
-            match store.host_create(&host, &context.write(claim.as_ref())?).await {
+            match store.host_create(&host, &context.write(claim.as_ref()).await?).await {
                 Err(store::Error::Taken(Unique::AccessCode)) if !chosen => {
                     host.access_code = AccessCode::of_host(context.app.random());
                 }
@@ -199,13 +202,18 @@ impl HostCreateParameters {
             locale: self.locale.or_else(|| settings.locale.clone()),
             defaults,
             own_contact,
+            subscriptions: Vec::new(),
+            signed_out: None,
+            deleting: None,
+            version: 0,
             created: context.now,
         })
     }
 }
 
 impl DefaultsParameters {
-    fn checked(self) -> Result<MeetingDefaults, Refusal> {
+    /// What meetings are set to that were set to `former` before.
+    pub(super) fn over(self, former: MeetingDefaults) -> Result<MeetingDefaults, Refusal> {
         only_default("auto_record", self.auto_record.as_ref())?;
         only_default("auto_stream", self.auto_stream.as_ref())?;
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
@@ -224,11 +232,11 @@ impl DefaultsParameters {
             }
         }
         Ok(MeetingDefaults {
-            one_time_access_code: self.one_time_access_code.unwrap_or_default(),
-            secure_url: self.secure_url.unwrap_or_default(),
-            host_initiated_recording: self.host_initiated_recording.unwrap_or_default(),
-            mute_mode: self.mute_mode.unwrap_or_default(),
-            stream_preview: self.stream_preview,
+            one_time_access_code: self.one_time_access_code.unwrap_or(former.one_time_access_code),
+            secure_url: self.secure_url.unwrap_or(former.secure_url),
+            host_initiated_recording: self.host_initiated_recording.unwrap_or(former.host_initiated_recording),
+            mute_mode: self.mute_mode.unwrap_or(former.mute_mode),
+            stream_preview: self.stream_preview.or(former.stream_preview),
         })
     }
 }

@@ -87,7 +87,7 @@ impl Endpoint for HostSsoTicket {
         };
         let claim = context.claim(&answer)?;
         store
-            .sso_ticket_create(&token_hash(&value), &ticket, &context.write(claim.as_ref())?)
+            .sso_ticket_create(&token_hash(&value), &ticket, &context.write(claim.as_ref()).await?)
             .await?;
         Ok(Json(answer))
     }

@@ -112,7 +112,8 @@ pub(super) struct Plan {
     pub(super) subject: Option<Subject>,
     pub(super) start: Timestamp,
     pub(super) zone: Zone,
-    pub(super) duration: Minutes,
+    /// As long as a reservationless meeting, or as the host's plan allows, where none is given.
+    pub(super) duration: Option<Minutes>,
 }
 
 /// Reads a start in its zone.
@@ -181,8 +182,9 @@ impl MeetingParameters {
         let ((host, company), id) = (people?, id?);
         let (host, company) = (&host, &company);
         context.caller()?.check_rank(host.role)?;
+        let duration = duration(host, company, plan.duration)?;
         let invited = participants::invite(context, host, named?, self.emails()).await?;
-        let mut conference = self.conference(context, (host, company), plan, id);
+        let mut conference = self.conference(context, (host, company), plan, (id, duration));
         conference.invited = invited;
         conference.series = series;
         for _ in 0..CODE_TRIES {
@@ -190,7 +192,7 @@ impl MeetingParameters {
             let claim = context.claim(&answer)?;
             match context
                 .store()
-                .conference_create(&conference, &context.write(claim.as_ref())?)
+                .conference_create(&conference, &context.write(claim.as_ref()).await?)
                 .await
             {
                 Err(store::Error::Taken(Unique::AccessCode)) => {
@@ -210,7 +212,7 @@ impl MeetingParameters {
         context: &Context<'_>,
         (host, company): (&Host, &Company),
         plan: Plan,
-        id: ConferenceId,
+        (id, duration): (ConferenceId, Minutes),
     ) -> Conference {
         let (app, defaults) = (context.app, &host.defaults);
         let (code_kind, code) = match self.one_time_access_code.unwrap_or(defaults.one_time_access_code) {
@@ -232,7 +234,7 @@ impl MeetingParameters {
             start: plan.start,
             occurrence: Occurrence::new(plan.start.as_second()),
             zone: plan.zone,
-            duration: plan.duration,
+            duration,
             code,
             code_kind,
             secure_url: self.secure_url.unwrap_or(defaults.secure_url),
@@ -246,7 +248,7 @@ impl MeetingParameters {
             moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
             invited: Vec::new(),
             ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
-            max_participants: company.settings.media_policy.max_participants,
+            max_participants: most_participants(host, company),
             h264: company.settings.media_policy.h264,
             created: context.now,
             series: None,
@@ -254,4 +256,26 @@ impl MeetingParameters {
             deleted: false,
         }
     }
+}
+
+/// How long a meeting is planned; one that is longer than the host's plans allow is refused.
+pub(super) fn duration(host: &Host, company: &Company, asked: Option<Minutes>) -> Result<Minutes, Refusal> {
+    let longest = domain::plan::most(domain::plan::held(host, company)).map(|allows| allows.max_minutes);
+    match (asked, longest) {
+        (Some(asked), Some(longest)) if asked.value() > longest => Err(Refusal::invalid(
+            "duration",
+            format_args!("must be at most {longest}, as the host's plan allows"),
+        )),
+        (Some(asked), _) => Ok(asked),
+        (None, longest) => {
+            let longest = longest.and_then(Minutes::new).unwrap_or(Minutes::RESERVATIONLESS);
+            Ok(longest.min(Minutes::RESERVATIONLESS))
+        }
+    }
+}
+
+/// Most participants of a host's meeting at one time: as its company is set, and not more than its plans allow.
+pub(crate) fn most_participants(host: &Host, company: &Company) -> u32 {
+    let set = company.settings.media_policy.max_participants;
+    domain::plan::most(domain::plan::held(host, company)).map_or(set, |allows| set.min(allows.max_participants))
 }

@@ -134,7 +134,11 @@ pub(super) async fn invite(
         .collect();
     let by_email = match people.as_slice() {
         [] => Vec::new(),
-        people => store.contacts_ensure(host.reseller, host.id, people).await?,
+        people => {
+            store
+                .contacts_ensure(host.reseller, host.id, people, context.now)
+                .await?
+        }
     };
     let own = std::iter::once(invited(host.contact(), true));
     let by_id = named.into_iter().map(|contact| invited(contact, false));

@@ -25,7 +25,7 @@ pub(super) fn size(id: &str) -> Size {
             memory: 512,
             timeout: 10,
         },
-        "sweep" => Size {
+        "dispatch" | "sweep" => Size {
             memory: 256,
             timeout: 55,
         },
@@ -78,8 +78,13 @@ pub(super) fn of_route(route: &Route, resources: &mut Map<String, Value>) {
 pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
     let name = worker.title();
     function(&name, &worker.handler(), worker.id, worker.needs, resources);
-    let Wake::EveryMinutes(minutes) = worker.wake else {
-        return;
+    let minutes = match worker.wake {
+        Wake::Operator => return,
+        Wake::EveryMinutes(minutes) => minutes,
+        Wake::Jobs => {
+            stream(&name, resources);
+            1
+        }
     };
     let plural = if minutes == 1 { "" } else { "s" };
     resources.insert(
@@ -98,6 +103,37 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
         &arn(&format!("{name}Schedule")),
         resources,
     );
+}
+
+/// Wakes a function for each new job in the table's stream, and lets its role read that.
+fn stream(name: &str, resources: &mut Map<String, Value>) {
+    let new_job = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "JOB#"}]}}}});
+    resources.insert(
+        format!("{name}Stream"),
+        json!({
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Ref": "TableStreamArn"},
+                "FunctionName": {"Ref": name},
+                "StartingPosition": "TRIM_HORIZON",
+                "BatchSize": 10,
+                // What is not done by then, the schedule sees to.
+                "MaximumRetryAttempts": 2,
+                "FilterCriteria": {"Filters": [{"Pattern": new_job.to_string()}]},
+            }
+        }),
+    );
+    let read = json!({
+        "Effect": "Allow",
+        "Action": ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+        "Resource": {"Ref": "TableStreamArn"},
+    });
+    let list = json!({"Effect": "Allow", "Action": "dynamodb:ListStreams", "Resource": "*"});
+    let role = resources.get_mut(&format!("{name}Role"));
+    let statements = role.map(|role| &mut role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]);
+    if let Some(Value::Array(statements)) = statements {
+        statements.extend([read, list]);
+    }
 }
 
 fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut Map<String, Value>) {

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use store::Partition::{
-    self, Active, Audit, Code, CodeAttempt, Company, Conference, Counter, Due, Email, Fqdn, Handoff, Host,
-    LoginAttempt, ModeratorAttempt, OpenId, PinAttempt, Rate, Relay, RelayList, Reseller, ResellerAudit, Session,
-    SsoAttempt,
+    self, Active, Audit, Code, CodeAttempt, Company, CompanyList, Conference, Contact, Counter, Due, Email, Fqdn,
+    Handoff, Host, HostList, Job, JobList, LoginAttempt, ModeratorAttempt, OpenId, PinAttempt, Rate, Relay, RelayList,
+    Reseller, ResellerAudit, Session, SsoAttempt,
 };
 
 use self::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -152,6 +152,15 @@ type Listed = &'static [(&'static [Action], &'static [Partition])];
 /// By endpoint and worker, in alphabetical order.
 const LIST: &[(&str, Listed)] = &[
     (
+        "audit_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Company, ResellerAudit]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
         "authenticate",
         &[
             (&[Get], &[Fqdn, Host, Email]),
@@ -163,25 +172,60 @@ const LIST: &[(&str, Listed)] = &[
         "company_create",
         &[
             (&[Update], &[Counter, Host, Session, Rate]),
-            (&[Check], &[Reseller]),
+            (&[Query, Check], &[Reseller]),
             (&[Get], &[Reseller, Fqdn]),
             (&[Put], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Delete], &[Host]),
+        ],
+    ),
+    (
+        "company_delete",
+        &[
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Company, Host, Session, Rate]),
+            (&[Put], &[Company, Job]),
             (&[Delete], &[Host]),
         ],
     ),
     (
         "company_fetch",
-        &[(&[Get], &[Fqdn, Company]), (&[Update], &[Session, Rate])],
+        &[
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "company_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+            (&[QueryIndex], &[CompanyList]),
+        ],
+    ),
+    (
+        "company_update",
+        &[
+            (&[Update], &[Counter, Fqdn, Company, Host, Session, Rate]),
+            (&[Query], &[Reseller]),
+            (&[Get], &[Reseller, Fqdn, Company]),
+            (&[Put], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Delete], &[Host]),
+        ],
     ),
     (
         "conference_control",
         &[
             (&[Get], &[Fqdn, Host]),
             (&[Put], &[Company]),
+            (&[BatchGet], &[Company, Host, Conference, Code, Relay]),
             (&[Delete], &[Host]),
             (&[Update], &[Host, Session, Rate]),
             (&[Query], &[Conference]),
-            (&[BatchGet], &[Conference, Code, Relay]),
         ],
     ),
     (
@@ -189,9 +233,10 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
-            (&[Put], &[Company, Host, Conference, Code]),
-            (&[BatchGet, Delete], &[Host]),
-            (&[Check], &[Code]),
+            (&[BatchGet], &[Company, Host, Contact]),
+            (&[Put], &[Company, Host, Contact, Conference, Code]),
+            (&[Delete], &[Host]),
+            (&[Check], &[Host, Code]),
         ],
     ),
     (
@@ -199,8 +244,9 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
-            (&[Put], &[Company, Host, Conference, Active, Code]),
-            (&[BatchGet, Delete], &[Host]),
+            (&[BatchGet], &[Company, Host, Contact]),
+            (&[Put], &[Company, Host, Contact, Conference, Active, Code]),
+            (&[Delete], &[Host]),
             (&[Check], &[Code]),
         ],
     ),
@@ -208,28 +254,29 @@ const LIST: &[(&str, Listed)] = &[
         "conference_delete",
         &[
             (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference, Code]),
             (&[Delete], &[Host, Code]),
             (&[Update], &[Host, Code, Session, Rate]),
             (&[Query, Check], &[Conference]),
-            (&[BatchGet], &[Code, Relay]),
         ],
     ),
     (
         "conference_end",
         &[
             (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference]),
             (&[Delete], &[Host, Active]),
             (&[Update], &[Host, Code, Session, Rate]),
             (&[Query], &[Conference]),
-            (&[BatchGet], &[Code, Relay]),
         ],
     ),
     (
         "conference_fetch",
         &[
             (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
             (&[Query], &[Conference]),
             (&[Update], &[Session, Rate]),
         ],
@@ -238,6 +285,7 @@ const LIST: &[(&str, Listed)] = &[
         "conference_fetch_all",
         &[
             (&[Get], &[Fqdn, Company, Host, Conference]),
+            (&[BatchGet], &[Company, Host]),
             (&[QueryIndex], &[Host]),
             (&[Query], &[Active]),
             (&[Update], &[Session, Rate]),
@@ -270,6 +318,7 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Conference, Code, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host, Conference, Code]),
+            (&[BatchGet], &[Company, Host]),
             (&[Query, Put], &[Conference, Code]),
             (&[Delete], &[Active]),
             (&[QueryIndex], &[RelayList]),
@@ -279,6 +328,7 @@ const LIST: &[(&str, Listed)] = &[
         "conference_participants",
         &[
             (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host]),
             (&[Query], &[Conference]),
             (&[Update], &[Session, Rate]),
         ],
@@ -288,46 +338,158 @@ const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Host, Code, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
-            (&[Put], &[Company, Host, Conference, Code]),
+            (&[Put], &[Company, Host, Contact, Conference, Code]),
+            (&[BatchGet], &[Company, Host, Contact, Code, Relay]),
             (&[Delete], &[Host, Code]),
-            (&[BatchGet], &[Host, Code, Relay]),
             (&[Query], &[Conference]),
             (&[Check], &[Conference, Code]),
         ],
     ),
     (
-        "host_create",
+        "contact_create",
         &[
             (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Host, Contact]),
+            (&[Delete, Check], &[Host]),
+        ],
+    ),
+    (
+        "contact_delete",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[Put], &[Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Delete], &[Host, Contact]),
+            (&[Update], &[Host, Session, Rate]),
+        ],
+    ),
+    (
+        "contact_fetch",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "contact_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[BatchGet], &[Company, Host]),
+            (&[QueryIndex], &[Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "contact_update",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[BatchGet, Put], &[Company, Host]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Contact, Session, Rate]),
+        ],
+    ),
+    (
+        "dispatch",
+        &[
+            (&[Delete], &[Fqdn, Company, Host, Contact, Email, Active, Code, Job]),
+            (&[Put], &[Company, Host, Conference, Job]),
+            (&[Update], &[Company, Host, Code, Job]),
+            (&[QueryIndex], &[Company, Host, JobList]),
+            (&[Get], &[Company, Job]),
+            (&[Query], &[Conference, Active]),
+            (&[BatchGet], &[Code, Relay]),
+        ],
+    ),
+    (
+        "host_create",
+        &[
+            (&[Update], &[Counter, Company, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company]),
-            (&[Check], &[Company]),
-            (&[Put], &[Company, Host, Email, OpenId, Code, Handoff]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Host, Contact, Email, OpenId, Code, Handoff]),
             (&[Delete], &[Host]),
         ],
     ),
     (
+        "host_delete",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Company, Host, Code, Session, Rate]),
+            (&[Put], &[Company, Job]),
+            (&[Delete], &[Host, Email, OpenId]),
+        ],
+    ),
+    (
         "host_fetch",
-        &[(&[Get], &[Fqdn, Company, Host]), (&[Update], &[Session, Rate])],
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "host_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[QueryIndex], &[Company, HostList]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "host_reset_login_token",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Session, Rate]),
+        ],
     ),
     (
         "host_sso_ticket",
         &[
             (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host]),
             (&[Put], &[Company, Handoff]),
             (&[Delete, Check], &[Host]),
             (&[Update], &[Host, Session, Rate]),
         ],
     ),
     (
+        "host_update",
+        &[
+            (&[Update], &[Counter, Host, Contact, Code, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Host, Email, OpenId, Code]),
+            (&[Delete], &[Host, Contact, Email, OpenId]),
+        ],
+    ),
+    (
         "operator_init",
         &[
-            (&[Update], &[Counter, Relay]),
-            (&[Get], &[Reseller, Fqdn, Company, Host, Email]),
+            (&[Update], &[Counter, Company, Relay]),
+            (&[Query, Check], &[Reseller]),
             (
                 &[Put],
-                &[Reseller, Fqdn, Company, Host, Email, Code, ResellerAudit, Audit],
+                &[
+                    Reseller,
+                    Fqdn,
+                    Company,
+                    Host,
+                    Contact,
+                    Email,
+                    Code,
+                    ResellerAudit,
+                    Audit,
+                ],
             ),
-            (&[Check], &[Reseller, Company]),
+            (&[Get], &[Reseller, Fqdn, Company, Host, Email]),
         ],
     ),
     (
@@ -345,6 +507,15 @@ const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Reseller, Fqdn, Company, Host, Code]),
             (&[Query], &[Conference, Code]),
             (&[Update], &[Session, CodeAttempt]),
+        ],
+    ),
+    (
+        "plan_fetch_all",
+        &[
+            (&[Query], &[Reseller]),
+            (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
         ],
     ),
     (
@@ -427,6 +598,14 @@ const LIST: &[(&str, Listed)] = &[
         ],
     ),
     ("sign_out", &[(&[Get], &[Fqdn]), (&[Update, Delete], &[Session])]),
+    (
+        "subscription_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
     (
         "sweep",
         &[

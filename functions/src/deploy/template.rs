@@ -103,6 +103,7 @@ fn given(nested: &Value) -> Vec<(&'static str, &'static str, bool, Value)> {
         ("Api", json!({"Ref": "Api"})),
         ("Table", json!({"Ref": "Table"})),
         ("TableArn", json!({"Fn::GetAtt": ["Table", "Arn"]})),
+        ("TableStreamArn", json!({"Fn::GetAtt": ["Table", "StreamArn"]})),
     ];
     let own = own.into_iter().map(|(name, value)| (name, "String", false, value));
     let passed = PASSED
@@ -126,6 +127,7 @@ fn about(parameter: &str) -> &'static str {
         "Api" => "The API's id",
         "Table" => "The table's name",
         "TableArn" => "The table's ARN",
+        "TableStreamArn" => "The ARN of the table's stream",
         "SealingKey" => "32 bytes in hex, under which secrets lie in the table",
         _ => "A P-256 private key, PKCS 8 in base64, that signs join tokens and commands",
     }
@@ -289,6 +291,7 @@ fn table() -> Value {
             "GlobalSecondaryIndexes": [
                 {"IndexName": "gs1", "KeySchema": key("gs1pk", "gs1sk"), "Projection": {"ProjectionType": "ALL"}},
             ],
+            "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
             "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": true},
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": true},
         },

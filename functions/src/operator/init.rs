@@ -3,9 +3,11 @@
 use domain::Role;
 use domain::code::{AccessCode, Email, Fqdn, Pin, Subdomain};
 use domain::company::{Company, CompanySettings, Reseller};
+use domain::conference::Minutes;
 use domain::host::{Host, MeetingDefaults};
 use domain::id::{CompanyId, HostId, RelayId, ResellerId};
 use domain::jws::{Jwk, VerifyingKey};
+use domain::plan::{Allowance, Plan};
 use domain::sealed::token_hash;
 use domain::text::Name;
 use domain::{Code, Error as Refusal};
@@ -28,6 +30,19 @@ pub struct Init {
     /// Relays and their keys.
     #[serde(default)]
     pub relays: Vec<RelayKey>,
+    /// What the reseller's companies can subscribe to.
+    #[serde(default)]
+    pub plans: Vec<NewPlan>,
+}
+
+/// A plan of the reseller.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewPlan {
+    /// Its name: one that is there under this name stays as it is.
+    pub name: Name,
+    /// What it allows.
+    #[serde(flatten)]
+    pub allows: Allowance,
 }
 
 /// The reseller.
@@ -112,6 +127,7 @@ pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
         VerifyingKey::from_jwk(&relay.key).map_err(|why| Refusal::invalid("relays.key", why))?;
         app.store.relay_add(&relay.id, &relay.key, &write).await?;
     }
+    plans(app, asked, &reseller, &write).await?;
     Ok(Initialised {
         reseller_id: reseller.id,
         company_id: company.id,
@@ -134,6 +150,38 @@ async fn reseller(app: &App, asked: &Init, write: &Write<'_>) -> Result<(Reselle
     };
     app.store.reseller_create(&reseller, write).await?;
     Ok((reseller, true))
+}
+
+/// Plans never change: whoever has subscribed to one goes by what it allowed then.
+async fn plans(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>) -> Result<(), Error> {
+    if asked.plans.is_empty() {
+        return Ok(());
+    }
+    let known = app.store.plans(reseller.id).await?;
+    for new in &asked.plans {
+        if !(1..=500).contains(&new.allows.max_participants) {
+            return Err(Refusal::invalid("plans.max_participants", "must be 1 to 500").into());
+        }
+        if Minutes::new(new.allows.max_minutes).is_none() {
+            return Err(Refusal::invalid("plans.max_minutes", "must be 1 to 1440").into());
+        }
+        if known.iter().any(|plan| plan.name == new.name) {
+            continue;
+        }
+        let plan = Plan {
+            id: app.store.new_plan_id().await?,
+            reseller: reseller.id,
+            name: new.name.clone(),
+            allows: new.allows,
+            created: write.at,
+        };
+        match app.store.plan_create(&plan, write).await {
+            // Another operator was faster, or the event names it twice.
+            Err(store::Error::Taken(Unique::PlanName)) => {}
+            made => made?,
+        }
+    }
+    Ok(())
 }
 
 async fn company(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>) -> Result<(Company, bool), Error> {
@@ -159,6 +207,9 @@ async fn company(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>
         subdomain,
         fqdn,
         name: asked.company.name.clone(),
+        subscriptions: Vec::new(),
+        deleting: None,
+        version: 0,
         created: write.at,
         settings: CompanySettings::default(),
     };
@@ -200,6 +251,10 @@ async fn admin(app: &App, asked: &Init, company: &Company, write: &Write<'_>) ->
             locale: None,
             defaults: MeetingDefaults::default(),
             own_contact,
+            subscriptions: Vec::new(),
+            signed_out: None,
+            deleting: None,
+            version: 0,
             created: write.at,
         };
         match app.store.host_create(&host, write).await {

@@ -1,12 +1,15 @@
 //! What no caller over HTTP can do: the installation's first objects, and what time does. The same functions are called
 //! by `convoke init` and the laptop's clock, and on AWS by functions that an operator or a schedule wakes.
 
+mod delete;
+mod dispatch;
 mod init;
 mod sweep;
 
 use serde_json::Value;
 
-pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, RelayKey, init};
+pub use dispatch::{Dispatched, dispatch};
+pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, RelayKey, init};
 pub use sweep::{Sweep, sweep};
 
 use crate::app::App;
@@ -27,10 +30,17 @@ pub const SWEEP: Worker = Worker {
     needs: &[Need::TableRead, Need::TableWrite, Need::SigningKey],
 };
 
+/// Does jobs that are due.
+pub const DISPATCH: Worker = Worker {
+    id: "dispatch",
+    wake: Wake::Jobs,
+    needs: &[Need::TableRead, Need::TableWrite, Need::SigningKey],
+};
+
 /// The workers of this module.
 #[must_use]
 pub fn workers() -> Vec<Worker> {
-    vec![OPERATOR_INIT, SWEEP]
+    vec![DISPATCH, OPERATOR_INIT, SWEEP]
 }
 
 /// Why a worker did not do what it was woken for.
@@ -61,5 +71,34 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
         let done = sweep(app).await?;
         return serde_json::to_value(done).map_err(WorkError::Event);
     }
+    if *worker == DISPATCH {
+        let done = dispatch(app, &jobs_of(&event)).await?;
+        return serde_json::to_value(done).map_err(WorkError::Event);
+    }
     Err(WorkError::Unknown(worker.id))
+}
+
+/// The jobs that an event of the table's stream tells of; an event of the schedule tells of none.
+fn jobs_of(event: &Value) -> Vec<String> {
+    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let keys = records
+        .iter()
+        .filter_map(|record| record["dynamodb"]["Keys"]["pk"]["S"].as_str());
+    keys.filter_map(store::keys::job_of).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_stream_names_jobs_and_the_schedule_none() {
+        let record =
+            |pk: &str| json!({"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": pk}, "sk": {"S": "JOB"}}}});
+        let event = json!({"Records": [record("JOB#abc"), record("HANDOFF#x")]});
+        assert_eq!(jobs_of(&event), ["abc"]);
+        assert!(jobs_of(&json!({"source": "aws.events"})).is_empty());
+    }
 }

@@ -1,6 +1,7 @@
 //! Each function's role allows what its endpoint does to the table, and nothing else: every endpoint runs here, on its
 //! good ways and its bad ones, over a table that notes what is asked of it.
 
+mod accounts;
 mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,6 +107,8 @@ async fn compare() {
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
     Box::pin(running::taken_back(&mut walk)).await;
     Box::pin(running::tokens(&mut walk)).await;
+    Box::pin(accounts::accounts(&mut walk)).await;
+    Box::pin(accounts::deletions(&mut walk)).await;
     Box::pin(time(&mut walk)).await;
 
     let ids = all()
@@ -156,6 +159,7 @@ async fn first_objects(walk: &mut Walk) {
         "company": {"subdomain": "first", "name": "First"},
         "admin": {"name": "Admin", "email": "admin@new.test", "password": "Sup3rSecret!"},
         "relays": [{"id": "relay-9", "key": walk.site.relay.verifying_key().to_jwk()}],
+        "plans": [{"name": "Small", "max_participants": 10, "max_minutes": 1440}],
     }));
     operator::init(&walk.site.app, &fresh.expect("an event"))
         .await
@@ -453,6 +457,7 @@ async fn time(walk: &mut Walk) {
     walk.site
         .admin_api("conference/create/reservationless", json!({"host_id": unattended.id}))
         .await;
+    walk.site.relay_up_again().await;
     walk.site
         .join(ACME, &json!({"code": host.code, "name": "Bob"}))
         .send()

@@ -3,6 +3,7 @@
 mod table;
 mod world;
 
+mod accounts_change;
 mod every_endpoint_refuses_strangers;
 mod meetings_answer_every_field;
 mod meetings_change;

@@ -73,13 +73,24 @@ async fn broken_bodies_are_refused_by_every_method_and_write_nothing() {
             "{}",
             route.id
         );
-        let empty = send("application/json", b"{}").await;
-        assert_eq!(
-            (empty.0, empty.1.as_str()),
-            (400, "missing_field"),
-            "{} asks for something",
-            route.id
-        );
+        // These list what is in the caller's reach.
+        if ![
+            "audit_fetch_all",
+            "company_fetch_all",
+            "contact_fetch_all",
+            "host_fetch_all",
+            "plan_fetch_all",
+        ]
+        .contains(&route.id)
+        {
+            let empty = send("application/json", b"{}").await;
+            assert_eq!(
+                (empty.0, empty.1.as_str()),
+                (400, "missing_field"),
+                "{} asks for something",
+                route.id
+            );
+        }
         assert!(before == world.table.dump().await, "{} wrote something", route.id);
     }
 }
@@ -102,7 +113,7 @@ async fn wrong_types_are_refused_by_the_field() {
         ("company/create", company.clone(), "embed_policy", json!("nobody")),
         ("company/create", company.clone(), "time_zone", json!("Mars/Base")),
         ("company/create", company.clone(), "locale", json!("english")),
-        ("company/create", company.clone(), "subscription_ids", json!([1])),
+        ("company/create", company.clone(), "subscription_ids", json!("all")),
         ("company/fetch", json!({}), "company_id", json!("five")),
         ("company/fetch", json!({}), "company_id", json!(0)),
         (
@@ -131,7 +142,7 @@ async fn wrong_types_are_refused_by_the_field() {
         ("host/create", account.clone(), "auto_record", json!(true)),
         ("host/create", account.clone(), "waiting_room", json!(true)),
         ("host/create", account.clone(), "mute_mode", json!("loud")),
-        ("host/create", account, "subscription_ids", json!([102, 104])),
+        ("host/create", account, "subscription_ids", json!({"a": 1})),
         ("conference/create", meeting(host), "host_id", json!(true)),
         ("conference/create", meeting(host), "subject", json!("x".repeat(256))),
         ("conference/create", meeting(host), "agenda", json!("x".repeat(8_001))),

@@ -57,6 +57,7 @@ pub(crate) struct Account {
     pub(crate) token: String,
     pub(crate) conference: u64,
     pub(crate) series: u64,
+    pub(crate) contact: u64,
 }
 
 impl World {
@@ -137,6 +138,7 @@ impl World {
             token,
             conference: 0,
             series: 0,
+            contact: 0,
         };
         Company {
             fqdn,
@@ -154,6 +156,7 @@ impl World {
         if company.reseller_admin.conference == 0 {
             let id = company.reseller_admin.id;
             company.reseller_admin.conference = self.conference(&company, id).await;
+            company.reseller_admin.contact = self.contact(&company, id).await;
         }
         company
     }
@@ -173,6 +176,7 @@ impl World {
             token,
             conference: self.conference(company, id).await,
             series: 0,
+            contact: self.contact(company, id).await,
         }
     }
 
@@ -203,6 +207,12 @@ impl World {
         asked["recurrence"] = json!({"rrule": "FREQ=DAILY;COUNT=731"});
         let made = self.made(company, "conference/create", asked).await;
         made["conference_id"].as_u64().expect("an id")
+    }
+
+    async fn contact(&self, company: &Company, host: u64) -> u64 {
+        let asked = json!({"host_id": host, "name": "Known", "email": format!("known{}@guest.test", self.unique())});
+        let made = self.made(company, "contact/create", asked).await;
+        made["contact_id"].as_u64().expect("an id")
     }
 
     async fn conference(&self, company: &Company, host: u64) -> u64 {

@@ -201,7 +201,7 @@ async fn ending_with_a_key_answers_the_same_again() {
 #[tokio::test]
 async fn rates_hold_per_session_object_and_company() {
     let rates = Rates {
-        session_per_minute: 20,
+        session_per_minute: 40,
         ..Rates::default()
     };
     let world = World::with(Config {
@@ -212,7 +212,7 @@ async fn rates_hold_per_session_object_and_company() {
     let acme = world.acme.clone();
     let fetch = json!({"host_id": acme.host.id});
     let token = world.sign_in(&acme.fqdn, &acme.host.email).await;
-    for left in (0..20).rev() {
+    for left in (0..40).rev() {
         let answer = world.api(&acme.fqdn, &token, "host/fetch", fetch.clone()).await;
         assert_eq!(answer.header("x-ratelimit-remaining"), Some(left.to_string().as_str()));
         answer.ok();

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/enterprise_api/audit/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers who changed what, newest first. */
+        post: operations["AuditFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/authenticate": {
         parameters: {
             query?: never;
@@ -38,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/company/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes a company: nobody signs in or joins any more at once, its hosts are deleted soon after. */
+        post: operations["CompanyDelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/company/fetch": {
         parameters: {
             query?: never;
@@ -49,6 +83,40 @@ export interface paths {
         put?: never;
         /** Answers a company. */
         post: operations["CompanyFetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/company/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers the companies in the caller's reach, newest first. */
+        post: operations["CompanyFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/company/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a company. */
+        post: operations["CompanyUpdate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -242,6 +310,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/contact/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a contact of a host. */
+        post: operations["ContactCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/contact/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes a contact; meetings that it is invited to stay as they are, and a host's own stays. */
+        post: operations["ContactDelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/contact/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a contact. */
+        post: operations["ContactFetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/contact/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a host's contacts, its own first, then the oldest first. */
+        post: operations["ContactFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/contact/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a contact; a host's own follows the host. */
+        post: operations["ContactUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/host/create": {
         parameters: {
             query?: never;
@@ -253,6 +406,23 @@ export interface paths {
         put?: never;
         /** Makes a host account. */
         post: operations["HostCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/host/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes a host account: its sessions end and its code is closed at once, its meetings end and its contacts go soon after. */
+        post: operations["HostDelete"];
         delete?: never;
         options?: never;
         head?: never;
@@ -276,6 +446,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/host/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers host accounts, oldest first; `X-Next-After` where more follow. */
+        post: operations["HostFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/host/reset_login_token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a new SSO token of a host account and ends all its sessions. */
+        post: operations["HostResetLoginToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/host/sso_ticket": {
         parameters: {
             query?: never;
@@ -287,6 +491,23 @@ export interface paths {
         put?: never;
         /** Makes a one-time value that signs a host in at /auth. */
         post: operations["HostSsoTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/host/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a host account. Defaults for meetings touch only those made later. */
+        post: operations["HostUpdate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -391,6 +612,23 @@ export interface paths {
         get: operations["PageRoom"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/plan/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers the reseller's plans, newest first. */
+        post: operations["PlanFetchAll"];
         delete?: never;
         options?: never;
         head?: never;
@@ -551,10 +789,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/subscription/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a company's subscriptions, newest first. */
+        post: operations["SubscriptionFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Who changed something. */
+        Actor: {
+            /** @description What kind of actor. */
+            kind: components["schemas"]["ActorKind"];
+            /** @description The account. */
+            host_id: number | null;
+            /** @description Its role then. */
+            role: components["schemas"]["Role"] | null;
+        };
+        /** @description What kind of actor changed something. */
+        ActorKind: "host" | "operator" | "system";
         /** @description Somebody who is or was in a meeting. Times are wall clock in the meeting's zone. */
         AttendanceAnswer: {
             /** @description Its number in the conference. */
@@ -577,6 +843,21 @@ export interface components {
             reason: components["schemas"]["Reason"] | null;
             /** @description Each time that it came, the last one last; at most 51. */
             stays: components["schemas"]["StayAnswer"][];
+        };
+        /** @description Of what. */
+        AuditFetchAllParameters: {
+            /**
+             * @description Changes of this company; a company's own admin may leave it out, and without it a reseller's admin gets the changes
+             *     of the reseller itself.
+             */
+            company_id?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: string | null;
         };
         /** @description An email and its password, or an API token alone. */
         AuthenticateParameters: {
@@ -657,6 +938,23 @@ export interface components {
         };
         /** @description A livestream, empty while there is none. */
         BroadcastStream: Record<string, never>;
+        /** @description A change. Secrets are never in it, nor people who are no accounts. */
+        Change: {
+            /** @description Its name; what `after` takes. */
+            id: string;
+            /** @description When, ISO 8601 in UTC with milliseconds. */
+            at: string;
+            /** @description Who. */
+            by: components["schemas"]["Actor"];
+            /** @description The method, such as `host_update`. */
+            action: string;
+            /** @description The object, such as `host/9`. */
+            object: string;
+            /** @description What it was, of what changed; null for something new. */
+            before: unknown;
+            /** @description What it is, of what changed; null for something that is no more. */
+            after: unknown;
+        };
         /** @description The way of a reminder. */
         Channel: "email" | "sms";
         /** @description A failure's meaning, stable for programs (contract/enterprise-api.md §1). */
@@ -745,13 +1043,35 @@ export interface components {
             subdomain: string;
             /** @description Its name. */
             name: string;
-            /** @description The reseller's plans; none can be subscribed to yet. */
+            /** @description Plans of the reseller that it subscribes to. */
             subscription_ids?: number[] | null;
+        };
+        /** @description Which company, and whether its hosts go with it. */
+        CompanyDeleteParameters: {
+            /** @description Its id. */
+            company_id: number;
+            /** @description Also when it has hosts, which are deleted with their meetings and contacts. */
+            force?: boolean | null;
+        };
+        /** @description Which companies. */
+        CompanyFetchAllParameters: {
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
         };
         /** @description Which company. */
         CompanyFetchParameters: {
             /** @description Its id; a company's own admin may leave it out. */
             company_id?: number | null;
+        };
+        /** @description The company that is gone. */
+        CompanyGone: {
+            /** @description Its id. */
+            company_id: number;
         };
         /** @description What a company can be set to. */
         CompanySettings: {
@@ -820,6 +1140,17 @@ export interface components {
              * @default []
              */
             hidden_controls: string[];
+        };
+        /** @description What changes of a company, beside its settings. */
+        CompanyUpdateParameters: {
+            /** @description Its id; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /** @description Its label below the reseller's domain. The former one leads to it for 12 months and is nobody else's. */
+            subdomain?: string | null;
+            /** @description Its name. */
+            name?: string | null;
+            /** @description Plans of the reseller that it subscribes to. Instances that hosts have of what is left out are gone. */
+            subscription_ids?: number[] | null;
         };
         /** @description A conference. Secrets are absent where its host is ranked above the caller. */
         Conference: {
@@ -998,6 +1329,72 @@ export interface components {
             /** @description How long it is planned, in minutes. */
             duration?: number | null;
         };
+        /** @description A contact. */
+        Contact: {
+            /** @description Its id. */
+            contact_id: number;
+            /** @description Whose address book it is in. */
+            host_id: number;
+            /** @description The person's name, where one is known. */
+            name: string | null;
+            /**
+             * Format: email
+             * @description The person's mail address, unique in the address book.
+             */
+            email: string;
+            /** @description For text messages. */
+            phone: string | null;
+        };
+        /** @description Whom, and in which address book. */
+        ContactCreateParameters: {
+            /** @description Whose address book; a host may leave it out. */
+            host_id?: number | null;
+            /** @description The person's name. */
+            name: string;
+            /**
+             * Format: email
+             * @description The person's mail address, unique in the address book.
+             */
+            email: string;
+            /** @description For text messages. */
+            phone?: string | null;
+        };
+        /** @description Which contacts. */
+        ContactFetchAllParameters: {
+            /** @description Whose; a host may leave it out. */
+            host_id?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
+        };
+        /** @description The contact that is gone. */
+        ContactGone: {
+            /** @description Its id. */
+            contact_id: number;
+        };
+        /** @description Which contact. */
+        ContactParameters: {
+            /** @description Its id. */
+            contact_id: number;
+        };
+        /** @description What changes of a contact. */
+        ContactUpdateParameters: {
+            /** @description Its id. */
+            contact_id: number;
+            /** @description The person's name. */
+            name?: string | null;
+            /**
+             * Format: email
+             * @description The person's mail address, unique in the address book.
+             */
+            email?: string | null;
+            /** @description For text messages; null for none. */
+            phone?: string | null;
+        };
         /** @description What is done. */
         ControlAction: "admit" | "reject" | "mute" | "ask_unmute" | "camera_off" | "lower_hand" | "promote" | "demote" | "remove" | "mute_all" | "unmute_all" | "lock" | "unlock" | "set_mute_mode" | "start_recording" | "stop_recording" | "start_stream" | "stop_stream";
         /** @description What a new account's meetings are set to. */
@@ -1107,14 +1504,10 @@ export interface components {
             primary_dialin_number: string | null;
             /** @description Its own room. */
             meeting_url: string;
-            /** @description The code of its own room. */
-            access_code: components["schemas"]["Number"];
             /** @description Makes whoever types it a moderator of its meetings. */
             moderator_pin?: components["schemas"]["Number"] | null;
             /** @description Its subject at the reseller's identity provider. */
             openid_sub: string | null;
-            /** @description Where a password is set; answered once, when the account is made. */
-            password_creation_link?: string | null;
             /** @description The token of single sign-on. */
             login_token_public_key?: string | null;
             /** @description Its instances of its company's subscriptions. */
@@ -1143,6 +1536,10 @@ export interface components {
             mute_mode: components["schemas"]["MuteMode"];
             /** @description The livestream's preview. */
             stream_preview: components["schemas"]["StreamPreview"] | null;
+            /** @description The code of its own room. */
+            access_code: components["schemas"]["Number"];
+            /** @description Where a password is set; answered once, when the account is made. */
+            password_creation_link?: string | null;
         };
         /** @description What a new account is. */
         HostCreateParameters: {
@@ -1163,7 +1560,7 @@ export interface components {
             role?: components["schemas"]["Role"] | null;
             /** @description Its subject at the reseller's identity provider, unique in the reseller. */
             openid_sub?: string | null;
-            /** @description Its company's subscriptions; there are none yet. */
+            /** @description Its company's subscriptions that it gets instances of. */
             subscription_ids?: number[] | null;
             /** @description The code of its own room, unique in the installation; generated when absent. */
             access_code?: string | number | null;
@@ -1179,14 +1576,130 @@ export interface components {
             locale?: string | null;
         };
         /** @description Which account. */
+        HostDeleteParameters: {
+            /** @description Its id. */
+            host_id: number;
+        };
+        /** @description A host account in a list: the same, with its code as a number. */
+        HostEntry: {
+            /** @description Its id. */
+            host_id: number;
+            /** @description Its company. */
+            company_id: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: email
+             * @description Its mail address.
+             */
+            email: string;
+            /** @description What it may do. */
+            role: components["schemas"]["Role"];
+            /** @description The number to dial in that its invitations name. */
+            primary_dialin_number: string | null;
+            /** @description Its own room. */
+            meeting_url: string;
+            /** @description Makes whoever types it a moderator of its meetings. */
+            moderator_pin?: components["schemas"]["Number"] | null;
+            /** @description Its subject at the reseller's identity provider. */
+            openid_sub: string | null;
+            /** @description The token of single sign-on. */
+            login_token_public_key?: string | null;
+            /** @description Its instances of its company's subscriptions. */
+            subscription_ids: number[];
+            /** @description Its time zone. */
+            time_zone: string | null;
+            /** @description Its language. */
+            locale: string | null;
+            /** @description For text messages. */
+            phone: string | null;
+            /** @description What is recorded by itself. */
+            auto_record: components["schemas"]["AutoMedia"];
+            /** @description What is streamed by itself. */
+            auto_stream: components["schemas"]["AutoMedia"];
+            /** @description Whether recordings are transcribed. */
+            auto_transcribe: boolean;
+            /** @description Recording and streaming start already when the host joins. */
+            host_initiated_recording: boolean;
+            /** @description Nobody is let in before a moderator. */
+            waiting_room: boolean;
+            /** @description A code of their own. */
+            one_time_access_code: boolean;
+            /** @description `room_url` hides the code. */
+            secure_url: boolean;
+            /** @description Who is heard. */
+            mute_mode: components["schemas"]["MuteMode"];
+            /** @description The livestream's preview. */
+            stream_preview: components["schemas"]["StreamPreview"] | null;
+            /**
+             * Format: uint32
+             * @description The code of its own room.
+             */
+            access_code: number;
+        };
+        /** @description Which accounts. */
+        HostFetchAllParameters: {
+            /** @description Whose; a company's own admin may leave it out, and without it a reseller's admin gets all of the reseller. */
+            company_id?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
+        };
+        /** @description Which account. */
         HostFetchParameters: {
             /** @description Its id. */
+            host_id: number;
+        };
+        /** @description The account that is gone. */
+        HostGone: {
+            /** @description Its id. */
+            host_id: number;
+        };
+        /** @description Whose token. */
+        HostResetLoginTokenParameters: {
+            /** @description The account. */
             host_id: number;
         };
         /** @description Whose. */
         HostSsoTicketParameters: {
             /** @description The account that is to be signed in. */
             host_id: number;
+        };
+        /** @description What changes of an account. */
+        HostUpdateParameters: {
+            /** @description Its id. */
+            host_id: number;
+            /** @description Its name. */
+            name?: string | null;
+            /**
+             * Format: email
+             * @description Its mail address, unique in the reseller.
+             */
+            email?: string | null;
+            /** @description Its password. */
+            password?: string | null;
+            /** @description What it may do; nobody can grant a role above the own. Its sessions of a higher role end. */
+            role?: components["schemas"]["Role"] | null;
+            /** @description Its subject at the reseller's identity provider, unique in the reseller; null for none. */
+            openid_sub?: string | null;
+            /** @description Its company's subscriptions that it has instances of. */
+            subscription_ids?: number[] | null;
+            /** @description The code of its own room, unique in the installation. What is planned on its former code still opens by that. */
+            access_code?: string | number | null;
+            /** @description Makes whoever types it a moderator. */
+            moderator_pin?: string | number | null;
+            /** @description One of the company's numbers; null for none. */
+            primary_dialin_number?: string | null;
+            /** @description For text messages; null for none. */
+            phone?: string | null;
+            /** @description Its time zone; null for none. */
+            time_zone?: string | null;
+            /** @description Its language; null for none. */
+            locale?: string | null;
         };
         /** @description The answer of an admitted participant. */
         JoinAnswer: {
@@ -1479,6 +1992,50 @@ export interface components {
             /** @description Enters as moderator. */
             moderator?: boolean | null;
         };
+        /** @description A plan. */
+        Plan: {
+            /** @description Its id; what `subscription_ids` of a company's methods take. */
+            plan_id: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: uint32
+             * @description Most participants of a meeting at one time.
+             */
+            max_participants: number;
+            /**
+             * Format: uint16
+             * @description Longest planned meeting, in minutes.
+             */
+            max_minutes: number;
+            /**
+             * @description Whether meetings may be recorded.
+             * @default false
+             */
+            recording: boolean;
+            /**
+             * @description Whether meetings may be streamed.
+             * @default false
+             */
+            streaming: boolean;
+            /**
+             * @description Whether text messages may be sent.
+             * @default false
+             */
+            sms: boolean;
+            /** @description Since when, ISO 8601 in UTC. */
+            created: string;
+        };
+        /** @description Which of them. */
+        PlanFetchAllParameters: {
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
+        };
         /** @description Why somebody left or was not let in. */
         Reason: "left" | "ended" | "removed" | "rejected" | "locked" | "full" | "expired" | "not_started" | "wrong_pin" | "duplicate" | "moved" | "connection_lost" | "timeout" | "media_denied" | "error";
         /** @description A recording; this installation makes none. */
@@ -1702,6 +2259,54 @@ export interface components {
              */
             image_preview: boolean | null;
         };
+        /** @description A company's subscription to a plan. */
+        Subscription: {
+            /** @description Its id; what `subscription_ids` of a host's methods take. */
+            subscription_id: number;
+            /** @description Whose it is. */
+            company_id: number;
+            /** @description The plan. */
+            plan_id: number;
+            /**
+             * Format: uint32
+             * @description Most participants of a meeting at one time.
+             */
+            max_participants: number;
+            /**
+             * Format: uint16
+             * @description Longest planned meeting, in minutes.
+             */
+            max_minutes: number;
+            /**
+             * @description Whether meetings may be recorded.
+             * @default false
+             */
+            recording: boolean;
+            /**
+             * @description Whether meetings may be streamed.
+             * @default false
+             */
+            streaming: boolean;
+            /**
+             * @description Whether text messages may be sent.
+             * @default false
+             */
+            sms: boolean;
+            /** @description Since when, ISO 8601 in UTC. */
+            created: string;
+        };
+        /** @description Whose subscriptions, and which of them. */
+        SubscriptionFetchAllParameters: {
+            /** @description The company; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
+        };
         /** @description What every method that changes something takes beside its own parameters. */
         WriteParameters: {
             /** @description A repeat within 24 hours with the same key and parameters answers the first result. */
@@ -1716,6 +2321,120 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    AuditFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "limit": 50,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AuditFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Change"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Authenticate: {
         parameters: {
             query?: never;
@@ -1961,6 +2680,129 @@ export interface operations {
             };
         };
     };
+    CompanyDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "force": true,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompanyDeleteParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompanyGone"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     CompanyFetch: {
         parameters: {
             query?: never;
@@ -2018,6 +2860,245 @@ export interface operations {
             };
             /** @description No such object in this reseller. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    CompanyFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "limit": 100,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompanyFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Company"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    CompanyUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "branding": {
+                 *         "product_name": "Joe Meet",
+                 *         "primary_color": "#0b6b53"
+                 *       },
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompanyUpdateParameters"] & components["schemas"]["CompanySettings"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Company"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3408,6 +4489,601 @@ export interface operations {
             };
         };
     };
+    ContactCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "name": "Bob",
+                 *       "email": "bob@royalteck.example",
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContactCreateParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ContactDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "contact_id": 12,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContactParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactGone"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ContactFetch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "contact_id": 12,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContactParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ContactFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContactFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ContactUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "contact_id": 12,
+                 *       "phone": "+14165551234",
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContactUpdateParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     HostCreate: {
         parameters: {
             query?: never;
@@ -3442,6 +5118,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    HostDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostDeleteParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostGone"];
                 };
             };
             /** @description A field is missing or invalid; `field` names it. */
@@ -3651,6 +5449,242 @@ export interface operations {
             };
         };
     };
+    HostFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "limit": 100,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostEntry"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    HostResetLoginToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostResetLoginTokenParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     HostSsoTicket: {
         parameters: {
             query?: never;
@@ -3677,6 +5711,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SsoTicket"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    HostUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "name": "John Host",
+                 *       "time_zone": "Europe/London",
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostUpdateParameters"] & components["schemas"]["DefaultsParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
                 };
             };
             /** @description A field is missing or invalid; `field` names it. */
@@ -4557,6 +6715,118 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                     "text/html": string;
+                };
+            };
+        };
+    };
+    PlanFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PlanFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -5633,6 +7903,119 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Onward"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    SubscriptionFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubscriptionFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"][];
                 };
             };
             /** @description A field is missing or invalid; `field` names it. */

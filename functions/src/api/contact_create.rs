@@ -1,0 +1,71 @@
+//! `contact/create`: a person enters an address book.
+
+use domain::code::{Email, Phone};
+use domain::host::Contact;
+use domain::id::HostId;
+use domain::text::Name;
+use domain::{Error as Refusal, Role};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::contact::ContactAnswer;
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Parameters;
+use crate::reply::Json;
+
+/// Makes a contact.
+#[derive(Debug)]
+pub struct ContactCreate;
+
+/// Whom, and in which address book.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ContactCreateParameters {
+    /// Whose address book; a host may leave it out.
+    pub host_id: Option<HostId>,
+    /// The person's name.
+    pub name: Name,
+    /// The person's mail address, unique in the address book.
+    pub email: Email,
+    /// For text messages.
+    pub phone: Option<Phone>,
+}
+
+impl Endpoint for ContactCreate {
+    const ID: &'static str = "contact_create";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/contact/create";
+    const ACCESS: Access = Access::Session(Role::Host);
+    const KIND: Kind = Kind::Write;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const SUMMARY: &'static str = "Makes a contact of a host.";
+    type Input = Parameters<ContactCreateParameters>;
+    type Output = Json<ContactAnswer>;
+
+    fn object(Parameters(asked): &Self::Input) -> Option<String> {
+        asked.host_id.map(|id| format!("host/{id}"))
+    }
+
+    async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
+        let (caller, store) = (context.caller()?, context.store());
+        let id = asked.host_id.or(caller.scope.host);
+        let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
+        let (host, contact) = tokio::join!(store.host(&caller.scope, id), store.new_contact_id());
+        let (host, id) = (host?, contact?);
+        caller.check_rank(host.role)?;
+        let contact = Contact {
+            id,
+            host: host.id,
+            name: Some(asked.name),
+            email: asked.email,
+            phone: asked.phone,
+            created: context.now,
+        };
+        let answer = ContactAnswer::from(contact.clone());
+        let claim = context.claim(&answer)?;
+        let write = context.write(claim.as_ref()).await?;
+        store.contact_create(&host, &contact, &write).await?;
+        Ok(Json(answer))
+    }
+}

@@ -1,0 +1,51 @@
+//! `contact/delete`: a person leaves an address book.
+
+use domain::Role;
+use domain::id::ContactId;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::contact::{ContactParameters, changeable};
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Parameters;
+use crate::reply::Json;
+
+/// Deletes a contact.
+#[derive(Debug)]
+pub struct ContactDelete;
+
+/// The contact that is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ContactGone")]
+pub struct ContactDeleteAnswer {
+    /// Its id.
+    pub contact_id: ContactId,
+}
+
+impl Endpoint for ContactDelete {
+    const ID: &'static str = "contact_delete";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/contact/delete";
+    const ACCESS: Access = Access::Session(Role::Host);
+    const KIND: Kind = Kind::Write;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const SUMMARY: &'static str =
+        "Deletes a contact; meetings that it is invited to stay as they are, and a host's own stays.";
+    type Input = Parameters<ContactParameters>;
+    type Output = Json<ContactDeleteAnswer>;
+
+    fn object(Parameters(asked): &Self::Input) -> Option<String> {
+        Some(format!("contact/{}", asked.contact_id))
+    }
+
+    async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
+        let (contact, host) = changeable(context, asked.contact_id).await?;
+        let answer = ContactDeleteAnswer { contact_id: contact.id };
+        let claim = context.claim(&answer)?;
+        let write = context.write(claim.as_ref()).await?;
+        context.store().contact_delete(&host, &contact, &write).await?;
+        Ok(Json(answer))
+    }
+}

@@ -1,0 +1,59 @@
+//! `contact/fetch_all`: a host's address book.
+
+use domain::id::{ContactId, HostId};
+use domain::{Error as Refusal, Role};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::Paging;
+
+use super::contact::ContactAnswer;
+use super::list::{List, limit};
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind};
+use crate::error::Error;
+use crate::input::Parameters;
+
+/// Lists contacts.
+#[derive(Debug)]
+pub struct ContactFetchAll;
+
+/// Which contacts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ContactFetchAllParameters {
+    /// Whose; a host may leave it out.
+    pub host_id: Option<HostId>,
+    /// Most entries, 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
+    pub limit: Option<u32>,
+    /// The last id of the page before.
+    pub after: Option<ContactId>,
+}
+
+impl Endpoint for ContactFetchAll {
+    const ID: &'static str = "contact_fetch_all";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/contact/fetch_all";
+    const ACCESS: Access = Access::Session(Role::Host);
+    const KIND: Kind = Kind::Read;
+    const SUMMARY: &'static str = "Answers a host's contacts, its own first, then the oldest first.";
+    type Input = Parameters<ContactFetchAllParameters>;
+    type Output = List<ContactAnswer>;
+
+    async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
+        let paging = Paging {
+            after: asked.after,
+            limit: limit(asked.limit)?,
+        };
+        let (caller, store) = (context.caller()?, context.store());
+        let id = asked.host_id.or(caller.scope.host);
+        let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
+        // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
+        let (host, page) = tokio::join!(
+            store.host(&caller.scope, id),
+            store.contacts_page(caller.reseller, id, paging)
+        );
+        host?;
+        let page = page?;
+        List::of(page.items.into_iter().map(|contact| Ok(contact.into())), page.more)
+    }
+}

@@ -1,0 +1,185 @@
+//! `host/update`: what is sent changes, all else stays. What has no value afterwards is sent as null.
+
+use domain::code::{AccessCode, Email, Phone, Pin};
+use domain::company::Company;
+use domain::host::Host;
+use domain::id::{HostId, SubscriptionId};
+use domain::text::{Line, Name};
+use domain::time::Zone;
+use domain::{Code, Error as Refusal, Role};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::digits::Digits;
+use super::host::{HostAnswer, answer, with_company};
+use super::host_create::DefaultsParameters;
+use super::subscriptions;
+use super::words::is_locale;
+use crate::auth::Password;
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Parameters;
+use crate::reply::Json;
+
+/// What an account may not change of itself.
+const BY_ADMINS: [&str; 7] = [
+    "email",
+    "role",
+    "openid_sub",
+    "subscription_ids",
+    "access_code",
+    "moderator_pin",
+    "primary_dialin_number",
+];
+
+/// Changes an account.
+#[derive(Debug)]
+pub struct HostUpdate;
+
+/// What changes of an account.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct HostUpdateParameters {
+    /// Its id.
+    pub host_id: HostId,
+    /// Its name.
+    pub name: Option<Name>,
+    /// Its mail address, unique in the reseller.
+    pub email: Option<Email>,
+    /// Its password.
+    pub password: Option<Password>,
+    /// What it may do; nobody can grant a role above the own. Its sessions of a higher role end.
+    pub role: Option<Role>,
+    /// Its subject at the reseller's identity provider, unique in the reseller; null for none.
+    pub openid_sub: Option<Line<255>>,
+    /// Its company's subscriptions that it has instances of.
+    pub subscription_ids: Option<Vec<SubscriptionId>>,
+    /// The code of its own room, unique in the installation. What is planned on its former code still opens by that.
+    pub access_code: Option<Digits<AccessCode>>,
+    /// Makes whoever types it a moderator.
+    pub moderator_pin: Option<Digits<Pin>>,
+    /// One of the company's numbers; null for none.
+    pub primary_dialin_number: Option<Phone>,
+    /// For text messages; null for none.
+    pub phone: Option<Phone>,
+    /// Its time zone; null for none.
+    pub time_zone: Option<Zone>,
+    /// Its language; null for none.
+    pub locale: Option<String>,
+}
+
+impl Endpoint for HostUpdate {
+    const ID: &'static str = "host_update";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/host/update";
+    const ACCESS: Access = Access::Session(Role::Host);
+    const KIND: Kind = Kind::Write;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const SUMMARY: &'static str = "Changes a host account. Defaults for meetings touch only those made later.";
+    type Input = (Parameters<HostUpdateParameters>, Parameters<DefaultsParameters>);
+    type Output = Json<HostAnswer>;
+
+    fn object((Parameters(asked), _): &Self::Input) -> Option<String> {
+        Some(format!("host/{}", asked.host_id))
+    }
+
+    async fn handle(
+        context: &Context<'_>,
+        (Parameters(asked), Parameters(defaults)): Self::Input,
+    ) -> Result<Self::Output, Error> {
+        let (caller, store) = (context.caller()?, context.store());
+        if let Some(role) = asked.role {
+            caller.may_grant(role)?;
+        }
+        // Its own address book may know the new mail address already.
+        let known = async {
+            match &asked.email {
+                Some(email) => store.contact_by_email(caller.reseller, asked.host_id, email).await,
+                None => Ok(None),
+            }
+        };
+        let (found, known) = tokio::join!(with_company(context, asked.host_id), known);
+        let ((host, company), known) = (found?, known?);
+        caller.check_rank(host.role)?;
+        if caller.role == Role::Host {
+            let parameters = context.request.parameters()?;
+            if let Some(field) = BY_ADMINS.into_iter().find(|name| parameters.has(name)) {
+                let why = "An account cannot change this of itself";
+                return Err(Refusal::new(Code::Forbidden, why).with_field(field).into());
+            }
+        }
+        let defaults = defaults.over(host.defaults.clone())?;
+        let mut after = changed(context, asked, &host, &company).await?;
+        after.defaults = defaults;
+        let answer = answer(context, after.clone(), &company)?;
+        let claim = context.claim(&answer)?;
+        let write = context.write(claim.as_ref()).await?;
+        let known = known.filter(|known| *known != host.own_contact);
+        store.host_update(&host, &after, known, &write).await?;
+        Ok(Json(answer))
+    }
+}
+
+/// The account as it will be.
+async fn changed(
+    context: &Context<'_>,
+    asked: HostUpdateParameters,
+    host: &Host,
+    company: &Company,
+) -> Result<Host, Error> {
+    let app = context.app;
+    let parameters = context.request.parameters()?;
+    if asked.locale.as_deref().is_some_and(|locale| !is_locale(locale)) {
+        return Err(Refusal::invalid("locale", "must be a language such as en or pt-BR").into());
+    }
+    let mut numbers = company.settings.dialin_numbers.iter().map(|dialin| &dialin.number);
+    if let Some(wanted) = &asked.primary_dialin_number
+        && !numbers.any(|number| number == wanted)
+    {
+        return Err(Refusal::invalid("primary_dialin_number", "is none of the company's numbers").into());
+    }
+    let mut after = host.clone();
+    after.name = asked.name.unwrap_or(after.name);
+    after.email = asked.email.unwrap_or(after.email);
+    after.role = asked.role.unwrap_or(after.role);
+    if let Some(Digits(code)) = asked.access_code {
+        after.access_code = code;
+    }
+    set(
+        parameters.is_null("openid_sub"),
+        asked.openid_sub.map(|sub| sub.to_string()),
+        &mut after.openid_sub,
+    );
+    set(
+        parameters.is_null("primary_dialin_number"),
+        asked.primary_dialin_number,
+        &mut after.primary_dialin_number,
+    );
+    set(parameters.is_null("phone"), asked.phone, &mut after.phone);
+    set(parameters.is_null("time_zone"), asked.time_zone, &mut after.time_zone);
+    set(parameters.is_null("locale"), asked.locale, &mut after.locale);
+    if let Some(wanted) = asked.subscription_ids {
+        after.subscriptions = subscriptions::of_company(context, &wanted, &host.subscriptions, company).await?;
+    }
+    if let Some(Digits(pin)) = asked.moderator_pin {
+        let place = format!("host/{}/moderator_pin", host.id);
+        if app.open(&place, &host.moderator_pin)? != pin.as_str() {
+            after.moderator_pin = app.seal(&place, pin.as_str());
+        }
+    }
+    if let Some(password) = asked.password {
+        after.password_hash = Some(app.passwords.hash(password.into_string(), app.random()).await?);
+        // Whoever has the link that sets a password has nothing to set any more.
+        after.password_link = None;
+    }
+    Ok(after)
+}
+
+/// A field after it was sent, sent as null, or not sent.
+fn set<T>(is_null: bool, sent: Option<T>, field: &mut Option<T>) {
+    if is_null {
+        *field = None;
+    } else if sent.is_some() {
+        *field = sent;
+    }
+}

@@ -1,0 +1,142 @@
+//! The dispatcher: takes up jobs that are due, does a step of each, and strikes off what is done. Several may run at once;
+//! one that dies leaves its job to the next.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use domain::conference::later;
+use jiff::SignedDuration;
+use serde::Serialize;
+use store::{Job, Work};
+
+use super::delete;
+use crate::app::App;
+use crate::error::Error;
+
+/// How long one run takes up new jobs.
+const RUN: Duration = Duration::from_secs(40);
+/// Jobs looked at in one round, of each shard of their index.
+const OF_EACH_SHARD: u32 = 10;
+/// How long after its first failure a job is tried again; doubles with each.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
+/// The longest wait of all.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+/// A job that fails so often without progress is given up, about nine hours after its first failure.
+const MOST_FAILURES: u32 = 18;
+
+/// What one run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Dispatched {
+    /// Jobs done.
+    pub done: usize,
+    /// Steps of jobs that go on.
+    pub steps: usize,
+    /// Tries that failed.
+    pub failed: usize,
+    /// Jobs given up.
+    pub parked: usize,
+}
+
+/// What became of a job.
+pub(super) enum Step {
+    /// It is done.
+    Done,
+    /// It goes on with this, so much later.
+    On(Work, SignedDuration),
+}
+
+/// Does what is due now, the jobs of these names first. Harmless when repeated, and in several processes at once.
+///
+/// # Errors
+/// When the table failed. What a job fails with is kept with it.
+pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
+    let (started, mut done) = (Instant::now(), Dispatched::default());
+    for name in named {
+        if let Some(job) = app.store.job(name).await? {
+            take(app, &job, &mut done).await?;
+        }
+    }
+    while started.elapsed() < RUN {
+        let due = app.store.jobs_due(app.now(), OF_EACH_SHARD).await?;
+        let mut taken = false;
+        for job in fair(due) {
+            taken |= take(app, &job, &mut done).await?;
+            if started.elapsed() >= RUN {
+                break;
+            }
+        }
+        if !taken {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+/// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting.
+fn fair(mut jobs: Vec<Job>) -> Vec<Job> {
+    jobs.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+    let mut before = HashMap::new();
+    let mut turns: Vec<(usize, Job)> = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let turn = before.entry((job.reseller, job.company)).or_insert(0);
+        turns.push((*turn, job));
+        *turn += 1;
+    }
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, job)| job).collect()
+}
+
+/// Does a step of a job, if nobody else holds it. Answers whether it was done here.
+async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error> {
+    let store = &app.store;
+    let Some(mut job) = store.job_claim(job, app.now()).await? else {
+        return Ok(false);
+    };
+    let outcome = match job.work {
+        Work::HostDelete { host, pass, after } => delete::host(app, &job, host, (pass, after)).await,
+        Work::CompanyDelete => delete::company(app, &job).await,
+    };
+    let now = app.now();
+    match outcome {
+        Ok(Step::Done) => {
+            store.job_done(&job).await?;
+            done.done += 1;
+        }
+        Ok(Step::On(work, wait)) => {
+            (job.work, job.failures, job.error) = (work, 0, None);
+            store.job_later(&job, later(now, wait)).await?;
+            done.steps += 1;
+        }
+        Err(error) => {
+            error.log("dispatch", &job.id);
+            tracing::warn!(job = job.id, failures = job.failures + 1, %error, "a job failed");
+            job.failures += 1;
+            job.error = Some(error.to_string());
+            done.failed += 1;
+            if job.failures >= MOST_FAILURES {
+                store.job_park(&job, now).await?;
+                done.parked += 1;
+            } else {
+                store.job_later(&job, later(now, wait(job.failures))).await?;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// How long a job waits after so many failures.
+fn wait(failures: u32) -> SignedDuration {
+    let doubled = FIRST_WAIT.checked_mul(1 << failures.saturating_sub(1).min(20));
+    doubled.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_an_hour() {
+        let seconds: Vec<i64> = [1, 2, 3, 10, 11, 99].map(|failures| wait(failures).as_secs()).into();
+        assert_eq!(seconds, [5, 10, 20, 2_560, 3_600, 3_600]);
+    }
+}

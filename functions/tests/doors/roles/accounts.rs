@@ -1,0 +1,169 @@
+//! The walk through companies, hosts and contacts, and through what is done when they go.
+
+use serde_json::{Value, json};
+
+use super::Walk;
+use crate::site::ACME;
+use functions::{operator, workers};
+
+/// Companies, hosts and contacts, changed in every way and listed on every page.
+pub(super) async fn accounts(walk: &mut Walk) {
+    let plans = serde_json::from_value(json!({
+        "reseller": {"name": "Demo", "domain": "demo.test"},
+        "company": {"subdomain": "acme", "name": "Acme"},
+        "admin": {"name": "Admin", "email": "admin@partner.test", "password": "Sup3rSecret!"},
+        "plans": [{"name": "Small", "max_participants": 10, "max_minutes": 1440}],
+    }));
+    operator::init(&walk.site.app, &plans.expect("an event"))
+        .await
+        .expect("made");
+    let plan = walk.api("plan_fetch_all", json!({})).await.ok()[0]["plan_id"].clone();
+    let subscribed = json!({"subdomain": "fourth", "name": "Fourth", "subscription_ids": [plan]});
+    let company = walk.api("company_create", subscribed).await.ok();
+    let (id, held) = (company["id"].clone(), company["subscription_ids"][0].clone());
+    walk.api("subscription_fetch_all", json!({"company_id": id})).await.ok();
+    let change =
+        json!({"company_id": id, "subdomain": "moved", "subscription_ids": [plan], "idempotency_key": "company"});
+    walk.api("company_update", change.clone()).await.ok();
+    walk.api("company_update", change).await.ok();
+    walk.api("company_update", json!({"company_id": id, "subscription_ids": []}))
+        .await
+        .ok();
+    walk.api("company_update", json!({"company_id": id, "subscription_ids": [plan]}))
+        .await
+        .ok();
+    let taken = json!({"company_id": id, "subdomain": "acme", "idempotency_key": "taken"});
+    walk.api("company_update", taken).await.refused();
+    walk.api("company_fetch_all", json!({"after": id})).await.ok();
+    walk.api("audit_fetch_all", json!({})).await.ok();
+    walk.api("audit_fetch_all", json!({"company_id": id})).await.ok();
+    let _ = held;
+    let held = walk.api("company_fetch", json!({"company_id": id})).await.ok()["subscription_ids"][0].clone();
+    let new = json!({"company_id": id, "name": "Max", "email": "max@acme.test", "subscription_ids": [held]});
+    let host = walk.api("host_create", new).await.ok()["host_id"].clone();
+    let entered = json!({"host_id": host, "name": "Known", "email": "known@guest.test", "idempotency_key": "contact"});
+    walk.api("contact_create", entered.clone()).await.ok();
+    let contact = walk.api("contact_create", entered).await.ok()["contact_id"].clone();
+    let again = json!({"host_id": host, "name": "Known", "email": "known@guest.test", "idempotency_key": "again"});
+    walk.api("contact_create", again).await.refused();
+    let change = json!({
+        "host_id": host, "email": "known@guest.test", "openid_sub": "t", "access_code": "8765432", "password": "SoSecret6!",
+        "subscription_ids": [held], "idempotency_key": "host",
+    });
+    walk.api("host_update", change.clone()).await.ok();
+    walk.api("host_update", change).await.ok();
+    walk.api(
+        "host_update",
+        json!({"host_id": host, "openid_sub": null, "subscription_ids": []}),
+    )
+    .await
+    .ok();
+    walk.api("host_update", json!({"host_id": host, "subscription_ids": [held]}))
+        .await
+        .ok();
+    walk.api(
+        "host_update",
+        json!({"host_id": 9_999, "name": "X", "idempotency_key": "none"}),
+    )
+    .await
+    .refused();
+    let reset = json!({"host_id": host, "idempotency_key": "reset"});
+    walk.api("host_reset_login_token", reset.clone()).await.ok();
+    walk.api("host_reset_login_token", reset).await.ok();
+    walk.api(
+        "host_reset_login_token",
+        json!({"host_id": 9_999, "idempotency_key": "no"}),
+    )
+    .await
+    .refused();
+    walk.api("host_fetch_all", json!({"company_id": id, "after": host}))
+        .await
+        .ok();
+    walk.api("host_fetch_all", json!({"after": host})).await.ok();
+    walk.api("host_fetch_all", json!({})).await.ok();
+    walk.api("contact_fetch", json!({"contact_id": contact}))
+        .await
+        .refused();
+    let entered = json!({"host_id": host, "name": "Known", "email": "other@guest.test"});
+    let contact = walk.api("contact_create", entered).await.ok()["contact_id"].clone();
+    walk.api("contact_fetch", json!({"contact_id": contact})).await.ok();
+    walk.api("contact_fetch_all", json!({"host_id": host, "after": contact}))
+        .await
+        .ok();
+    let change = json!({"contact_id": contact, "email": "third@guest.test", "idempotency_key": "change"});
+    walk.api("contact_update", change.clone()).await.ok();
+    walk.api("contact_update", change).await.ok();
+    walk.api("contact_update", json!({"contact_id": 9_999, "idempotency_key": "x"}))
+        .await
+        .refused();
+    let gone = json!({"contact_id": contact, "idempotency_key": "gone"});
+    walk.api("contact_delete", gone.clone()).await.ok();
+    walk.api("contact_delete", gone).await.ok();
+    walk.api(
+        "contact_delete",
+        json!({"contact_id": contact, "idempotency_key": "gone 2"}),
+    )
+    .await
+    .refused();
+}
+
+/// Hosts and companies that go, and the jobs that see to the rest: with meetings that run, are planned and repeat.
+pub(super) async fn deletions(walk: &mut Walk) {
+    let host = walk.site.host("Going").await;
+    let sub = json!({"host_id": host.id, "openid_sub": "going"});
+    walk.site.admin_api("host/update", sub).await;
+    walk.site.relay_up_again().await;
+    let planned = |one_time: bool, rule: Value| {
+        json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-20 12:05:00", "time_zone": "UTC", "duration": 60,
+            "one_time_access_code": one_time, "recurrence": rule})
+    };
+    for one_time in [false, true] {
+        for rule in [Value::Null, json!({"rrule": "FREQ=DAILY;COUNT=3"})] {
+            walk.site.admin_api("conference/create", planned(one_time, rule)).await;
+        }
+    }
+    let led = json!({"code": host.code, "moderator_pin": host.pin, "name": "Ann"});
+    let led = walk.site.join(ACME, &led).send().await.ok();
+    let room = format!("1/{}/{}", led["conference"]["id"], walk.site.now().as_second());
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": led["participant"], "jti": "z"});
+    walk.site.report("enter", enter).await;
+    let gone = json!({"host_id": host.id, "idempotency_key": "going"});
+    walk.api("host_delete", gone.clone()).await.ok();
+    walk.api("host_delete", gone).await.ok();
+    walk.api("host_delete", json!({"host_id": 9_999, "idempotency_key": "nobody"}))
+        .await
+        .refused();
+    let new = json!({"subdomain": "going", "name": "Going"});
+    let company = walk.site.admin_api("company/create", new).await["id"]
+        .as_u64()
+        .expect("an id");
+    walk.site.host_of(company, "Gone").await;
+    walk.api(
+        "company_delete",
+        json!({"company_id": company, "idempotency_key": "full"}),
+    )
+    .await
+    .refused();
+    let gone = json!({"company_id": company, "force": true, "idempotency_key": "company gone"});
+    walk.api("company_delete", gone.clone()).await.ok();
+    walk.api("company_delete", gone).await.ok();
+    let named = walk.site.app.store.jobs_due(walk.site.now(), 9).await.expect("jobs");
+    let event = json!({"Records": named.iter().map(|job| {
+        json!({"dynamodb": {"Keys": {"pk": {"S": format!("JOB#{}", job.id)}}}})
+    }).collect::<Vec<_>>()});
+    walk.fresh().await;
+    for _ in 0..4 {
+        let worker = workers()
+            .into_iter()
+            .find(|worker| worker.id == "dispatch")
+            .expect("a worker");
+        let done = operator::wake(&walk.site.app, &worker, event.clone())
+            .await
+            .expect("worked");
+        assert_eq!(done["failed"], 0, "{done}");
+        walk.site.advance(61);
+    }
+    walk.book("dispatch").await;
+    let left = walk.site.app.store.jobs_due(walk.site.now(), 9).await.expect("jobs");
+    assert!(left.is_empty(), "{left:?}");
+}
