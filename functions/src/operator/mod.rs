@@ -84,7 +84,7 @@ fn jobs_of(event: &Value) -> Vec<String> {
     let keys = records
         .iter()
         .filter_map(|record| record["dynamodb"]["Keys"]["pk"]["S"].as_str());
-    keys.filter_map(store::keys::job_of).map(str::to_owned).collect()
+    keys.filter_map(store::Job::name_in).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

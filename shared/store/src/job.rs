@@ -60,6 +60,12 @@ impl Job {
     /// How long a worker holds a job before others may take it up.
     pub const LEASE: SignedDuration = SignedDuration::from_secs(120);
 
+    /// The name of the job that lies in this partition of the table, if one does; the stream tells partitions.
+    #[must_use]
+    pub fn name_in(partition: &str) -> Option<&str> {
+        keys::job_of(partition)
+    }
+
     /// A job that is due at once.
     pub(crate) fn new(reseller: ResellerId, company: CompanyId, work: Work, now: Timestamp) -> Self {
         Self {

@@ -440,8 +440,7 @@ pub fn job(id: &str) -> Key {
 }
 
 /// The name of the job that lies in this partition, if one does.
-#[must_use]
-pub fn job_of(pk: &str) -> Option<&str> {
+pub(crate) fn job_of(pk: &str) -> Option<&str> {
     pk.strip_prefix("JOB#")
 }
 
