@@ -4,6 +4,7 @@ mod table;
 mod world;
 
 mod accounts_change;
+mod accounts_go;
 mod every_endpoint_refuses_strangers;
 mod meetings_answer_every_field;
 mod meetings_change;
