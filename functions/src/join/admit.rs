@@ -61,6 +61,10 @@ async fn once(
         meeting(context, look, &first),
         open::ahead(context, look, &first, earlier)
     )?;
+    let stands = |session: &store::Session| host.admits(session.role, session.created);
+    if look.is_host() && !look.session.as_ref().is_some_and(stands) {
+        return Err(crate::access::expired().into());
+    }
     let by_pin = role::shows_moderator_pin(context, look, &host, asked).await?;
     let leads = look.is_host() || by_pin;
     let opens = if by_pin {

@@ -79,6 +79,11 @@ async fn a_cookie_is_believed_from_the_tenants_own_pages_only() {
         (own["role"].as_str(), own["name"].as_str()),
         (Some("moderator"), Some("Ann"))
     );
+    // A new SSO token ends what was begun by the old one.
+    site.admin_api("host/reset_login_token", json!({"host_id": host.id}))
+        .await;
+    let over = site.join(ACME, &ask).header("cookie", &cookie).send().await;
+    assert_eq!(over.refused(), (401, "unauthenticated".into()));
 }
 
 #[tokio::test]
