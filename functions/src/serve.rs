@@ -5,8 +5,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use domain::{Code, Error as Refusal};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
+use store::Scope;
 
+use crate::access;
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::Route;
@@ -60,6 +62,10 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
     let variables = variables(route.path, request.uri().path()).unwrap_or_default();
     let request = Request::new(id.clone(), &app.keys.edge_secret, variables, request);
     let (outcome, remaining) = answer(app, route, &request).await;
+    let outcome = match outcome {
+        Err(error) if route.id.starts_with("page_") => moved(app, &request, error).await,
+        outcome => outcome,
+    };
     let response = outcome.unwrap_or_else(|error| {
         error.log(route.id, &id);
         error.into_response(&id)
@@ -86,6 +92,32 @@ async fn answer(app: &App, route: &Route, request: &Request) -> (Result<Response
         Ok(context) => ((route.run)(&context, request).await, context.remaining()),
         Err(error) => (Err(error), None),
     }
+}
+
+/// A page under a former host name of a company is where the company is now, for as long as the name leads there.
+async fn moved(app: &App, request: &Request, error: Error) -> Result<Response, Error> {
+    let unknown = matches!(&error, Error::Refused(refusal) if *refusal == access::unknown_tenant());
+    let Some(host) = request.host.as_ref().filter(|_| unknown) else {
+        return Err(error);
+    };
+    let Some(tenant) = app.store.tenant(host).await? else {
+        return Err(error);
+    };
+    let leads = tenant.until.is_some_and(|until| until > app.now());
+    let Some(company) = tenant.company.filter(|_| leads) else {
+        return Err(error);
+    };
+    let company = app.store.company(&Scope::reseller(tenant.reseller), company).await?;
+    let query = match request.query.as_str() {
+        "" => String::new(),
+        query => format!("?{query}"),
+    };
+    let to = format!("{}{}{query}", app.config.origin(company.fqdn.as_str()), request.path);
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let location = HeaderValue::try_from(to).map_err(|_| Error::Broken("a request's path and query are ASCII"))?;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
 }
 
 fn finish(mut response: Response, id: &str, remaining: Option<u32>) -> Response {

@@ -19,7 +19,8 @@ const MOST: usize = 10_000;
 pub(crate) struct Tenants(Mutex<HashMap<Fqdn, (Tenant, Timestamp)>>);
 
 impl Tenants {
-    /// The tenant of a host name. Unknown names are asked for each time, since they may be made any moment.
+    /// The tenant of a host name; a company's former name is nobody's. Unknown names are asked for each time, since they
+    /// may be made any moment.
     pub(crate) async fn find(
         &self,
         store: &Store,
@@ -30,7 +31,7 @@ impl Tenants {
         if let Some(tenant) = self.remembered(host, now) {
             return Ok(Some(tenant));
         }
-        let found = store.tenant(host).await?;
+        let found = store.tenant(host).await?.filter(|tenant| tenant.until.is_none());
         if let (Some(tenant), Ok(mut known)) = (found, self.0.lock()) {
             if known.len() >= MOST {
                 known.clear();

@@ -1,6 +1,7 @@
 //! The doors that are not the partner API: sign-in, joining, pages, relays' reports; and the roles that their functions
 //! get in the cloud.
 
+mod a_moved_company_is_found;
 mod an_end_reaches_the_relays;
 mod auth_sign_in;
 mod every_page_says_who_may_frame_it;
