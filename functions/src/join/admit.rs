@@ -66,11 +66,12 @@ async fn once(
         return Err(crate::access::expired().into());
     }
     let by_pin = role::shows_moderator_pin(context, look, &host, asked).await?;
-    let leads = look.is_host() || by_pin;
-    let opens = if by_pin {
-        look.view.opens(now, true)
-    } else {
+    // A session that the account has ended since, by a new SSO token or a lower role, leads nothing.
+    let leads = by_pin || look.is_host_of(&host);
+    let opens = if leads == look.is_host() {
         first.clone()
+    } else {
+        look.view.opens(now, leads)
     };
 
     let conference = match (conference, opens == first) {

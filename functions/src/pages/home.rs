@@ -37,7 +37,8 @@ impl Endpoint for PageHome {
         let scope = Scope::company(place.reseller, place.company);
         let host = async {
             match session {
-                Some(session) => auth::known(app.store.host(&scope, session.host).await),
+                Some(session) => auth::known(app.store.host(&scope, session.host).await)
+                    .map(|host| host.filter(|host| host.admits(session.role, session.created))),
                 None => Ok(None),
             }
         };

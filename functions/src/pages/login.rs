@@ -49,7 +49,8 @@ impl Endpoint for PageLogin {
         let scope = Scope::company(place.reseller, place.company);
         let host = async {
             match session {
-                Some(session) => auth::known(app.store.host(&scope, session.host).await),
+                Some(session) => auth::known(app.store.host(&scope, session.host).await)
+                    .map(|host| host.filter(|host| host.admits(session.role, session.created))),
                 None => Ok(None),
             }
         };

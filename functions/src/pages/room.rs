@@ -170,6 +170,7 @@ async fn facts(
                 .host(&scope, session.host)
                 .await
                 .ok()
+                .filter(|host| host.admits(session.role, session.created))
                 .map(|host| host.name.to_string())),
             None => Ok::<_, Error>(None),
         }

@@ -165,3 +165,46 @@ async fn a_session_that_is_passed_on_ends_when_the_first_would() {
     }
     assert_eq!(last, 7, "seven days and no more");
 }
+
+#[tokio::test]
+async fn a_new_sso_token_ends_the_sessions_of_pages_and_what_was_about_to_become_one() {
+    let site = Site::new().await;
+    let ann = site.host("Ann").await;
+    let cookie = sign_in(&site, &ann, &[]).await.cookies().join("; ");
+    let path = format!(
+        "/auth?host_id={}&login_token_public_key={}&redirect_url=/",
+        ann.id, ann.sso
+    );
+    let framed = site.get(ACME, &path).header("referer", OWN).send().await;
+    let (_, fragment) = framed.header("location").split_once("#handoff=").expect("a handoff");
+    let handoff = fragment.split('&').next().expect("a value").to_owned();
+    let ticket = site.admin_api("host/sso_ticket", json!({"host_id": ann.id})).await;
+    site.advance(1);
+    site.admin_api("host/reset_login_token", json!({"host_id": ann.id}))
+        .await;
+    site.advance(1);
+
+    assert_eq!(signed_in(&site, &cookie).await, Value::Null);
+    let room = site
+        .get(ACME, &format!("/conf/call/{}", ann.code))
+        .header("cookie", &cookie);
+    assert_eq!(room.send().await.config()["signed_in"], Value::Null);
+    site.relay_up().await;
+    let joined = site
+        .join(ACME, &json!({"code": ann.code, "name": "Ann"}))
+        .header("cookie", &cookie);
+    assert_eq!(joined.send().await.refused(), (403, "not_started".into()));
+    let call = site.post(ACME, "/auth/handoff").header("origin", OWN);
+    assert_eq!(call.json(&json!({"handoff": handoff})).send().await.status, 401);
+    let id = ann.id.to_string();
+    for spent in [ann.sso.as_str(), ticket["sso_ticket"].as_str().expect("a ticket")] {
+        let fields = [("host_id", id.as_str()), ("login_token_public_key", spent)];
+        let answer = site
+            .post(ACME, "/auth")
+            .header("origin", OWN)
+            .form(&fields)
+            .send()
+            .await;
+        assert_eq!(answer.status, 401);
+    }
+}
