@@ -66,12 +66,11 @@ async fn once(
         return Err(crate::access::expired().into());
     }
     let by_pin = role::shows_moderator_pin(context, look, &host, asked).await?;
-    // A session that the account has ended since, by a new SSO token or a lower role, leads nothing.
-    let leads = by_pin || look.is_host_of(&host);
-    let opens = if leads == look.is_host() {
-        first.clone()
+    let leads = look.is_host() || by_pin;
+    let opens = if by_pin {
+        look.view.opens(now, true)
     } else {
-        look.view.opens(now, leads)
+        first.clone()
     };
 
     let conference = match (conference, opens == first) {

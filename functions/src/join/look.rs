@@ -1,7 +1,6 @@
 //! The first look: everything that the code, the host name and the caller alone lead to, read at once.
 
 use domain::code::AccessCode;
-use domain::host::Host;
 use domain::join::JoinRequest;
 use domain::network::Network;
 use domain::{Code, Error as Refusal};
@@ -110,12 +109,6 @@ impl Look {
         };
         context.app.store.attempt_failed(&attempt, context.now).await?;
         Ok(())
-    }
-
-    /// The same once the host was read: whether it still stands behind the session.
-    pub(super) fn is_host_of(&self, host: &Host) -> bool {
-        let stands = |session: &Session| host.admits(session.role, session.created);
-        self.is_host() && self.session.as_ref().is_some_and(stands)
     }
 
     /// Whether the caller is signed in as the room's host.
