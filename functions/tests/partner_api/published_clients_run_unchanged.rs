@@ -168,3 +168,19 @@ async fn the_walkthrough_sends_everything_in_the_query() {
     assert_eq!(meeting["room_url"], host["meeting_url"]);
     assert_eq!(meeting["end_time"], "2026-06-03 10:00:00");
 }
+
+#[tokio::test]
+async fn the_connectors_test_calls_find_the_admin_and_list_contacts() {
+    let world = World::new().await;
+    let hosts = connector(&world, "host/fetch_all", json!({})).await;
+    let admin = hosts.as_array().expect("a bare array").iter();
+    let admin = admin
+        .filter(|entry| entry["role"] == "COMPANY_ADMIN")
+        .collect::<Vec<_>>();
+    assert_eq!(admin.len(), 1);
+    assert_eq!(admin[0]["host_id"], world.acme.admin.id);
+    assert!(admin[0]["access_code"].is_u64(), "{}", admin[0]);
+    let contacts = connector(&world, "contact/fetch_all", json!({"host_id": world.acme.host.id})).await;
+    let own = &contacts.as_array().expect("a bare array")[0];
+    assert_eq!(own["email"], world.acme.host.email.as_str());
+}
