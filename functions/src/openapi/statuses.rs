@@ -48,12 +48,16 @@ pub(super) fn refusals(route: &Route, reply: &ReplyShape, error: &Value) -> Map<
     all
 }
 
+/// Endpoints that let somebody into a meeting.
+const LETS_IN: [&str; 2] = ["conference_join", "conference_join_token"];
+
 fn answers(route: &Route, status: u16) -> bool {
     let reads_body = route.method == "POST";
     match status {
         // Pages and forms that nobody may send from elsewhere, sessions, relays' signatures.
         401 | 403 => route.access != Access::Anyone || reads_body || route.path == "/auth",
-        409 => route.kind == Kind::Write || route.access == Access::Relay || route.path == "/conf/join",
+        // Who is let in may find another meeting running, or the room changed meanwhile.
+        409 => route.kind == Kind::Write || route.access == Access::Relay || LETS_IN.contains(&route.id),
         _ => true,
     }
 }
