@@ -125,11 +125,12 @@ async fn a_subscriber_on_a_slow_link_has_the_low_layer_within_five_seconds() {
     println!("packets of the layers, lowest first: {seconds:?}");
     let media = Media::recorded();
     let a_second = media.video[0].clip.packets() as u64 * 30 / 40;
-    let settled = |[low, middle, high]: &[u64; 3]| *low >= a_second * 8 / 10 && middle + high == 0;
-    let first = seconds.iter().position(settled);
+    let low = |[low, ..]: &[u64; 3]| *low >= a_second * 8 / 10;
+    let first = seconds.iter().position(low);
     assert!(first.is_some_and(|second| second < 5), "{seconds:?}");
-    // Short probes pass the token bucket, so a look upwards is taken and taken back from time to time.
-    let (before, after) = seconds.split_at(5);
-    let elsewhere = after.iter().filter(|second| !settled(second)).count();
-    assert!(elsewhere <= 6, "{before:?} {after:?}");
+    // Short probes pass the token bucket of this queue, so a look at the middle layer is taken and taken back from time to
+    // time; the high one stays away.
+    let after = &seconds[5..];
+    assert!(after.iter().all(|[.., high]| *high == 0), "{seconds:?}");
+    assert!(after.iter().filter(|second| low(second)).count() >= 7, "{seconds:?}");
 }
