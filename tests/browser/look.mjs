@@ -13,7 +13,12 @@ export async function wellMade(page, name) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const width of [320, 360, 1280, 1920]) {
       await page.setViewportSize({ width, height: width < 1000 ? 740 : 900 });
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const overflow = await page.evaluate(async () => {
+        // What has just come may still be on its way to its place.
+        const ends = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime < Infinity);
+        await Promise.allSettled(ends.map((one) => one.finished));
+        return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      });
       assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
       if (process.env.SHOTS && name) {
         mkdirSync(process.env.SHOTS, { recursive: true });
