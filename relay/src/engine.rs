@@ -73,7 +73,7 @@ pub enum EngineEvent {
 pub struct EngineConfig {
     /// Address of the UDP port; port 0 takes a free one.
     pub udp: SocketAddr,
-    /// Media workers, each a thread with a socket of its own on that port; at least 1.
+    /// Media workers, each a thread with two sockets of its own on that port; at least 1.
     pub workers: usize,
     /// Send and receive buffer asked of the kernel per socket, in bytes; it may grant less.
     pub socket_buffer: usize,
@@ -140,8 +140,9 @@ impl Engine {
         let crypto = rtc::crypto::default_provider().map_err(|error| io::Error::other(error.to_string()))?;
         let identity = Identity::generate()?;
         let dtls = DtlsConfig::new(&identity, crypto.clone())?;
-        let sockets = open_sockets(config)?;
+        let mut sockets = open_sockets(config)?;
         let udp = sockets[0].local_addr()?;
+        let reports = sockets.split_off(sockets.len() / 2);
         let directory = (sockets.len() > 1).then(Arc::<Directory>::default);
         let (transports, transport_inputs) = crossbeam_channel::unbounded();
         let mut engine = Self {
@@ -155,8 +156,8 @@ impl Engine {
             threads: Vec::new(),
         };
         let socket = sockets[0].try_clone()?;
-        for (i, socket) in sockets.into_iter().enumerate() {
-            engine.start_worker(config, i, socket, &events, crypto.clone())?;
+        for (i, sockets) in sockets.into_iter().zip(reports).enumerate() {
+            engine.start_worker(config, i, sockets, &events, crypto.clone())?;
         }
         if let Some(directory) = &engine.directory {
             directory.set_workers(engine.workers.clone());
@@ -178,7 +179,7 @@ impl Engine {
         &mut self,
         config: &EngineConfig,
         number: usize,
-        socket: UdpSocket,
+        (socket, reports): (UdpSocket, UdpSocket),
         events: &Sender<EngineEvent>,
         crypto: Arc<dyn RTCCryptoProvider>,
     ) -> io::Result<()> {
@@ -188,6 +189,7 @@ impl Engine {
         let now = Instant::now();
         let parts = WorkerParts {
             socket,
+            reports,
             inputs,
             waker: waker.clone(),
             transports: self.transports.clone(),
@@ -324,29 +326,29 @@ fn forward_id(command: &forward::Command) -> u32 {
     }
 }
 
-/// One socket per worker, all on one port.
+/// Two sockets per worker, all on one port: first one each for everything, then one each for SRTCP.
 fn open_sockets(config: &EngineConfig) -> io::Result<Vec<UdpSocket>> {
-    let workers = config.workers.max(1);
-    let mut address = config.udp;
-    let mut sockets = Vec::with_capacity(workers);
-    for _ in 0..workers {
+    let bind = |address: SocketAddr, shared: bool| -> io::Result<UdpSocket> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::DGRAM.nonblocking().cloexec(),
             Some(Protocol::UDP),
         )?;
-        if workers > 1 {
-            socket.set_reuse_port(true)?;
-        }
+        socket.set_reuse_port(shared)?;
         // As much as the system allows; with less, bursts are lost earlier.
         let _ = socket.set_recv_buffer_size(config.socket_buffer);
         let _ = socket.set_send_buffer_size(config.socket_buffer);
         sys::force_buffers(&socket, config.socket_buffer);
         socket.bind(&address.into())?;
-        let socket = UdpSocket::from(socket);
-        address = socket.local_addr()?;
-        sockets.push(socket);
-    }
+        Ok(socket.into())
+    };
+    // A port that is shared can be taken twice, so first it is taken alone.
+    let address = bind(config.udp, false)?.local_addr()?;
+    let count = 2 * config.workers.max(1);
+    let sockets = (0..count)
+        .map(|_| bind(address, true))
+        .collect::<io::Result<Vec<_>>>()?;
+    sys::steer(&sockets)?;
     Ok(sockets)
 }
 

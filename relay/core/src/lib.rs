@@ -1,6 +1,7 @@
 //! Rooms, forwarding and bandwidth of the relay, without sockets and clocks: time, chance and bytes are arguments.
 
 pub mod forward;
+pub mod intmap;
 pub mod link;
 mod random;
 pub mod room;

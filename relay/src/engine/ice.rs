@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use relay_core::types::{IceCredentials, TransportId};
+use relay_core::{
+    intmap::IntMap,
+    types::{IceCredentials, TransportId},
+};
 use ring::hmac;
 
 use super::stun::{self, MAX_ANSWER, Request, TransactionId};
@@ -108,7 +111,7 @@ impl Agent {
 #[derive(Debug)]
 pub(crate) struct Agents {
     patience: Patience,
-    agents: HashMap<TransportId, Agent>,
+    agents: IntMap<Agent, TransportId>,
     by_ufrag: HashMap<String, TransportId>,
     by_address: HashMap<SocketAddr, TransportId>,
     hasher: RandomState,
@@ -121,7 +124,7 @@ impl Agents {
     pub(crate) fn new(now: Instant, patience: Patience) -> Self {
         Self {
             patience,
-            agents: HashMap::new(),
+            agents: IntMap::default(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             hasher: RandomState::new(),

@@ -1,12 +1,10 @@
 //! The way out for a shard's packets: sealed with the key of their transport, straight into the slab.
 
-use std::{
-    collections::HashMap,
-    net::{SocketAddr, UdpSocket},
-};
+use std::net::{SocketAddr, UdpSocket};
 
 use relay_core::{
     forward::{Outgoing, Transmit},
+    intmap::IntMap,
     types::TransportId,
 };
 
@@ -30,7 +28,7 @@ pub(super) struct Crypto {
 /// The SRTP contexts of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Contexts {
-    slots: HashMap<TransportId, usize>,
+    slots: IntMap<usize, TransportId>,
     contexts: Vec<Crypto>,
 }
 

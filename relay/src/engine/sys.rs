@@ -1,7 +1,7 @@
 //! The system calls that the standard library lacks: batches of datagrams, segmentation offload, waiting on two
 //! descriptors with nanosecond time-outs, and the processor time of a thread.
 //!
-//! Everything unsafe of the relay is in this file.
+//! Everything unsafe of the relay is in this module.
 #![allow(
     unsafe_code,
     reason = "recvmmsg, sendmmsg and UDP_SEGMENT have no safe wrapper that sends without allocating"
@@ -18,6 +18,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+
+mod steering;
+
+pub(crate) use steering::steer;
 
 /// Datagrams taken in one system call.
 pub(crate) const RECEIVE_BATCH: usize = 64;
@@ -72,20 +76,22 @@ impl Waker {
 /// What [`wait`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready {
-    /// Datagrams have arrived.
+    /// Datagrams have arrived at the first socket.
     pub(crate) socket: bool,
     /// Somebody called [`Waker::wake`].
     pub(crate) woken: bool,
 }
 
-/// Sleeps until a datagram arrives, somebody wakes us, or the time is over.
-pub(crate) fn wait(socket: &UdpSocket, waker: &Waker, timeout: Option<Duration>) -> Ready {
+/// Sleeps until a datagram arrives at one of the sockets, somebody wakes us, or the time is over.
+pub(crate) fn wait(socket: &UdpSocket, other: Option<&UdpSocket>, waker: &Waker, timeout: Duration) -> Ready {
     let poll = |fd| libc::pollfd {
         fd,
         events: libc::POLLIN,
         revents: 0,
     };
-    let mut fds = [poll(socket.as_raw_fd()), poll(waker.event.as_raw_fd())];
+    // The kernel leaves out what is negative.
+    let other = other.map_or(-1, AsRawFd::as_raw_fd);
+    let mut fds = [poll(socket.as_raw_fd()), poll(waker.event.as_raw_fd()), poll(other)];
     poll_until(&mut fds, timeout);
     Ready {
         socket: fds[0].revents != 0,
@@ -100,19 +106,23 @@ pub(crate) fn wait_writable(socket: &UdpSocket, timeout: Duration) {
         events: libc::POLLOUT,
         revents: 0,
     }];
-    poll_until(&mut fds, Some(timeout));
+    poll_until(&mut fds, timeout);
 }
 
-fn poll_until(fds: &mut [libc::pollfd], timeout: Option<Duration>) {
-    let time = timeout.map(|timeout| libc::timespec {
+fn poll_until(fds: &mut [libc::pollfd], timeout: Duration) {
+    let time = libc::timespec {
         tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
-    });
-    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    };
     // SAFETY: `fds` and `time` outlive the call, the count is that of `fds`, and no signal mask is given.
     // An error (a signal) reads as "nothing ready": the caller looks at its queues and comes back.
     unsafe {
-        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, time, ptr::null());
+        libc::ppoll(
+            fds.as_mut_ptr(),
+            fds.len() as libc::nfds_t,
+            &raw const time,
+            ptr::null(),
+        );
     }
 }
 
@@ -428,7 +438,7 @@ mod tests {
         let mut inbox = Inbox::new();
         let mut got = Vec::new();
         while got.len() < 4 {
-            assert!(wait(&receiver, &waker, Some(Duration::from_secs(5))).socket);
+            assert!(wait(&receiver, None, &waker, Duration::from_secs(5)).socket);
             for i in 0..inbox.receive(&receiver) {
                 let (from, bytes) = inbox.datagram(i).expect("a datagram");
                 assert_eq!(from, sender.local_addr().expect("an address"));
@@ -444,12 +454,12 @@ mod tests {
         let waker = Waker::new().expect("a waker");
         waker.wake();
         waker.wake();
-        assert!(wait(&socket, &waker, None).woken);
+        assert!(wait(&socket, None, &waker, Duration::from_secs(5)).woken);
         waker.clear();
-        let ready = wait(&socket, &waker, Some(Duration::from_millis(1)));
+        let ready = wait(&socket, None, &waker, Duration::from_millis(1));
         assert!(!ready.woken && !ready.socket);
         waker.wake();
-        assert!(wait(&socket, &waker, None).woken);
+        assert!(wait(&socket, None, &waker, Duration::from_secs(5)).woken);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
     outlet::{Contexts, Outlet, Unsent},
     srtp::{Keys, Opener, Sealer},
     stats::WorkerStats,
-    sys::{self, Inbox, RECEIVE_BATCH, Waker},
+    sys::{self, Inbox, RECEIVE_BATCH, Ready, Waker},
 };
 use crate::transport::TransportInput;
 
@@ -32,6 +32,8 @@ mod ingress;
 const TICK: Duration = Duration::from_millis(250);
 /// Full batches received in a row before what they caused is sent.
 const BATCHES: usize = 2;
+/// How long SRTCP waits at most: reports of many subscribers are read together, and mostly when media comes anyway.
+const REPORTS_WAIT: Duration = Duration::from_millis(5);
 /// Commands carried out in a row before media goes on.
 const COMMANDS: usize = 256;
 
@@ -92,6 +94,8 @@ impl WorkerHandle {
 /// All that a worker is made of.
 pub(super) struct WorkerParts {
     pub(super) socket: UdpSocket,
+    /// Where SRTCP arrives; what is sent goes out of the other one.
+    pub(super) reports: UdpSocket,
     pub(super) inputs: Receiver<WorkerInput>,
     pub(super) waker: Arc<Waker>,
     pub(super) transports: Sender<TransportInput>,
@@ -112,6 +116,8 @@ pub(super) struct Worker {
     unsent: Unsent,
     counts: WorkerStats,
     next_tick: Instant,
+    /// Until then arriving SRTCP wakes nobody.
+    reports_wait: Instant,
     running: bool,
 }
 
@@ -125,6 +131,7 @@ impl Worker {
             unsent: Unsent::default(),
             counts: WorkerStats::default(),
             next_tick: now,
+            reports_wait: now,
             running: true,
             parts,
         }
@@ -134,12 +141,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut inbox = Inbox::new();
         while self.running {
-            let deadline = self
-                .shard
-                .poll_timeout()
-                .map_or(self.next_tick, |at| at.min(self.next_tick));
-            let timeout = deadline.saturating_duration_since(Instant::now());
-            let ready = sys::wait(&self.parts.socket, &self.parts.waker, Some(timeout));
+            let ready = self.wait();
             let now = Instant::now();
             if ready.woken {
                 self.handle_inputs(now);
@@ -147,15 +149,16 @@ impl Worker {
             if ready.socket {
                 for _ in 0..BATCHES {
                     let count = inbox.receive(&self.parts.socket);
-                    for i in 0..count {
-                        if let Some((from, bytes)) = inbox.datagram(i) {
-                            self.handle_datagram(now, from, bytes, None);
-                        }
-                    }
+                    self.handle_datagrams(now, &mut inbox, count);
                     if count < RECEIVE_BATCH {
                         break;
                     }
                 }
+            }
+            let reports = inbox.receive(&self.parts.reports);
+            if reports > 0 {
+                self.handle_datagrams(now, &mut inbox, reports);
+                self.reports_wait = now + REPORTS_WAIT;
             }
             if self.shard.poll_timeout().is_some_and(|at| at <= now) {
                 self.shard.handle_timeout(now);
@@ -174,6 +177,28 @@ impl Worker {
             }
             if self.next_tick <= now {
                 self.tick(now);
+            }
+        }
+    }
+
+    /// Sleeps until there is something to do.
+    fn wait(&self) -> Ready {
+        let now = Instant::now();
+        let due = self.shard.poll_timeout();
+        let mut deadline = due.map_or(self.next_tick, |at| at.min(self.next_tick));
+        let mut reports = Some(&self.parts.reports);
+        if now < self.reports_wait {
+            reports = None;
+            deadline = deadline.min(self.reports_wait);
+        }
+        let timeout = deadline.saturating_duration_since(now);
+        sys::wait(&self.parts.socket, reports, &self.parts.waker, timeout)
+    }
+
+    fn handle_datagrams(&mut self, now: Instant, inbox: &mut Inbox, count: usize) {
+        for i in 0..count {
+            if let Some((from, bytes)) = inbox.datagram(i) {
+                self.handle_datagram(now, from, bytes, None);
             }
         }
     }

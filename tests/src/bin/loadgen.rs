@@ -75,7 +75,7 @@ struct Bench {
     /// Folder for settings and logs of the servers.
     #[arg(long)]
     folder: PathBuf,
-    /// Cases to run; all without.
+    /// Case to run, `video|audio|meeting-PUBLISHERSxSUBSCRIBERS`; repeatable. Without: video-1x50, audio-10x50, meeting-10x10.
     #[arg(long = "case")]
     cases: Vec<String>,
     /// Runs of each case against each server.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::meeting::{self, Case, Outcome};
@@ -14,39 +14,36 @@ use super::token::ApiKey;
 /// Delivered share below which a run says nothing about cost.
 const DELIVERED: f64 = 0.995;
 
-/// The cases, and the share of the peer's cost that is aimed at.
-pub const CASES: [(Case, f64); 3] = [
-    (
-        Case {
-            name: "video-1x50",
-            video_publishers: 1,
-            audio_publishers: 0,
-            subscribers: 50,
-            layer: "f",
-        },
-        1.0 / 5.0,
-    ),
-    (
-        Case {
-            name: "audio-10x50",
-            video_publishers: 0,
-            audio_publishers: 10,
-            subscribers: 50,
-            layer: "f",
-        },
-        1.0 / 3.0,
-    ),
-    (
-        Case {
-            name: "meeting-10x10",
-            video_publishers: 10,
-            audio_publishers: 10,
-            subscribers: 10,
-            layer: "h",
-        },
-        1.0 / 4.0,
-    ),
-];
+/// The cases that are run when none is named.
+const CASES: [&str; 3] = ["video-1x50", "audio-10x50", "meeting-10x10"];
+
+/// A case by its name, `video|audio|meeting-PUBLISHERSxSUBSCRIBERS`, and the share of the peer's cost that is aimed at.
+///
+/// # Errors
+/// When the name has another form.
+pub fn case(name: &str) -> Result<(Case, f64)> {
+    let parts = || {
+        let (kind, size) = name.split_once('-')?;
+        let (publishers, subscribers) = size.split_once('x')?;
+        Some((kind, publishers.parse().ok()?, subscribers.parse().ok()?))
+    };
+    let form = "a case is called video-1x50, audio-10x50 or meeting-10x10, with any numbers";
+    let (kind, publishers, subscribers) = parts().context(form)?;
+    let (video, audio, layer, share) = match kind {
+        "video" => (publishers, 0, "f", 1.0 / 5.0),
+        "audio" => (0, publishers, "f", 1.0 / 3.0),
+        "meeting" => (publishers, publishers, "h", 1.0 / 4.0),
+        _ => bail!(form),
+    };
+    let case = Case {
+        name: name.to_owned(),
+        video_publishers: video,
+        audio_publishers: audio,
+        subscribers,
+        layer,
+    };
+    Ok((case, share))
+}
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -85,10 +82,9 @@ pub async fn run(plan: &Plan) -> Result<()> {
         "case", "server", "us/pkt", "pkt/s", "Mbit/s", "delivered", "server", "tester", "MiB", "ms p50/p99", "again"
     );
     let mut rows = Vec::new();
-    for (case, share) in CASES {
-        if !plan.cases.is_empty() && !plan.cases.iter().any(|name| name == case.name) {
-            continue;
-        }
+    let named: Vec<&str> = plan.cases.iter().map(String::as_str).collect();
+    for name in if named.is_empty() { &CASES[..] } else { &named } {
+        let (case, share) = case(name)?;
         let (mut ours, mut peer) = (Runs::default(), Runs::default());
         for round in 0..plan.rounds {
             let mut turns = [(&plan.ours, &mut ours), (&plan.peer, &mut peer)];
@@ -97,11 +93,11 @@ pub async fn run(plan: &Plan) -> Result<()> {
             }
             for (spec, runs) in turns {
                 if let Some(spec) = spec {
-                    runs.one(spec, plan, case).await?;
+                    runs.one(spec, plan, &case).await?;
                 }
             }
         }
-        rows.extend(compare(case, share, &ours, &peer));
+        rows.extend(compare(&case, share, &ours, &peer));
     }
     let peer = plan.peer.as_ref().map(|spec| spec.name.as_str());
     println!("\n{}", table(&rows));
@@ -113,11 +109,11 @@ pub async fn run(plan: &Plan) -> Result<()> {
 }
 
 impl Runs {
-    async fn one(&mut self, spec: &Spec, plan: &Plan, case: Case) -> Result<()> {
+    async fn one(&mut self, spec: &Spec, plan: &Plan, case: &Case) -> Result<()> {
         let server = Server::start(spec).await?;
         match meeting::run(&server, &plan.key, case, plan.window).await {
             Ok(outcome) => {
-                println!("{}", line(case.name, &spec.name, &outcome));
+                println!("{}", line(&case.name, &spec.name, &outcome));
                 if outcome.delivered >= DELIVERED {
                     self.good.push(outcome);
                 } else {
@@ -162,7 +158,7 @@ fn line(case: &str, server: &str, outcome: &Outcome) -> String {
     )
 }
 
-fn compare(case: Case, share: f64, ours: &Runs, peer: &Runs) -> Vec<serde_json::Value> {
+fn compare(case: &Case, share: f64, ours: &Runs, peer: &Runs) -> Vec<serde_json::Value> {
     let row = |what: &str, unit: &str, target: Option<f64>, figure: &dyn Fn(&Outcome) -> f64| {
         let (ours, peer) = (ours.median(figure), peer.median(figure));
         let ratio = ours.zip(peer).map(|(ours, peer)| ours / peer);

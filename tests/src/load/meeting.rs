@@ -22,10 +22,10 @@ const JOIN_INTERVAL: Duration = Duration::from_millis(60);
 const WARM_UP: Duration = Duration::from_secs(4);
 
 /// Who is in a meeting.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Case {
     /// Name in tables.
-    pub name: &'static str,
+    pub name: String,
     /// Publishers of video, of sound, or of both where the numbers overlap.
     pub video_publishers: u32,
     /// See there.
@@ -65,7 +65,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When a client fails, or not every stream flows in time.
-pub async fn run(server: &Server, key: &ApiKey, case: Case, window: Duration) -> Result<Outcome> {
+pub async fn run(server: &Server, key: &ApiKey, case: &Case, window: Duration) -> Result<Outcome> {
     let (leave, stop) = watch::channel(false);
     let shared = Shared {
         media: Rc::new(Media::recorded()),

@@ -77,7 +77,7 @@ impl Shard {
         for sink in self.transports[key as usize].sinks.clone() {
             self.sink_remove(sink);
         }
-        self.ready.retain(|ready| *ready != key);
+        self.ready.forget(key);
         self.unsettled.retain(|unsettled| *unsettled != key);
         self.transports.remove(key as usize);
     }
@@ -230,6 +230,7 @@ impl Shard {
             .iter()
             .find_map(|source| self.sources[*source as usize].spec.exts.id(ExtKind::TransportCc))
             .unwrap_or(0);
+        transport.next_tick = 0;
     }
 
     fn learn_numbered(&mut self, now: Micros, key: u32) {

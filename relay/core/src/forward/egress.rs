@@ -30,13 +30,17 @@ const REPAIR_INTERVAL: Micros = 10_000;
 impl Shard {
     /// Sends what may go now, transport by transport, so that packets to one address follow each other.
     pub(super) fn drain(&mut self, now: Micros, out: &mut impl Transmit) {
-        let mut ready = std::mem::replace(&mut self.ready, std::mem::take(&mut self.scratch.ready));
+        if self.ready.due().is_none_or(|due| due > now) {
+            return;
+        }
+        let mut ready = self.ready.take(std::mem::take(&mut self.scratch.ready));
         for key in ready.drain(..) {
             let transport = &mut self.transports[key as usize];
             if transport.due > now {
-                self.ready.push(key);
+                self.ready.keep(transport, key, transport.due);
                 continue;
             }
+            transport.held = false;
             let mut egress = Egress {
                 now,
                 clock: &self.clock,
@@ -50,10 +54,7 @@ impl Shard {
             };
             egress.drain();
             match egress.next_due() {
-                Some(due) => {
-                    transport.due = due;
-                    self.ready.push(key);
-                }
+                Some(due) => self.ready.keep(transport, key, due),
                 None => transport.ready = false,
             }
         }

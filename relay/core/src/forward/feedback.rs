@@ -1,6 +1,6 @@
 //! RTCP that comes in: what publishers report and subscribers ask for.
 
-use super::{Shard, clock::Micros, pacer::Queued, transport::mark_ready};
+use super::{Shard, clock::Micros, pacer::Queued};
 use crate::{
     rtcp::{Compound, NackSeqs, ReportBlocks, RtcpPacket},
     types::TransportId,
@@ -111,7 +111,7 @@ impl Shard {
             });
         }
         if !transport.pacer.repairs.is_empty() {
-            mark_ready(transport, key, &mut self.ready);
+            self.ready.mark(transport, key);
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     pacer::Queued,
     rewrite::{Start, h264, vp8},
     source::Source,
-    transport::{Stream, enqueue},
+    transport::Stream,
 };
 use crate::{
     rtp::{RtpPacket, red_primary},
@@ -125,7 +125,7 @@ impl Shard {
         if started {
             self.layer_started(stream);
         }
-        self.queue_for_listeners(stream, media, is_audio);
+        self.queue_for_listeners(now, stream, media, is_audio);
         if keyframe.is_some() {
             self.admit_waiters(stream);
         }
@@ -144,9 +144,10 @@ impl Shard {
         self.unsettle_sinks_of(stream.source);
     }
 
-    fn queue_for_listeners(&mut self, stream: Stream, media: &Media<'_>, is_audio: bool) {
+    fn queue_for_listeners(&mut self, now: Micros, stream: Stream, media: &Media<'_>, is_audio: bool) {
         let layer = &mut self.sources[stream.source as usize].layers[usize::from(stream.layer)];
         let bytes = size_of(media.payload.len());
+        let unfinished = !media.marker && !media.again;
         for listener in &mut layer.listeners {
             let packet = Queued {
                 sink: listener.sink,
@@ -156,7 +157,12 @@ impl Shard {
                 seq: media.seq,
             };
             let transport = &mut self.transports[listener.transport as usize];
-            enqueue(transport, listener.transport, &mut self.ready, packet, is_audio);
+            if is_audio {
+                self.ready.queue_audio(transport, listener.transport, packet);
+            } else {
+                self.ready
+                    .queue_video(transport, listener.transport, packet, now, unfinished);
+            }
         }
     }
 
@@ -198,7 +204,7 @@ impl Shard {
                     bytes: size_of(usize::from(slot.payload_len)),
                     seq: slot.seq,
                 };
-                enqueue(transport, transport_key, &mut self.ready, packet, false);
+                self.ready.queue_video(transport, transport_key, packet, 0, false);
             }
         }
         layer.listeners.push(Listener {

@@ -19,8 +19,8 @@ const MIN_RATE: u64 = 300_000;
 const REPAIR_PERCENT: u64 = 40;
 /// and how much of it may pass at once, as time.
 const REPAIR_BURST: Micros = 500_000;
-/// The same on a link that has shown no limit: a picture of up to 6 kB goes at once.
-const RELAXED_RATE: u64 = 10_000_000;
+/// The same on a link that has shown no limit: a picture of up to 12 kB goes at once.
+const RELAXED_RATE: u64 = 20_000_000;
 /// Packets that may wait; further ones are dropped, as a full link would.
 const MAX_QUEUED: usize = 4096;
 /// Repairs that may wait.

@@ -8,13 +8,13 @@ use super::{
     Command, Config, Event, Transmit,
     allocate::Demand,
     clock::{Clock, Micros},
-    intmap::IntMap,
     outbox::Outbox,
+    ready::Ready,
     sink::Sink,
     source::Source,
     transport::Transport,
 };
-use crate::{random::Random, types::TransportId};
+use crate::{intmap::IntMap, random::Random, types::TransportId};
 
 /// Forwards packets between transports. See the [module](super) for how it is driven.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Shard {
     pub(super) sink_keys: IntMap<u32>,
     pub(super) transport_keys: IntMap<u32>,
     /// Transports with something to send.
-    pub(super) ready: Vec<u32>,
+    pub(super) ready: Ready,
     /// Transports whose layers must be chosen again.
     pub(super) unsettled: Vec<u32>,
     pub(super) outbox: Outbox,
@@ -85,7 +85,7 @@ impl Shard {
             source_keys: IntMap::default(),
             sink_keys: IntMap::default(),
             transport_keys: IntMap::default(),
-            ready: Vec::new(),
+            ready: Ready::default(),
             unsettled: Vec::new(),
             outbox: Outbox::default(),
             events: VecDeque::new(),
@@ -130,8 +130,7 @@ impl Shard {
         if self.transports.is_empty() {
             return None;
         }
-        let paced = self.ready.iter().map(|key| self.transports[*key as usize].due).min();
-        let at = paced.map_or(self.next_tick, |paced| paced.min(self.next_tick));
+        let at = self.ready.due().map_or(self.next_tick, |due| due.min(self.next_tick));
         Some(self.clock.instant(at))
     }
 

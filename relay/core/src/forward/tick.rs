@@ -5,7 +5,7 @@ use super::{
     clock::{Micros, ntp_middle, ticks},
     select::OWN_SSRC,
     speakers,
-    transport::mark_ready,
+    transport::Transport,
 };
 use crate::rtcp::write::{self, SenderInfo};
 
@@ -39,7 +39,13 @@ impl Shard {
             self.close_window();
         }
         keys.clear();
-        keys.extend(self.transports.iter().map(|(key, _)| key as u32));
+        let due = |transport: &Transport| now >= transport.next_tick;
+        keys.extend(
+            self.transports
+                .iter()
+                .filter(|(_, transport)| due(transport))
+                .map(|(key, _)| key as u32),
+        );
         for key in &keys {
             self.tick_transport(now, *key);
         }
@@ -134,6 +140,17 @@ impl Shard {
         if now >= self.transports[key as usize].next_quality {
             self.tell_quality(now, key);
         }
+        let transport = &mut self.transports[key as usize];
+        let next = transport
+            .next_report
+            .min(transport.next_choice)
+            .min(transport.next_quality);
+        // Who sends nothing that is numbered is told nothing.
+        transport.next_tick = if transport.feedback_ext == 0 {
+            next
+        } else {
+            next.min(transport.next_feedback)
+        };
     }
 
     /// Receiver reports about all streams of a publisher.
@@ -208,8 +225,7 @@ impl Shard {
             let (wanted, prober) = (transport.wanted, &mut transport.estimator.prober);
             prober.consider(now, estimate, wanted + wanted / 8, from);
             if prober.cluster() != 0 {
-                mark_ready(transport, key, &mut self.ready);
-                transport.due = 0;
+                self.ready.mark_urgent(transport, key);
             }
         }
         let told = transport.told_estimate;

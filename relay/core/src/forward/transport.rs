@@ -1,14 +1,7 @@
 //! One client connection: streams coming in, sinks going out, and what both share.
 
-use super::{
-    Config,
-    arrivals::Arrivals,
-    bwe::Estimator,
-    clock::Micros,
-    intmap::IntMap,
-    pacer::{Pacer, Queued},
-};
-use crate::types::TransportId;
+use super::{Config, arrivals::Arrivals, bwe::Estimator, clock::Micros, pacer::Pacer};
+use crate::{intmap::IntMap, types::TransportId};
 
 /// Sender reports remembered to measure the round trip by.
 const REPORTS: usize = 8;
@@ -50,8 +43,10 @@ pub(super) struct Transport {
     pub(super) numbered_since: Micros,
     /// In the list of transports that have something to send.
     pub(super) ready: bool,
-    /// When the pacer wants to go on.
+    /// When to look at it, while it is in that list.
     pub(super) due: Micros,
+    /// Whether it only waits for the rest of a picture, and not for the pacer.
+    pub(super) held: bool,
     /// In the list of transports whose layers must be chosen again.
     pub(super) unsettled: bool,
     /// Bits per second if everybody's wish were met.
@@ -64,6 +59,8 @@ pub(super) struct Transport {
     pub(super) rtt: Option<Micros>,
     /// The shortest round trip.
     pub(super) least_rtt: Option<Micros>,
+    /// The first of the times below.
+    pub(super) next_tick: Micros,
     pub(super) next_feedback: Micros,
     pub(super) next_report: Micros,
     pub(super) next_choice: Micros,
@@ -104,6 +101,7 @@ impl Transport {
             numbered_since: 0,
             ready: false,
             due: 0,
+            held: false,
             unsettled: false,
             wanted: 0,
             constrained: false,
@@ -111,6 +109,7 @@ impl Transport {
             told_estimate: 0,
             rtt: None,
             least_rtt: None,
+            next_tick: now,
             next_feedback: now,
             next_report: now + phase,
             next_choice: now + phase % 100_000,
@@ -161,24 +160,5 @@ impl Transport {
         let sample = now.saturating_sub(*at).saturating_sub(held).clamp(1_000, 5_000_000);
         self.least_rtt = Some(self.least_rtt.map_or(sample, |least| least.min(sample)));
         self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 3 + sample) / 4));
-    }
-}
-
-/// Queues a packet, and the transport if it was idle.
-pub(super) fn enqueue(transport: &mut Transport, key: u32, ready: &mut Vec<u32>, packet: Queued, audio: bool) {
-    if audio {
-        transport.pacer.audio.push_back(packet);
-    } else {
-        transport.pacer.push_video(packet);
-    }
-    mark_ready(transport, key, ready);
-}
-
-/// Puts a transport on the list of those that have something to send, now.
-pub(super) fn mark_ready(transport: &mut Transport, key: u32, ready: &mut Vec<u32>) {
-    if !transport.ready {
-        transport.ready = true;
-        transport.due = 0;
-        ready.push(key);
     }
 }

@@ -1,19 +1,19 @@
-//! Maps keyed by numbers of 32 bits: SSRCs and ids.
+//! Maps keyed by numbers of 32 bits: SSRCs, and ids that wrap one.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
 
-/// A map from a number.
+/// A map from a number, or from an id that is one.
 ///
 /// The hash is cheap and not keyed. Who picks bad SSRCs slows down only the packets of their own transport, whose map
 /// is bounded by its layers; ids are minted by us.
-pub(super) type IntMap<V> = HashMap<u32, V, BuildHasherDefault<IntHasher>>;
+pub type IntMap<V, K = u32> = HashMap<K, V, BuildHasherDefault<IntHasher>>;
 
 /// Multiplies by the golden ratio, so that high and low bits both vary.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct IntHasher(u64);
+pub struct IntHasher(u64);
 
 impl Hasher for IntHasher {
     fn finish(&self) -> u64 {
