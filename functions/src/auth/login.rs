@@ -74,14 +74,7 @@ impl Endpoint for SignInByPassword {
             company: Some(place.company),
         };
         let host = credentials::check(context, door, &asked.email, asked.password).await?;
-        let opening = Opening {
-            account: (host.reseller, host.company, host.id),
-            role: host.role,
-            after_call_url: None,
-            remote_logout_url: None,
-            ends: None,
-            sso_token_hash: None,
-        };
+        let opening = Opening::of_account(&host);
         let (session, ()) = tokio::try_join!(opening.create(context), end_former(context))?;
         let cookies = Cookies::of(context.app).browser(&session, host.id, asked.remember_me != Some(false));
         Ok(signed_in(&redirect, cookies.into()))

@@ -84,14 +84,7 @@ impl Endpoint for SignInSetPassword {
         let found = found.ok_or_else(gone)?;
         let scope = Scope::company(place.reseller, place.company);
         let host = known(store.host(&scope, found.host).await)?.ok_or_else(gone)?;
-        let opening = Opening {
-            account: (host.reseller, host.company, host.id),
-            role: host.role,
-            after_call_url: None,
-            remote_logout_url: None,
-            ends: None,
-            sso_token_hash: None,
-        };
+        let opening = Opening::of_account(&host);
         let token = session::token(app);
         let set = PasswordSet {
             host: &host,

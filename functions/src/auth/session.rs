@@ -7,9 +7,10 @@ use domain::host::Host;
 use domain::id::{CompanyId, HostId, ResellerId};
 use domain::sealed::token_hash;
 use jiff::{SignedDuration, Timestamp};
-use store::{Handoff, HandoffKind, Session, SessionUse};
+use store::{Handoff, HandoffKind, Scope, Session, SessionUse};
 
 use super::cookie::Cookies;
+use super::known;
 use super::origin::Source;
 use crate::app::App;
 use crate::context::Context;
@@ -34,6 +35,18 @@ pub(super) struct Opening {
 }
 
 impl Opening {
+    /// Of an account that has proved to be itself: in its own role.
+    pub(super) fn of_account(host: &Host) -> Self {
+        Self {
+            account: (host.reseller, host.company, host.id),
+            role: host.role,
+            after_call_url: None,
+            remote_logout_url: None,
+            ends: None,
+            sso_token_hash: None,
+        }
+    }
+
     /// What a handoff stands for.
     pub(super) fn of(handoff: Handoff) -> Self {
         Self {
@@ -130,6 +143,15 @@ pub(crate) async fn signed_in(
         SessionUse::Valid { session, .. } => Ok(Some(session)),
         SessionUse::Expired | SessionUse::Unknown => Ok(None),
     }
+}
+
+/// The account of a session, while it stands behind it: not gone, not signed out since, and of that role still.
+pub(crate) async fn account(app: &App, scope: &Scope, session: Option<&Session>) -> Result<Option<Host>, Error> {
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let host = known(app.store.host(scope, session.host).await)?;
+    Ok(host.filter(|host| host.admits(session.role, session.created)))
 }
 
 /// The token that a page's request shows.

@@ -35,13 +35,7 @@ impl Endpoint for PageHome {
         )?;
         let session = session.filter(|session| place.is_of(session.reseller, session.company));
         let scope = Scope::company(place.reseller, place.company);
-        let host = async {
-            match session {
-                Some(session) => auth::known(app.store.host(&scope, session.host).await)
-                    .map(|host| host.filter(|host| host.admits(session.role, session.created))),
-                None => Ok(None),
-            }
-        };
+        let host = auth::account(app, &scope, session.as_ref());
         let ((company, reseller), host) = tokio::try_join!(place.details(app), host)?;
         let title = company.settings.branding.product_name.as_ref().unwrap_or(&company.name);
         let page = Page {

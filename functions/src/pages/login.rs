@@ -47,13 +47,7 @@ impl Endpoint for PageLogin {
         )?;
         let session = session.filter(|session| place.is_of(session.reseller, session.company));
         let scope = Scope::company(place.reseller, place.company);
-        let host = async {
-            match session {
-                Some(session) => auth::known(app.store.host(&scope, session.host).await)
-                    .map(|host| host.filter(|host| host.admits(session.role, session.created))),
-                None => Ok(None),
-            }
-        };
+        let host = auth::account(app, &scope, session.as_ref());
         let company = async { Ok(app.store.company(&scope, place.company).await?) };
         let (company, host) = tokio::try_join!(company, host)?;
         let config = json!({

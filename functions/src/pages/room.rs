@@ -163,23 +163,12 @@ async fn facts(
             None => Ok::<_, Error>(None),
         }
     };
-    let visitor = async {
-        match session {
-            Some(session) => Ok(app
-                .store
-                .host(&scope, session.host)
-                .await
-                .ok()
-                .filter(|host| host.admits(session.role, session.created))
-                .map(|host| host.name.to_string())),
-            None => Ok::<_, Error>(None),
-        }
-    };
+    let visitor = auth::account(app, &scope, session);
     let (host, conference, visitor) = tokio::try_join!(host, conference, visitor)?;
     Ok(Facts {
         host,
         conference,
-        visitor,
+        visitor: visitor.map(|host| host.name.to_string()),
     })
 }
 
