@@ -29,7 +29,8 @@ impl Ready {
     pub(super) fn keep(&mut self, transport: &mut Transport, key: u32, due: Micros) {
         transport.ready = true;
         transport.due = due;
-        self.push(key, due);
+        self.due = if self.keys.is_empty() { due } else { self.due.min(due) };
+        self.keys.push(key);
     }
 
     /// Forgets a transport.
@@ -43,14 +44,14 @@ impl Ready {
             transport.held = false;
             self.keep(transport, key, 0);
         } else if transport.held {
-            self.hasten(transport, 0);
+            self.hasten(transport);
         }
     }
 
     /// Puts a transport on the list, to be looked at now.
     pub(super) fn mark_urgent(&mut self, transport: &mut Transport, key: u32) {
         self.mark(transport, key);
-        self.hasten(transport, 0);
+        self.hasten(transport);
     }
 
     /// Queues sound, which goes at once.
@@ -77,13 +78,8 @@ impl Ready {
         }
     }
 
-    fn hasten(&mut self, transport: &mut Transport, due: Micros) {
-        transport.due = transport.due.min(due);
-        self.due = self.due.min(due);
-    }
-
-    fn push(&mut self, key: u32, due: Micros) {
-        self.due = if self.keys.is_empty() { due } else { self.due.min(due) };
-        self.keys.push(key);
+    fn hasten(&mut self, transport: &mut Transport) {
+        transport.due = 0;
+        self.due = 0;
     }
 }
