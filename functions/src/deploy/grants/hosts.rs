@@ -1,0 +1,124 @@
+//! Grants of what is done to hosts and their contacts. In alphabetical order.
+
+use store::Partition::{
+    Code, Company, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, OpenId, Rate, Session,
+};
+
+use super::Action::{BatchGet, Check, Delete, Get, Put, QueryIndex, Update};
+use super::Listed;
+
+pub(super) const LIST: &[(&str, Listed)] = &[
+    (
+        "contact_create",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Host, Contact]),
+            (&[Delete, Check], &[Host]),
+        ],
+    ),
+    (
+        "contact_delete",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[Put], &[Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Delete], &[Host, Contact]),
+            (&[Update], &[Host, Session, Rate]),
+        ],
+    ),
+    (
+        "contact_fetch",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "contact_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[BatchGet], &[Company, Host]),
+            (&[QueryIndex], &[Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "contact_update",
+        &[
+            (&[Get], &[Fqdn, Host, Contact]),
+            (&[BatchGet, Put], &[Company, Host]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Contact, Session, Rate]),
+        ],
+    ),
+    (
+        "host_create",
+        &[
+            (&[Update], &[Counter, Company, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Host, Contact, Email, OpenId, Code, Handoff]),
+            (&[Delete], &[Host]),
+        ],
+    ),
+    (
+        "host_delete",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Company, Host, Code, Session, Rate]),
+            (&[Put], &[Company, Job]),
+            (&[Delete], &[Host, Email, OpenId]),
+        ],
+    ),
+    (
+        "host_fetch",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "host_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[QueryIndex], &[Company, HostList]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "host_reset_login_token",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Session, Rate]),
+        ],
+    ),
+    (
+        "host_sso_ticket",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Handoff]),
+            (&[Delete, Check], &[Host]),
+            (&[Update], &[Host, Session, Rate]),
+        ],
+    ),
+    (
+        "host_update",
+        &[
+            (&[Update], &[Counter, Host, Contact, Code, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Host, Email, OpenId, Code]),
+            (&[Delete], &[Host, Contact, Email, OpenId]),
+        ],
+    ),
+];

@@ -1,0 +1,140 @@
+//! Grants of what is done to meetings, and of joining them. In alphabetical order.
+
+use store::Partition::{
+    Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, ModeratorAttempt, PinAttempt, Rate,
+    Relay, RelayList, Session,
+};
+
+use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
+use super::Listed;
+
+pub(super) const LIST: &[(&str, Listed)] = &[
+    (
+        "conference_control",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[Put], &[Company]),
+            (&[BatchGet], &[Company, Host, Conference, Code, Relay]),
+            (&[Delete], &[Host]),
+            (&[Update], &[Host, Session, Rate]),
+            (&[Query], &[Conference]),
+        ],
+    ),
+    (
+        "conference_create",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host, Contact]),
+            (&[Put], &[Company, Host, Contact, Conference, Code]),
+            (&[Delete], &[Host]),
+            (&[Check], &[Host, Code]),
+        ],
+    ),
+    (
+        "conference_create_reservationless",
+        &[
+            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host, Contact]),
+            (&[Put], &[Company, Host, Contact, Conference, Active, Code]),
+            (&[Delete], &[Host]),
+            (&[Check], &[Code]),
+        ],
+    ),
+    (
+        "conference_delete",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host, Code, Relay]),
+            (&[Put], &[Company, Conference, Code]),
+            (&[Delete], &[Host, Code]),
+            (&[Update], &[Host, Code, Session, Rate]),
+            (&[Query, Check], &[Conference]),
+        ],
+    ),
+    (
+        "conference_end",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host, Code, Relay]),
+            (&[Put], &[Company, Conference]),
+            (&[Delete], &[Host, Active]),
+            (&[Update], &[Host, Code, Session, Rate]),
+            (&[Query], &[Conference]),
+        ],
+    ),
+    (
+        "conference_fetch",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "conference_fetch_all",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Conference]),
+            (&[BatchGet], &[Company, Host]),
+            (&[QueryIndex], &[Host]),
+            (&[Query], &[Active]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "conference_join",
+        &[
+            (
+                &[Update],
+                &[
+                    Counter,
+                    Conference,
+                    Code,
+                    Session,
+                    PinAttempt,
+                    ModeratorAttempt,
+                    CodeAttempt,
+                ],
+            ),
+            (&[Get], &[Fqdn, Company, Host, Conference, Code]),
+            (&[Query, Put], &[Conference, Code]),
+            (&[Delete], &[Active]),
+            (&[BatchGet], &[PinAttempt, ModeratorAttempt]),
+            (&[QueryIndex], &[RelayList]),
+        ],
+    ),
+    (
+        "conference_join_token",
+        &[
+            (&[Update], &[Counter, Conference, Code, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host, Conference, Code]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query, Put], &[Conference, Code]),
+            (&[Delete], &[Active]),
+            (&[QueryIndex], &[RelayList]),
+        ],
+    ),
+    (
+        "conference_participants",
+        &[
+            (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "conference_update",
+        &[
+            (&[Update], &[Counter, Host, Code, Session, Rate]),
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[Put], &[Company, Host, Contact, Conference, Code]),
+            (&[BatchGet], &[Company, Host, Contact, Code, Relay]),
+            (&[Delete], &[Host, Code]),
+            (&[Query], &[Conference]),
+            (&[Check], &[Conference, Code]),
+        ],
+    ),
+];

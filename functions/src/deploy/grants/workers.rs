@@ -1,0 +1,57 @@
+//! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
+
+use store::Partition::{
+    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, Relay, RelayList,
+    Reseller, ResellerAudit,
+};
+
+use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
+use super::Listed;
+
+pub(super) const LIST: &[(&str, Listed)] = &[
+    (
+        "dispatch",
+        &[
+            (&[Delete], &[Fqdn, Company, Host, Contact, Email, Active, Code, Job]),
+            (&[Put], &[Company, Host, Conference, Job]),
+            (&[Update], &[Company, Host, Code, Job]),
+            (&[QueryIndex], &[Company, Host, JobList]),
+            (&[Get], &[Company, Job]),
+            (&[Query], &[Conference, Active]),
+            (&[BatchGet], &[Code, Relay]),
+        ],
+    ),
+    (
+        "operator_init",
+        &[
+            (&[Update], &[Counter, Company, Relay]),
+            (&[Query, Check], &[Reseller]),
+            (
+                &[Put],
+                &[
+                    Reseller,
+                    Fqdn,
+                    Company,
+                    Host,
+                    Contact,
+                    Email,
+                    Code,
+                    ResellerAudit,
+                    Audit,
+                ],
+            ),
+            (&[Get], &[Reseller, Fqdn, Company, Host, Email]),
+        ],
+    ),
+    (
+        "sweep",
+        &[
+            (&[Get], &[Conference, Code]),
+            (&[BatchGet, Put], &[Conference, Code, Relay]),
+            (&[Query], &[Conference, Relay]),
+            (&[Delete], &[Active]),
+            (&[Update], &[Code, Relay]),
+            (&[QueryIndex], &[RelayList, Due]),
+        ],
+    ),
+];
