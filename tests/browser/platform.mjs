@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { keepConnections, keepConsole, keepLine } from './witness.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
@@ -23,8 +24,16 @@ export const binary = (name) => join(target, profile, name);
 export async function startPlatform({ data } = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'convoke-test-')));
   const args = ['run', '--port', '0', '--rates', '100000', '--data', folder, '--web', process.env.CONVOKE_WEB ?? join(root, 'web/dist'), '--json'];
-  const child = spawn(binary('convoke'), args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'warn,rtc_dtls=error' } });
+  const child = spawn(binary('convoke'), args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', RUST_LOG: process.env.RUST_LOG ?? 'warn,rtc_dtls=error,relay=info,relay_core=info' },
+  });
   const lines = createInterface({ input: child.stdout });
+  // What matters is seen at once, the rest when a test fails.
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    keepLine(line);
+    if (process.env.RUST_LOG || !/ INFO /.test(line)) console.error(line);
+  });
   const first = await Promise.race([
     once(lines, 'line').then(([line]) => JSON.parse(line)),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`convoke ended with ${code}`))),
@@ -137,7 +146,9 @@ export function launchChromium({ args = [] } = {}) {
 /** A fresh visitor with camera and microphone allowed. */
 export async function visitor(browser, options = {}) {
   const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport: { width: 960, height: 600 }, ...options });
+  await keepConnections(context);
   const page = await context.newPage();
+  keepConsole(page);
   page.setDefaultTimeout(20_000);
   page.on('pageerror', (error) => console.error(`page error: ${error.message}`));
   if (process.env.VERBOSE) page.on('console', (message) => console.error(`console: ${message.text()}`));

@@ -1,5 +1,6 @@
 // A participant's room page, seen from inside: what is decoded, what is heard, what the buttons say.
 import { until } from './platform.mjs';
+import { testimony } from './witness.mjs';
 
 /** Opens a room and joins it as a person would: name, then "Join now". Answers the page. */
 export async function join(page, roomUrl, name, parameters = {}) {
@@ -42,15 +43,27 @@ export async function picture(frame, name) {
 }
 
 /** Waits until `name`'s video has decoded `more` frames on this page, and answers its picture. */
-export async function seen(frame, name, more = 20) {
-  const first = await until(`a picture of ${name}`, async () => {
-    const now = await picture(frame, name);
-    return now?.frames > 0 && now;
+export function seen(frame, name, more = 20) {
+  return explained(frame, async () => {
+    const first = await until(`a picture of ${name}`, async () => {
+      const now = await picture(frame, name);
+      return now?.frames > 0 && now;
+    });
+    return until(`${more} more frames of ${name}`, async () => {
+      const now = await picture(frame, name);
+      return now && now.frames >= first.frames + more && now;
+    });
   });
-  return until(`${more} more frames of ${name}`, async () => {
-    const now = await picture(frame, name);
-    return now && now.frames >= first.frames + more && now;
-  });
+}
+
+/** Does it; should it fail, the error tells how everybody's connections are. */
+async function explained(frame, wait) {
+  try {
+    return await wait();
+  } catch (error) {
+    const page = frame.page?.() ?? frame;
+    throw new Error(`${error.message}\n${await testimony(page)}`, { cause: error });
+  }
 }
 
 /**
@@ -83,10 +96,12 @@ export function voices(frame, milliseconds = 2_500) {
 
 /** Waits until `count` voices are heard above silence. */
 export function heard(frame, count) {
-  return until(`${count} voices`, async () => {
-    const levels = await voices(frame);
-    return levels.filter((level) => level > 0.01).length === count && levels;
-  });
+  return explained(frame, () =>
+    until(`${count} voices`, async () => {
+      const levels = await voices(frame);
+      return levels.filter((level) => level > 0.01).length === count && levels;
+    }),
+  );
 }
 
 /** Presses a control of the bar by its label. */
