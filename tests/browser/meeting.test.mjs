@@ -49,6 +49,23 @@ for (const names of [['Ann', 'Bob'], ['Ann', 'Bob', 'Cleo', 'Dan']]) {
   });
 }
 
+test('who joins before their camera and microphone have opened is seen and heard all the same', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const hasty = await visitor(browser);
+  await hasty.addInitScript(() => {
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      return open(constraints);
+    };
+  });
+  const ann = await join(hasty, roomUrl, 'Ann');
+  const bob = await join(await visitor(browser), roomUrl, 'Bob');
+  await seen(bob, 'Ann');
+  await heard(bob, 1);
+  await leaveAll([ann, bob]);
+});
+
 test('mute is seen by the others, and silences', async () => {
   const { room_url: roomUrl } = await newMeeting();
   const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);

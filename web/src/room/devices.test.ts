@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { constraintsFor, problemOf } from './devices';
+import { expect, test, vi } from 'vitest';
+import { constraintsFor, Devices, problemOf } from './devices';
 import { loudness } from './level';
 import { Backoff, doorOpen, nextLook } from './retry';
 
@@ -22,6 +22,46 @@ test('a chosen device is a wish, so that an unplugged one does not fail', () => 
     width: { ideal: 640 },
     height: { ideal: 360 },
   });
+});
+
+/** Devices whose camera opens when `open` is called. */
+function slowCamera() {
+  vi.stubGlobal('HTMLMediaElement', EventTarget);
+  const track = Object.assign(new EventTarget(), {
+    kind: 'video',
+    readyState: 'live',
+    stop: () => (track.readyState = 'ended'),
+  });
+  const media = Object.assign(new EventTarget(), {
+    getUserMedia: () =>
+      new Promise((resolve) => {
+        media.addEventListener('open', () => resolve({ getTracks: () => [track] }));
+      }),
+    enumerateDevices: () => Promise.resolve([]),
+  });
+  const devices = new Devices(720, media as unknown as MediaDevices);
+  return { devices, track, open: () => media.dispatchEvent(new Event('open')) };
+}
+
+test('a preview that is taken while it opens is handed over once it is there', async () => {
+  const { devices, track, open } = slowCamera();
+  const opening = devices.open({ mic: false, camera: true });
+  expect(devices.isComing('camera')).toBe(true);
+  const taken = devices.take('camera');
+  open();
+  expect(await taken).toBe(track);
+  await opening;
+  expect([track.readyState, devices.isComing('camera')]).toEqual(['live', false]);
+});
+
+test('a preview that is closed while it opens is not left running', async () => {
+  const { devices, track, open } = slowCamera();
+  const opening = devices.open({ mic: false, camera: true });
+  devices.close('camera');
+  expect(devices.isComing('camera')).toBe(false);
+  open();
+  await opening;
+  expect([track.readyState, devices.preview.value.camera]).toEqual(['ended', null]);
 });
 
 test('loudness runs from silence to full', () => {

@@ -18,6 +18,7 @@ export type DeviceProblem =
 
 const KEY = { audioinput: 'mic', videoinput: 'camera', audiooutput: 'speaker' } as const;
 const KIND = { mic: 'audioinput', camera: 'videoinput' } as const;
+const MEDIA = ['mic', 'camera'] as const;
 
 /** What a failed `getUserMedia` means for the visitor. */
 export function problemOf(error: unknown, allowedByPolicy: boolean): DeviceProblem {
@@ -90,12 +91,19 @@ export class Devices {
   readonly speakers = computed(() => this.list('audiooutput'));
 
   private stopMeter: (() => void) | null = null;
+  /** What is being opened, until it is there or has failed. */
+  private readonly underway = new Map<MediaName, Promise<void>>();
 
   constructor(
     private readonly lines: number,
     private readonly media: MediaDevices | undefined,
   ) {
     media?.addEventListener('devicechange', () => void this.refresh());
+  }
+
+  /** Whether the preview of a device is open, or will be any moment. */
+  isComing(name: MediaName): boolean {
+    return this.preview.value[name] !== null || this.opening.value[name];
   }
 
   private list(kind: DeviceKind): MediaDeviceInfo[] {
@@ -116,33 +124,43 @@ export class Devices {
       this.problems.value = { mic: 'insecure', camera: 'insecure' };
       return;
     }
-    if (want.mic && want.camera) {
-      // One question to the visitor instead of two.
-      const opened = await this.request(['mic', 'camera'], true);
-      if (!opened) await Promise.all([this.request(['mic']), this.request(['camera'])]);
-    } else if (want.mic) await this.request(['mic']);
-    else if (want.camera) await this.request(['camera']);
+    const names = MEDIA.filter((name) => want[name]);
+    const opened = this.ask(names);
+    for (const name of names) this.underway.set(name, opened);
+    this.showOpening();
+    await opened;
+    for (const name of names) {
+      if (this.underway.get(name) === opened) this.underway.delete(name);
+    }
+    this.showOpening();
     await this.refresh();
   }
 
-  private async request(names: MediaName[], quiet = false): Promise<boolean> {
-    const mark = (busy: boolean) => {
-      const opening = { ...this.opening.value };
-      for (const name of names) opening[name] = busy;
-      this.opening.value = opening;
-    };
+  private async ask(names: readonly MediaName[]): Promise<void> {
+    // One question to the visitor instead of two.
+    if (names.length > 1 && (await this.request(names, true))) return;
+    await Promise.all(names.map((name) => this.request([name])));
+  }
+
+  private showOpening(): void {
+    this.opening.value = { mic: this.underway.has('mic'), camera: this.underway.has('camera') };
+  }
+
+  private async request(names: readonly MediaName[], quiet = false): Promise<boolean> {
     const constraint = (name: MediaName) =>
       names.includes(name)
         ? constraintsFor(name, this.chosen.value[KIND[name]], this.lines)
         : false;
-    mark(true);
     try {
       const stream = await this.media?.getUserMedia({
         audio: constraint('mic'),
         video: constraint('camera'),
       });
       for (const track of stream?.getTracks() ?? []) {
-        this.keep(track.kind === 'audio' ? 'mic' : 'camera', track);
+        const name = track.kind === 'audio' ? 'mic' : 'camera';
+        // Closed while it was being opened.
+        if (this.underway.has(name)) this.keep(name, track);
+        else track.stop();
       }
       return true;
     } catch (error) {
@@ -152,13 +170,12 @@ export class Devices {
         this.problems.value = problems;
       }
       return false;
-    } finally {
-      mark(false);
     }
   }
 
   private keep(name: MediaName, track: MediaStreamTrack): void {
-    this.close(name);
+    this.preview.value[name]?.stop();
+    this.forget(name);
     this.granted.add(name);
     this.problems.value = { ...this.problems.value, [name]: null };
     this.preview.value = { ...this.preview.value, [name]: track };
@@ -170,14 +187,17 @@ export class Devices {
     }
   }
 
-  /** Stops the preview of one device. */
+  /** Stops the preview of one device, also one that is only being opened. */
   close(name: MediaName): void {
+    this.underway.delete(name);
+    this.showOpening();
     this.preview.value[name]?.stop();
     this.forget(name);
   }
 
-  /** Hands the preview's track over; the taker stops it. */
-  take(name: MediaName): MediaStreamTrack | null {
+  /** Hands the preview's track over, once it is open; the taker stops it. */
+  async take(name: MediaName): Promise<MediaStreamTrack | null> {
+    await this.underway.get(name);
     const track = this.preview.value[name];
     this.forget(name);
     return track?.readyState === 'live' ? track : null;
@@ -204,7 +224,7 @@ export class Devices {
     const name = kind === 'audioinput' ? 'mic' : kind === 'videoinput' ? 'camera' : null;
     if (name && this.preview.value[name]) {
       this.close(name);
-      await this.request([name]);
+      await this.open({ mic: name === 'mic', camera: name === 'camera' });
     }
   }
 

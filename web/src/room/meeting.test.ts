@@ -94,8 +94,8 @@ function world(options: { page?: object; query?: string } = {}) {
   });
   const entry: Entry = {
     name: 'Ann',
-    takeMic: () => null,
-    takeCamera: () => null,
+    takeMic: () => Promise.resolve(null),
+    takeCamera: () => Promise.resolve(null),
     wantMic: true,
     wantCamera: true,
   };

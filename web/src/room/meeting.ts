@@ -29,9 +29,9 @@ export interface Wait {
 
 export interface Entry {
   name: string;
-  /** Tracks of the preview, handed over once. */
-  takeMic: () => MediaStreamTrack | null;
-  takeCamera: () => MediaStreamTrack | null;
+  /** Tracks of the preview, handed over once, as soon as they are there. */
+  takeMic: () => Promise<MediaStreamTrack | null>;
+  takeCamera: () => Promise<MediaStreamTrack | null>;
   wantMic: boolean;
   wantCamera: boolean;
 }
@@ -311,8 +311,8 @@ export class Meeting {
       roster: around.roster,
       observer: params.observer,
       lines: Math.min(params.resolution, admission.media.maxResolution),
-      takeMic: () => entry?.takeMic() ?? null,
-      takeCamera: () => entry?.takeCamera() ?? null,
+      takeMic: async () => entry?.takeMic() ?? null,
+      takeCamera: async () => entry?.takeCamera() ?? null,
       wantMic: want.mic ?? false,
       wantCamera: want.camera ?? false,
       devices: around.devices(),

@@ -11,9 +11,9 @@ export interface SessionOptions {
   observer: boolean;
   /** Highest resolution to send, in lines. */
   lines: number;
-  /** Take over the tracks that the preview opened; the session stops them. */
-  takeMic: () => MediaStreamTrack | null;
-  takeCamera: () => MediaStreamTrack | null;
+  /** Take over the tracks that the preview opens; the session stops them. */
+  takeMic: () => Promise<MediaStreamTrack | null>;
+  takeCamera: () => Promise<MediaStreamTrack | null>;
   /** What to switch on at joining. */
   wantMic: boolean;
   wantCamera: boolean;

@@ -53,8 +53,9 @@ export function Lobby() {
       name: chosen,
       takeMic: () => devices.take('mic'),
       takeCamera: () => devices.take('camera'),
-      wantMic: mic.value && devices.preview.value.mic !== null,
-      wantCamera: camera.value && devices.preview.value.camera !== null,
+      // Who is faster than the devices meant them all the same.
+      wantMic: mic.value && devices.isComing('mic'),
+      wantCamera: camera.value && devices.isComing('camera'),
     });
   };
 

@@ -85,50 +85,41 @@ class LivekitSession implements Session {
     void this.publishFirst();
   }
 
-  // Devices that fail now must not cost the visitor the meeting.
   private async publishFirst(): Promise<void> {
-    const first = async (name: 'mic' | 'camera', start: () => Promise<void>) => {
-      if (!this.starting.has(name)) return;
-      await start();
-      const wanted = this.starting.delete(name);
-      // Switched off while it was on its way.
-      if (!wanted) await (name === 'mic' ? this.setMic(false, null) : this.setCamera(false, null));
-    };
-    await Promise.all([
-      first('mic', () => this.firstMic()),
-      first('camera', () => this.firstCamera()),
-    ]);
+    await Promise.all([this.startFirst('mic'), this.startFirst('camera')]);
     if (this.live) this.sync(this.room.localParticipant);
   }
 
-  private async firstMic(): Promise<void> {
-    const track = this.options.takeMic();
-    if (track) {
-      return this.publish(new LocalAudioTrack(track, track.getConstraints(), false), 'mic');
+  // A device that fails now must not cost the visitor the meeting.
+  private async startFirst(name: 'mic' | 'camera'): Promise<void> {
+    if (!this.starting.has(name)) return;
+    const { takeMic, takeCamera, devices } = this.options;
+    const track = await (name === 'mic' ? takeMic() : takeCamera());
+    // Left, or switched off, while it was being opened: it is not sent even for a moment.
+    if (!this.live || !this.starting.has(name)) {
+      track?.stop();
+      return;
     }
-    await this.setMic(true, this.options.devices.mic).catch((error: unknown) =>
-      this.failed('mic', error),
-    );
-  }
-
-  private async firstCamera(): Promise<void> {
-    const track = this.options.takeCamera();
-    if (track) {
-      return this.publish(new LocalVideoTrack(track, track.getConstraints(), false), 'camera');
-    }
-    await this.setCamera(true, this.options.devices.camera).catch((error: unknown) =>
-      this.failed('camera', error),
-    );
-  }
-
-  private async publish(track: LocalAudioTrack | LocalVideoTrack, name: 'mic' | 'camera') {
-    const source = name === 'mic' ? Track.Source.Microphone : Track.Source.Camera;
     try {
-      await this.room.localParticipant.publishTrack(track, { source });
+      if (track) await this.publish(track);
+      else await this.set(name, true, devices[name]);
     } catch (error) {
-      track.stop();
+      track?.stop();
       this.failed(name, error);
     }
+    // Switched off while it was being published.
+    if (!this.starting.delete(name)) await this.set(name, false, null);
+  }
+
+  private async publish(track: MediaStreamTrack): Promise<void> {
+    const audio = track.kind === 'audio';
+    const local = new (audio ? LocalAudioTrack : LocalVideoTrack)(
+      track,
+      track.getConstraints(),
+      false,
+    );
+    const source = audio ? Track.Source.Microphone : Track.Source.Camera;
+    await this.room.localParticipant.publishTrack(local, { source });
   }
 
   private failed(name: 'mic' | 'camera', error: unknown): void {
@@ -240,18 +231,21 @@ class LivekitSession implements Session {
 
   // --- what the page asks for
 
-  async setMic(on: boolean, deviceId: string | null): Promise<void> {
-    if (!on) this.starting.delete('mic');
-    await this.own(Track.Source.Microphone, () =>
-      this.room.localParticipant.setMicrophoneEnabled(on, deviceId ? { deviceId } : undefined),
-    );
+  setMic(on: boolean, deviceId: string | null): Promise<void> {
+    return this.set('mic', on, deviceId);
   }
 
-  async setCamera(on: boolean, deviceId: string | null): Promise<void> {
-    if (!on) this.starting.delete('camera');
-    await this.own(Track.Source.Camera, () =>
-      this.room.localParticipant.setCameraEnabled(on, deviceId ? { deviceId } : undefined),
-    );
+  setCamera(on: boolean, deviceId: string | null): Promise<void> {
+    return this.set('camera', on, deviceId);
+  }
+
+  private async set(name: 'mic' | 'camera', on: boolean, deviceId: string | null): Promise<void> {
+    if (!on) this.starting.delete(name);
+    const me = this.room.localParticipant;
+    const device = deviceId ? { deviceId } : undefined;
+    await (name === 'mic'
+      ? this.own(Track.Source.Microphone, () => me.setMicrophoneEnabled(on, device))
+      : this.own(Track.Source.Camera, () => me.setCameraEnabled(on, device)));
   }
 
   private async own(source: Track.Source, change: () => Promise<unknown>): Promise<void> {
