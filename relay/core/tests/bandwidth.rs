@@ -87,6 +87,28 @@ fn a_link_that_opens_gets_the_high_layer_back_within_seconds() {
 }
 
 #[test]
+fn a_picture_that_never_fitted_comes_once_the_link_opens() {
+    let mut world = World::new(8);
+    let voice = world.publish(Publisher::microphone(world.now), NEAR);
+    let camera = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    // Less than a voice needs.
+    let subscriber = world.join(rate(25_000, 20_000));
+    world.subscribe(subscriber, voice, Codec::Opus, Want::default());
+    world.run(5 * SECOND);
+    let sink = world.subscribe(subscriber, camera, Codec::Vp8, Want::default());
+    world.run(5 * SECOND);
+    let pictures = |world: &World| {
+        let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+        (stream.decoded.len(), stream.layer())
+    };
+    assert_eq!(pictures(&world), (0, None));
+    world.subscribers[subscriber].down.configure(NEAR);
+    world.run(10 * SECOND);
+    let (count, layer) = pictures(&world);
+    assert!(count > 100 && layer == Some(2), "{count} pictures, of layer {layer:?} at last");
+}
+
+#[test]
 fn a_middling_link_stays_on_the_middle_layer() {
     let (mut world, subscriber, sink) = one_camera(5, rate(900_000, 60_000));
     world.run(40 * SECOND);

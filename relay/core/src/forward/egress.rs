@@ -229,9 +229,10 @@ impl<T: Transmit> Egress<'_, T> {
         if self.transport.estimator.prober.due(self.now) == 0 {
             return;
         }
+        // A picture that has never been sent can be padded, too: else one that did not fit at first never would.
         let padded = |key: &&u32| {
-            let sink = &self.sinks[**key as usize];
-            sink.spec.rtx_ssrc.is_some() && sink.spec.rtx_pt.is_some() && sink.runs.last().is_some()
+            let spec = &self.sinks[**key as usize].spec;
+            spec.rtx_ssrc.is_some() && spec.rtx_pt.is_some()
         };
         let Some(&key) = self.transport.sinks.iter().find(padded) else {
             self.transport.estimator.prober.abandon(self.now);
