@@ -128,9 +128,11 @@ async fn a_subscriber_on_a_slow_link_has_the_low_layer_within_five_seconds() {
     let low = |[low, ..]: &[u64; 3]| *low >= a_second * 8 / 10;
     let first = seconds.iter().position(low);
     assert!(first.is_some_and(|second| second < 5), "{seconds:?}");
-    // Short probes pass the token bucket of this queue, so a look at the middle layer is taken and taken back from time to
-    // time; the high one stays away.
+    // And keeps it: looks at whether more would pass are not deceived by the queue's token bucket.
     let after = &seconds[5..];
-    assert!(after.iter().all(|[.., high]| *high == 0), "{seconds:?}");
-    assert!(after.iter().filter(|second| low(second)).count() >= 7, "{seconds:?}");
+    let kept = after
+        .iter()
+        .filter(|second| low(second) && second[1..] == [0, 0])
+        .count();
+    assert!(kept + 1 >= after.len(), "{seconds:?}");
 }

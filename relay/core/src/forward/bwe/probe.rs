@@ -3,8 +3,11 @@
 use super::Acked;
 use crate::forward::clock::Micros;
 
-/// How long a cluster lasts.
-const CLUSTER: Micros = 20_000;
+/// What a cluster carries, in bits: more than the token buckets of most slow links let through at once.
+const CLUSTER_BITS: u64 = 160_000;
+/// How long a cluster lasts, at least and at most.
+const MIN_SPAN: Micros = 20_000;
+const MAX_SPAN: Micros = 300_000;
 /// Packets that make a cluster worth judging.
 const MIN_PACKETS: u32 = 5;
 /// Highest rate probed, bits per second.
@@ -12,7 +15,7 @@ const MAX_RATE: u64 = 10_000_000;
 /// Lowest rate probed, bits per second: enough for a small picture.
 const MIN_RATE: u64 = 300_000;
 /// Answers that come later do not count.
-const TIMEOUT: Micros = 1_000_000;
+const TIMEOUT: Micros = 1_500_000;
 /// Pause after one that found much.
 const AGAIN: Micros = 100_000;
 /// Pause after a cluster that found nothing, at first and at most.
@@ -27,8 +30,10 @@ struct Cluster {
     /// The estimate when it began.
     estimate: u64,
     started: Micros,
+    span: Micros,
     sent_bytes: u64,
-    sent_packets: u32,
+    /// Packets sent in its second half: the first one empties token buckets, only the second one is judged.
+    judged_packets: u32,
     done: Option<Micros>,
     acked: Tally,
 }
@@ -74,7 +79,9 @@ impl Prober {
             }
             return;
         }
-        let rate = (estimate * 2).max(MIN_RATE).min(wanted * 5 / 4).min(MAX_RATE);
+        // Where the link is known to end, a careful look: what is too much fills its queue.
+        let step = if from == 0 { estimate * 2 } else { estimate * 3 / 2 };
+        let rate = step.max(MIN_RATE).min(wanted * 5 / 4).min(MAX_RATE);
         if now < self.next_at || now < from || estimate >= wanted || rate < estimate * 21 / 20 {
             return;
         }
@@ -84,8 +91,9 @@ impl Prober {
             rate,
             estimate,
             started: now,
+            span: (CLUSTER_BITS * 1_000_000 / rate).clamp(MIN_SPAN, MAX_SPAN),
             sent_bytes: 0,
-            sent_packets: 0,
+            judged_packets: 0,
             done: None,
             acked: Tally::default(),
         });
@@ -105,10 +113,12 @@ impl Prober {
         };
         // The first packet starts the clock; then what the rate asks for until now, and enough packets to judge.
         let mut since = now.saturating_sub(cluster.started) + 1_000;
-        if cluster.sent_packets >= MIN_PACKETS {
-            since = since.min(CLUSTER);
+        if cluster.judged_packets >= MIN_PACKETS {
+            since = since.min(cluster.span);
         }
-        (cluster.rate * since / 8_000_000).saturating_sub(cluster.sent_bytes)
+        let due = (cluster.rate * since / 8_000_000).saturating_sub(cluster.sent_bytes);
+        // One more packet ends it.
+        due.max(u64::from(now >= cluster.started + cluster.span))
     }
 
     /// A packet of the cluster was sent.
@@ -117,8 +127,8 @@ impl Prober {
             return;
         };
         cluster.sent_bytes += bytes as u64;
-        cluster.sent_packets += 1;
-        if now >= cluster.started + CLUSTER && cluster.sent_packets >= MIN_PACKETS
+        cluster.judged_packets += u32::from(now >= cluster.half());
+        if now >= cluster.started + cluster.span && cluster.judged_packets >= MIN_PACKETS
             || now > cluster.started + TIMEOUT / 2
         {
             cluster.done = Some(now);
@@ -139,7 +149,8 @@ impl Prober {
 
     /// A packet of a cluster arrived.
     pub(super) fn acked(&mut self, packet: &Acked) {
-        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.id == packet.cluster) else {
+        let judged = |cluster: &&mut Cluster| cluster.id == packet.cluster && packet.sent >= cluster.half();
+        let Some(cluster) = self.cluster.as_mut().filter(judged) else {
             return;
         };
         let bytes = u64::from(packet.bytes);
@@ -166,7 +177,7 @@ impl Prober {
     /// The rate that got through, once enough answers have come.
     pub(super) fn result(&mut self, now: Micros) -> Option<u64> {
         let cluster = self.cluster.filter(|cluster| cluster.done.is_some())?;
-        if cluster.acked.packets < MIN_PACKETS || cluster.acked.packets * 5 < cluster.sent_packets * 4 {
+        if cluster.acked.packets < MIN_PACKETS || cluster.acked.packets * 5 < cluster.judged_packets * 4 {
             return None;
         }
         let Some(found) = cluster.acked.rate() else {
@@ -197,6 +208,12 @@ impl Prober {
     }
 }
 
+impl Cluster {
+    const fn half(&self) -> Micros {
+        self.started + self.span / 2
+    }
+}
+
 impl Tally {
     /// The lesser of the rates of sending and receiving, in bits per second.
     fn rate(&self) -> Option<u64> {
@@ -214,19 +231,26 @@ mod tests {
 
     /// Sends one cluster through a link of `capacity` and returns what it finds.
     fn probe(estimate: u64, wanted: u64, capacity: u64) -> Option<u64> {
+        probe_through(estimate, wanted, capacity, 0)
+    }
+
+    /// The same where `bucket` bytes pass at once.
+    fn probe_through(estimate: u64, wanted: u64, capacity: u64, bucket: u64) -> Option<u64> {
         let mut prober = Prober::default();
         let mut now = 1_000_000;
         prober.consider(now, estimate, wanted, 0);
         let id = prober.cluster();
+        // Where the link would be free if tokens had no end.
         let mut free_at = 0;
+        let tokens = bucket * 8_000_000 / capacity;
         let mut acks = Vec::new();
         while id != 0 && prober.cluster() == id {
             while prober.due(now) > 0 && prober.cluster() == id {
                 prober.sent(now, 280);
-                free_at = now.max(free_at) + 280 * 8_000_000 / capacity;
+                free_at = free_at.max(now.saturating_sub(tokens)) + 280 * 8_000_000 / capacity;
                 acks.push(Acked {
                     sent: now,
-                    received: i64::try_from(free_at).expect("small"),
+                    received: i64::try_from(free_at.max(now)).expect("small"),
                     bytes: 280,
                     cluster: id,
                 });
@@ -246,6 +270,13 @@ mod tests {
         assert!((1_600_000..=2_000_000).contains(&found), "{found}");
         let found = probe(1_000_000, 3_000_000, 1_200_000).expect("answered");
         assert!((1_000_000..1_300_000).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn a_bucket_of_tokens_does_not_deceive() {
+        // 300 kbit/s, and 5 kB at once.
+        let found = probe_through(250_000, 3_000_000, 300_000, 5_000).expect("answered");
+        assert!((250_000..420_000).contains(&found), "{found}");
     }
 
     #[test]
