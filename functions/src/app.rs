@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
+use domain::{Code, Error as Refusal};
 use jiff::Timestamp;
 use store::Store;
 
 use crate::code_link::CodeKey;
 use crate::error::Error;
+use crate::own_domains::OwnDomains;
 use crate::pages::Shells;
 use crate::passwords::Passwords;
 use crate::relay_command::RelayCommands;
@@ -132,6 +134,7 @@ pub struct App {
     pub(crate) tenants: Tenants,
     pub(crate) sign_ins: SignIns,
     pages: Option<Shells>,
+    own_domains: Option<OwnDomains>,
     clock: Clock,
     chance: Chance,
 }
@@ -157,6 +160,7 @@ impl App {
             tenants: Tenants::default(),
             sign_ins: SignIns::default(),
             pages: None,
+            own_domains: None,
             clock: Box::new(Timestamp::now),
             chance: Box::new(|bytes| rand::fill(bytes)),
         }
@@ -174,6 +178,28 @@ impl App {
     pub fn with_pages(mut self, pages: Shells) -> Self {
         self.pages = Some(pages);
         self
+    }
+
+    /// The same with what companies' own host names need.
+    #[must_use]
+    pub fn with_own_domains(mut self, own_domains: OwnDomains) -> Self {
+        self.own_domains = Some(own_domains);
+        self
+    }
+
+    /// What companies' own host names need.
+    ///
+    /// # Errors
+    ///
+    /// 409 where this installation has no edge for them.
+    pub fn own_domains(&self) -> Result<&OwnDomains, Error> {
+        let missing = || {
+            Refusal::new(
+                Code::Conflict,
+                "This installation has no edge for companies' own host names",
+            )
+        };
+        Ok(self.own_domains.as_ref().ok_or_else(missing)?)
     }
 
     /// The web client's pages.

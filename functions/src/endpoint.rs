@@ -54,6 +54,8 @@ pub enum Need {
     SealingKey,
     /// The web client's pages, which lie beside the binary.
     Pages,
+    /// Who certifies companies' own host names and answers under them: ACM and CloudFront.
+    OwnDomains,
 }
 
 /// One endpoint of the control plane.

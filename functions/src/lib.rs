@@ -22,6 +22,7 @@ pub mod join;
 pub mod lambda;
 pub mod openapi;
 pub mod operator;
+pub mod own_domains;
 pub mod pages;
 pub mod parameters;
 pub mod passwords;

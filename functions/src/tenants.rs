@@ -19,7 +19,7 @@ const MOST: usize = 10_000;
 pub(crate) struct Tenants(Mutex<HashMap<Fqdn, (Tenant, Timestamp)>>);
 
 impl Tenants {
-    /// The tenant of a host name; a company's former name is nobody's. Unknown names are asked for each time, since they
+    /// The tenant of a host name; a company's former name is nobody's, nor is one that it has only claimed. Unknown names are asked for each time, since they
     /// may be made any moment.
     pub(crate) async fn find(
         &self,
@@ -31,7 +31,7 @@ impl Tenants {
         if let Some(tenant) = self.remembered(host, now) {
             return Ok(Some(tenant));
         }
-        let found = store.tenant(host).await?.filter(|tenant| tenant.until.is_none());
+        let found = store.tenant(host).await?.filter(Tenant::answers);
         if let (Some(tenant), Ok(mut known)) = (found, self.0.lock()) {
             if known.len() >= MOST {
                 known.clear();

@@ -62,18 +62,24 @@ impl DataFolder {
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
         let bytes = make()?;
-        // Written beside and renamed: a start that is killed here leaves no half key behind.
-        let beside = self.file(&format!("{name}.new"));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&beside)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)?;
+        write_private(&path, &bytes)?;
         Ok(bytes)
     }
+}
+
+/// Writes a file that only its owner may read, whole or not at all: whoever is killed meanwhile leaves no half key behind.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    Ok(())
 }
 
 #[cfg(test)]

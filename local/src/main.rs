@@ -3,6 +3,7 @@
 mod data;
 mod edge;
 mod options;
+mod own_domains;
 mod platform;
 mod tls;
 
@@ -40,6 +41,11 @@ async fn start(options: Options) -> anyhow::Result<()> {
                 println!("{}", about.welcome())
             }
             platform.run_until(interrupted()).await
+        }
+        Command::Domain(domain) => {
+            let shown = platform::domain(&domain).await?;
+            println!("{}", serde_json::to_string_pretty(&shown)?);
+            Ok(())
         }
         Command::Init(init) => {
             let asked = std::fs::read(&init.file).with_context(|| format!("cannot read {}", init.file.display()))?;

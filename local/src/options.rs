@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::code::Fqdn;
+use domain::own_domain::OwnName;
 
 /// The whole platform in one process: API, pages, relay and table.
 #[derive(Debug, Parser)]
@@ -16,6 +19,8 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Starts everything, with a demo account, until Ctrl-C.
     Run(Run),
+    /// Adds, shows, verifies or removes a host name of a company's own, in a data folder that no running platform uses.
+    Domain(Domain),
     /// Makes a reseller with its domain, first company and admin in a data folder that no running platform uses.
     Init(Init),
 }
@@ -32,6 +37,9 @@ pub(crate) struct Run {
     /// The built web client.
     #[arg(long, default_value = "web/dist")]
     pub(crate) web: PathBuf,
+    /// Look for proofs of companies' own host names at this DNS server, instead of the system's.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) dns: Option<SocketAddr>,
     /// Print one line of JSON instead of a welcome.
     #[arg(long)]
     pub(crate) json: bool,
@@ -41,6 +49,34 @@ pub(crate) struct Run {
     /// How many failures (passwords, tokens, PINs, codes) are let happen in 15 minutes, instead of the contract's.
     #[arg(long)]
     pub(crate) failures: Option<u32>,
+}
+
+/// What `domain` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Domain {
+    /// What to do: `add` claims the name and tells the record that proves it, `verify` looks at once whether it can go on.
+    #[arg(value_enum)]
+    pub(crate) action: Action,
+    /// The name, such as meet.acme.example; `show` without one shows all of the company.
+    pub(crate) name: Option<OwnName>,
+    /// Whose it is, by a host name of the company: for `add`, and for `show` without a name.
+    #[arg(long)]
+    pub(crate) company: Option<Fqdn>,
+    /// The data folder.
+    #[arg(long, default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Look for proofs at this DNS server, instead of the system's.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) dns: Option<SocketAddr>,
+}
+
+/// What is done with a name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Action {
+    Add,
+    Show,
+    Verify,
+    Remove,
 }
 
 /// What `init` takes.

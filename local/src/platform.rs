@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::jws::SigningKey;
-use functions::operator::{self, Init, Initialised};
+use functions::operator::{self, DomainAction, DomainCommand, Domains, Init, Initialised};
+use functions::own_domains::{Dns, DnsError, OwnDomains};
 use functions::pages::Shells;
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
@@ -26,8 +27,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::data::DataFolder;
 use crate::edge::{Client, Edge, router};
-use crate::options::Run;
-use crate::tls::{TlsListener, server_config};
+use crate::options::{Action, Domain, Run};
+use crate::own_domains::LocalEdge;
+use crate::tls::{Authority, Certificates, TlsListener, server_config};
 
 const TABLE: &str = "convoke";
 /// Companies are below it; browsers treat everything below `localhost` as this machine, and as secure.
@@ -37,7 +39,7 @@ const EMAIL: &str = "admin@convoke.example";
 /// Known to everybody who reads the README: the platform listens on this machine only.
 const PASSWORD: &str = "Sup3rSecret!";
 const RELAY: &str = "relay-1";
-/// Leases and overdue meetings are looked after this often.
+/// Leases, overdue meetings and own host names are looked after this often.
 const SWEEP: Duration = Duration::from_secs(5);
 /// Jobs are looked for this often after something was written, and every so many of these in any case.
 const DISPATCH: Duration = Duration::from_secs(1);
@@ -124,13 +126,8 @@ impl Platform {
         let [web, https, media, stun] = ports(run.port);
         let listener = listen(web).await?;
         let port = listener.local_addr()?.port();
-        let tls = TlsListener::new(
-            listen(https).await?,
-            server_config(
-                &data,
-                vec![DOMAIN.to_owned(), format!("*.{DOMAIN}"), "localhost".to_owned()],
-            )?,
-        )?;
+        let (names, certificates) = own_names(&data)?;
+        let tls = TlsListener::new(listen(https).await?, server_config(certificates))?;
         let https_port = axum::serve::Listener::local_addr(&tls)?.port();
 
         let rates = rates(&run);
@@ -146,6 +143,13 @@ impl Platform {
         )
         .await?
         .with_pages(pages);
+        let app = match dns(run.dns) {
+            Ok(dns) => app.with_own_domains(OwnDomains { dns, edge: names }),
+            Err(error) => {
+                tracing::warn!(%error, "no host names of companies' own: this machine does not say whom to ask");
+                app
+            }
+        };
         let relay_config = relay_config(&data, &app, port, [media, stun])?;
         operator::init(&app, &demo(&relay_config)?)
             .await
@@ -226,6 +230,49 @@ pub(crate) async fn init(data: &Path, asked: &Init) -> anyhow::Result<Initialise
     )
     .await?;
     Ok(operator::init(&app, asked).await?)
+}
+
+/// Does what an operator asks for with a company's own host name, in a data folder that no platform uses at the moment.
+pub(crate) async fn domain(asked: &Domain) -> anyhow::Result<Domains> {
+    let data = DataFolder::open(&asked.data)?;
+    let _lock = lock(&data)?;
+    let (edge, _) = own_names(&data)?;
+    let dns = dns(asked.dns)?;
+    let config = Config {
+        scheme: "http".to_owned(),
+        ..Config::default()
+    };
+    let app = app(&data, config, &Arc::default())
+        .await?
+        .with_own_domains(OwnDomains { dns, edge });
+    let command = DomainCommand {
+        action: match asked.action {
+            Action::Add => DomainAction::Add,
+            Action::Show => DomainAction::Show,
+            Action::Verify => DomainAction::Verify,
+            Action::Remove => DomainAction::Remove,
+        },
+        name: asked.name.clone(),
+        company: asked.company.clone(),
+    };
+    Ok(operator::domain(&app, &command).await?)
+}
+
+/// Who answers under companies' own host names here, and the certificates that the HTTPS listener shows.
+fn own_names(data: &DataFolder) -> anyhow::Result<(Arc<LocalEdge>, Arc<Certificates>)> {
+    let authority = Authority::of(data)?;
+    let names = vec![DOMAIN.to_owned(), format!("*.{DOMAIN}"), "localhost".to_owned()];
+    let certificates = Arc::new(Certificates::new(&authority.certify(names)?)?);
+    let edge = Arc::new(LocalEdge::open(data, authority, Arc::clone(&certificates))?);
+    Ok((edge, certificates))
+}
+
+/// Where proofs are looked for.
+fn dns(server: Option<SocketAddr>) -> Result<Dns, DnsError> {
+    match server {
+        Some(server) => Dns::at(server),
+        None => Dns::system(),
+    }
 }
 
 /// Two platforms on one table's file would each believe to be alone.
@@ -327,6 +374,12 @@ async fn sweep(edge: Arc<Edge>) {
         tick.tick().await;
         if let Err(error) = operator::sweep(&edge.app).await {
             tracing::error!(error = &error as &dyn std::error::Error, "sweep failed");
+        }
+        if let Err(error) = operator::domains(&edge.app).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "own host names could not be looked at"
+            );
         }
     }
 }

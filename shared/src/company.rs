@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{Fqdn, Invalid, Phone, Subdomain};
 use crate::id::{CompanyId, ResellerId, string_on_the_wire};
+use crate::own_domain::OwnHost;
 use crate::plan::Subscription;
 use crate::text::Name;
 use crate::time::{Zone, millis, millis_option};
@@ -46,6 +47,9 @@ pub struct Company {
     /// Its subscriptions to the reseller's plans.
     #[serde(default)]
     pub subscriptions: Vec<Subscription>,
+    /// Host names of its own, beside the one below its reseller's domain.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub own_domains: Vec<OwnHost>,
     /// Since when it is being deleted: nobody signs in or joins any more.
     #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub deleting: Option<Timestamp>,
@@ -58,6 +62,14 @@ pub struct Company {
     /// What it may change.
     #[serde(flatten)]
     pub settings: CompanySettings,
+}
+
+impl Company {
+    /// The host names that it answers under: the one below its reseller's domain, then those of its own that are served.
+    pub fn hosts(&self) -> impl Iterator<Item = &Fqdn> {
+        let own = self.own_domains.iter().filter(|own| own.serving);
+        std::iter::once(&self.fqdn).chain(own.map(|own| own.name.fqdn()))
+    }
 }
 
 /// What a company can be set to.

@@ -12,6 +12,7 @@ pub mod join;
 pub mod join_token;
 pub mod jws;
 pub mod network;
+pub mod own_domain;
 pub mod plan;
 pub mod reason;
 pub mod relay;

@@ -66,6 +66,7 @@ impl Endpoint for CompanyCreate {
             subdomain: asked.subdomain,
             name: asked.name,
             subscriptions,
+            own_domains: Vec::new(),
             deleting: None,
             version: 0,
             created: context.now,

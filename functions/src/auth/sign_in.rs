@@ -202,7 +202,8 @@ fn check_source(
     let source = Source::of(context.request);
     let listed = company.settings.embed_origins.iter().map(|origin| origin.as_str());
     let unsaid = source == Source::Unsaid && by_ticket && destination == Destination::Frame;
-    if unsaid || source.is_own(&context.app.config, &company.fqdn) || source.is_one_of(listed) {
+    let own = || company.hosts().any(|host| source.is_own(&context.app.config, host));
+    if unsaid || own() || source.is_one_of(listed) {
         return Ok(());
     }
     Err(Refusal::new(Code::Forbidden, "Sign-in is not allowed from this page").into())

@@ -13,6 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use domain::jws::SigningKey;
 use functions::lambda::{self, BadVariable, Function};
 use functions::operator;
+use functions::own_domains::aws::Aws;
+use functions::own_domains::{Dns, OwnDomains};
 use functions::pages::Shells;
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
@@ -100,7 +102,32 @@ async fn app(function: &Function) -> Result<App, Failure> {
     if function.needs().contains(&Need::Pages) {
         return Ok(app.with_pages(Shells::load(&pages_folder())?));
     }
+    if function.needs().contains(&Need::OwnDomains) {
+        return Ok(match own_domains(&aws)? {
+            Some(own_domains) => app.with_own_domains(own_domains),
+            None => app,
+        });
+    }
     Ok(app)
+}
+
+/// What companies' own host names need, in an installation whose edge takes them: `CONVOKE_OWN_DISTRIBUTION` names its
+/// distribution. `CONVOKE_DNS` names a server to look for proofs at, instead of the system's.
+fn own_domains(aws: &aws_config::SdkConfig) -> Result<Option<OwnDomains>, Failure> {
+    const DNS: &str = "CONVOKE_DNS";
+    let distribution = lambda::variable("CONVOKE_OWN_DISTRIBUTION")?;
+    if distribution.is_empty() {
+        return Ok(None);
+    }
+    let dns = match std::env::var_os(DNS) {
+        None => Dns::system()?,
+        Some(_) => Dns::at(lambda::variable(DNS)?.parse().map_err(|_| BadVariable::Malformed {
+            name: DNS,
+            wanted: "an address and port",
+        })?)?,
+    };
+    let edge = Arc::new(Aws::new(aws, distribution));
+    Ok(Some(OwnDomains { dns, edge }))
 }
 
 /// A function that signs nothing gets no key from its environment, and one of its own that nobody knows.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::grants::Grants;
+use super::template::alarm;
 use crate::endpoint::{Need, Route, Wake, Worker};
 
 /// What a function is given to run with.
@@ -25,7 +26,7 @@ pub(super) fn size(id: &str) -> Size {
             memory: 512,
             timeout: 10,
         },
-        "dispatch" | "sweep" => Size {
+        "dispatch" | "domain_advance" | "operator_domain" | "sweep" => Size {
             memory: 256,
             timeout: 55,
         },
@@ -79,13 +80,19 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
     let name = worker.title();
     function(&name, &worker.handler(), worker.id, worker.needs, resources);
     let minutes = match worker.wake {
+        // Whoever wakes it sees what comes of it.
         Wake::Operator => return,
         Wake::EveryMinutes(minutes) => minutes,
         Wake::Jobs => {
             stream(&name, resources);
+            let late = metric(&name, "IteratorAge", "Maximum");
+            let late = alarm("New jobs lie in the stream for five minutes", late, 300_000);
+            resources.insert(format!("{name}LateAlarm"), late);
             1
         }
     };
+    let failing = alarm("It keeps failing", metric(&name, "Errors", "Sum"), 0);
+    resources.insert(format!("{name}ErrorsAlarm"), failing);
     let plural = if minutes == 1 { "" } else { "s" };
     resources.insert(
         format!("{name}Schedule"),
@@ -103,6 +110,16 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
         &arn(&format!("{name}Schedule")),
         resources,
     );
+}
+
+/// A metric that Lambda keeps of a function.
+fn metric(name: &str, metric: &str, statistic: &str) -> Value {
+    json!({
+        "Namespace": "AWS/Lambda",
+        "MetricName": metric,
+        "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": name}}],
+        "Statistic": statistic,
+    })
 }
 
 /// Wakes a function for each new job in the table's stream, and lets its role read that.
@@ -147,6 +164,9 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
     if needs.contains(&Need::SealingKey) {
         variables.insert("CONVOKE_SEALING_KEY".into(), json!({"Ref": "SealingKey"}));
     }
+    if needs.contains(&Need::OwnDomains) {
+        variables.insert("CONVOKE_OWN_DISTRIBUTION".into(), json!({"Ref": "OwnDistribution"}));
+    }
     let mut properties = json!({
         "Runtime": "provided.al2023",
         "Architectures": [{"Ref": "Architecture"}],
@@ -166,6 +186,14 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
         name.into(),
         json!({"Type": "AWS::Lambda::Function", "Properties": properties}),
     );
+    if id == "conference_join" {
+        let refused = alarm(
+            "Lambda keeps people out of meetings",
+            metric(name, "Throttles", "Sum"),
+            0,
+        );
+        resources.insert(format!("{name}ThrottlesAlarm"), refused);
+    }
     resources.insert(
         format!("{name}Log"),
         json!({
@@ -175,16 +203,19 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
             "Properties": {"RetentionInDays": 30},
         }),
     );
-    resources.insert(format!("{name}Role"), role(name, id));
+    resources.insert(format!("{name}Role"), role(name, id, needs));
 }
 
-fn role(name: &str, id: &str) -> Value {
+fn role(name: &str, id: &str, needs: &[Need]) -> Value {
     let mut statements = vec![json!({
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": arn(&format!("{name}Log")),
     })];
     statements.extend(Grants::of(id).statements());
+    if needs.contains(&Need::OwnDomains) {
+        statements.extend(own_domains());
+    }
     json!({
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -202,6 +233,40 @@ fn role(name: &str, id: &str) -> Value {
             }],
         }
     })
+}
+
+/// Certificates, and tenants of the one distribution. Whoever asks for a certificate cannot name it yet.
+fn own_domains() -> [Value; 3] {
+    let cloudfront =
+        |what: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:cloudfront::${{AWS::AccountId}}:{what}")});
+    [
+        json!({
+            "Effect": "Allow",
+            "Action": "acm:RequestCertificate",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"acm:ValidationMethod": "DNS"}},
+        }),
+        json!({
+            "Effect": "Allow",
+            "Action": ["acm:DeleteCertificate", "acm:DescribeCertificate"],
+            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:acm:us-east-1:${AWS::AccountId}:certificate/*"},
+        }),
+        json!({
+            "Effect": "Allow",
+            "Action": [
+                "cloudfront:CreateDistributionTenant",
+                "cloudfront:DeleteDistributionTenant",
+                "cloudfront:GetConnectionGroup",
+                "cloudfront:GetDistributionTenantByDomain",
+                "cloudfront:UpdateDistributionTenant",
+            ],
+            "Resource": [
+                cloudfront("distribution/${OwnDistribution}"),
+                cloudfront("distribution-tenant/*"),
+                cloudfront("connection-group/*"),
+            ],
+        }),
+    ]
 }
 
 fn permission(name: &str, principal: &str, source: &Value, resources: &mut Map<String, Value>) {

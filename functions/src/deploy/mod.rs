@@ -43,6 +43,7 @@ fn names(needs: &[Need]) -> Vec<&'static str> {
             Need::SigningKey => "signing_key",
             Need::SealingKey => "sealing_key",
             Need::Pages => "pages",
+            Need::OwnDomains => "own_domains",
         })
         .collect()
 }

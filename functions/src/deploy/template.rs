@@ -12,11 +12,13 @@ use crate::endpoint::{Route, Wake, Worker};
 pub const ROOT: &str = "template.yaml";
 
 /// Parameters that the nested stacks take from the root: name, type, and whether it is a secret.
-const PASSED: [(&str, &str, bool); 7] = [
+const PASSED: [(&str, &str, bool); 9] = [
     ("Architecture", "String", false),
     ("CodeBucket", "String", false),
     ("CodeKey", "String", false),
+    ("AlarmTopic", "String", false),
     ("JoinConcurrency", "Number", false),
+    ("OwnDistribution", "String", false),
     ("EdgeSecret", "String", true),
     ("SealingKey", "String", true),
     ("SigningKey", "String", true),
@@ -89,10 +91,8 @@ fn root_parameters() -> Map<String, Value> {
     parameters["Architecture"]["Default"] = "arm64".into();
     parameters["Architecture"]["AllowedValues"] = json!(["arm64", "x86_64"]);
     parameters["JoinConcurrency"]["Default"] = 0.into();
-    parameters.insert(
-        "AlarmTopic".into(),
-        json!({"Type": "String", "Default": "", "Description": "The ARN of an SNS topic that hears of alarms"}),
-    );
+    parameters["OwnDistribution"]["Default"] = "".into();
+    parameters["AlarmTopic"]["Default"] = "".into();
     parameters
 }
 
@@ -119,10 +119,12 @@ fn given(nested: &Value) -> Vec<(&'static str, &'static str, bool, Value)> {
 
 fn about(parameter: &str) -> &'static str {
     match parameter {
+        "AlarmTopic" => "The ARN of an SNS topic that hears of alarms, empty for none",
         "Architecture" => "What the functions' binary was built for",
         "CodeBucket" => "Where the functions' zip lies",
         "CodeKey" => "The zip in that bucket",
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
+        "OwnDistribution" => "The distribution that companies' own host names are tenants of, empty for none",
         "EdgeSecret" => "What the edge proves itself with",
         "Api" => "The API's id",
         "Table" => "The table's name",
@@ -150,11 +152,17 @@ fn nested(group: &str, routes: &[&Route], workers: &[&Worker]) -> Value {
         function::of_worker(worker, &mut resources);
     }
     let mut body = json!({});
-    if resources
-        .values()
-        .any(|resource| resource.to_string().contains("\"JoinReserved\""))
-    {
-        body["Conditions"] = json!({"JoinReserved": {"Fn::Not": [{"Fn::Equals": [{"Ref": "JoinConcurrency"}, 0]}]}});
+    let text = Value::from(resources.clone()).to_string();
+    for (name, condition) in [
+        (
+            "JoinReserved",
+            json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "JoinConcurrency"}, 0]}]}),
+        ),
+        ("HasAlarmTopic", has_alarm_topic()),
+    ] {
+        if text.contains(&format!("\"{name}\"")) {
+            body["Conditions"][name] = condition;
+        }
     }
     body["Resources"] = resources.into();
     if !workers.is_empty() {
@@ -190,22 +198,53 @@ fn root(stacks: Map<String, Value>, mut outputs: Map<String, Value>) -> Value {
         "Stage".into(),
         json!({
             "Type": "AWS::ApiGatewayV2::Stage",
-            "Properties": {"ApiId": {"Ref": "Api"}, "StageName": "$default", "AutoDeploy": true},
+            "Properties": {
+                "ApiId": {"Ref": "Api"},
+                "StageName": "$default",
+                "AutoDeploy": true,
+                "AccessLogSettings": {"DestinationArn": {"Fn::GetAtt": ["ApiLog", "Arn"]}, "Format": access_log()},
+            },
+        }),
+    );
+    resources.insert(
+        "ApiLog".into(),
+        json!({
+            "Type": "AWS::Logs::LogGroup",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {"RetentionInDays": 30},
         }),
     );
     resources.extend(alarms());
     resources.extend(stacks);
     outputs.insert("ApiId".into(), json!({"Value": {"Ref": "Api"}}));
+    let domain = "${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}";
+    outputs.insert("ApiDomain".into(), json!({"Value": {"Fn::Sub": domain}}));
     outputs.insert("TableName".into(), json!({"Value": {"Ref": "Table"}}));
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Convoke: the control plane",
         "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W3002"]}}},
         "Parameters": root_parameters(),
-        "Conditions": {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}},
+        "Conditions": {"HasAlarmTopic": has_alarm_topic()},
         "Resources": resources,
         "Outputs": outputs,
     })
+}
+
+/// A line of the gateway's log. Routes stand there as they are written, with `{token}` and `{code}` in place of such: paths,
+/// queries, addresses and headers of requests hold secrets, and are left out.
+fn access_log() -> String {
+    json!({
+        "request": "$context.requestId",
+        "time": "$context.requestTimeEpoch",
+        "route": "$context.routeKey",
+        "status": "$context.status",
+        "bytes": "$context.responseLength",
+        "millis": "$context.responseLatency",
+        "error": "$context.integrationErrorMessage",
+    })
+    .to_string()
 }
 
 /// What wakes an operator: the API answers errors of ours, the table refuses or fails, joins are slow. Quiet without
@@ -255,26 +294,31 @@ fn alarms() -> Map<String, Value> {
         ("TableErrorsAlarm", "The table fails", table("SystemErrors"), 5),
     ];
     all.into_iter()
-        .map(|(name, about, metric, threshold)| {
-            let mut properties = json!({
-                "AlarmDescription": about,
-                "Period": 60,
-                "EvaluationPeriods": 5,
-                "DatapointsToAlarm": 3,
-                "Threshold": threshold,
-                "ComparisonOperator": "GreaterThanThreshold",
-                "TreatMissingData": "notBreaching",
-                "AlarmActions": {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]},
-            });
-            if let (Some(properties), Value::Object(metric)) = (properties.as_object_mut(), metric) {
-                properties.extend(metric);
-            }
-            (
-                name.into(),
-                json!({"Type": "AWS::CloudWatch::Alarm", "Properties": properties}),
-            )
-        })
+        .map(|(name, about, metric, threshold)| (name.into(), alarm(about, metric, threshold)))
         .collect()
+}
+
+/// An alarm when a metric is over a threshold in three of five minutes.
+pub(super) fn alarm(about: &str, metric: Value, threshold: u32) -> Value {
+    let mut properties = json!({
+        "AlarmDescription": about,
+        "Period": 60,
+        "EvaluationPeriods": 5,
+        "DatapointsToAlarm": 3,
+        "Threshold": threshold,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]},
+    });
+    if let (Some(properties), Value::Object(metric)) = (properties.as_object_mut(), metric) {
+        properties.extend(metric);
+    }
+    json!({"Type": "AWS::CloudWatch::Alarm", "Properties": properties})
+}
+
+/// Whether somebody is to hear of alarms.
+fn has_alarm_topic() -> Value {
+    json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]})
 }
 
 fn table() -> Value {

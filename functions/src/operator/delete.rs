@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use store::{Actor, Job, Paging, Scope, Work, Write};
 
 use super::dispatch::Step;
+use super::own_domains;
 use crate::app::App;
 use crate::error::Error;
 
@@ -110,6 +111,12 @@ pub(super) async fn company(app: &App, job: &Job) -> Result<Step, Error> {
         return Ok(Step::Done);
     };
     if left == 0 {
+        let kept = store.company_kept(job.reseller, job.company).await?;
+        if let Some(kept) = kept
+            && own_domains::domains_of_deleted(app, &kept).await?
+        {
+            return Ok(Step::On(Work::CompanyDelete, own_domains::NAMES_GO));
+        }
         store.company_forget(job.reseller, job.company).await?;
         return Ok(Step::Done);
     }

@@ -208,6 +208,7 @@ async fn company(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>
         fqdn,
         name: asked.company.name.clone(),
         subscriptions: Vec::new(),
+        own_domains: Vec::new(),
         deleting: None,
         version: 0,
         created: write.at,

@@ -4,12 +4,14 @@
 mod delete;
 mod dispatch;
 mod init;
+mod own_domains;
 mod sweep;
 
 use serde_json::Value;
 
 pub use dispatch::{Dispatched, dispatch};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, RelayKey, init};
+pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
 pub use sweep::{Sweep, sweep};
 
 use crate::app::App;
@@ -37,10 +39,24 @@ pub const DISPATCH: Worker = Worker {
     needs: &[Need::TableRead, Need::TableWrite, Need::SigningKey],
 };
 
+/// Moves companies' own host names on.
+pub const DOMAIN_ADVANCE: Worker = Worker {
+    id: "domain_advance",
+    wake: Wake::EveryMinutes(1),
+    needs: &[Need::TableRead, Need::TableWrite, Need::OwnDomains],
+};
+
+/// Adds, shows, verifies and removes companies' own host names.
+pub const OPERATOR_DOMAIN: Worker = Worker {
+    id: "operator_domain",
+    wake: Wake::Operator,
+    needs: &[Need::TableRead, Need::TableWrite, Need::OwnDomains],
+};
+
 /// The workers of this module.
 #[must_use]
 pub fn workers() -> Vec<Worker> {
-    vec![DISPATCH, OPERATOR_INIT, SWEEP]
+    vec![DISPATCH, DOMAIN_ADVANCE, OPERATOR_DOMAIN, OPERATOR_INIT, SWEEP]
 }
 
 /// Why a worker did not do what it was woken for.
@@ -66,6 +82,15 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
         let asked: Init = serde_json::from_value(event).map_err(WorkError::Event)?;
         let made = init(app, &asked).await?;
         return serde_json::to_value(made).map_err(WorkError::Event);
+    }
+    if *worker == OPERATOR_DOMAIN {
+        let asked: DomainCommand = serde_json::from_value(event).map_err(WorkError::Event)?;
+        let shown = domain(app, &asked).await?;
+        return serde_json::to_value(shown).map_err(WorkError::Event);
+    }
+    if *worker == DOMAIN_ADVANCE {
+        let done = domains(app).await?;
+        return serde_json::to_value(done).map_err(WorkError::Event);
     }
     if *worker == SWEEP {
         let done = sweep(app).await?;

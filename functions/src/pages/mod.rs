@@ -61,10 +61,13 @@ fn product(company: &Company) -> &str {
     named.map_or("Convoke", |name| name.as_str())
 }
 
-/// Who may frame the pages of signed-in people: the tenant itself, the reseller's own domain, and `embed_origins`.
+/// Who may frame the pages of signed-in people: the tenant itself, also under its own host names, the reseller's own domain,
+/// and `embed_origins`.
 fn signed_in_framing(app: &App, company: &Company, reseller: &Reseller) -> Framing {
     let domain = reseller.domain.as_str();
     let mut origins = vec![app.config.origin(domain), app.config.origin(&format!("*.{domain}"))];
+    // Its pages under one of its names may be framed by those under another.
+    origins.extend(company.hosts().skip(1).map(|host| app.config.origin(host.as_str())));
     origins.extend(company.settings.embed_origins.iter().map(ToString::to_string));
     Framing::Listed(origins)
 }

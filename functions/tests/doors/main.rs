@@ -9,6 +9,7 @@ mod join_admits;
 mod join_roles;
 mod join_round_trips;
 mod meetings_from_servers;
+mod own_domains;
 mod pages_tenant;
 mod password_links;
 mod relay_reports;

@@ -2,6 +2,7 @@
 //! good ways and its bad ones, over a table that notes what is asked of it.
 
 mod accounts;
+mod own_domains;
 mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,6 +110,7 @@ async fn compare() {
     Box::pin(running::tokens(&mut walk)).await;
     Box::pin(accounts::accounts(&mut walk)).await;
     Box::pin(accounts::deletions(&mut walk)).await;
+    Box::pin(own_domains::own_domains(&mut walk)).await;
     Box::pin(time(&mut walk)).await;
 
     let ids = all()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use functions::deploy::{Grants, ROOT, templates};
-use functions::{Access, Kind, Need, all, workers};
+use functions::{Access, Kind, Need, Wake, all, workers};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -123,4 +123,48 @@ fn the_table_has_the_names_that_the_store_uses() {
     }
     assert!(root.contains(&format!("IndexName: {}\n", store::keys::INDEX)));
     assert!(root.contains(&format!("AttributeName: {}\n", store::keys::TTL)));
+}
+
+#[test]
+fn whatever_wakes_by_itself_has_an_alarm() {
+    let nested: String = generated().into_values().collect();
+    for worker in workers() {
+        let alarm = format!("\n  {}ErrorsAlarm:\n", worker.title());
+        assert_eq!(nested.contains(&alarm), worker.wake != Wake::Operator, "{}", worker.id);
+    }
+    for alarm in [
+        "DispatchLateAlarm",
+        "ConferenceJoinThrottlesAlarm",
+        "ApiErrorsAlarm",
+        "TableErrorsAlarm",
+    ] {
+        assert!(nested.contains(&format!("\n  {alarm}:\n")), "{alarm}");
+    }
+}
+
+#[test]
+fn certificates_and_the_edge_are_reached_by_those_alone_who_need_them() {
+    let functions = all()
+        .iter()
+        .map(|route| (route.title(), route.needs))
+        .chain(workers().iter().map(|worker| (worker.title(), worker.needs)))
+        .collect::<Vec<_>>();
+    let nested: String = generated()
+        .into_iter()
+        .filter(|(path, _)| path != ROOT)
+        .map(|(_, text)| text)
+        .collect();
+    for (title, needs) in functions {
+        let role = nested
+            .split(&format!("\n  {title}Role:\n"))
+            .nth(1)
+            .expect("a role of its own");
+        // Up to the next resource, which begins at two spaces.
+        let lines = role.lines().take_while(|line| line.starts_with("   "));
+        let beyond = lines
+            .filter(|line| line.contains("acm:Request") || line.contains("cloudfront:Create"))
+            .count();
+        let wanted = if needs.contains(&Need::OwnDomains) { 2 } else { 0 };
+        assert_eq!(beyond, wanted, "{title}");
+    }
 }

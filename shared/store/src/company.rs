@@ -25,6 +25,17 @@ pub struct Tenant {
     /// Until when this former name of the company leads to its present one ([`Company::fqdn`]); none for the present one.
     #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub until: Option<Timestamp>,
+    /// It is a company's own name that is not served (yet, or any more): it keeps others from it and leads nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub claimed: bool,
+}
+
+impl Tenant {
+    /// Whether requests under the name are the tenant's: not those under a former name, nor under one that is claimed only.
+    #[must_use]
+    pub const fn answers(&self) -> bool {
+        self.until.is_none() && !self.claimed
+    }
 }
 
 /// How long a company's former host name leads to its present one, and is nobody else's.
@@ -36,6 +47,7 @@ fn name(company: &Company, now: Timestamp) -> Op {
         reseller: company.reseller,
         company: Some(company.id),
         until: None,
+        claimed: false,
     };
     Op::put(keys::fqdn(&company.fqdn), &tenant)
         .value(":company", &company.id)
@@ -173,14 +185,16 @@ impl Store {
         Ok(deleting.map(|kept| u64::try_from(kept.hosts).unwrap_or_default()))
     }
 
-    /// Ends the deletion of a company that has no hosts any more: its host name is free. Harmless when repeated.
+    /// Ends the deletion of a company that has no hosts and no names of its own any more: its host name is free. Harmless
+    /// when repeated.
     pub async fn company_forget(&self, reseller: ResellerId, id: CompanyId) -> Result<()> {
         let Some(Kept { company, .. }) = self.company_whatever(reseller, id).await? else {
             return Ok(());
         };
         let ops = vec![
             Op::delete(keys::company(reseller, id)).value(":none", &0).when(
-                "attribute_exists(#deleting) AND (attribute_not_exists(#hosts) OR #hosts <= :none)",
+                "attribute_exists(#deleting) AND (attribute_not_exists(#hosts) OR #hosts <= :none) AND \
+                 attribute_not_exists(#own_domains)",
                 Failure::Raced,
             ),
             Op::delete(keys::fqdn(&company.fqdn))

@@ -22,6 +22,8 @@ pub enum Unique {
     ContactEmail,
     /// A plan's name, in its reseller.
     PlanName,
+    /// A host name that a company brings, in the installation.
+    OwnDomain,
     /// A relay's name.
     Relay,
 }
@@ -35,7 +37,7 @@ impl Unique {
             Self::Email | Self::ContactEmail => "email",
             Self::AccessCode => "access_code",
             Self::OpenIdSub => "openid_sub",
-            Self::PlanName => "name",
+            Self::PlanName | Self::OwnDomain => "name",
             Self::Relay => "relay",
         }
     }

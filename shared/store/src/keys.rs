@@ -5,6 +5,7 @@ use domain::code::{AccessCode, Email, Fqdn};
 use domain::id::{
     CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
 };
+use domain::own_domain::OwnName;
 use domain::sealed::token_hash;
 use jiff::Timestamp;
 
@@ -88,6 +89,16 @@ pub fn plan_name(reseller: ResellerId, name: &str) -> Key {
 /// Whom a host name belongs to; also keeps it unique.
 pub fn fqdn(name: &Fqdn) -> Key {
     key(format!("FQDN#{name}"), "FQDN")
+}
+
+/// A host name of a company's own: how far it has come.
+pub fn own_domain(name: &OwnName) -> Key {
+    key(format!("FQDN#{name}"), "OWN")
+}
+
+/// Index: own names by when they are looked at next.
+pub fn own_domain_due(at: Timestamp) -> Key {
+    key("OWN-DOMAINS", time(at))
 }
 
 /// A company.

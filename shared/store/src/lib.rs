@@ -25,6 +25,7 @@ mod list;
 mod membership;
 mod occurrence;
 mod op;
+mod own_domain;
 mod partition;
 mod password;
 mod plan;

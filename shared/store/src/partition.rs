@@ -59,11 +59,13 @@ pub enum Partition {
     Job,
     /// In the index: jobs by when they are due.
     JobList,
+    /// In the index: companies' own host names by when they are looked at.
+    OwnDomainList,
 }
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -92,6 +94,7 @@ impl Partition {
         Self::HostList,
         Self::Job,
         Self::JobList,
+        Self::OwnDomainList,
     ];
 
     /// The keys as a policy's condition on `dynamodb:LeadingKeys` matches them: `*` stands for any text.
@@ -126,6 +129,7 @@ impl Partition {
             Self::HostList => "R#*#HOSTS",
             Self::Job => "JOB#*",
             Self::JobList => "JOBS#*",
+            Self::OwnDomainList => "OWN-DOMAINS",
         }
     }
 

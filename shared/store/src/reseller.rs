@@ -16,6 +16,7 @@ impl Store {
             reseller: reseller.id,
             company: None,
             until: None,
+            claimed: false,
         };
         let mut ops = vec![
             Op::put(keys::fqdn(&reseller.domain), &tenant).when_new(Failure::Taken(Unique::Domain)),

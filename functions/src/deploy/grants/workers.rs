@@ -1,8 +1,8 @@
 //! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
 
 use store::Partition::{
-    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, Relay, RelayList,
-    Reseller, ResellerAudit,
+    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, OwnDomainList,
+    Relay, RelayList, Reseller, ResellerAudit,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -13,12 +13,29 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "dispatch",
         &[
             (&[Delete], &[Fqdn, Company, Host, Contact, Email, Active, Code, Job]),
-            (&[Put], &[Company, Host, Conference, Job]),
+            (&[Put], &[Fqdn, Company, Host, Conference, Job]),
             (&[Update], &[Company, Host, Code, Job]),
             (&[QueryIndex], &[Company, Host, JobList]),
-            (&[Get], &[Company, Job]),
+            (&[Get], &[Fqdn, Company, Job]),
             (&[Query], &[Conference, Active]),
             (&[BatchGet], &[Code, Relay]),
+        ],
+    ),
+    (
+        "domain_advance",
+        &[
+            (&[QueryIndex], &[OwnDomainList]),
+            (&[Get, Put], &[Fqdn, Company]),
+            (&[Update], &[Company]),
+            (&[Delete], &[Fqdn]),
+        ],
+    ),
+    (
+        "operator_domain",
+        &[
+            (&[Get, Put], &[Fqdn, Company]),
+            (&[BatchGet, Delete], &[Fqdn]),
+            (&[Update], &[Company]),
         ],
     ),
     (

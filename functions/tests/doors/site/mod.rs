@@ -1,6 +1,8 @@
 //! A whole control plane on a table in memory, with a reseller, two companies and a relay, spoken to as browsers,
 //! partners and relays speak to it.
 
+pub(crate) mod dns;
+pub(crate) mod edge;
 pub(crate) mod notes;
 
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use domain::jws::SigningKey;
 use domain::relay::{REPORT_SECONDS, ReportClaims};
+use functions::own_domains::{Dns, OwnDomains};
 use functions::pages::{Shell, Shells};
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
@@ -18,6 +21,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
 
+use dns::TestDns;
+use edge::TestEdge;
 use notes::Notes;
 
 pub(crate) const DOMAIN: &str = "demo.test";
@@ -36,6 +41,7 @@ pub(crate) struct Site {
     pub(crate) relay: SigningKey,
     signing: Vec<u8>,
     config: Config,
+    own_domains: Option<(TestDns, TestEdge)>,
     /// The admin's `auth_token`.
     pub(crate) admin: String,
 }
@@ -88,6 +94,7 @@ impl Site {
             relay,
             signing,
             config,
+            own_domains: None,
             admin: String::new(),
         };
         site.settle().await;
@@ -96,7 +103,33 @@ impl Site {
 
     /// Another process over the same table: nothing is remembered.
     pub(crate) fn restart(&mut self) {
-        self.app = app(&self.notes, &self.signing, self.config.clone(), &self.clock);
+        let fresh = app(&self.notes, &self.signing, self.config.clone(), &self.clock);
+        self.app = match &self.own_domains {
+            None => fresh,
+            Some((dns, edge)) => fresh.with_own_domains(OwnDomains {
+                dns: Dns::at(dns.address()).expect("a resolver"),
+                edge: Arc::new(edge.clone()),
+            }),
+        };
+    }
+
+    /// From now on this installation serves companies' own host names.
+    pub(crate) async fn own_domains(&mut self) {
+        self.own_domains = Some((TestDns::start().await, TestEdge::default()));
+        self.restart();
+    }
+
+    pub(crate) async fn with_own_domains(mut self) -> Self {
+        self.own_domains().await;
+        self
+    }
+
+    pub(crate) fn dns(&self) -> &TestDns {
+        &self.own_domains.as_ref().expect("an installation with own names").0
+    }
+
+    pub(crate) fn edge(&self) -> &TestEdge {
+        &self.own_domains.as_ref().expect("an installation with own names").1
     }
 
     /// The operator's command, the admin's sign-in, the second company.

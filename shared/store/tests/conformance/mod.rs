@@ -5,6 +5,7 @@
 mod events;
 mod joining;
 mod meetings;
+mod own_domains;
 mod races;
 mod relays;
 mod repeating;
@@ -32,6 +33,10 @@ pub async fn suite(client: &Client) {
     Box::pin(tenants::other_tenants_objects_do_not_exist(&store)).await;
     Box::pin(tenants::the_audit_says_who_did_what_and_no_secret(&store)).await;
     Box::pin(tenants::an_address_book_has_each_person_once(&store)).await;
+
+    Box::pin(own_domains::a_companys_own_name_is_claimed_served_and_freed(&store)).await;
+    Box::pin(own_domains::one_of_many_racing_for_an_own_name_has_it(&store)).await;
+    Box::pin(own_domains::a_company_goes_after_its_own_names(&store)).await;
 
     Box::pin(sign_in::a_session_lives_by_use_and_not_for_ever(&store)).await;
     Box::pin(sign_in::a_sessions_requests_are_counted_by_the_minute(&store)).await;

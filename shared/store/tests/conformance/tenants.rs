@@ -43,6 +43,7 @@ pub async fn objects_are_found_by_what_names_them(store: &Store) {
         reseller: reseller.id,
         company: Some(company.id),
         until: None,
+        claimed: false,
     };
     assert_eq!(store.tenant(&company.fqdn).await.expect("read"), Some(tenant));
     assert_eq!(

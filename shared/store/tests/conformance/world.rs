@@ -104,6 +104,7 @@ impl World {
             subdomain,
             name: "Acme".parse().expect("a name"),
             subscriptions: Vec::new(),
+            own_domains: Vec::new(),
             deleting: None,
             version: 0,
             created: noon(),
