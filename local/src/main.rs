@@ -5,6 +5,7 @@ mod edge;
 mod options;
 mod own_domains;
 mod platform;
+mod table;
 mod tls;
 
 use anyhow::Context as _;

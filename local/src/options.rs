@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::code::Fqdn;
 use domain::own_domain::OwnName;
+use store::fault::Rates;
 
 /// The whole platform in one process: API, pages, relay and table.
 #[derive(Debug, Parser)]
@@ -49,6 +50,19 @@ pub(crate) struct Run {
     /// How many failures (passwords, tokens, PINs, codes) are let happen in 15 minutes, instead of the contract's.
     #[arg(long)]
     pub(crate) failures: Option<u32>,
+    #[command(flatten)]
+    pub(crate) table: TableOptions,
+}
+
+/// Which table.
+#[derive(Debug, Default, Args)]
+pub(crate) struct TableOptions {
+    /// An emulator of DynamoDB to keep the table in, such as http://127.0.0.1:8000, instead of the data folder.
+    #[arg(long, value_name = "URL")]
+    pub(crate) dynamodb: Option<String>,
+    /// For tests: how many of 1,000 requests to the table fail, as throttle=30,conflict=30,lost_answer=20,lost_request=20.
+    #[arg(long, value_name = "RATES")]
+    pub(crate) faults: Option<Rates>,
 }
 
 /// What `domain` takes.

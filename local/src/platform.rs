@@ -20,18 +20,18 @@ use relay::Relay;
 use relay::config::{ControlPlane, Media};
 use relay::secret::Secret;
 use serde_json::json;
-use store::{Store, embedded};
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::data::DataFolder;
 use crate::edge::{Client, Edge, router};
-use crate::options::{Action, Domain, Run};
+use crate::options::{Action, Domain, Run, TableOptions};
 use crate::own_domains::LocalEdge;
+use crate::table;
 use crate::tls::{Authority, Certificates, TlsListener, server_config};
 
-const TABLE: &str = "convoke";
 /// Companies are below it; browsers treat everything below `localhost` as this machine, and as secure.
 const DOMAIN: &str = "convoke.localhost";
 const ADMIN: &str = "demo";
@@ -132,17 +132,16 @@ impl Platform {
 
         let rates = rates(&run);
         let written = Arc::new(AtomicBool::new(true));
-        let app = app(
-            &data,
-            Config {
-                scheme: "http".to_owned(),
-                port: Some(port),
-                rates,
-            },
-            &written,
-        )
-        .await?
-        .with_pages(pages);
+        let store = {
+            let written = Arc::clone(&written);
+            table::open(&data, &run.table, move || written.store(true, Ordering::Relaxed)).await?
+        };
+        let config = Config {
+            scheme: "http".to_owned(),
+            port: Some(port),
+            rates,
+        };
+        let app = app(&data, store, config)?.with_pages(pages);
         let app = match dns(run.dns) {
             Ok(dns) => app.with_own_domains(OwnDomains { dns, edge: names }),
             Err(error) => {
@@ -220,15 +219,12 @@ impl Platform {
 pub(crate) async fn init(data: &Path, asked: &Init) -> anyhow::Result<Initialised> {
     let data = DataFolder::open(data)?;
     let _lock = lock(&data)?;
-    let app = app(
-        &data,
-        Config {
-            scheme: "http".to_owned(),
-            ..Config::default()
-        },
-        &Arc::default(),
-    )
-    .await?;
+    let store = table::open(&data, &TableOptions::default(), || {}).await?;
+    let config = Config {
+        scheme: "http".to_owned(),
+        ..Config::default()
+    };
+    let app = app(&data, store, config)?;
     Ok(operator::init(&app, asked).await?)
 }
 
@@ -242,9 +238,8 @@ pub(crate) async fn domain(asked: &Domain) -> anyhow::Result<Domains> {
         scheme: "http".to_owned(),
         ..Config::default()
     };
-    let app = app(&data, config, &Arc::default())
-        .await?
-        .with_own_domains(OwnDomains { dns, edge });
+    let store = table::open(&data, &TableOptions::default(), || {}).await?;
+    let app = app(&data, store, config)?.with_own_domains(OwnDomains { dns, edge });
     let command = DomainCommand {
         action: match asked.action {
             Action::Add => DomainAction::Add,
@@ -282,14 +277,7 @@ fn lock(data: &DataFolder) -> anyhow::Result<File> {
     Ok(file)
 }
 
-async fn app(data: &DataFolder, config: Config, written: &Arc<AtomicBool>) -> anyhow::Result<App> {
-    let written = Arc::clone(written);
-    let table = embedded::open(embedded::Options {
-        file: Some(data.table()),
-        written: Some(Arc::new(move || written.store(true, Ordering::Relaxed))),
-    })?;
-    let store = Store::new(&table, TABLE);
-    store.create_table().await?;
+fn app(data: &DataFolder, store: Store, config: Config) -> anyhow::Result<App> {
     let signing = SigningKey::from_pkcs8(&data.signing_key("signing.key")?).context("signing.key is damaged")?;
     let keys = Keys::new(
         &data.secret("installation.key")?,

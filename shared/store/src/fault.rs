@@ -2,6 +2,7 @@
 //!
 //! What the table does under these is what it may do on AWS on a bad day. Wraps any HTTP client of the SDK.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +16,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
 /// How many of 1,000 requests meet each fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// `ProvisionedThroughputExceededException`; the table did nothing.
     pub throttle: u16,
@@ -25,6 +26,33 @@ pub struct Rates {
     pub lost_answer: u16,
     /// The connection times out before the table hears of it.
     pub lost_request: u16,
+}
+
+/// Why a text says no rates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be like throttle=30,conflict=30,lost_answer=20,lost_request=20, all together at most 1000")]
+pub struct NoRates;
+
+impl FromStr for Rates {
+    type Err = NoRates;
+
+    /// Reads `throttle=30,conflict=30,lost_answer=20,lost_request=20`; what is left out does not happen.
+    fn from_str(text: &str) -> Result<Self, NoRates> {
+        let mut rates = Self::default();
+        for part in text.split(',') {
+            let (name, number) = part.split_once('=').ok_or(NoRates)?;
+            let rate = match name {
+                "throttle" => &mut rates.throttle,
+                "conflict" => &mut rates.conflict,
+                "lost_answer" => &mut rates.lost_answer,
+                "lost_request" => &mut rates.lost_request,
+                _ => return Err(NoRates),
+            };
+            *rate = number.parse().ok().filter(|rate| *rate <= 1_000).ok_or(NoRates)?;
+        }
+        let all = rates.throttle + rates.conflict + rates.lost_answer + rates.lost_request;
+        if all <= 1_000 { Ok(rates) } else { Err(NoRates) }
+    }
 }
 
 /// Counts of what was injected.
@@ -104,9 +132,10 @@ impl Dice {
             below += rate;
             (number < below).then_some(fault)
         });
-        self.counts
-            .faults
-            .fetch_add(u64::from(fault.is_some()), Ordering::Relaxed);
+        if let Some(fault) = fault {
+            self.counts.faults.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(?fault, "injected");
+        }
         fault
     }
 }
@@ -158,4 +187,31 @@ fn refusal(body: &'static str) -> HttpResponse {
         .headers_mut()
         .insert("content-type", "application/x-amz-json-1.0");
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_from_text() {
+        let rates = Rates {
+            throttle: 30,
+            conflict: 0,
+            lost_answer: 20,
+            lost_request: 1_000 - 50,
+        };
+        assert_eq!("throttle=30,lost_answer=20,lost_request=950".parse(), Ok(rates));
+        for text in [
+            "",
+            "throttle",
+            "throttle=x",
+            "other=1",
+            "throttle=-1",
+            "throttle=1001",
+            "throttle=600,conflict=600",
+        ] {
+            assert_eq!(text.parse::<Rates>(), Err(NoRates), "{text}");
+        }
+    }
 }

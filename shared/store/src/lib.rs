@@ -12,6 +12,8 @@ mod conference_list;
 mod contact;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+#[cfg(feature = "embedded")]
+pub mod emulator;
 mod error;
 mod events;
 pub mod fault;

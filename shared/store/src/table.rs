@@ -102,9 +102,10 @@ impl Store {
         })
         .await;
         match created {
-            Err(error) if error.code() == Some("ResourceInUseException") => return Ok(()),
-            other => other.map_err(|error| failed(&error))?,
-        };
+            // Also what a repeat after a lost answer finds.
+            Err(error) if error.code() == Some("ResourceInUseException") => {}
+            other => drop(other.map_err(|error| failed(&error))?),
+        }
         let ttl = TimeToLiveSpecification::builder()
             .attribute_name(keys::TTL)
             .enabled(true)
@@ -119,7 +120,7 @@ impl Store {
         })
         .await;
         match set {
-            // A repeat after a lost answer finds it set.
+            // It is set already.
             Err(error) if error.code() == Some("ValidationException") => Ok(()),
             other => other.map(drop).map_err(|error| failed(&error)),
         }
