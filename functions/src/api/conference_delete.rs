@@ -10,7 +10,6 @@ use store::{ConferenceState, Surroundings};
 
 use super::conference::{ConferenceAnswer, answer};
 use super::conference_update::{TRIES, raced};
-use super::host::of_company;
 use super::occurrences::{Meant, OccurrenceScope};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -64,9 +63,7 @@ async fn attempt(context: &Context<'_>, asked: &ConferenceDeleteParameters) -> R
     let (caller, store) = (context.caller()?, context.store());
     let state = store.conference(&caller.scope, asked.conference_id).await?;
     let current = &state.conference;
-    let ((host, company), around) = tokio::try_join!(of_company(context, current.host, current.company), async {
-        Ok(store.surroundings(&state).await?)
-    })?;
+    let (host, company, around) = store.conference_around(&caller.scope, &state).await?;
     caller.check_rank(host.role)?;
     let meant = Meant::read(&state, asked.occurrence.as_deref(), asked.scope)?;
     let left = remaining(context, &state, &around, meant)?;

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::conference::{ConferenceAnswer, answer};
 use super::conference_update::{TRIES, raced};
-use super::host::of_company;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -54,10 +53,7 @@ impl Endpoint for ConferenceEnd {
 async fn attempt(context: &Context<'_>, id: ConferenceId) -> Result<Option<ConferenceAnswer>, Error> {
     let (caller, store) = (context.caller()?, context.store());
     let state = store.conference(&caller.scope, id).await?;
-    let current = &state.conference;
-    let ((host, company), around) = tokio::try_join!(of_company(context, current.host, current.company), async {
-        Ok(store.surroundings(&state).await?)
-    })?;
+    let (host, company, around) = store.conference_around(&caller.scope, &state).await?;
     caller.check_rank(host.role)?;
     let answer = answer(context, &state.ended(Reason::Ended, context.now), &host, &company)?;
     let claim = context.claim(&answer)?;

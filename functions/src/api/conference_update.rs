@@ -11,7 +11,6 @@ use serde::Deserialize;
 use store::Unique;
 
 use super::conference::{ConferenceAnswer, answer};
-use super::host::of_company;
 use super::meeting::{CODE_TRIES, MeetingParameters};
 use super::occurrences::{Meant, OccurrenceScope};
 use super::participants;
@@ -93,9 +92,8 @@ async fn attempt(
     let (caller, store) = (context.caller()?, context.store());
     let state = store.conference(&caller.scope, asked.conference_id).await?;
     let current = &state.conference;
-    let ((host, company), around, named) = tokio::try_join!(
-        of_company(context, current.host, current.company),
-        async { Ok(store.surroundings(&state).await?) },
+    let ((host, company, around), named) = tokio::try_join!(
+        async { Ok(store.conference_around(&caller.scope, &state).await?) },
         participants::named(context, current.host, meeting.ids())
     )?;
     caller.check_rank(host.role)?;

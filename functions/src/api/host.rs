@@ -164,17 +164,14 @@ fn fields(context: &Context<'_>, host: Host, company: &Company) -> Result<HostFi
     })
 }
 
-/// A host and its company, which is known to be this one: in one round trip.
+/// A host and its company, which is known to be this one: in one read.
 pub(super) async fn of_company(
     context: &Context<'_>,
     id: HostId,
     company: CompanyId,
 ) -> Result<(Host, Company), Error> {
-    let (caller, store) = (context.caller()?, context.store());
-    Ok(tokio::try_join!(
-        store.host(&caller.scope, id),
-        store.company(&caller.scope, company)
-    )?)
+    let scope = &context.caller()?.scope;
+    Ok(context.store().host_of_company(scope, id, company).await?)
 }
 
 /// A host and its company, both in the caller's scope: in one round trip where the caller's own company is the only one

@@ -11,7 +11,7 @@ use crate::audit::Change;
 use crate::job::{Job, Work};
 use crate::list::Span;
 use crate::op::{Failure, Op};
-use crate::value::from_item;
+use crate::value::{Item, from_item};
 use crate::{Error, Page, Paging, Result, Scope, Store, Unique, Write, keys};
 
 /// Whom a host name belongs to.
@@ -58,6 +58,16 @@ fn name(company: &Company, now: Timestamp) -> Op {
         )
 }
 
+/// A company that was read, if the caller reaches it and it is there for anybody.
+pub(crate) fn company_in(scope: &Scope, item: Option<&Item>) -> Result<Company> {
+    let company: Company = from_item("company", item.ok_or(Error::NotFound("company"))?)?;
+    scope.check(company.id, None)?;
+    match company.deleting {
+        None => Ok(company),
+        Some(_) => Err(Error::NotFound("company")),
+    }
+}
+
 impl Store {
     /// Makes a company; its host name must be unique.
     pub async fn company_create(&self, company: &Company, write: &Write<'_>) -> Result<()> {
@@ -75,13 +85,7 @@ impl Store {
 
     /// A company in the caller's scope. One that is being deleted is there for nobody.
     pub async fn company(&self, scope: &Scope, id: CompanyId) -> Result<Company> {
-        let company = self.company_whatever(scope.reseller, id).await?;
-        let Kept { company, .. } = company.ok_or(Error::NotFound("company"))?;
-        scope.check(id, None)?;
-        match company.deleting {
-            None => Ok(company),
-            Some(_) => Err(Error::NotFound("company")),
-        }
+        company_in(scope, self.get(keys::company(scope.reseller, id)).await?.as_ref())
     }
 
     async fn company_whatever(&self, reseller: ResellerId, id: CompanyId) -> Result<Option<Kept>> {

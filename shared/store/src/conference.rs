@@ -3,19 +3,23 @@
 use std::collections::BTreeSet;
 
 use domain::Reason;
+use domain::company::Company;
 use domain::conference::{CodeKind, Conference, Slot, later};
+use domain::host::Host;
 use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::audit::Change;
+use crate::company::company_in;
 use crate::error::Cause;
+use crate::host::host_in;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::series::SeriesItem;
 use crate::table::beginning_with;
-use crate::value::from_item;
+use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Room, Scope, Store, Unique, Write, keys};
 
 /// How long a one-time code is not issued again.
@@ -198,16 +202,25 @@ impl Store {
 
     /// The room of a conference and the relays that hold its occurrences. One read.
     pub async fn surroundings(&self, state: &ConferenceState) -> Result<Surroundings> {
-        let held: BTreeSet<&RelayId> = state.items.iter().flat_map(|item| &item.relays).collect();
-        let mut wanted = vec![keys::room(state.conference.code)];
-        wanted.extend(held.into_iter().map(keys::relay));
+        surroundings_of(&self.get_many(&around(state)).await?)
+    }
+
+    /// The host and the company of a conference, both in the caller's scope, and what surrounds it. One read.
+    pub async fn conference_around(
+        &self,
+        scope: &Scope,
+        state: &ConferenceState,
+    ) -> Result<(Host, Company, Surroundings)> {
+        let Conference { host, company, .. } = state.conference;
+        let mut wanted = vec![keys::host(scope.reseller, host), keys::company(scope.reseller, company)];
+        wanted.extend(around(state));
         let found = self.get_many(&wanted).await?;
-        let (room, relays) = found.split_first().ok_or(Error::NotFound("room"))?;
-        let relays = relays.iter().flatten().map(|item| from_item("relay", item));
-        Ok(Surroundings {
-            room: from_item("room", room.as_ref().ok_or(Error::NotFound("room"))?)?,
-            relays: relays.collect::<Result<_>>()?,
-        })
+        let (people, around) = found.split_at(2);
+        Ok((
+            host_in(scope, people[0].as_ref())?,
+            company_in(scope, people[1].as_ref())?,
+            surroundings_of(around)?,
+        ))
     }
 
     /// Ends what of a conference has begun or could begin now, for everybody and for good; harmless where nothing is left. An
@@ -280,6 +293,25 @@ impl Store {
         let number = u32::try_from(number).ok().and_then(ParticipantNumber::new);
         number.ok_or_else(|| Error::Refused(Cause("all participants' numbers are used up".into())))
     }
+}
+
+/// Where what surrounds a conference lies: its room, then the relays.
+fn around(state: &ConferenceState) -> Vec<keys::Key> {
+    let held: BTreeSet<&RelayId> = state.items.iter().flat_map(|item| &item.relays).collect();
+    let relays = held.into_iter().map(keys::relay);
+    std::iter::once(keys::room(state.conference.code))
+        .chain(relays)
+        .collect()
+}
+
+/// The same as it was read.
+fn surroundings_of(found: &[Option<Item>]) -> Result<Surroundings> {
+    let (room, relays) = found.split_first().ok_or(Error::NotFound("room"))?;
+    let relays = relays.iter().flatten().map(|item| from_item("relay", item));
+    Ok(Surroundings {
+        room: from_item("room", room.as_ref().ok_or(Error::NotFound("room"))?)?,
+        relays: relays.collect::<Result<_>>()?,
+    })
 }
 
 /// The occurrences of a conference as they are made.

@@ -11,11 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Change;
+use crate::company::company_in;
 use crate::contact::contact_ops;
 use crate::job::{Job, Work};
 use crate::list::Span;
 use crate::op::{Failure, Op};
-use crate::value::from_item;
+use crate::value::{Item, from_item};
 use crate::{Error, Page, Paging, Result, Room, Scope, Store, Unique, Write, keys, password};
 
 /// How long a host's former code is not given to anybody.
@@ -99,6 +100,16 @@ fn quarantined(host: &Host, how: &str, now: Timestamp) -> Op {
         .when("#host = :host AND attribute_not_exists(#closed)", Failure::Raced)
 }
 
+/// A host that was read, if the caller reaches it and it is there for anybody.
+pub(crate) fn host_in(scope: &Scope, item: Option<&Item>) -> Result<Host> {
+    let host: Host = from_item("host", item.ok_or(Error::NotFound("host"))?)?;
+    scope.check(host.company, Some(host.id))?;
+    match host.deleting {
+        None => Ok(host),
+        Some(_) => Err(Error::NotFound("host")),
+    }
+}
+
 impl Store {
     /// Makes a host, its room, and its own entry in its address book. Mail address, access code and OpenID subject must be
     /// unique; the company must exist.
@@ -134,16 +145,17 @@ impl Store {
 
     /// A host in the caller's scope.
     pub async fn host(&self, scope: &Scope, id: HostId) -> Result<Host> {
-        let item = self
-            .get(keys::host(scope.reseller, id))
-            .await?
-            .ok_or(Error::NotFound("host"))?;
-        let host: Host = from_item("host", &item)?;
-        scope.check(host.company, Some(id))?;
-        if host.deleting.is_some() {
-            return Err(Error::NotFound("host"));
-        }
-        Ok(host)
+        host_in(scope, self.get(keys::host(scope.reseller, id)).await?.as_ref())
+    }
+
+    /// A host and its company, which is known to be this one, both in the caller's scope. One read.
+    pub async fn host_of_company(&self, scope: &Scope, id: HostId, company: CompanyId) -> Result<(Host, Company)> {
+        let wanted = [keys::host(scope.reseller, id), keys::company(scope.reseller, company)];
+        let found = self.get_many(&wanted).await?;
+        Ok((
+            host_in(scope, found[0].as_ref())?,
+            company_in(scope, found[1].as_ref())?,
+        ))
     }
 
     /// The host of this mail address in this reseller, if there is one. Two sequential reads.
