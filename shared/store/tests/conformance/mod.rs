@@ -2,7 +2,11 @@
 
 #![allow(unreachable_pub, dead_code)]
 
+mod companies;
+mod contacts;
 mod events;
+mod hosts;
+mod jobs;
 mod joining;
 mod meetings;
 mod own_domains;
@@ -37,6 +41,28 @@ pub async fn suite(client: &Client) {
     Box::pin(own_domains::a_companys_own_name_is_claimed_served_and_freed(&store)).await;
     Box::pin(own_domains::one_of_many_racing_for_an_own_name_has_it(&store)).await;
     Box::pin(own_domains::a_company_goes_after_its_own_names(&store)).await;
+    Box::pin(companies::a_former_name_leads_on_and_is_nobody_elses(&store)).await;
+    Box::pin(companies::of_two_who_change_a_company_one_is_told_so(&store)).await;
+    Box::pin(companies::a_company_goes_when_its_hosts_have_gone(&store)).await;
+    Box::pin(companies::companies_are_listed_newest_first_page_by_page(&store)).await;
+
+    Box::pin(hosts::former_names_are_free_at_once_and_a_former_code_is_not(&store)).await;
+    Box::pin(hosts::a_change_that_meets_a_taken_name_changes_nothing(&store)).await;
+    Box::pin(hosts::a_host_takes_the_entry_of_its_new_address(&store)).await;
+    Box::pin(hosts::a_deleted_host_leaves_its_id_and_its_closed_code(&store)).await;
+    Box::pin(hosts::hosts_are_listed_oldest_first_page_by_page(&store)).await;
+
+    Box::pin(contacts::an_address_is_in_an_address_book_once(&store)).await;
+    Box::pin(contacts::a_changed_entry_frees_its_former_address(&store)).await;
+    Box::pin(contacts::who_is_invited_and_removed_at_once_is_in_the_book_or_not(
+        &store,
+    ))
+    .await;
+    Box::pin(contacts::an_address_book_is_listed_and_forgotten_page_by_page(&store)).await;
+
+    Box::pin(jobs::a_job_is_held_by_one_at_a_time(&store)).await;
+    Box::pin(jobs::who_took_a_job_up_last_has_the_word(&store)).await;
+    Box::pin(jobs::a_job_goes_on_later_as_it_has_become(&store)).await;
 
     Box::pin(sign_in::a_session_lives_by_use_and_not_for_ever(&store)).await;
     Box::pin(sign_in::a_sessions_requests_are_counted_by_the_minute(&store)).await;

@@ -2,6 +2,9 @@
 
 #![allow(unreachable_pub, dead_code)]
 
+mod accounts;
+#[path = "../books/mod.rs"]
+mod books;
 mod changes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +49,9 @@ struct Acknowledged {
 
 /// Runs the writers over the faulty client, and checks with the clean one.
 pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
-    let (store, clean) = (Store::new(faulty, "convoke"), Store::new(clean, "convoke"));
+    let (store, whole, clean) = (Store::new(faulty, "convoke"), clean, Store::new(clean, "convoke"));
     clean.create_table().await.expect("the table is made");
+    Box::pin(accounts::run(&store, &clean, seed)).await;
     Box::pin(changes::run(&store, &clean, seed)).await;
     let world = Arc::new(World::new(&clean).await);
     let relay = Arc::new(world.relay("r", noon()).await);
@@ -112,6 +116,8 @@ pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
         .expect("read")
         .expect("a room");
     assert_eq!(view.room.live.expect("is live").live.moderators, 10, "seed {seed}");
+    let faults = books::Books::read(whole, "convoke").await.faults();
+    assert!(faults.is_empty(), "seed {seed}:\n{}", faults.join("\n"));
 }
 
 /// Hosts under names that the writers fight for.

@@ -1,0 +1,138 @@
+use domain::id::ConferenceId;
+use jiff::{SignedDuration, Timestamp};
+use store::{Job, Store, Work};
+
+use super::world::{World, noon, operator};
+
+fn later(seconds: i64) -> Timestamp {
+    noon()
+        .saturating_add(SignedDuration::from_secs(seconds))
+        .expect("a time")
+}
+
+const LEASE: i64 = Job::LEASE.as_secs();
+
+/// A host is deleted; its job.
+async fn caused(world: &World) -> Job {
+    world
+        .store
+        .host_delete(&world.host, &operator("host-delete"))
+        .await
+        .expect("begins");
+    due(world, noon()).await.expect("due")
+}
+
+async fn due(world: &World, now: Timestamp) -> Option<Job> {
+    let mut jobs = world.store.jobs_due(now, 1_000).await.expect("read");
+    jobs.retain(|job| job.reseller == world.reseller.id);
+    assert!(jobs.len() <= 1, "{jobs:?}");
+    jobs.pop()
+}
+
+pub async fn a_job_is_held_by_one_at_a_time(store: &Store) {
+    let world = World::new(store).await;
+    let job = caused(&world).await;
+    assert_eq!(store.job(&job.id).await.expect("read"), Some(job.clone()));
+    let takers: Vec<_> = (0..12)
+        .map(|_| {
+            let (store, job) = (store.clone(), job.clone());
+            tokio::spawn(async move { store.job_claim(&job, noon()).await.expect("read") })
+        })
+        .collect();
+    let mut held = Vec::new();
+    for taker in takers {
+        held.extend(taker.await.expect("runs"));
+    }
+    assert_eq!(held.len(), 1, "{held:?}");
+    let held = held.remove(0);
+    assert_eq!(
+        held,
+        Job {
+            claims: 1,
+            ..job.clone()
+        }
+    );
+
+    // Nobody finds it while it is held, nor takes it up by what was read before or is read now.
+    assert_eq!(due(&world, later(LEASE - 1)).await, None);
+    for known in [&job, &held] {
+        assert_eq!(store.job_claim(known, later(LEASE - 1)).await.expect("read"), None);
+    }
+    store.job_done(&held).await.expect("struck off");
+    assert_eq!(store.job(&job.id).await.expect("read"), None);
+    assert_eq!(store.job_claim(&held, later(LEASE * 2)).await.expect("read"), None);
+    store.job_done(&held).await.expect("harmless when repeated");
+    assert_eq!(
+        store.job(&job.id).await.expect("read"),
+        None,
+        "a claim of what is done makes nothing"
+    );
+}
+
+pub async fn who_took_a_job_up_last_has_the_word(store: &Store) {
+    let world = World::new(store).await;
+    let job = caused(&world).await;
+    let slow = store.job_claim(&job, noon()).await.expect("read").expect("free");
+    let found = due(&world, later(LEASE)).await.expect("its lease is over");
+    let quick = store
+        .job_claim(&found, later(LEASE))
+        .await
+        .expect("read")
+        .expect("free");
+    assert_eq!(quick.claims, 2);
+
+    // Whatever the slow one says now changes nothing.
+    let wrong = Work::HostDelete {
+        host: world.host.id,
+        pass: 9,
+        after: None,
+    };
+    store.job_done(&slow).await.expect("harmless");
+    store
+        .job_later(
+            &Job {
+                work: wrong,
+                ..slow.clone()
+            },
+            later(1),
+        )
+        .await
+        .expect("harmless");
+    store.job_park(&slow, later(LEASE)).await.expect("harmless");
+    assert_eq!(store.job(&job.id).await.expect("read").as_ref(), Some(&quick));
+    assert_eq!(due(&world, later(2 * LEASE - 1)).await, None);
+    store.job_done(&quick).await.expect("struck off");
+    assert_eq!(store.job(&job.id).await.expect("read"), None);
+}
+
+pub async fn a_job_goes_on_later_as_it_has_become(store: &Store) {
+    let world = World::new(store).await;
+    let job = caused(&world).await;
+    let mut held = store.job_claim(&job, noon()).await.expect("read").expect("free");
+    held.work = Work::HostDelete {
+        host: world.host.id,
+        pass: 2,
+        after: ConferenceId::new(17),
+    };
+    (held.failures, held.error) = (3, Some("the relay did not answer".into()));
+    store.job_later(&held, later(60)).await.expect("laid down");
+    assert_eq!(due(&world, later(59)).await, None);
+    let found = due(&world, later(60)).await.expect("due");
+    assert_eq!(found, held);
+    assert_eq!(
+        store.job_claim(&found, later(59)).await.expect("read"),
+        None,
+        "not before its time"
+    );
+    let again = store.job_claim(&found, later(60)).await.expect("read").expect("free");
+    assert_eq!(again.claims, 2);
+
+    store.job_park(&again, later(61)).await.expect("given up");
+    assert_eq!(due(&world, later(1_000_000)).await, None, "nobody works at it any more");
+    let parked = store.jobs_parked(1_000).await.expect("read");
+    assert!(parked.contains(&again), "people find it: {parked:?}");
+    assert_eq!(store.job(&job.id).await.expect("read"), Some(again.clone()));
+    // A person who lays it down again brings it back.
+    store.job_later(&again, later(70)).await.expect("laid down");
+    assert_eq!(due(&world, later(70)).await, Some(again));
+}
