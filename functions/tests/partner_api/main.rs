@@ -5,6 +5,7 @@ mod world;
 
 mod accounts_change;
 mod accounts_go;
+mod bad_input_changes_nothing;
 mod every_endpoint_refuses_strangers;
 mod meetings_answer_every_field;
 mod meetings_change;
@@ -16,4 +17,5 @@ mod requests_are_read_by_contract;
 mod round_trips_are_few;
 mod secrets_stay_out_of_logs;
 mod sign_in_gives_nothing_away;
+mod times_across_clock_changes;
 mod writes_happen_once;

@@ -77,6 +77,20 @@ async fn no_secret_is_logged_at_any_level_of_ours() {
         .await
         .ok();
 
+    // What would begin a line of its own.
+    let forged = "x\n2026-06-01T12:00:00Z ERROR forged";
+    let query = "/enterprise_api/host/fetch?host_id=%0a2026-06-01T12:00:00Z%20ERROR%20forged";
+    world.post(&acme.fqdn, query).send().await;
+    for field in ["name", "email", "subject", "idempotency_key"] {
+        let body = json!({"host_id": acme.host.id, "company_id": acme.id, (field): forged});
+        world.root("host/create", body.clone()).await;
+        world.root("conference/create/reservationless", body).await;
+    }
+    world
+        .call("GET", &acme.fqdn, "/conf/call/%0aERROR%20forged")
+        .send()
+        .await;
+
     let log = String::from_utf8(lines.0.lock().expect("not poisoned").clone()).expect("text");
     assert!(log.contains("host_create"), "requests are logged");
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
@@ -100,6 +114,7 @@ async fn no_secret_is_logged_at_any_level_of_ours() {
         "192.0.2.7".to_owned(),
         crate::world::EDGE.to_owned(),
     ];
+    assert!(!log.contains("forged"), "what was sent is in the log");
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} was logged");
     }
