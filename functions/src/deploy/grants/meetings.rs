@@ -45,7 +45,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_delete",
         &[
-            (&[Get], &[Fqdn, Company, Host]),
+            (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference, Code]),
             (&[Delete], &[Host, Code]),
@@ -56,7 +56,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_end",
         &[
-            (&[Get], &[Fqdn, Company, Host]),
+            (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference]),
             (&[Delete], &[Host, Active]),
@@ -67,7 +67,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_fetch",
         &[
-            (&[Get], &[Fqdn, Company, Host]),
+            (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host]),
             (&[Query], &[Conference]),
             (&[Update], &[Session, Rate]),
@@ -129,7 +129,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "conference_update",
         &[
             (&[Update], &[Counter, Host, Code, Session, Rate]),
-            (&[Get], &[Fqdn, Company, Host]),
+            (&[Get], &[Fqdn]),
             (&[Put], &[Company, Host, Contact, Conference, Code]),
             (&[BatchGet], &[Company, Host, Contact, Code, Relay]),
             (&[Delete], &[Host, Code]),
