@@ -57,7 +57,9 @@ impl Books {
             };
             let name: Fqdn = key.pk.trim_start_matches("FQDN#").parse().expect("a name");
             let known = self.companies.get(&company);
-            let is_its_name = known.is_some_and(|company| company.fqdn == name);
+            let is_its_name = known.is_some_and(|company| {
+                company.fqdn == name || company.own_domains.iter().any(|own| *own.name.fqdn() == name)
+            });
             let is_former = item.get("until").is_some();
             self.expect(is_its_name != is_former, || format!("{name} is nobody's name: {item}"));
         }

@@ -40,6 +40,7 @@ pub async fn a_former_name_leads_on_and_is_nobody_elses(store: &Store) {
         reseller: company.reseller,
         company: Some(company.id),
         until,
+        claimed: false,
     };
     assert_eq!(
         store.tenant(&moved.fqdn).await.expect("read"),
