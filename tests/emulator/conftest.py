@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
+import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -59,6 +62,27 @@ class Stack:
     outputs: dict[str, str]
     keys: dict[str, str]
     code: bytes
+    #: Handlers of functions that have done what was asked of them.
+    invoked: set[str] = dataclasses.field(default_factory=set)
+
+    @functools.cached_property
+    def functions(self) -> dict[str, dict]:
+        """What is deployed, by handler."""
+        pages = self.target.client("lambda").get_paginator("list_functions").paginate()
+        return {function["Handler"]: function for page in pages for function in page["Functions"]}
+
+    @functools.cached_property
+    def routes(self) -> list[tuple[str, re.Pattern, str]]:
+        """Method, path and handler of each deployed route, those without parameters first, as the gateway looks for them."""
+        gateway, api = self.target.client("apigatewayv2"), self.outputs["ApiId"]
+        handlers = {function["FunctionArn"]: handler for handler, function in self.functions.items()}
+        integrations = {item["IntegrationId"]: item["IntegrationUri"] for item in gateway.get_integrations(ApiId=api)["Items"]}
+        routes = []
+        for item in gateway.get_routes(ApiId=api)["Items"]:
+            method, path = item["RouteKey"].split(" ")
+            pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+            routes.append((method, pattern, handlers[integrations[item["Target"].split("/")[1]]]))
+        return sorted(routes, key=lambda route: "[^/]+" in route[1].pattern)
 
     def deploy(self) -> dict[str, str]:
         """Deploys what the template and the binary are now."""
@@ -74,9 +98,21 @@ class Stack:
             "x-convoke-host": host,
             "x-convoke-client": "192.0.2.7",
         }
-        return requests.request(
+        answer = requests.request(
             method, gateway + path, headers=edge | (headers or {}), allow_redirects=False, timeout=60, **request
         )
+        if answer.ok:
+            self.invoked |= {handler for known, pattern, handler in self.routes if known == method and pattern.fullmatch(path)}
+        return answer
+
+    def invoke(self, handler: str, event: dict) -> dict:
+        """Wakes a worker as an operator or a schedule does; it must succeed."""
+        name = self.functions[handler]["FunctionName"]
+        answer = self.target.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, f"{handler}: {payload}"
+        self.invoked.add(handler)
+        return payload
 
     def post(self, path: str, host: str, body: dict, headers: dict[str, str] | None = None) -> dict:
         """A call that must succeed."""

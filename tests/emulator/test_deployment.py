@@ -16,8 +16,7 @@ def listed() -> dict:
 
 @pytest.fixture(scope="module")
 def functions(stack) -> dict[str, dict]:
-    found = stack.target.client("lambda").get_paginator("list_functions").paginate()
-    return {function["Handler"]: function for page in found for function in page["Functions"]}
+    return stack.functions
 
 
 def policies(stack, function: dict) -> list[dict]:
@@ -49,6 +48,9 @@ def test_roles_are_one_each_and_narrow(stack, functions):
         for statement in policies(stack, function):
             if statement["Action"] == "dynamodb:ListStreams" and handler == "dispatch":
                 # What reads a stream must be allowed to list them, and that action knows no resource.
+                continue
+            if statement["Action"] == "acm:RequestCertificate" and handler in ("domain-advance", "operator-domain"):
+                # What is asked for has no name yet.
                 continue
             assert statement["Resource"] != "*", handler
             assert not any("*" in action for action in statement["Action"]), handler

@@ -1,6 +1,5 @@
 """A partner's first meeting and a relay's part in it, through the gateway and the real bootstraps."""
 
-import json
 import time
 
 import pytest
@@ -24,16 +23,9 @@ def installed(stack, relay) -> dict:
         "admin": {"name": "Admin"} | ADMIN,
         "relays": [{"id": relay.name, "region": relay.region, "key": relay.jwk()}],
     }
-    functions = stack.target.client("lambda")
-
-    def invoke() -> dict:
-        answer = functions.invoke(FunctionName=stack.outputs["OperatorInit"], Payload=json.dumps(event))
-        payload = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, payload
-        return payload
-
-    made = invoke()
-    assert invoke() == made | {"created": False}
+    assert stack.functions["operator-init"]["FunctionName"] == stack.outputs["OperatorInit"]
+    made = stack.invoke("operator-init", event)
+    assert stack.invoke("operator-init", event) == made | {"created": False}
     return made
 
 
@@ -159,12 +151,7 @@ def test_a_host_comes_and_goes_by_every_other_door(stack, admin, host):
 
 
 def test_the_sweeper_runs(stack, installed):
-    functions = stack.target.client("lambda")
-    names = [function["FunctionName"] for page in functions.get_paginator("list_functions").paginate() for function in page["Functions"]
-             if function["Handler"] == "sweep"]
-    answer = functions.invoke(FunctionName=names[0], Payload=b"{}")
-    assert "FunctionError" not in answer
-    assert set(json.loads(answer["Payload"].read())) == {"ended", "left"}
+    assert set(stack.invoke("sweep", {})) == {"ended", "left"}
 
 
 def test_a_report_is_believed_with_its_signature_only(stack, relay, installed):

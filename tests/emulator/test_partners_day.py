@@ -1,0 +1,224 @@
+"""A partner's day from the first company to the last deletion, through the gateway and the real bootstraps. Each function
+that is deployed has its part in it: the last test says which has not."""
+
+import datetime
+import http.server
+import threading
+import time
+
+import pytest
+from relay import Relay, read_token
+
+DOMAIN = "day.test"
+FIRST = f"first.{DOMAIN}"
+JOE = f"joe.{DOMAIN}"
+ADMIN = {"email": "admin@day.test", "password": "Sup3rSecret!"}
+
+
+class Commands(http.server.BaseHTTPRequestHandler):
+    """A relay's door for commands: takes each and keeps its body."""
+
+    def do_POST(self):
+        self.server.taken.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def commands():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Commands)
+    server.taken = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+class Partner:
+    """A partner's server: every call carries its token."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.token = stack.post("/enterprise_api/authenticate", FIRST, ADMIN)["auth_token"]
+
+    def __call__(self, method: str, **parameters):
+        return self.stack.post(f"/enterprise_api/{method}", FIRST, {"auth_token": self.token} | parameters)
+
+
+class Day:
+    """What the day has brought so far."""
+
+
+@pytest.fixture(scope="module")
+def day(stack) -> Day:
+    made = Day()
+    made.relay = Relay("relay-day", "us-east-1")
+    stack.invoke(
+        "operator-init",
+        {
+            "reseller": {"name": "Day", "domain": DOMAIN},
+            "company": {"subdomain": "first", "name": "First"},
+            "admin": {"name": "Admin"} | ADMIN,
+            "relays": [{"id": made.relay.name, "region": made.relay.region, "key": made.relay.jwk()}],
+            "plans": [{"name": "Small", "max_participants": 10, "max_minutes": 1440}],
+        },
+    )
+    made.partner = Partner(stack)
+    return made
+
+
+def until(condition, seconds: float = 90):
+    """Waits for what the platform does by itself."""
+    limit = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < limit, "it did not come to pass"
+        time.sleep(0.2)
+    return found
+
+
+def cookies(answer) -> dict[str, str]:
+    return {"cookie": "; ".join(cookie.split(";")[0] for cookie in answer.raw.headers.getlist("set-cookie"))}
+
+
+def test_1_a_company_subscribes(day):
+    partner = day.partner
+    plan = partner("plan/fetch_all")[0]
+    assert plan["name"] == "Small"
+    day.company = partner("company/create", subdomain="joe", name="Joe", subscription_ids=[plan["plan_id"]])["id"]
+    assert len(partner("subscription/fetch_all", company_id=day.company)) == 1
+    partner("company/update", company_id=day.company, branding={"product_name": "Joe Meet"}, embed_origins=["https://joe.example"])
+    assert partner("company/fetch", company_id=day.company)["branding"]["product_name"] == "Joe Meet"
+    assert day.company in [company["company_id"] for company in partner("company/fetch_all")]
+
+
+def test_2_its_people_get_accounts(stack, day):
+    partner = day.partner
+    day.host = partner("host/create", company_id=day.company, name="Ann", email="ann@joe.test", password="SoSecret5!")
+    new = partner("host/create", company_id=day.company, name="New", email="new@joe.test")
+    own = {"origin": f"https://{JOE}"}
+    link = new["password_creation_link"].removeprefix(f"https://{JOE}")
+    assert stack.call("GET", link, JOE).ok
+    assert stack.call("POST", link, JOE, own, json={"password": "An0therSecret!"}).ok
+    day.new = new["host_id"]
+    host_id = day.host["host_id"]
+    partner("host/update", host_id=host_id, time_zone="Europe/London", mute_mode="q&a")
+    assert partner("host/fetch", host_id=host_id)["time_zone"] == "Europe/London"
+    assert {host["host_id"] for host in partner("host/fetch_all", company_id=day.company)} == {host_id, day.new}
+    fresh = partner("host/reset_login_token", host_id=host_id)["login_token_public_key"]
+    assert fresh != day.host["login_token_public_key"]
+    day.host["login_token_public_key"] = fresh
+    bob = partner("contact/create", host_id=host_id, name="Bob", email="bob@guest.test")
+    partner("contact/update", contact_id=bob["contact_id"], name="Robert")
+    assert partner("contact/fetch", contact_id=bob["contact_id"])["name"] == "Robert"
+    assert [contact["name"] for contact in partner("contact/fetch_all", host_id=host_id)] == ["Ann", "Robert"]
+    day.contact = bob["contact_id"]
+
+
+def test_3_a_meeting_is_planned_moved_and_cancelled(day):
+    partner = day.partner
+    start = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+    plan = {"start": start.strftime("%Y-%m-%d %H:%M:%S"), "time_zone": "UTC", "duration": 30}
+    made = partner("conference/create", host_id=day.host["host_id"], subject="Plan", participants=[day.contact], **plan)
+    assert day.contact in made["participants"]
+    moved = partner("conference/update", conference_id=made["conference_id"], duration=60)
+    assert moved["duration"] == 60
+    listed = partner("conference/fetch_all", host_id=day.host["host_id"])
+    assert [meeting["conference_id"] for meeting in listed] == [made["conference_id"]]
+    partner("conference/delete", conference_id=made["conference_id"])
+    partner("contact/delete", contact_id=day.contact)
+
+
+def test_4_a_host_signs_in_in_every_way(stack, day):
+    own = {"origin": f"https://{JOE}"}
+    signed = stack.call("POST", "/login", JOE, own, json={"email": "ann@joe.test", "password": "SoSecret5!"})
+    assert signed.ok and '"account":{' in stack.call("GET", "/", JOE, cookies(signed)).text
+    assert '"page":"login"' in stack.call("GET", "/login", JOE, cookies(signed)).text
+    assert stack.call("POST", "/logout", JOE, own | cookies(signed)).json() == {"redirect_url": "/"}
+    pair = {"host_id": day.host["host_id"], "login_token_public_key": day.host["login_token_public_key"], "redirect_url": "/"}
+    listed = {"origin": "https://joe.example"}
+    assert stack.call("POST", "/auth", JOE, listed, data=pair).status_code == 303
+    ticket = day.partner("host/sso_ticket", host_id=day.host["host_id"])["sso_ticket"]
+    framed = stack.call("GET", "/auth", JOE, {"sec-fetch-dest": "iframe"}, params=pair | {"login_token_public_key": ticket})
+    handoff = framed.headers["location"].removeprefix("/#handoff=")
+    session = stack.post("/auth/handoff", JOE, {"handoff": handoff})["session"]
+    passed_on = stack.call("POST", "/auth/session", JOE, {"authorization": f"Session {session}"})
+    assert passed_on.json()["handoff"]
+
+
+def test_5_a_meeting_is_held(stack, day, commands):
+    partner, relay = day.partner, day.relay
+    made = partner("conference/create/reservationless", host_id=day.host["host_id"], subject="Now")
+    meeting = {"conference_id": made["conference_id"]}
+    url = f"http://127.0.0.1:{commands.server_address[1]}"
+    start = {"region": relay.region, "url": url, "version": "test", "capacity": 100}
+    registered = relay.report(stack, "/relay/register", start)
+    assert registered.ok, registered.text
+
+    code = day.host["access_code"]["number"]
+    page = stack.call("GET", f"/conf/call/{code}", JOE)
+    assert "Joe Meet" in page.text and "frame-ancestors *" in page.headers["content-security-policy"]
+    led = stack.post("/conf/join", JOE, {"code": code, "name": "Ann", "moderator_token": made["moderator_token"]})
+    assert led["role"] == "moderator"
+    guest = partner("conference/join_token", name="Bot", identity="bot-1", **meeting)
+    claims = [read_token(joined["token"], registered.json()["keys"]) for joined in (led, guest)]
+    room = claims[0]["video"]["room"]
+    assert claims[1]["video"]["room"] == room
+    entered = relay.report(stack, "/relay/enter", {"room": room, "participant": led["participant"], "jti": claims[0]["jti"]})
+    assert entered.ok, entered.text
+    event = {"room": room, "at": int(time.time() * 1000), "participant": led["participant"], "jti": claims[0]["jti"]}
+    joined = event | {"kind": "participant_join", "name": "Ann", "moderator": True, "region": relay.region}
+    assert relay.report(stack, "/relay/events", {"n": 1, "events": [joined]}).ok
+    people = partner("conference/participants", **meeting)
+    assert [person["name"] for person in people] == ["Ann"]
+
+    removed = partner("conference/control", action="remove", participant=led["participant"], **meeting)
+    assert removed["action"] == "remove" and len(commands.taken) == 1
+    left = event | {"kind": "participant_leave", "reason": "removed", "duration_ms": 5_000}
+    assert relay.report(stack, "/relay/events", {"n": 2, "events": [left]}).ok
+    assert partner("conference/participants", **meeting)[0]["reason"] == "removed"
+    partner("conference/end", **meeting)
+    beat = relay.report(stack, "/relay/heartbeat", {"participants": 0, "load": 0.1, "rooms": [{"room": room, "participants": 0}]})
+    assert [ended["room"] for ended in beat.json()["ended"]] == [room]
+    assert relay.report(stack, "/relay/leave", {"room": room}).ok
+    assert partner("conference/fetch", **meeting)["active"] is False
+    assert set(stack.invoke("sweep", {})) == {"ended", "left"}
+
+
+def test_6_the_day_is_looked_back_on(stack, day):
+    entries = day.partner("audit/fetch_all", company_id=day.company)
+    assert {"company_create", "host_create", "conference_end"} <= {entry["action"] for entry in entries}
+    if "report-usage" in stack.functions:
+        day.partner("report/usage", company_id=day.company)
+    if "host-export" in stack.functions:
+        day.partner("host/export", host_id=day.host["host_id"])
+    assert stack.call("GET", "/enterprise_api/docs", JOE).ok
+    assert stack.call("GET", "/enterprise_api/openapi.json", JOE).json()["openapi"] == "3.1.0"
+
+
+def test_7_what_goes_is_cleared_away_by_the_stream(stack, day):
+    partner = day.partner
+    partner("host/delete", host_id=day.new)
+    if "host-erase" in stack.functions:
+        partner("host/erase", host_id=day.new)
+    partner("company/delete", company_id=day.company, force=True)
+    assert stack.call("GET", "/login", JOE).status_code == 404
+    # Nobody wakes the dispatcher here: the table's stream does for a new job, and a schedule for one that goes on later.
+    table = stack.target.client("dynamodb")
+
+    def taken_up() -> bool:
+        found = table.scan(
+            TableName=stack.outputs["TableName"],
+            FilterExpression="begins_with(#pk, :job)",
+            ExpressionAttributeNames={"#pk": "pk"},
+            ExpressionAttributeValues={":job": {"S": "JOB#"}},
+        )["Items"]
+        return all(int(job.get("claims", {"N": "0"})["N"]) > 0 for job in found)
+
+    until(taken_up)
+    assert set(stack.invoke("dispatch", {})) == {"done", "steps", "failed", "parked"}
+
+
+def test_8_every_function_has_had_its_part(stack):
+    assert set(stack.functions) - stack.invoked == set(), "functions that nothing here has successfully invoked"
