@@ -22,6 +22,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
+#: What the static files are, by how their names end.
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".map": "application/json",
+}
+
 
 class Failed(Exception):
     """The stack could not be made; the message names the resources to blame."""
@@ -43,6 +54,15 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None
     entry.external_attr = mode << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(entry, content)
+
+
+def unpack(zipped: bytes, folder: pathlib.Path) -> int:
+    """Puts the zip's files where Lambda would, and prints how large it is."""
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        for entry in archive.infolist():
+            (folder / archive.extract(entry, folder)).chmod(entry.external_attr >> 16)
+    print(len(zipped))
+    return 0
 
 
 class Target:
@@ -133,18 +153,58 @@ def deploy(target: Target, stack: str, code: bytes, parameters: dict[str, str]) 
     """Creates or updates the stack and waits. Answers its outputs."""
     bucket = target.bucket(parameters.pop("CodeBucket"))
     parameters |= {"CodeBucket": bucket, "CodeKey": target.upload(bucket, code, ".zip")}
+    return _settle(target, stack, packaged(target, bucket), parameters)
+
+
+def deploy_edge(target: Target, stack: str, web: pathlib.Path, parameters: dict[str, str]) -> dict[str, str]:
+    """Creates or updates the edge of a stack, with the static files, and waits. Answers its outputs. What no parameter is
+    given for stays as it is."""
+    outputs = _settle(target, stack, json.dumps(read(ROOT / "deploy/edge.yaml")), parameters)
+    upload_assets(target, outputs["Assets"], web)
+    return outputs
+
+
+def upload_assets(target: Target, bucket: str, web: pathlib.Path) -> None:
+    """Stores the static files that are not there yet. Former ones stay: pages that are open still ask for them."""
+    s3 = target.client("s3")
+    listed = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="assets/")
+    there = {entry["Key"] for page in listed for entry in page.get("Contents", [])}
+    for file in sorted((web / "assets").rglob("*")):
+        key = file.relative_to(web).as_posix()
+        if file.is_file() and key not in there:
+            kind = TYPES.get(file.suffix, "application/octet-stream")
+            kept = "public, max-age=31536000, immutable"
+            s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType=kind, CacheControl=kept)
+
+
+def outputs_of(target: Target, stack: str) -> dict[str, str] | None:
+    """What a stack has put out; None where it is not there."""
+    try:
+        state = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except botocore.exceptions.ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return None
+    return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
+
+
+def _settle(target: Target, stack: str, template: str, parameters: dict[str, str]) -> dict[str, str]:
     formation = target.client("cloudformation")
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     request = {
         "StackName": stack,
-        "TemplateBody": packaged(target, bucket),
+        "TemplateBody": template,
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     }
     try:
-        formation.create_stack(**request)
+        formation.create_stack(**request, Parameters=given)
     except formation.exceptions.AlreadyExistsException:
+        known = formation.describe_stacks(StackName=stack)["Stacks"][0].get("Parameters", [])
+        wanted = json.loads(template)["Parameters"]
+        stays = [entry["ParameterKey"] for entry in known if entry["ParameterKey"] in wanted.keys() - parameters.keys()]
+        given += [{"ParameterKey": key, "UsePreviousValue": True} for key in stays]
         try:
-            formation.update_stack(**request)
+            formation.update_stack(**request, Parameters=given)
         except botocore.exceptions.ClientError as error:
             if "No updates are to be performed" not in str(error):
                 raise
@@ -154,7 +214,7 @@ def deploy(target: Target, stack: str, code: bytes, parameters: dict[str, str]) 
             break
         time.sleep(1)
     if state["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise Failed(f"{state['StackStatus']}: {_blame(formation, stack)}")
+        raise Failed(f"{stack}: {state['StackStatus']}: {_blame(formation, stack)}")
     return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
 
 
@@ -171,13 +231,43 @@ def main() -> int:
     parser.add_argument("--bootstrap", type=pathlib.Path, required=True, help="the functions' binary")
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64", help="what it was built for")
     parser.add_argument("--web", type=pathlib.Path, default=ROOT / "web/dist", help="the built web client")
+    parser.add_argument("--unpack", type=pathlib.Path, metavar="FOLDER", help="deploy nothing: unpack the zip here, print its size")
+    edge = parser.add_argument_group("the edge", "one of these makes it; later they change it, and what is not named stays")
+    edge.add_argument("--name", action="append", metavar="HOST", help="answered under, such as meet.example.com and *.meet.example.com")
+    edge.add_argument("--certificate", metavar="ARN", help="a certificate of us-east-1 for these names")
+    edge.add_argument("--own-names", choices=["true", "false"], help="whether companies may bring host names of their own")
+    edge.add_argument("--firewall", choices=["true", "false"], help="whether a firewall stands before everything")
+    edge.add_argument("--access-logs", choices=["true", "false"], help="whether requests are logged (true, unless said)")
     options = parser.parse_args()
-    target = Target(options.emulator)
+    if options.unpack:
+        return unpack(bundle(options.bootstrap, options.web), options.unpack)
+    target, beside = Target(options.emulator), Target(options.emulator, region_name="us-east-1")
     account = target.client("sts").get_caller_identity()["Account"]
-    parameters = {"CodeBucket": f"{options.stack}-code-{account}", "Architecture": options.architecture}
-    parameters |= keys(target, options.stack)
+    secrets_ = keys(target, options.stack)
+    parameters = {"CodeBucket": f"{options.stack}-code-{account}", "Architecture": options.architecture} | secrets_
+    asked = {
+        "Names": options.name and ",".join(options.name),
+        "CertificateArn": options.certificate,
+        "OwnNames": options.own_names,
+        "Firewall": options.firewall,
+        "AccessLogs": options.access_logs,
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
+    stack, code = options.stack, bundle(options.bootstrap, options.web)
     try:
-        outputs = deploy(target, options.stack, bundle(options.bootstrap, options.web), parameters)
+        before = outputs_of(beside, f"{stack}-edge")
+        if before:
+            # First what the new pages ask for.
+            upload_assets(beside, before["Assets"], options.web)
+            parameters["OwnDistribution"] = before["OwnDistribution"]
+        outputs = deploy(target, stack, code, dict(parameters))
+        if before is not None or asked:
+            asked |= {"ApiDomain": outputs["ApiDomain"], "EdgeSecret": secrets_["EdgeSecret"]}
+            made = deploy_edge(beside, f"{stack}-edge", options.web, asked)
+            if made["OwnDistribution"] != parameters.get("OwnDistribution", ""):
+                # The functions learn it when it is there.
+                outputs = deploy(target, stack, code, parameters | {"OwnDistribution": made["OwnDistribution"]})
+            outputs |= {f"Edge{name}": value for name, value in made.items()}
     except Failed as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
