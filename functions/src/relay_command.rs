@@ -1,6 +1,6 @@
 //! Commands to relays: signed by the control plane, sent to a relay's public address, harmless when repeated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use domain::id::RelayId;
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Why a relay did not take a command.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// It could not be sent, or no answer came.
+    /// It could not be sent (also where the process has no TLS provider), or no answer came.
     #[error("sending failed")]
     Sending(#[source] reqwest::Error),
     /// The relay answered with another status than 200.
@@ -25,22 +25,31 @@ pub enum CommandError {
 /// Sends commands to relays. Relays hold only the public key of what signs them.
 #[derive(Clone, Debug)]
 pub struct RelayCommands {
-    client: reqwest::Client,
+    /// Made with the first command: it reads the system's certificates, which every start would wait for.
+    client: Arc<OnceLock<reqwest::Client>>,
     signing: Arc<SigningKey>,
 }
 
 impl RelayCommands {
     /// With a client of its own that follows no redirect.
-    ///
-    /// # Errors
-    ///
-    /// The TLS provider of the process is not installed.
-    pub fn new(signing: Arc<SigningKey>) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
+    #[must_use]
+    pub fn new(signing: Arc<SigningKey>) -> Self {
+        Self {
+            client: Arc::default(),
+            signing,
+        }
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, CommandError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let made = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
-            .build()?;
-        Ok(Self { client, signing })
+            .build()
+            .map_err(CommandError::Sending)?;
+        Ok(self.client.get_or_init(|| made))
     }
 
     /// Signs `command` for `relay` and sends it to `url`, the relay's public base. `nonce` names the command: a relay
@@ -67,7 +76,7 @@ impl RelayCommands {
         };
         let token = self.signing.sign(&claims);
         let answer = self
-            .client
+            .client()?
             .post(format!("{}/command", url.trim_end_matches('/')))
             .header("authorization", format!("Command {token}"))
             .header("content-type", "application/json")

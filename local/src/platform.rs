@@ -284,7 +284,7 @@ fn app(data: &DataFolder, store: Store, config: Config) -> anyhow::Result<App> {
         signing,
         hex::encode(data.secret("edge.secret")?),
     );
-    let commands = RelayCommands::new(Arc::clone(&keys.signing))?;
+    let commands = RelayCommands::new(Arc::clone(&keys.signing));
     let passwords = Passwords::strong(rand::random())?;
     Ok(App::new(store, config, keys, passwords, commands))
 }

@@ -91,7 +91,7 @@ async fn app(function: &Function) -> Result<App, Failure> {
         signing_key(function)?,
         lambda::variable("CONVOKE_EDGE_SECRET")?,
     );
-    let commands = RelayCommands::new(Arc::clone(&keys.signing))?;
+    let commands = RelayCommands::new(Arc::clone(&keys.signing));
     let app = App::new(
         store,
         Config::default(),

@@ -80,7 +80,7 @@ impl World {
         store.create_table().await.expect("a table");
         let signing = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
         let keys = Keys::new(&[7; 32], signing, EDGE.to_owned());
-        let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
+        let commands = RelayCommands::new(Arc::clone(&keys.signing));
         let clock = Arc::new(AtomicI64::new(START));
         let now = Arc::clone(&clock);
         let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";

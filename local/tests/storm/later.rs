@@ -38,7 +38,7 @@ impl Later {
         let signing = SigningKey::from_pkcs8(&secret("signing.key")).expect("a signing key");
         let installation = secret("installation.key").try_into().expect("32 bytes");
         let keys = Keys::new(&installation, signing, hex::encode(secret("edge.secret")));
-        let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
+        let commands = RelayCommands::new(Arc::clone(&keys.signing));
         let most = Rates {
             session_per_minute: 1_000_000,
             company_per_minute: 1_000_000,

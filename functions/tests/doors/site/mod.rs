@@ -59,7 +59,7 @@ fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) ->
     let store = Store::new(&store::embedded::client(notes.client()), "convoke");
     let signing = SigningKey::from_pkcs8(signing).expect("a key");
     let keys = Keys::new(&[7; 32], signing, EDGE.into());
-    let commands = RelayCommands::new(Arc::clone(&keys.signing)).expect("a client");
+    let commands = RelayCommands::new(Arc::clone(&keys.signing));
     let now = Arc::clone(clock);
     let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";
     let shell = Shell::parse(page.into()).expect("both marks");
