@@ -22,6 +22,8 @@ impl DynamoDbLocal {
             free.local_addr().expect("is bound").port()
         };
         let mut java = Command::new("java")
+            // It leaves a file of its own where it runs.
+            .current_dir(&jars)
             .arg("-Xmx512m")
             .arg(format!("-Djava.library.path={}", jars.display()))
             .arg("-cp")
