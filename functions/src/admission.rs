@@ -93,7 +93,11 @@ async fn claim(context: &Context<'_>, caller: &Caller) -> Result<Admission, Erro
         .await?;
     match claimed {
         Claimed::Fresh(claim) => Ok(Admission::First(claim)),
-        Claimed::Applied { .. } => Err(Error::Broken("every write keeps its answer")),
+        // Every write keeps its answer with it; an erased account's are taken away.
+        Claimed::Applied { .. } => {
+            let why = "What was answered to this idempotency_key is not kept any more";
+            Err(Refusal::new(Code::Conflict, why).with_field("idempotency_key").into())
+        }
         Claimed::Done(answer) => Ok(Admission::Answered(answer)),
         Claimed::Running => {
             let refusal = Refusal::new(Code::InProgress, "A request with this idempotency_key still runs");

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use domain::id::HostId;
 use domain::network::Network;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -143,16 +144,21 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Keeps the answer of a write that found nothing to change, and so had no transaction to keep it in.
+    /// Keeps the answer of a write that found nothing to change, and so had no transaction to keep it in. `about`: the
+    /// account that it tells about; the answer goes when that is erased.
     ///
     /// # Errors
     ///
     /// The table failed, or the work took so long that another request has taken the key over.
-    pub async fn keep(&self, claim: Option<&Claim>) -> Result<(), Error> {
-        match claim.and_then(|claim| Some((claim, claim.answer()?))) {
-            Some((claim, answer)) => Ok(self.store().idempotency_finish(claim, answer).await?),
-            None => Ok(()),
-        }
+    pub async fn keep(&self, claim: Option<&Claim>, about: Option<HostId>) -> Result<(), Error> {
+        let Some((claim, answer)) = claim.and_then(|claim| Some((claim, claim.answer()?))) else {
+            return Ok(());
+        };
+        let claim = match about {
+            Some(host) => claim.about(host),
+            None => claim.clone(),
+        };
+        Ok(self.store().idempotency_finish(&claim, answer).await?)
     }
 
     /// The place that kept answers are sealed for.

@@ -63,7 +63,7 @@ impl Entry for AuditAnswer {
     }
 }
 
-fn answer((id, entry): (String, AuditEntry)) -> AuditAnswer {
+pub(super) fn answer((id, entry): (String, AuditEntry)) -> AuditAnswer {
     let (kind, host_id, role) = match entry.by {
         Actor::Host { host, role } => (ActorKind::Host, Some(host), Some(role)),
         Actor::Operator => (ActorKind::Operator, None, None),
@@ -130,7 +130,7 @@ impl Endpoint for AuditFetchAll {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.split_once('-').is_some_and(|(at, unique)| {
         at.len() == 14 && at.bytes().all(|b| b.is_ascii_digit()) && unique.len() == 16 && unique.bytes().all(hex)

@@ -50,15 +50,18 @@ impl Endpoint for CompanyDelete {
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let (caller, store) = (context.caller()?, context.store());
-        let company = store.company(&caller.scope, asked.company_id).await?;
+        let (company, hosts) = store.company_counted(&caller.scope, asked.company_id).await?;
         if company.id == caller.company {
             let why = "You cannot delete the company of the account that you are signed in with";
             return Err(Refusal::new(Code::Conflict, why).with_field("company_id").into());
         }
+        let force = asked.force.unwrap_or_default();
+        if hosts > 0 && !force {
+            return Err(store::Error::HasHosts.into());
+        }
         let answer = CompanyDeleteAnswer { company_id: company.id };
         let claim = context.claim(&answer)?;
         let write = context.write(claim.as_ref()).await?;
-        let force = asked.force.unwrap_or_default();
         store.company_delete(&company, force, &write).await?;
         Ok(Json(answer))
     }

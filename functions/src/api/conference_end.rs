@@ -62,7 +62,7 @@ async fn attempt(context: &Context<'_>, id: ConferenceId) -> Result<Option<Confe
         Ok(ended) => {
             crate::ends::tell(context.app, &ended, context.now).await;
             if ended.already {
-                context.keep(claim.as_ref()).await?;
+                context.keep(claim.as_ref(), Some(host.id)).await?;
             }
             Ok(Some(answer))
         }

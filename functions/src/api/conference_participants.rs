@@ -135,7 +135,7 @@ impl Endpoint for ConferenceParticipants {
     }
 }
 
-fn shown(one: &Attendance, zone: &Zone) -> AttendanceAnswer {
+pub(super) fn shown(one: &Attendance, zone: &Zone) -> AttendanceAnswer {
     let stay = |stay: &Stay| StayAnswer {
         join_time: zone.wall_clock(stay.joined),
         leave_time: stay.left.map(|left| zone.wall_clock(left)),

@@ -3,7 +3,7 @@
 use domain::Role;
 use domain::code::{Email, Phone};
 use domain::company::Company;
-use domain::host::{Host, StreamPreview};
+use domain::host::{Host, MeetingDefaults, StreamPreview};
 use domain::id::{CompanyId, HostId, SubscriptionId};
 use domain::room::MuteMode;
 use domain::text::Name;
@@ -104,6 +104,22 @@ pub struct DefaultsAnswer {
     pub stream_preview: Option<StreamPreview>,
 }
 
+impl From<MeetingDefaults> for DefaultsAnswer {
+    fn from(defaults: MeetingDefaults) -> Self {
+        Self {
+            auto_record: AutoMedia::None,
+            auto_stream: AutoMedia::None,
+            auto_transcribe: false,
+            host_initiated_recording: defaults.host_initiated_recording,
+            waiting_room: false,
+            one_time_access_code: defaults.one_time_access_code,
+            secure_url: defaults.secure_url,
+            mute_mode: defaults.mute_mode,
+            stream_preview: defaults.stream_preview,
+        }
+    }
+}
+
 /// Makes the answer about a host for this caller.
 pub(super) fn answer(context: &Context<'_>, host: Host, company: &Company) -> Result<HostAnswer, Error> {
     Ok(HostAnswer {
@@ -134,7 +150,6 @@ fn fields(context: &Context<'_>, host: Host, company: &Company) -> Result<HostFi
     };
     let origin = app.config.origin(company.fqdn.as_str());
     let subscription_ids = domain::plan::held(&host, company).map(|held| held.id).collect();
-    let defaults = host.defaults;
     Ok(HostFields {
         host_id: host.id,
         company_id: host.company,
@@ -150,17 +165,7 @@ fn fields(context: &Context<'_>, host: Host, company: &Company) -> Result<HostFi
         time_zone: host.time_zone,
         locale: host.locale,
         phone: host.phone,
-        defaults: DefaultsAnswer {
-            auto_record: AutoMedia::None,
-            auto_stream: AutoMedia::None,
-            auto_transcribe: false,
-            host_initiated_recording: defaults.host_initiated_recording,
-            waiting_room: false,
-            one_time_access_code: defaults.one_time_access_code,
-            secure_url: defaults.secure_url,
-            mute_mode: defaults.mute_mode,
-            stream_preview: defaults.stream_preview,
-        },
+        defaults: host.defaults.into(),
     })
 }
 

@@ -28,9 +28,12 @@ pub mod contact_fetch;
 pub mod contact_fetch_all;
 pub mod contact_update;
 pub mod digits;
+mod export_place;
 pub mod host;
 pub mod host_create;
 pub mod host_delete;
+pub mod host_erase;
+pub mod host_export;
 pub mod host_fetch;
 pub mod host_fetch_all;
 pub mod host_reset_login_token;
@@ -45,6 +48,7 @@ pub mod openapi_fetch;
 pub mod participants;
 pub mod plan;
 mod replan;
+pub mod report_usage;
 pub mod subscriptions;
 pub mod words;
 
@@ -76,6 +80,8 @@ pub fn routes() -> Vec<Route> {
         Route::of::<contact_update::ContactUpdate>(),
         Route::of::<host_create::HostCreate>(),
         Route::of::<host_delete::HostDelete>(),
+        Route::of::<host_erase::HostErase>(),
+        Route::of::<host_export::HostExport>(),
         Route::of::<host_fetch::HostFetch>(),
         Route::of::<host_fetch_all::HostFetchAll>(),
         Route::of::<host_reset_login_token::HostResetLoginToken>(),
@@ -83,6 +89,7 @@ pub fn routes() -> Vec<Route> {
         Route::of::<host_update::HostUpdate>(),
         Route::of::<openapi_fetch::OpenapiFetch>(),
         Route::of::<plan::PlanFetchAll>(),
+        Route::of::<report_usage::ReportUsage>(),
         Route::of::<subscriptions::SubscriptionFetchAll>(),
     ]
 }

@@ -18,7 +18,7 @@ const HOSTS: u32 = 25;
 /// How often a decision is taken anew when a meeting changes under it.
 const TRIES: usize = 5;
 /// After this the index shows what was written before the deletion.
-const SETTLED: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const SETTLED: SignedDuration = SignedDuration::from_secs(60);
 /// An index that is behind is asked again after this.
 const BEHIND: SignedDuration = SignedDuration::from_secs(5);
 
@@ -65,12 +65,12 @@ pub(super) async fn host(
     if pass < 2 {
         return Ok(Step::On(at(pass + 1, None), SETTLED));
     }
-    store.host_forget(job.reseller, job.company, host, app.now()).await?;
+    store.host_forget(job.reseller, host).await?;
     Ok(Step::Done)
 }
 
 /// Ends a meeting that has begun, and cancels what of it is to come. What was held stays.
-async fn end(app: &App, job: &Job, id: ConferenceId) -> Result<(), Error> {
+pub(super) async fn end(app: &App, job: &Job, id: ConferenceId) -> Result<(), Error> {
     let store = &app.store;
     for _ in 0..TRIES {
         let state = match store.conference(&Scope::reseller(job.reseller), id).await {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use store::{Job, Work};
 
 use super::delete;
+use super::erase::{self, Progress};
 use crate::app::App;
 use crate::error::Error;
 
@@ -95,6 +96,7 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
     let outcome = match job.work {
         Work::HostDelete { host, pass, after } => delete::host(app, &job, host, (pass, after)).await,
         Work::CompanyDelete => delete::company(app, &job).await,
+        Work::HostErase { host, pass, at, after } => erase::host(app, &job, host, Progress { pass, at, after }).await,
     };
     let now = app.now();
     match outcome {

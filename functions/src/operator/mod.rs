@@ -3,6 +3,7 @@
 
 mod delete;
 mod dispatch;
+mod erase;
 mod init;
 mod own_domains;
 mod sweep;

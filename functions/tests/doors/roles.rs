@@ -109,6 +109,7 @@ async fn compare() {
     Box::pin(running::taken_back(&mut walk)).await;
     Box::pin(running::tokens(&mut walk)).await;
     Box::pin(accounts::accounts(&mut walk)).await;
+    Box::pin(accounts::told(&mut walk, &host)).await;
     Box::pin(accounts::deletions(&mut walk)).await;
     Box::pin(own_domains::own_domains(&mut walk)).await;
     Box::pin(time(&mut walk)).await;
@@ -473,7 +474,7 @@ async fn time(walk: &mut Walk) {
     walk.site
         .report(
             "events",
-            json!({"relay": "relay-1", "epoch": 1, "n": 4, "events": [event]}),
+            json!({"relay": "relay-1", "epoch": 1, "n": 5, "events": [event]}),
         )
         .await
         .ok();

@@ -134,7 +134,7 @@ fn row(id: &str) -> Row {
             },
             What::Company,
         ),
-        "audit_fetch_all" | "subscription_fetch_all" => Row::Object(
+        "audit_fetch_all" | "subscription_fetch_all" | "report_usage" => Row::Object(
             |_, target| json!({"company_id": target.company.id}),
             What::Company,
             false,
@@ -149,7 +149,8 @@ fn row(id: &str) -> Row {
             What::Host,
             true,
         ),
-        "host_delete" => Row::Fresh(
+        "host_export" => Row::Object(|_, target| json!({"host_id": target.account.id}), What::Host, false),
+        "host_delete" | "host_erase" => Row::Fresh(
             |world, target| {
                 Box::pin(async move {
                     let email = format!("gone{}@people.test", world.unique());

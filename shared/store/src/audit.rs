@@ -1,6 +1,6 @@
 //! The audit: who changed what, written in the same transaction as the change. Never holds a secret.
 
-use domain::id::{CompanyId, ResellerId};
+use domain::id::{CompanyId, HostId, ResellerId};
 use domain::time::millis;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,33 +35,51 @@ pub(crate) struct Change {
     pub(crate) object: String,
     pub(crate) before: Option<Value>,
     pub(crate) after: Option<Value>,
+    /// The account that it tells about, if it tells about one.
+    pub(crate) about: Option<HostId>,
 }
 
 impl Change {
-    /// Something new.
-    pub(crate) fn created(object: String, after: &impl Serialize) -> Self {
+    /// Something that happened to an object.
+    pub(crate) fn happened(object: String) -> Self {
         Self {
             object,
             before: None,
+            after: None,
+            about: None,
+        }
+    }
+
+    /// The same, about this account: itself, its address book or its meetings.
+    pub(crate) fn about(self, host: HostId) -> Self {
+        Self {
+            about: Some(host),
+            ..self
+        }
+    }
+
+    /// Something new.
+    pub(crate) fn created(object: String, after: &impl Serialize) -> Self {
+        Self {
             after: Some(shown(after)),
+            ..Self::happened(object)
         }
     }
 
     /// Something that is gone.
     pub(crate) fn removed(object: String, before: &impl Serialize) -> Self {
         Self {
-            object,
             before: Some(shown(before)),
-            after: None,
+            ..Self::happened(object)
         }
     }
 
     /// Something that became something else.
     pub(crate) fn changed(object: String, before: &impl Serialize, after: &impl Serialize) -> Self {
         Self {
-            object,
             before: Some(shown(before)),
             after: Some(shown(after)),
+            ..Self::happened(object)
         }
     }
 }
@@ -83,9 +101,9 @@ impl Change {
             after.extend(is.map(|value| (name.clone(), show(value))));
         }
         Self {
-            object,
             before: Some(before.into()),
             after: Some(after.into()),
+            ..Self::happened(object)
         }
     }
 }
@@ -136,9 +154,32 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<(String, AuditEntry)>> {
+        self.audit_in(keys::audit_list(Some(reseller), company), false, after, limit)
+            .await
+    }
+
+    /// The same of the changes about one account: itself, its address book and its meetings.
+    pub async fn audit_of(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<(String, AuditEntry)>> {
+        self.audit_in(keys::audit_about_list(reseller, host), true, after, limit)
+            .await
+    }
+
+    async fn audit_in(
+        &self,
+        pk: String,
+        index: bool,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<(String, AuditEntry)>> {
         let query = Query {
-            index: false,
-            pk: keys::audit_list(Some(reseller), company),
+            index,
+            pk,
             from: "0".into(),
             to: after.map_or_else(|| "~".into(), keys::audit_place),
             newest_first: true,

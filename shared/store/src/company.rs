@@ -88,6 +88,17 @@ impl Store {
         company_in(scope, self.get(keys::company(scope.reseller, id)).await?.as_ref())
     }
 
+    /// The same, and how many hosts it has.
+    pub async fn company_counted(&self, scope: &Scope, id: CompanyId) -> Result<(Company, u64)> {
+        let kept = self.company_whatever(scope.reseller, id).await?;
+        let Kept { company, hosts } = kept.ok_or(Error::NotFound("company"))?;
+        scope.check(id, None)?;
+        match company.deleting {
+            None => Ok((company, u64::try_from(hosts).unwrap_or_default())),
+            Some(_) => Err(Error::NotFound("company")),
+        }
+    }
+
     async fn company_whatever(&self, reseller: ResellerId, id: CompanyId) -> Result<Option<Kept>> {
         let item = self.get(keys::company(reseller, id)).await?;
         item.map(|item| from_item("company", &item)).transpose()
@@ -145,17 +156,9 @@ impl Store {
     }
 
     /// Begins to delete a company, if nobody has changed it since it was read: nobody signs in or joins any more. The rest
-    /// is a job, written in the same transaction. Without `force` it must have no hosts.
+    /// is a job, written in the same transaction. Without `force` it must have no hosts; one that comes meanwhile is a race.
     pub async fn company_delete(&self, company: &Company, force: bool, write: &Write<'_>) -> Result<()> {
         let (reseller, id) = (company.reseller, company.id);
-        if !force
-            && self
-                .company_whatever(reseller, id)
-                .await?
-                .is_some_and(|kept| kept.hosts > 0)
-        {
-            return Err(Error::HasHosts);
-        }
         let empty = if force {
             ""
         } else {

@@ -179,7 +179,7 @@ impl Store {
                 }
             }
         }
-        let change = Change::created(format!("conference/{id}"), conference);
+        let change = Change::created(format!("conference/{id}"), conference).about(host);
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
         self.commit(ops).await
     }
@@ -258,7 +258,8 @@ impl Store {
             format!("conference/{}", conference.id),
             &json!({"state": ending.first().map(|item| item.state)}),
             &json!({"state": OccurrenceState::Ended, "reason": reason}),
-        );
+        )
+        .about(conference.host);
         ops.extend(write.ops(
             Some(conference.reseller),
             Some(conference.company),
@@ -325,7 +326,7 @@ pub(crate) fn conference_op(conference: &Conference) -> Op {
     put_op(conference).when_new(Failure::Raced)
 }
 
-/// The item of a conference, in its host's list unless it is deleted.
+/// The item of a conference, in its host's list, or in that of what was cancelled.
 pub(crate) fn put_op(conference: &Conference) -> Op {
     let Conference {
         id,
@@ -335,12 +336,11 @@ pub(crate) fn put_op(conference: &Conference) -> Op {
         deleted,
         ..
     } = *conference;
-    let op = Op::put(keys::conference(reseller, id), conference);
-    if deleted {
-        op
-    } else {
-        op.indexed(keys::conference_list(reseller, host, created, id))
-    }
+    let list = match deleted {
+        true => keys::conference_cancelled(reseller, host, created, id),
+        false => keys::conference_list(reseller, host, created, id),
+    };
+    Op::put(keys::conference(reseller, id), conference).indexed(list)
 }
 
 /// Takes a new one-time code for a conference, or makes sure that the host's own code is the host's.

@@ -128,7 +128,7 @@ impl Store {
         ops.extend(entry_ops(before, &next, &items, now));
         ops.extend(code_ops(former, &next, around, now));
         ops.extend(unmade(before, now));
-        let change = Change::changed(format!("conference/{}", next.id), former, &next);
+        let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
         self.commit(ops).await
     }
@@ -140,7 +140,7 @@ impl Store {
         what: &serde_json::Value,
         write: &Write<'_>,
     ) -> Result<()> {
-        let change = Change::created(format!("conference/{}", conference.id), what);
+        let change = Change::created(format!("conference/{}", conference.id), what).about(conference.host);
         let ops = write.ops(
             Some(conference.reseller),
             Some(conference.company),
@@ -189,7 +189,7 @@ impl Store {
             CodeKind::OneTime => around.room.retire(later(now, QUARANTINE)),
         });
         ops.extend(unmade(before, now));
-        let change = Change::removed(format!("conference/{}", former.id), former);
+        let change = Change::removed(format!("conference/{}", former.id), former).about(former.host);
         ops.extend(write.ops(Some(former.reseller), Some(former.company), change, &former.id));
         self.commit(ops).await
     }

@@ -307,6 +307,6 @@ fn there(host: &Host) -> Op {
 /// People who are no accounts are not named in the audit.
 fn audited(reseller: ResellerId, company: CompanyId, contact: &Contact, write: &Write<'_>, what: &str) -> Vec<Op> {
     let shown = json!({"host": contact.host, "entry": what});
-    let change = Change::created(format!("contact/{}", contact.id), &shown);
+    let change = Change::created(format!("contact/{}", contact.id), &shown).about(contact.host);
     write.ops(Some(reseller), Some(company), change, &contact.id)
 }

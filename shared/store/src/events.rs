@@ -18,6 +18,7 @@ use crate::presence::{Participant, Source};
 use crate::retry::unraced;
 use crate::room::Room;
 use crate::table::Query;
+use crate::usage::{Counted, Usage};
 use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
 
@@ -38,9 +39,9 @@ struct Cursor {
 
 /// An event as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
-struct Numbered {
+pub(crate) struct Numbered {
     sequence: u64,
-    event: Event,
+    pub(crate) event: Event,
 }
 
 /// The last number of a conference's events.
@@ -60,6 +61,8 @@ struct Part {
     participants: BTreeMap<ParticipantNumber, (Option<Participant>, bool)>,
     moderators: i64,
     ended: Option<Reason>,
+    /// What it came to, and when.
+    used: Vec<(Timestamp, Usage)>,
 }
 
 impl Store {
@@ -152,11 +155,14 @@ impl Store {
             }
             taken += 1;
         }
-        let ops = parts
-            .into_values()
-            .filter(|part| !part.kept.is_empty())
-            .flat_map(|part| part.ops(source, now))
-            .collect();
+        let (mut ops, mut counted) = (Vec::new(), Counted::default());
+        for part in parts.into_values().filter(|part| !part.kept.is_empty()) {
+            for (at, usage) in &part.used {
+                counted.add(&part.room, part.occurrence.room.conference, *at, *usage);
+            }
+            ops.extend(part.ops(source, now));
+        }
+        ops.extend(counted.ops());
         Ok((ops, taken))
     }
 
@@ -217,6 +223,7 @@ impl Store {
                 participants,
                 moderators: 0,
                 ended: None,
+                used: Vec::new(),
             };
             parts.insert(name, part);
         }
@@ -259,6 +266,10 @@ fn who(event: &Event) -> Option<ParticipantNumber> {
 
 impl Part {
     fn take(&mut self, source: Source<'_>, event: &Event) {
+        let mut event = event.clone();
+        if self.occurrence.erased {
+            crate::erase::nameless(&mut event);
+        }
         self.kept.push(event.clone());
         let at = Timestamp::from_millisecond(event.at).unwrap_or(Timestamp::UNIX_EPOCH);
         match &event.kind {
@@ -270,6 +281,9 @@ impl Part {
                 ..
             } => {
                 let known = self.participants.get(participant).and_then(|(known, _)| known.as_ref());
+                let stayed = known.filter(|known| known.left.is_none());
+                let mut usage = stayed.map_or(Usage::default(), |known| Usage::stay(known.joined, at));
+                usage.participants = u64::from(known.is_none());
                 let joined = Participant {
                     earlier: known.map(|known| known.stays_before(at)).unwrap_or_default(),
                     participant: *participant,
@@ -287,6 +301,7 @@ impl Part {
                     .and_then(|(former, _)| former)
                     .is_some_and(|former| former.moderator && former.left.is_none());
                 self.moderators += i64::from(*moderator) - i64::from(led);
+                self.used.push((at, usage));
             }
             EventKind::ParticipantLeave {
                 participant, reason, ..
@@ -295,6 +310,7 @@ impl Part {
                     && present.left.is_none()
                     && self.member.is_of(source, present)
                 {
+                    self.used.push((at, Usage::stay(present.joined, at)));
                     present.left = Some(at);
                     present.reason = Some(*reason);
                     *changed = true;
@@ -317,6 +333,7 @@ impl Part {
             participants,
             moderators,
             ended,
+            used: _,
         } = self;
         let name = occurrence.room;
         let counter = keys::event_counter(name.reseller, name.conference);

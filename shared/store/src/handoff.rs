@@ -77,6 +77,7 @@ impl Store {
             object: format!("host/{host}"),
             before: None,
             after: Some(json!({"sso_ticket_until": ticket.expires.to_string()})),
+            about: Some(host),
         };
         let mut ops = vec![
             Op::check(keys::host(reseller, host)).when_there(Failure::NotFound("host")),

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use domain::Role;
 use domain::code::Email;
 use domain::company::Company;
 use domain::conference::CodeKind;
 use domain::host::Host;
 use domain::id::{CompanyId, ContactId, HostId, ResellerId};
+use domain::time::{millis, millis_option};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -45,9 +47,17 @@ pub struct GoneHost {
     pub id: HostId,
     /// Its company.
     pub company: CompanyId,
+    /// What it was, for the rank rule.
+    pub role: Role,
     /// When it was deleted.
-    #[serde(with = "domain::time::millis")]
+    #[serde(with = "millis")]
     pub deleted: Timestamp,
+    /// Since when it is being erased.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub erasing: Option<Timestamp>,
+    /// When nothing of it was left but this and numbers.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub erased: Option<Timestamp>,
 }
 
 fn email_guard(host: &Host) -> Op {
@@ -137,7 +147,7 @@ impl Store {
         ops.extend(write.ops(
             Some(reseller),
             Some(company),
-            Change::created(format!("host/{id}"), host),
+            Change::created(format!("host/{id}"), host).about(id),
             &id,
         ));
         self.commit(ops).await
@@ -274,7 +284,7 @@ impl Store {
             ops.push(room(after, write.at));
         }
         ops.extend(crate::contact::own_contact_ops(before, after, known));
-        let change = Change::difference(format!("host/{id}"), before, &next);
+        let change = Change::difference(format!("host/{id}"), before, &next).about(id);
         ops.extend(write.ops(Some(reseller), Some(before.company), change, &id));
         self.commit(ops).await
     }
@@ -283,72 +293,69 @@ impl Store {
     /// are over, its code opens nothing and is nobody's for 12 months, its mail address and OpenID subject are free. The
     /// rest is a job, written in the same transaction.
     pub async fn host_delete(&self, host: &Host, write: &Write<'_>) -> Result<()> {
-        let Host {
-            id, reseller, company, ..
-        } = *host;
-        let marked = Op::update(
-            keys::host(reseller, id),
-            "SET #deleting = :now, #signed_out = :now, #version = :next REMOVE #gs1pk, #gs1sk",
-        )
-        .value(":now", &write.at.as_millisecond())
-        .value(":next", &(host.version + 1))
-        .value(":version", &host.version)
-        .when(
-            "#version = :version AND attribute_not_exists(#deleting)",
-            Failure::Raced,
-        );
-        let counted = Op::update(keys::company(reseller, company), "ADD #hosts :one").value(":one", &-1);
-        let job = Job::new(
-            reseller,
-            company,
-            Work::HostDelete {
-                host: id,
-                pass: 1,
-                after: None,
-            },
-            write.at,
-        );
-        let mut ops = vec![
-            marked,
-            counted,
-            freed(keys::host_email(reseller, &host.email), id),
-            quarantined(host, "closed", write.at),
-            job.create(),
-        ];
-        ops.extend(
-            host.openid_sub
-                .as_ref()
-                .map(|sub| freed(keys::host_openid(reseller, sub), id)),
-        );
-        ops.extend(write.ops(
-            Some(reseller),
-            Some(company),
-            Change::removed(format!("host/{id}"), host),
-            &id,
-        ));
+        let work = Work::HostDelete {
+            host: host.id,
+            pass: 1,
+            after: None,
+        };
+        let mut ops = going_ops(host, work, None, write.at);
+        let change = Change::removed(format!("host/{}", host.id), host).about(host.id);
+        ops.extend(write.ops(Some(host.reseller), Some(host.company), change, &host.id));
         self.commit(ops).await
     }
 
     /// Ends the deletion of a host: what is left is that its id was given. Harmless when repeated.
-    pub async fn host_forget(
-        &self,
-        reseller: ResellerId,
-        company: CompanyId,
-        id: HostId,
-        now: Timestamp,
-    ) -> Result<()> {
-        let gone = GoneHost {
-            id,
-            company,
-            deleted: now,
-        };
-        let ops = vec![
-            Op::delete(keys::host(reseller, id)).when(
-                "attribute_not_exists(#pk) OR attribute_exists(#deleting)",
-                Failure::Raced,
-            ),
-            Op::put(keys::host_gone(reseller, id), &gone),
-        ];
-        self.commit(ops).await
+    pub async fn host_forget(&self, reseller: ResellerId, id: HostId) -> Result<()> {
+        self.commit(vec![forgotten(reseller, id)]).await
     }
+}
+
+/// The item of a deleted host goes.
+pub(crate) fn forgotten(reseller: ResellerId, id: HostId) -> Op {
+    Op::delete(keys::host(reseller, id)).when(
+        "attribute_not_exists(#pk) OR attribute_exists(#deleting)",
+        Failure::Raced,
+    )
+}
+
+/// What begins the deletion of a host, with the work that does the rest.
+pub(crate) fn going_ops(host: &Host, work: Work, erasing: Option<Timestamp>, now: Timestamp) -> Vec<Op> {
+    let Host {
+        id, reseller, company, ..
+    } = *host;
+    let marked = Op::update(
+        keys::host(reseller, id),
+        "SET #deleting = :now, #signed_out = :now, #version = :next REMOVE #gs1pk, #gs1sk",
+    )
+    .value(":now", &now.as_millisecond())
+    .value(":next", &(host.version + 1))
+    .value(":version", &host.version)
+    .when(
+        "#version = :version AND attribute_not_exists(#deleting)",
+        Failure::Raced,
+    );
+    let counted = Op::update(keys::company(reseller, company), "ADD #hosts :one").value(":one", &-1);
+    let job = Job::new(reseller, company, work, now);
+    let gone = GoneHost {
+        id,
+        company,
+        role: host.role,
+        deleted: now,
+        erasing,
+        erased: None,
+    };
+    let mut ops = vec![
+        marked,
+        counted,
+        freed(keys::host_email(reseller, &host.email), id),
+        quarantined(host, "closed", now),
+        Op::put(keys::host_gone(reseller, id), &gone),
+        job.create(),
+    ];
+    ops.extend(
+        host.openid_sub
+            .as_ref()
+            .map(|sub| freed(keys::host_openid(reseller, sub), id)),
+    );
+    ops
 }

@@ -44,6 +44,8 @@ pub struct Claim {
     pub(crate) key: IdempotencyKey,
     pub(crate) nonce: String,
     pub(crate) answer: Option<Sealed>,
+    /// The account that the answer tells about.
+    pub(crate) about: Option<HostId>,
 }
 
 /// What a key stands for.
@@ -81,6 +83,15 @@ impl Claim {
         }
     }
 
+    /// The same right, with an answer that tells about this account: it goes when the account is erased.
+    #[must_use]
+    pub fn about(&self, host: HostId) -> Self {
+        Self {
+            about: Some(host),
+            ..self.clone()
+        }
+    }
+
     /// The answer that the work will have, where it was given.
     #[must_use]
     pub fn answer(&self) -> Option<&Sealed> {
@@ -101,7 +112,7 @@ impl Store {
         let claim = |condition: &str| {
             Op::update(
                 keys::idempotency(key),
-                "SET #body = :body, #nonce = :nonce, #claimed = :now, #expires = :expires, #ttl = :ttl REMOVE #applied, #answer",
+                "SET #body = :body, #nonce = :nonce, #claimed = :now, #expires = :expires, #ttl = :ttl REMOVE #applied, #answer, #gs1pk, #gs1sk",
             )
             .value(":body", &body_hash)
             .value(":nonce", &nonce)
@@ -119,6 +130,7 @@ impl Store {
                     key: key.clone(),
                     nonce,
                     answer: None,
+about: None,
                 }));
             }
             Outcome::Refused(item) => from_item("idempotency record", &item)?,
@@ -135,6 +147,7 @@ impl Store {
                     key: key.clone(),
                     nonce: record.nonce,
                     answer: None,
+about: None,
                 },
                 reference,
             });
@@ -149,6 +162,7 @@ impl Store {
                 key: key.clone(),
                 nonce,
                 answer: None,
+about: None,
             })),
             Outcome::Refused(_) => Ok(Claimed::Running),
         }
@@ -156,10 +170,17 @@ impl Store {
 
     /// Keeps the answer for repeats.
     pub async fn idempotency_finish(&self, claim: &Claim, answer: &Sealed) -> Result<()> {
-        let op = Op::update(keys::idempotency(&claim.key), "SET #answer = :answer")
+        let set = match claim.about {
+            Some(_) => "SET #answer = :answer, #gs1pk = :about, #gs1sk = :nonce",
+            None => "SET #answer = :answer",
+        };
+        let mut op = Op::update(keys::idempotency(&claim.key), set)
             .value(":answer", answer)
             .value(":nonce", &claim.nonce)
             .when("#nonce = :nonce", Failure::ClaimLost);
+        if let Some(host) = claim.about {
+            op = op.value(":about", &keys::idempotency_about(claim.key.reseller, host, "").pk);
+        }
         match self.update(op).await? {
             Outcome::Done(_) => Ok(()),
             Outcome::Refused(_) => Err(Error::ClaimLost),

@@ -11,7 +11,7 @@ use crate::op::{Failure, Op};
 use crate::retry::random;
 use crate::table::{Outcome, Query};
 use crate::value::from_item;
-use crate::{Error, Result, Store};
+use crate::{Error, MeetingPlace, Result, Store};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,30 @@ pub enum Work {
     },
     /// Deletes the hosts of a company that is being deleted, then the company.
     CompanyDelete,
+    /// Erases a host: deletes what a deletion leaves to do, and takes people's names and words out of what stays.
+    HostErase {
+        /// The host.
+        host: HostId,
+        /// As for a deletion.
+        pass: u8,
+        /// What this pass is at.
+        at: Erasure,
+        /// The meeting that it has come to there.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        after: Option<MeetingPlace>,
+    },
+}
+
+/// What the erasing of a host is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Erasure {
+    /// Meetings that were not cancelled as a whole: they end.
+    Meetings,
+    /// Those that were.
+    Cancelled,
+    /// Contacts, sessions, the audit, kept answers.
+    Rest,
 }
 
 /// A job as it is kept.

@@ -8,6 +8,7 @@ use domain::id::{
 use domain::own_domain::OwnName;
 use domain::sealed::token_hash;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::attempt::Attempt;
 use crate::idempotency::IdempotencyKey;
@@ -31,6 +32,8 @@ pub const TTL: &str = "ttl";
 pub const DUE_SHARDS: u64 = 4;
 /// The shards of the index of jobs.
 pub const JOB_SHARDS: u64 = 8;
+/// The items that one day of a company is counted in.
+pub const USAGE_SHARDS: u64 = 8;
 
 /// An item's key in the table, or in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -204,6 +207,11 @@ pub fn idempotency(of: &IdempotencyKey) -> Key {
     )
 }
 
+/// Index, of idempotency records: answers that are kept about an account.
+pub fn idempotency_about(reseller: ResellerId, host: HostId, unique: &str) -> Key {
+    key(format!("R#{reseller}#H#{host}#ANSWERS"), unique)
+}
+
 /// One change in the audit: of a company, of a reseller, or of the installation.
 pub fn audit(reseller: Option<ResellerId>, company: Option<CompanyId>, at: Timestamp, unique: &str) -> Key {
     key(audit_list(reseller, company), format!("{}#{unique}", time(at)))
@@ -226,6 +234,16 @@ pub(crate) fn audit_list(reseller: Option<ResellerId>, company: Option<CompanyId
         (Some(reseller), None) => format!("R#{reseller}#AUDIT"),
         (None, _) => "AUDIT".into(),
     }
+}
+
+/// Index, of the audit: changes of an account, its address book and its meetings.
+pub fn audit_about(reseller: ResellerId, host: HostId, at: Timestamp, unique: &str) -> Key {
+    key(audit_about_list(reseller, host), format!("{}#{unique}", time(at)))
+}
+
+/// The partition of the changes about one account.
+pub(crate) fn audit_about_list(reseller: ResellerId, host: HostId) -> String {
+    format!("R#{reseller}#H#{host}#AUDIT")
 }
 
 /// A code's room, with its live pointer; also keeps the code unique in the installation.
@@ -299,6 +317,16 @@ pub(crate) fn conference_list_pk(reseller: ResellerId, host: HostId) -> String {
     format!("R#{reseller}#H#{host}#CONFERENCES")
 }
 
+/// Index: a host's conferences that were cancelled as a whole, by creation.
+pub fn conference_cancelled(reseller: ResellerId, host: HostId, at: Timestamp, id: ConferenceId) -> Key {
+    key(conference_cancelled_pk(reseller, host), created(at, id.value()))
+}
+
+/// The partition of a host's cancelled conferences.
+pub(crate) fn conference_cancelled_pk(reseller: ResellerId, host: HostId) -> String {
+    format!("R#{reseller}#H#{host}#CANCELLED")
+}
+
 /// An occurrence of a conference.
 pub fn occurrence(room: &RoomName) -> Key {
     key(
@@ -369,6 +397,16 @@ pub fn event_counter(reseller: ResellerId, conference: ConferenceId) -> Key {
     key(conference_pk(reseller, conference), "SEQUENCE")
 }
 
+/// The events of a conference: the partition, and how their sort keys begin.
+pub(crate) fn events(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "EVENT#")
+}
+
+/// The numbers of partners' own identities in a conference: the partition, and how their sort keys begin.
+pub(crate) fn participant_identities(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "IDENTITY#")
+}
+
 /// An event of a conference, by its number.
 pub fn event(reseller: ResellerId, conference: ConferenceId, sequence: u64) -> Key {
     key(
@@ -380,6 +418,20 @@ pub fn event(reseller: ResellerId, conference: ConferenceId, sequence: u64) -> K
 /// The last sort key of a conference's events.
 pub(crate) fn event_end() -> String {
     "EVENT#~".into()
+}
+
+/// What a company's meetings came to on one day; several items a day, so that many relays can count at once.
+pub fn usage(reseller: ResellerId, company: CompanyId, day: Date, conference: ConferenceId) -> Key {
+    let shard = conference.value() % USAGE_SHARDS;
+    key(
+        format!("R#{reseller}#C#{company}#USAGE"),
+        format!("{day}#{shard}"),
+    )
+}
+
+/// What a host's meetings came to on one day.
+pub fn host_usage(reseller: ResellerId, host: HostId, day: Date) -> Key {
+    key(format!("R#{reseller}#H#{host}#USAGE"), format!("{day}#"))
 }
 
 /// A relay.

@@ -14,6 +14,7 @@ mod contact;
 pub mod embedded;
 #[cfg(feature = "embedded")]
 pub mod emulator;
+mod erase;
 mod error;
 mod events;
 pub mod fault;
@@ -43,6 +44,7 @@ mod series;
 mod session;
 mod sweep;
 mod table;
+mod usage;
 mod value;
 mod write;
 
@@ -56,11 +58,12 @@ pub use self::company::Tenant;
 pub use self::conference::{ConferenceState, EndedConference, OccurrenceView, Surroundings};
 pub use self::conference_list::{ConferencePage, ListStart};
 pub use self::contact::NewContact;
+pub use self::erase::{HostRemains, MeetingPlace};
 pub use self::error::{Error, Result, Unique};
 pub use self::handoff::{Handoff, HandoffKind};
 pub use self::host::GoneHost;
 pub use self::idempotency::{Claim, Claimed, IdempotencyKey};
-pub use self::job::{Job, Work};
+pub use self::job::{Erasure, Job, Work};
 pub use self::list::{Page, Paging};
 pub use self::partition::Partition;
 pub use self::password::PasswordSet;
@@ -71,6 +74,7 @@ pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};
 pub use self::scope::Scope;
 pub use self::session::{Session, SessionUse};
 pub use self::sweep::{Swept, SweptRoom};
+pub use self::usage::Usage;
 pub use self::write::{Actor, Write};
 
 /// The table, as the rest of the platform sees it. Cheap to clone; clones share their blocks of ids.

@@ -15,6 +15,7 @@ use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::retry::unraced;
 use crate::room::{LiveRoom, Room};
+use crate::usage::{Counted, Usage};
 use crate::value::from_item;
 use crate::{Error, Relay, Result, Store, keys};
 
@@ -138,6 +139,11 @@ impl Store {
             let mut ops = after.save(None, now);
             ops.push(room.point_to(Some(&live)));
             ops.push(Op::put(keys::membership(relay, name), &member));
+            if before.first_join.is_none() {
+                let mut counted = Counted::default();
+                counted.add(&room, name.conference, now, Usage::MEETING);
+                ops.extend(counted.ops());
+            }
             self.commit(ops).await?;
         }
         let settings = settings(&conference, &after, now);

@@ -42,6 +42,9 @@ pub(crate) struct OccurrenceItem {
     /// Whether its mark among the host's active meetings is set.
     #[serde(default)]
     pub(crate) marked: bool,
+    /// Its host was erased: nobody in it is named any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) erased: bool,
     #[serde(default)]
     pub(crate) version: u64,
 }
@@ -62,6 +65,7 @@ impl OccurrenceItem {
             ended_reason: None,
             relays: BTreeSet::new(),
             marked: false,
+            erased: false,
             version: 0,
         }
     }
@@ -87,6 +91,7 @@ impl OccurrenceItem {
             ended_reason: None,
             relays: BTreeSet::new(),
             marked: false,
+            erased: false,
             version: 0,
         }
     }

@@ -50,6 +50,7 @@ impl Store {
             object: format!("host/{id}"),
             before: None,
             after: Some(json!({"password": "set by its link"})),
+            about: Some(id),
         };
         let mut ops = vec![
             Op::update(

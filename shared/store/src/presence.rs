@@ -189,6 +189,19 @@ impl Store {
         Ok((found, true))
     }
 
+    /// The same of several conferences, each from its newest on, all at once.
+    pub async fn attendances(
+        &self,
+        reseller: ResellerId,
+        conferences: &[ConferenceId],
+        limit: usize,
+    ) -> Result<Vec<(Vec<Attendance>, bool)>> {
+        let each = conferences
+            .iter()
+            .map(|id| self.attendance((reseller, *id), None, None, limit));
+        futures_util::future::try_join_all(each).await
+    }
+
     /// In which of these occurrences of a conference a participant is now. One read.
     pub async fn present(
         &self,

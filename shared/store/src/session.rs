@@ -154,18 +154,20 @@ impl Store {
         Ok(host.admits(session.role, session.created) && company.deleting.is_none())
     }
 
+    /// The latest sessions of a host, newest first, at most so many. One read of the index.
+    pub async fn sessions_of(&self, reseller: ResellerId, host: HostId, limit: u32) -> Result<Vec<Session>> {
+        let query = Query {
+            newest_first: true,
+            ..sessions(reseller, host, limit)
+        };
+        let found = self.query(&query).await?;
+        found.iter().map(|item| from_item("session", item)).collect()
+    }
+
     /// Takes the sessions of a deleted host away; answers whether there may be more. They count for nothing as it is.
     pub async fn sessions_forget(&self, reseller: ResellerId, host: HostId) -> Result<bool> {
         const AT_ONCE: u32 = 100;
-        let query = Query {
-            index: true,
-            pk: keys::session_list(reseller, host, Timestamp::UNIX_EPOCH).pk,
-            from: "0".into(),
-            to: "~".into(),
-            newest_first: false,
-            limit: Some(AT_ONCE),
-        };
-        let found = self.query(&query).await?;
+        let found = self.query(&sessions(reseller, host, AT_ONCE)).await?;
         let more = found.len() == AT_ONCE as usize;
         self.commit(found.iter().map(|item| Op::delete(key_of(item))).collect())
             .await?;
@@ -192,5 +194,17 @@ impl Store {
                 tracing::warn!(%error, "the count of a session's minute was not begun");
             }
         });
+    }
+}
+
+/// The sessions of a host, oldest first.
+fn sessions(reseller: ResellerId, host: HostId, limit: u32) -> Query {
+    Query {
+        index: true,
+        pk: keys::session_list(reseller, host, Timestamp::UNIX_EPOCH).pk,
+        from: "0".into(),
+        to: "~".into(),
+        newest_first: false,
+        limit: Some(limit),
     }
 }

@@ -52,6 +52,9 @@ impl Write<'_> {
         change: Change,
         reference: &impl ToString,
     ) -> Vec<Op> {
+        let about = reseller.zip(change.about);
+        // What is removed is answered by its id alone: nothing in such an answer tells about anybody.
+        let tells = change.after.is_some();
         let entry = AuditEntry {
             at: self.at,
             by: self.by,
@@ -61,17 +64,29 @@ impl Write<'_> {
             after: change.after,
         };
         let unique = hex::encode(random::<8>());
-        let mut ops = vec![Op::put(keys::audit(reseller, company, self.at, &unique), &entry)];
+        let mut audited = Op::put(keys::audit(reseller, company, self.at, &unique), &entry);
+        if let Some((reseller, host)) = about {
+            audited = audited.indexed(keys::audit_about(reseller, host, self.at, &unique));
+        }
+        let mut ops = vec![audited];
         if let Some(claim) = self.claim {
-            let set = match claim.answer {
-                Some(_) => "SET #applied = :reference, #answer = :answer",
-                None => "SET #applied = :reference",
-            };
-            let mut mark = Op::update(keys::idempotency(&claim.key), set)
+            let mut set = "SET #applied = :reference".to_owned();
+            if claim.answer.is_some() {
+                set.push_str(", #answer = :answer");
+            }
+            let found = about.filter(|_| tells && claim.answer.is_some());
+            if found.is_some() {
+                set.push_str(", #gs1pk = :about, #gs1sk = :unique");
+            }
+            let mut mark = Op::update(keys::idempotency(&claim.key), &set)
                 .value(":reference", &reference.to_string())
                 .value(":nonce", &claim.nonce);
             if let Some(answer) = &claim.answer {
                 mark = mark.value(":answer", answer);
+            }
+            if let Some((reseller, host)) = found {
+                let place = keys::idempotency_about(reseller, host, &unique);
+                mark = mark.value(":about", &place.pk).value(":unique", &place.sk);
             }
             ops.push(mark.when("#nonce = :nonce AND attribute_not_exists(#applied)", Failure::ClaimLost));
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Walk;
-use crate::site::ACME;
+use crate::site::{ACME, Host};
 use functions::{operator, workers};
 
 /// Companies, hosts and contacts, changed in every way and listed on every page.
@@ -107,6 +107,53 @@ pub(super) async fn accounts(walk: &mut Walk) {
     .refused();
 }
 
+/// What is told of accounts and companies.
+pub(super) async fn told(walk: &mut Walk, host: &Host) {
+    let export = json!({"host_id": host.id, "limit": 1});
+    let next = walk.api("host_export", export).await.ok()["next"].clone();
+    walk.api("host_export", json!({"host_id": host.id, "limit": 1, "after": next}))
+        .await
+        .ok();
+    walk.api("report_usage", json!({"company_id": 1})).await.ok();
+    walk.api("report_usage", json!({"host_id": host.id})).await.ok();
+}
+
+/// One account with all that its erasing finds, and one that was deleted before.
+async fn erased(walk: &mut Walk) {
+    let host = walk.site.host("Erased").await;
+    walk.site.relay_up_again().await;
+    let planned = json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-20 12:05:00", "time_zone": "UTC", "duration": 60,
+        "recurrence": {"rrule": "FREQ=DAILY;COUNT=3"}});
+    walk.site.admin_api("conference/create", planned).await;
+    let now = json!({"host_id": host.id, "idempotency_key": "kept"});
+    let now = walk.site.admin_api("conference/create/reservationless", now).await;
+    let token = json!({"conference_id": now["conference_id"], "name": "Bob", "identity": "bob"});
+    walk.site.admin_api("conference/join_token", token).await;
+    let room = format!("1/{}/{}", now["conference_id"], walk.site.now().as_second());
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "e"});
+    walk.site.report("enter", enter).await.ok();
+    let join = json!({"room": room, "at": walk.site.now().as_millisecond(), "kind": "participant_join", "participant": 1, "jti": "e",
+        "name": "Bob", "moderator": false, "region": "eu"});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 4, "events": [join]});
+    walk.site.report("events", batch).await.ok();
+    let gone = json!({"host_id": host.id, "idempotency_key": "erased"});
+    walk.api("host_erase", gone.clone()).await.ok();
+    walk.api("host_erase", gone).await.ok();
+    walk.api("host_erase", json!({"host_id": host.id, "idempotency_key": "again"}))
+        .await
+        .ok();
+    walk.api("host_erase", json!({"host_id": 9_999, "idempotency_key": "nobody"}))
+        .await
+        .refused();
+    let host = walk.site.host("Deleted").await;
+    let sub = json!({"host_id": host.id, "openid_sub": "erased"});
+    walk.site.admin_api("host/update", sub).await;
+    walk.api("host_erase", json!({"host_id": host.id})).await.ok();
+    let host = walk.site.host("Twice").await;
+    walk.site.admin_api("host/delete", json!({"host_id": host.id})).await;
+    walk.api("host_erase", json!({"host_id": host.id})).await.ok();
+}
+
 /// Hosts and companies that go, and the jobs that see to the rest: with meetings that run, are planned and repeat.
 pub(super) async fn deletions(walk: &mut Walk) {
     let host = walk.site.host("Going").await;
@@ -147,6 +194,7 @@ pub(super) async fn deletions(walk: &mut Walk) {
     let gone = json!({"company_id": company, "force": true, "idempotency_key": "company gone"});
     walk.api("company_delete", gone.clone()).await.ok();
     walk.api("company_delete", gone).await.ok();
+    Box::pin(erased(walk)).await;
     let named = walk.site.app.store.jobs_due(walk.site.now(), 9).await.expect("jobs");
     let event = json!({"Records": named.iter().map(|job| {
         json!({"dynamodb": {"Keys": {"pk": {"S": format!("JOB#{}", job.id)}}}})
