@@ -3,10 +3,10 @@
 
 use domain::code::Email;
 use domain::host::Host;
-use domain::id::{CompanyId, HostId, LARGEST_ID, ResellerId};
+use domain::id::{CompanyId, ResellerId};
 use domain::network::Network;
 use jiff::{SignedDuration, Timestamp};
-use store::{Attempt, Attempts, Scope};
+use store::{Attempt, Attempts};
 
 use crate::access::unauthenticated;
 use crate::context::Context;
@@ -57,7 +57,10 @@ pub(crate) async fn check(context: &Context<'_>, door: Door, email: &str, passwo
         email: &email,
         network,
     };
-    let (allowed, host) = tokio::join!(guard.check(context), find(context, reseller, &email));
+    let (allowed, host) = tokio::join!(
+        guard.check(context),
+        context.store().host_signing_in(reseller, &email)
+    );
     let failures = allowed?;
     let host = host?.filter(|host| door.company.is_none_or(|own| own == host.company));
     let hash = host.as_ref().and_then(|host| host.password_hash.clone());
@@ -73,16 +76,6 @@ pub(crate) async fn check(context: &Context<'_>, door: Door, email: &str, passwo
             Err(wrong())
         }
     }
-}
-
-/// The account of an email. Both outcomes take as many reads.
-async fn find(context: &Context<'_>, reseller: ResellerId, email: &Email) -> Result<Option<Host>, Error> {
-    let found = context.store().host_by_email(reseller, email).await?;
-    if found.is_none() {
-        let nobody = HostId::new(LARGEST_ID).ok_or(Error::Broken("the largest id is an id"))?;
-        let _ = context.store().host(&Scope::reseller(reseller), nobody).await;
-    }
-    Ok(found)
 }
 
 /// What a sign-in counts against.

@@ -39,7 +39,7 @@ impl Error {
     }
 
     /// What the caller is told. An internal failure says nothing but the request's id.
-    fn refusal(&self) -> Refusal {
+    pub(crate) fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal.clone(),
             other => Refusal::internal(other),

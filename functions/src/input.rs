@@ -74,13 +74,37 @@ where
     }
 
     fn describe(generator: &mut SchemaGenerator) -> InputShape {
-        let parts = vec![
-            generator.subschema_for::<A>().to_value(),
-            generator.subschema_for::<B>().to_value(),
-        ];
-        let mut all = Map::new();
-        all.insert("allOf".to_owned(), Value::Array(parts));
-        InputShape::Parameters(all.into())
+        all_of([generator.subschema_for::<A>(), generator.subschema_for::<B>()])
+    }
+}
+
+fn all_of(parts: impl IntoIterator<Item = Schema>) -> InputShape {
+    let parts = parts.into_iter().map(Schema::to_value).collect();
+    let all = Map::from_iter([("allOf".to_owned(), Value::Array(parts))]);
+    InputShape::Parameters(all.into())
+}
+
+/// Three sets of parameters.
+impl<A, B, C> Input for (Parameters<A>, Parameters<B>, Parameters<C>)
+where
+    A: DeserializeOwned + JsonSchema + Send + 'static,
+    B: DeserializeOwned + JsonSchema + Send + 'static,
+    C: DeserializeOwned + JsonSchema + Send + 'static,
+{
+    fn read(request: &Request) -> Result<Self, Error> {
+        Ok((
+            Parameters::read(request)?,
+            Parameters::read(request)?,
+            Parameters::read(request)?,
+        ))
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> InputShape {
+        all_of([
+            generator.subschema_for::<A>(),
+            generator.subschema_for::<B>(),
+            generator.subschema_for::<C>(),
+        ])
     }
 }
 

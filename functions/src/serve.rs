@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::Route;
 use crate::error::Error;
-use crate::reply::Response;
+use crate::pages;
+use crate::reply::{Reply, Response};
 use crate::request::{BODY_LIMIT, Request};
 
 /// How many requests the session has left in this minute.
@@ -62,13 +63,19 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
     let variables = variables(route.path, request.uri().path()).unwrap_or_default();
     let request = Request::new(id.clone(), &app.keys.edge_secret, variables, request);
     let (outcome, remaining) = answer(app, route, &request).await;
+    let is_page = route.id.starts_with("page_");
     let outcome = match outcome {
-        Err(error) if route.id.starts_with("page_") => moved(app, &request, error).await,
+        Err(error) if is_page => moved(app, &request, error).await,
         outcome => outcome,
     };
     let response = outcome.unwrap_or_else(|error| {
         error.log(route.id, &id);
-        error.into_response(&id)
+        let page = if is_page {
+            pages::refusal(app, &error, "This page cannot be shown").ok()
+        } else {
+            None
+        };
+        page.map_or_else(|| error.into_response(&id), Reply::into_response)
     });
     let response = finish(response, &id, remaining);
     tracing::info!(

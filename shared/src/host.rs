@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{AccessCode, Email, Phone};
 use crate::id::{CompanyId, ContactId, HostId, ResellerId};
+use crate::media::AutoMedia;
 use crate::plan::Subscription;
 use crate::role::Role;
 use crate::room::MuteMode;
@@ -109,10 +110,24 @@ pub struct PasswordLink {
     pub expires: Timestamp,
 }
 
+/// What of a meeting is done by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Automatic {
+    /// What is recorded.
+    pub record: AutoMedia,
+    /// What is streamed.
+    pub stream: AutoMedia,
+    /// Whether recordings are transcribed.
+    pub transcribe: bool,
+}
+
 /// What a host's new meetings are set to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct MeetingDefaults {
+    /// What is done by itself.
+    pub auto: Automatic,
     /// A code of their own.
     pub one_time_access_code: bool,
     /// `room_url` holds the code sealed.

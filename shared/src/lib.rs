@@ -11,6 +11,7 @@ pub mod id;
 pub mod join;
 pub mod join_token;
 pub mod jws;
+pub mod media;
 pub mod network;
 pub mod own_domain;
 pub mod plan;

@@ -5,6 +5,7 @@ use domain::company::Company;
 use domain::conference::{CodeKind, Rule};
 use domain::host::Host;
 use domain::id::{ConferenceId, ContactId};
+use domain::media::AutoMedia;
 use domain::room::MuteMode;
 use domain::text::{Name, Subject};
 use domain::time::Zone;
@@ -12,7 +13,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::{ConferenceState, OccurrenceView};
 
-use super::media::AutoMedia;
 use crate::context::Context;
 use crate::error::Error;
 

@@ -92,9 +92,11 @@ async fn attempt(
     let (caller, store) = (context.caller()?, context.store());
     let state = store.conference(&caller.scope, asked.conference_id).await?;
     let current = &state.conference;
-    let ((host, company, around), named) = tokio::try_join!(
+    let new = participants::newcomers(&current.invited, meeting.emails());
+    let ((host, company, around), named, new) = tokio::try_join!(
         async { Ok(store.conference_around(&caller.scope, &state).await?) },
-        participants::named(context, current.host, meeting.ids())
+        participants::named(context, current.host, meeting.ids()),
+        participants::known(context, current.host, &new)
     )?;
     caller.check_rank(host.role)?;
     if asked.duration.is_some() {
@@ -116,6 +118,7 @@ async fn attempt(
         &current.invited,
         named,
         meeting.participant_emails.as_deref(),
+        new,
     );
     if let Some(invited) = people.await? {
         after.invited = invited;

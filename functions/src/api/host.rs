@@ -5,6 +5,7 @@ use domain::code::{Email, Phone};
 use domain::company::Company;
 use domain::host::{Host, MeetingDefaults, StreamPreview};
 use domain::id::{CompanyId, HostId, SubscriptionId};
+use domain::media::AutoMedia;
 use domain::room::MuteMode;
 use domain::text::Name;
 use domain::time::Zone;
@@ -12,7 +13,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::digits::Number;
-use super::media::AutoMedia;
 use crate::access::Caller;
 use crate::context::Context;
 use crate::error::Error;
@@ -107,9 +107,9 @@ pub struct DefaultsAnswer {
 impl From<MeetingDefaults> for DefaultsAnswer {
     fn from(defaults: MeetingDefaults) -> Self {
         Self {
-            auto_record: AutoMedia::None,
-            auto_stream: AutoMedia::None,
-            auto_transcribe: false,
+            auto_record: defaults.auto.record,
+            auto_stream: defaults.auto.stream,
+            auto_transcribe: defaults.auto.transcribe,
             host_initiated_recording: defaults.host_initiated_recording,
             waiting_room: false,
             one_time_access_code: defaults.one_time_access_code,

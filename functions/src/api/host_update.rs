@@ -1,21 +1,18 @@
 //! `host/update`: what is sent changes, all else stays. What has no value afterwards is sent as null.
 
-use domain::code::{AccessCode, Email, Phone, Pin};
+use domain::code::Email;
 use domain::company::Company;
 use domain::host::Host;
-use domain::id::{HostId, SubscriptionId};
-use domain::text::{Line, Name};
-use domain::time::Zone;
+use domain::id::HostId;
+use domain::text::Name;
 use domain::{Code, Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::digits::Digits;
 use super::host::{HostAnswer, answer, with_company};
-use super::host_create::DefaultsParameters;
+use super::host_parameters::{AccountParameters, DefaultsParameters};
 use super::subscriptions;
-use super::words::is_locale;
-use crate::auth::Password;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -46,26 +43,6 @@ pub struct HostUpdateParameters {
     pub name: Option<Name>,
     /// Its mail address, unique in the reseller.
     pub email: Option<Email>,
-    /// Its password.
-    pub password: Option<Password>,
-    /// What it may do; nobody can grant a role above the own. Its sessions of a higher role end.
-    pub role: Option<Role>,
-    /// Its subject at the reseller's identity provider, unique in the reseller; null for none.
-    pub openid_sub: Option<Line<255>>,
-    /// Its company's subscriptions that it has instances of.
-    pub subscription_ids: Option<Vec<SubscriptionId>>,
-    /// The code of its own room, unique in the installation. What is planned on its former code still opens by that.
-    pub access_code: Option<Digits<AccessCode>>,
-    /// Makes whoever types it a moderator.
-    pub moderator_pin: Option<Digits<Pin>>,
-    /// One of the company's numbers; null for none.
-    pub primary_dialin_number: Option<Phone>,
-    /// For text messages; null for none.
-    pub phone: Option<Phone>,
-    /// Its time zone; null for none.
-    pub time_zone: Option<Zone>,
-    /// Its language; null for none.
-    pub locale: Option<String>,
 }
 
 impl Endpoint for HostUpdate {
@@ -76,19 +53,23 @@ impl Endpoint for HostUpdate {
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
     const SUMMARY: &'static str = "Changes a host account. Defaults for meetings touch only those made later.";
-    type Input = (Parameters<HostUpdateParameters>, Parameters<DefaultsParameters>);
+    type Input = (
+        Parameters<HostUpdateParameters>,
+        Parameters<AccountParameters>,
+        Parameters<DefaultsParameters>,
+    );
     type Output = Json<HostAnswer>;
 
-    fn object((Parameters(asked), _): &Self::Input) -> Option<String> {
+    fn object((Parameters(asked), ..): &Self::Input) -> Option<String> {
         Some(format!("host/{}", asked.host_id))
     }
 
     async fn handle(
         context: &Context<'_>,
-        (Parameters(asked), Parameters(defaults)): Self::Input,
+        (Parameters(asked), Parameters(account), Parameters(defaults)): Self::Input,
     ) -> Result<Self::Output, Error> {
         let (caller, store) = (context.caller()?, context.store());
-        if let Some(role) = asked.role {
+        if let Some(role) = account.role {
             caller.may_grant(role)?;
         }
         // Its own address book may know the new mail address already.
@@ -109,7 +90,10 @@ impl Endpoint for HostUpdate {
             }
         }
         let defaults = defaults.over(host.defaults.clone())?;
-        let mut after = changed(context, asked, &host, &company).await?;
+        account.check(&company)?;
+        let mut after = changed(context, account, &host, &company).await?;
+        after.name = asked.name.unwrap_or(after.name);
+        after.email = asked.email.unwrap_or(after.email);
         after.defaults = defaults;
         let answer = answer(context, after.clone(), &company)?;
         let claim = context.claim(&answer)?;
@@ -120,54 +104,43 @@ impl Endpoint for HostUpdate {
     }
 }
 
-/// The account as it will be.
+/// The account as it will be, but for its name and mail address.
 async fn changed(
     context: &Context<'_>,
-    asked: HostUpdateParameters,
+    account: AccountParameters,
     host: &Host,
     company: &Company,
 ) -> Result<Host, Error> {
     let app = context.app;
     let parameters = context.request.parameters()?;
-    if asked.locale.as_deref().is_some_and(|locale| !is_locale(locale)) {
-        return Err(Refusal::invalid("locale", "must be a language such as en or pt-BR").into());
-    }
-    let mut numbers = company.settings.dialin_numbers.iter().map(|dialin| &dialin.number);
-    if let Some(wanted) = &asked.primary_dialin_number
-        && !numbers.any(|number| number == wanted)
-    {
-        return Err(Refusal::invalid("primary_dialin_number", "is none of the company's numbers").into());
-    }
     let mut after = host.clone();
-    after.name = asked.name.unwrap_or(after.name);
-    after.email = asked.email.unwrap_or(after.email);
-    after.role = asked.role.unwrap_or(after.role);
-    if let Some(Digits(code)) = asked.access_code {
+    after.role = account.role.unwrap_or(after.role);
+    if let Some(Digits(code)) = account.access_code {
         after.access_code = code;
     }
     set(
         parameters.is_null("openid_sub"),
-        asked.openid_sub.map(|sub| sub.to_string()),
+        account.openid_sub.map(|sub| sub.to_string()),
         &mut after.openid_sub,
     );
     set(
         parameters.is_null("primary_dialin_number"),
-        asked.primary_dialin_number,
+        account.primary_dialin_number,
         &mut after.primary_dialin_number,
     );
-    set(parameters.is_null("phone"), asked.phone, &mut after.phone);
-    set(parameters.is_null("time_zone"), asked.time_zone, &mut after.time_zone);
-    set(parameters.is_null("locale"), asked.locale, &mut after.locale);
-    if let Some(wanted) = asked.subscription_ids {
+    set(parameters.is_null("phone"), account.phone, &mut after.phone);
+    set(parameters.is_null("time_zone"), account.time_zone, &mut after.time_zone);
+    set(parameters.is_null("locale"), account.locale, &mut after.locale);
+    if let Some(wanted) = account.subscription_ids {
         after.subscriptions = subscriptions::of_company(context, &wanted, &host.subscriptions, company).await?;
     }
-    if let Some(Digits(pin)) = asked.moderator_pin {
+    if let Some(Digits(pin)) = account.moderator_pin {
         let place = format!("host/{}/moderator_pin", host.id);
         if app.open(&place, &host.moderator_pin)? != pin.as_str() {
             after.moderator_pin = app.seal(&place, pin.as_str());
         }
     }
-    if let Some(password) = asked.password {
+    if let Some(password) = account.password {
         after.password_hash = Some(app.passwords.hash(password.into_string(), app.random()).await?);
         // Whoever has the link that sets a password has nothing to set any more.
         after.password_link = None;

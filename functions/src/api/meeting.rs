@@ -6,8 +6,9 @@ use domain::company::Company;
 use domain::conference::{
     CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, Rule, Series, check_start,
 };
-use domain::host::Host;
+use domain::host::{Automatic, Host};
 use domain::id::{ConferenceId, ContactId, HostId, Occurrence};
+use domain::media::AutoMedia;
 use domain::room::MuteMode;
 use domain::text::Subject;
 use domain::time::Zone;
@@ -19,7 +20,6 @@ use store::{ConferenceState, Unique};
 use super::conference::{ConferenceAnswer, answer};
 use super::host::with_company;
 use super::later::{absent, only_default};
-use super::media::AutoMedia;
 use super::participants::{self, ParticipantEmail};
 use crate::context::Context;
 use crate::error::Error;
@@ -126,19 +126,11 @@ pub(super) fn start(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp
 impl MeetingParameters {
     /// Refuses what cannot be, before anything is read.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let (record, stream) = (
-            self.auto_record.unwrap_or_default(),
-            self.auto_stream.unwrap_or_default(),
-        );
-        if record != AutoMedia::None && stream != AutoMedia::None && record != stream {
-            return Err(Refusal::invalid(
-                "auto_stream",
-                "must equal auto_record when both are on",
-            ));
-        }
-        if self.auto_transcribe == Some(true) && record == AutoMedia::None {
-            return Err(Refusal::invalid("auto_transcribe", "needs auto_record"));
-        }
+        super::host_parameters::check(Automatic {
+            record: self.auto_record.unwrap_or_default(),
+            stream: self.auto_stream.unwrap_or_default(),
+            transcribe: self.auto_transcribe.unwrap_or_default(),
+        })?;
         only_default("auto_record", self.auto_record.as_ref())?;
         only_default("auto_stream", self.auto_stream.as_ref())?;
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
@@ -178,12 +170,13 @@ impl MeetingParameters {
         let series = series.transpose()?;
         let id = context.store().new_conference_id();
         let named = participants::named(context, host, self.ids());
-        let (people, named, id) = tokio::join!(with_company(context, host), named, id);
+        let known = participants::known(context, host, self.emails());
+        let (people, named, known, id) = tokio::join!(with_company(context, host), named, known, id);
         let ((host, company), id) = (people?, id?);
         let (host, company) = (&host, &company);
         context.caller()?.check_rank(host.role)?;
         let duration = duration(host, company, plan.duration)?;
-        let invited = participants::invite(context, host, named?, self.emails()).await?;
+        let invited = participants::invite(context, host, named?, known?).await?;
         let mut conference = self.conference(context, (host, company), plan, (id, duration));
         conference.invited = invited;
         conference.series = series;

@@ -116,59 +116,85 @@ pub(super) async fn named(context: &Context<'_>, host: HostId, ids: &[ContactId]
     found.into_iter().enumerate().map(contact).collect()
 }
 
+/// People by their mail addresses, and what the host's address book has of them.
+#[derive(Default)]
+pub(super) struct ByEmail {
+    people: Vec<NewContact>,
+    moderators: Vec<bool>,
+    known: Vec<Option<Contact>>,
+}
+
+/// What a host's address book has of people with these mail addresses. Nothing is told of them before the host is known to
+/// be in the caller's reach.
+pub(super) async fn known(context: &Context<'_>, host: HostId, emails: &[ParticipantEmail]) -> Result<ByEmail, Error> {
+    if emails.is_empty() {
+        return Ok(ByEmail::default());
+    }
+    let person = |person: &ParticipantEmail| NewContact {
+        name: person.name.clone(),
+        email: person.email.clone(),
+        phone: person.phone.clone(),
+    };
+    let people: Vec<_> = emails.iter().map(person).collect();
+    let known = context
+        .store()
+        .contacts_known(context.caller()?.reseller, host, &people)
+        .await?;
+    Ok(ByEmail {
+        people,
+        moderators: emails.iter().map(|person| person.moderator).collect(),
+        known,
+    })
+}
+
 /// The people invited, the host's own contact first and each only once. Unknown mail addresses become contacts.
 pub(super) async fn invite(
     context: &Context<'_>,
     host: &Host,
     named: Vec<Contact>,
-    emails: &[ParticipantEmail],
+    emails: ByEmail,
 ) -> Result<Vec<Invited>, Error> {
-    let store = context.store();
-    let people: Vec<_> = emails
-        .iter()
-        .map(|person| NewContact {
-            name: person.name.clone(),
-            email: person.email.clone(),
-            phone: person.phone.clone(),
-        })
-        .collect();
-    let by_email = match people.as_slice() {
-        [] => Vec::new(),
-        people => {
-            store
-                .contacts_ensure(host.reseller, host.id, people, context.now)
-                .await?
-        }
-    };
+    let ByEmail {
+        people,
+        moderators,
+        known,
+    } = emails;
+    let of = (host.reseller, host.id);
+    let by_email = context
+        .store()
+        .contacts_complete(of, &people, known, context.now)
+        .await?;
     let own = std::iter::once(invited(host.contact(), true));
     let by_id = named.into_iter().map(|contact| invited(contact, false));
     let by_email = by_email
         .into_iter()
-        .zip(emails)
-        .map(|(contact, person)| invited(contact, person.moderator));
+        .zip(moderators)
+        .map(|(contact, moderator)| invited(contact, moderator));
     Ok(once_each(own.chain(by_id).chain(by_email)))
 }
 
+/// Those of these people who are not invited already.
+pub(super) fn newcomers(current: &[Invited], emails: &[ParticipantEmail]) -> Vec<ParticipantEmail> {
+    let new = |person: &&ParticipantEmail| !current.iter().any(|known| known.email.folded() == person.email.folded());
+    emails.iter().filter(new).cloned().collect()
+}
+
 /// The people invited from now on, where the caller names any: those with these ids, who lead if they did, and those with
-/// these mail addresses. Who is invited already is not looked up again.
+/// these mail addresses. Who is invited already is not looked up again: `new` is what is known of the others.
 pub(super) async fn replace(
     context: &Context<'_>,
     host: &Host,
     current: &[Invited],
     named: Option<Vec<Contact>>,
     emails: Option<&[ParticipantEmail]>,
+    new: ByEmail,
 ) -> Result<Option<Vec<Invited>>, Error> {
     if named.is_none() && emails.is_none() {
         return Ok(None);
     }
     let known = |email: &Email| current.iter().find(|person| person.email.folded() == email.folded());
     let emails = emails.unwrap_or_default();
-    let new: Vec<_> = emails
-        .iter()
-        .filter(|person| known(&person.email).is_none())
-        .cloned()
-        .collect();
-    let mut entered = invite(context, host, Vec::new(), &new).await?.into_iter();
+    let mut entered = invite(context, host, Vec::new(), new).await?.into_iter();
     let own: Vec<Invited> = entered.next().into_iter().collect();
     let entered: Vec<Invited> = entered.collect();
     let led = |contact: ContactId| {

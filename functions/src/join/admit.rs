@@ -23,9 +23,15 @@ const TRIES: u32 = 5;
 pub(super) async fn join(context: &Context<'_>, asked: &JoinRequest) -> Result<JoinAnswer, Error> {
     let earlier = earlier(context, asked)?;
     for _ in 0..TRIES {
-        let look = Look::at(context, asked).await?;
-        if let Some(answer) = once(context, asked, &look, earlier.as_ref()).await? {
-            return Ok(answer);
+        let mut look = Look::at(context, asked).await?;
+        let mut decided = once(context, asked, &look, earlier.as_ref()).await?;
+        if matches!(decided, Decided::SessionOver) {
+            // Whoever shows a session that is over comes like anybody else.
+            look.session = None;
+            decided = once(context, asked, &look, earlier.as_ref()).await?;
+        }
+        if let Decided::Admitted(answer) = decided {
+            return Ok(*answer);
         }
     }
     Err(
@@ -45,13 +51,22 @@ fn earlier(context: &Context<'_>, asked: &JoinRequest) -> Result<Option<JoinToke
     Ok(Some(token).filter(|token| token.check_time(context.now.as_second(), true).is_ok()))
 }
 
-/// One decision. `None`: the room changed under it.
+/// What came of a look.
+enum Decided {
+    Admitted(Box<JoinAnswer>),
+    /// The room changed under it.
+    Raced,
+    /// The session of the room's host does not stand any more: nothing was decided by it.
+    SessionOver,
+}
+
+/// One decision.
 async fn once(
     context: &Context<'_>,
     asked: &JoinRequest,
     look: &Look,
     earlier: Option<&JoinToken>,
-) -> Result<Option<JoinAnswer>, Error> {
+) -> Result<Decided, Error> {
     let (store, now, room) = (&context.app.store, context.now, &look.view.room);
     let scope = Scope::company(room.reseller, room.company);
     let first = look.view.opens(now, look.is_host());
@@ -63,7 +78,7 @@ async fn once(
     )?;
     let stands = |session: &store::Session| host.admits(session.role, session.created);
     if look.is_host() && !look.session.as_ref().is_some_and(stands) {
-        return Err(crate::access::expired().into());
+        return Ok(Decided::SessionOver);
     }
     let by_pin = role::shows_moderator_pin(context, look, &host, asked).await?;
     let leads = look.is_host() || by_pin;
@@ -99,7 +114,7 @@ async fn once(
             };
             match open::open(context, look, target, room, known).await? {
                 Some(done) => done,
-                None => return Ok(None),
+                None => return Ok(Decided::Raced),
             }
         }
     };
@@ -111,7 +126,8 @@ async fn once(
         role,
         name,
     };
-    Ok(Some(seat.answer(context, asked, look, (&host, &company), earlier)?))
+    let answer = seat.answer(context, asked, look, (&host, &company), earlier)?;
+    Ok(Decided::Admitted(Box::new(answer)))
 }
 
 /// Which occurrence of the meeting the code opens.

@@ -111,6 +111,24 @@ impl Page<'_> {
     }
 }
 
+/// Says to a person why something is not shown: nothing but a sentence, which anybody may frame.
+pub(crate) fn refusal(app: &App, error: &crate::Error, title: &str) -> Result<Html, crate::Error> {
+    let refusal = error.refusal();
+    let page = Page {
+        shell: &app.pages()?.account,
+        status: StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        title,
+        config: json!({"page": "refused", "of": "page", "message": refusal.message}),
+        framing: Framing::Anyone,
+        reach: Reach::Own,
+    };
+    let mut page = page.html();
+    if let Some(seconds) = refusal.retry_after {
+        page.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(page)
+}
+
 /// A page of signing in, which nobody may frame: it asks for credentials or consent.
 pub(crate) fn account_page(app: &App, status: StatusCode, title: &str, config: Value) -> Result<Html, crate::Error> {
     let page = Page {

@@ -12,6 +12,7 @@ mod join_roles;
 mod join_round_trips;
 mod meetings_from_servers;
 mod own_domains;
+mod pages_refuse_in_words;
 mod pages_tenant;
 mod password_links;
 mod relay_reports;

@@ -193,7 +193,7 @@ async fn a_new_sso_token_ends_the_sessions_of_pages_and_what_was_about_to_become
     let joined = site
         .join(ACME, &json!({"code": ann.code, "name": "Ann"}))
         .header("cookie", &cookie);
-    assert_eq!(joined.send().await.refused(), (401, "unauthenticated".into()));
+    assert_eq!(joined.send().await.refused(), (403, "not_started".into()), "as a guest");
     let call = site.post(ACME, "/auth/handoff").header("origin", OWN);
     assert_eq!(call.json(&json!({"handoff": handoff})).send().await.status, 401);
     let id = ann.id.to_string();

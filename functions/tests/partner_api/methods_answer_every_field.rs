@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::{World, meeting};
+use crate::world::{World, meeting, refusal};
 use serde_json::{Value, json};
 
 pub(crate) fn fields(value: &Value) -> BTreeSet<&str> {
@@ -152,4 +152,39 @@ async fn a_host_takes_its_companys_defaults_and_its_own_settings() {
         .await
         .ok();
     assert_eq!(again, meeting, "the link stays the same");
+}
+
+#[tokio::test]
+async fn what_meetings_do_by_themselves_is_kept_of_a_host_and_meetings_say_what_is_done() {
+    let world = World::new().await;
+    let company = world.acme.id;
+    let asked = json!({"company_id": company, "name": "Rec", "email": "rec@people.test", "auto_record": true,
+        "auto_stream": "video", "auto_transcribe": true});
+    let made = world.root("host/create", asked).await.ok();
+    let id = made["host_id"].clone();
+    let of = |host: &Value| {
+        ["auto_record", "auto_stream", "auto_transcribe"].map(|name| host[name].clone())
+    };
+    assert_eq!(of(&made), [json!("video"), json!("video"), json!(true)]);
+    assert_eq!(of(&world.root("host/fetch", json!({"host_id": id})).await.ok()), of(&made));
+    let before = world.table.dump().await;
+    for (change, field) in [
+        (json!({"auto_record": "audio"}), "auto_stream"),
+        (json!({"auto_record": false, "auto_stream": "none"}), "auto_transcribe"),
+    ] {
+        let mut asked = change.clone();
+        asked["host_id"] = id.clone();
+        let refused = world.root("host/update", asked).await.refused();
+        assert_eq!(refused, refusal(400, "invalid_field", field), "{change}");
+    }
+    assert!(before == world.table.dump().await);
+    let off = json!({"host_id": id, "auto_record": "audio", "auto_stream": false, "auto_transcribe": false});
+    let changed = world.root("host/update", off).await.ok();
+    assert_eq!(of(&changed), [json!("audio"), json!("none"), json!(false)]);
+    // Nothing is recorded yet, and a meeting says so.
+    let meeting = world
+        .root("conference/create", meeting(id.as_u64().expect("an id")))
+        .await
+        .ok();
+    assert_eq!((&meeting["auto_record"], &meeting["recordings"]), (&json!("none"), &json!([])));
 }

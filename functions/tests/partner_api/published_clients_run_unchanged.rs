@@ -71,7 +71,7 @@ async fn the_web_application_opens_a_room_and_ends_it() {
             &token,
             "host/create",
             json!({
-                "company_id": acme.id, "name": "Web App", "email": "web@app.test", "no_welcome_email": true,
+                "company_id": acme.id, "name": "Web App", "email": "web@app.test", "no_welcome_email": true, "auto_record": true,
                 "stream_preview": {"duration": 10, "interval": 60, "image_preview": true},
             }),
         )

@@ -4,21 +4,33 @@ use domain::code::{Email, Phone};
 use domain::host::{Contact, Host};
 use domain::id::{CompanyId, ContactId, HostId, ResellerId};
 use domain::text::Name;
+use futures_util::future::join_all;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::Change;
 use crate::list::Span;
 use crate::op::{Failure, Op};
 use crate::table::LARGEST_TRANSACTION;
-use crate::value::from_item;
+use crate::value::{Item, from_item};
 use crate::{Error, Page, Paging, Result, Store, Unique, Write, keys};
 
-/// What a guard points to.
-#[derive(Serialize, Deserialize)]
-struct Guard {
+/// What a guard holds: the entry itself, so that whoever knows a mail address reads once.
+#[derive(Serialize)]
+struct Guard<'a> {
     contact: ContactId,
+    #[serde(flatten)]
+    entry: &'a Contact,
+}
+
+impl<'a> Guard<'a> {
+    fn of(entry: &'a Contact) -> Self {
+        Self {
+            contact: entry.id,
+            entry,
+        }
+    }
 }
 
 /// A person that a host invites, perhaps for the first time.
@@ -33,8 +45,18 @@ pub struct NewContact {
 }
 
 fn guard(reseller: ResellerId, contact: &Contact) -> Op {
-    let guard = Guard { contact: contact.id };
-    Op::put(keys::contact_email(reseller, contact.host, &contact.email), &guard)
+    Op::put(
+        keys::contact_email(reseller, contact.host, &contact.email),
+        &Guard::of(contact),
+    )
+}
+
+/// What a guard holds follows its entry, whose mail address stays.
+fn follow(reseller: ResellerId, was: &Contact, is: &Contact) -> Op {
+    let key = keys::contact_email(reseller, was.host, &was.email);
+    Op::change(key, &Guard::of(was), &Guard::of(is))
+        .value(":contact", &was.id)
+        .when("#contact = :contact", Failure::Raced)
 }
 
 fn freed(reseller: ResellerId, contact: &Contact) -> Op {
@@ -61,7 +83,9 @@ pub(crate) fn own_contact_ops(before: &Host, after: &Host, known: Option<Contact
         return Vec::new();
     }
     let mut ops = vec![Op::change(keys::contact(reseller, was.id), &was, &is).when_there(Failure::NotFound("contact"))];
-    if was.email.folded() != is.email.folded() {
+    if was.email.folded() == is.email.folded() {
+        ops.push(follow(reseller, &was, &is));
+    } else {
         ops.push(freed(reseller, &was));
         match known {
             None => ops.push(guard(reseller, &is).when_new(Failure::Raced)),
@@ -82,8 +106,26 @@ pub(crate) fn own_contact_ops(before: &Host, after: &Host, known: Option<Contact
 const ROUNDS: usize = 8;
 
 impl Store {
-    /// The entries of these people in a host's address book, in their order; who is not there yet is entered. Several
-    /// writes when there are many, each harmless alone.
+    /// The entries of these people in a host's address book, in their order, where it has them. One read.
+    pub async fn contacts_known(
+        &self,
+        reseller: ResellerId,
+        host: HostId,
+        people: &[NewContact],
+    ) -> Result<Vec<Option<Contact>>> {
+        let guards: Vec<_> = people
+            .iter()
+            .map(|person| keys::contact_email(reseller, host, &person.email))
+            .collect();
+        let found = self.get_many(&guards).await?;
+        let entry = |item: &Option<Item>| {
+            let item = item.as_ref();
+            item.map(|item| from_item("contact's mail address", item)).transpose()
+        };
+        found.iter().map(entry).collect()
+    }
+
+    /// The entries of these people in a host's address book, in their order; who is not there yet is entered.
     pub async fn contacts_ensure(
         &self,
         reseller: ResellerId,
@@ -91,71 +133,75 @@ impl Store {
         people: &[NewContact],
         now: Timestamp,
     ) -> Result<Vec<Contact>> {
+        let known = self.contacts_known(reseller, host, people).await?;
+        self.contacts_complete((reseller, host), people, known, now).await
+    }
+
+    /// The same, where it is known who was there a moment ago. Several writes beside each other when many are new, each
+    /// harmless alone.
+    pub async fn contacts_complete(
+        &self,
+        (reseller, host): (ResellerId, HostId),
+        people: &[NewContact],
+        mut known: Vec<Option<Contact>>,
+        now: Timestamp,
+    ) -> Result<Vec<Contact>> {
         for _ in 0..ROUNDS {
-            let guards: Vec<_> = people
-                .iter()
-                .map(|person| keys::contact_email(reseller, host, &person.email))
-                .collect();
-            let found = self.get_many(&guards).await?;
-            let mut ids = Vec::with_capacity(people.len());
-            for item in &found {
-                ids.push(
-                    item.as_ref()
-                        .map(|item| from_item::<Guard>("contact's mail address", item))
-                        .transpose()?,
-                );
-            }
-            if ids.iter().all(Option::is_some) {
-                let ids: Vec<ContactId> = ids.into_iter().flatten().map(|guard| guard.contact).collect();
-                let contacts = self.contacts(reseller, host, &ids).await?;
-                if contacts.iter().all(Option::is_some) {
-                    return Ok(contacts.into_iter().flatten().collect());
-                }
-                // One of them was deleted in between: the next round enters it anew.
-                continue;
-            }
             let mut missing: Vec<&NewContact> = Vec::new();
-            for (person, _) in people.iter().zip(&ids).filter(|(_, id)| id.is_none()) {
-                if missing
-                    .iter()
-                    .all(|other| other.email.folded() != person.email.folded())
-                {
+            let same = |a: &NewContact, b: &NewContact| a.email.folded() == b.email.folded();
+            for (person, _) in people.iter().zip(&known).filter(|(_, entry)| entry.is_none()) {
+                if missing.iter().all(|other| !same(other, person)) {
                     missing.push(person);
                 }
             }
-            self.contacts_enter(reseller, host, &missing, now).await?;
+            let Some(entered) = self.contacts_enter((reseller, host), &missing, now).await? else {
+                // Somebody else entered one of them: looked at again.
+                known = self.contacts_known(reseller, host, people).await?;
+                continue;
+            };
+            let entry = |(person, known): (&NewContact, Option<Contact>)| {
+                let new = || entered.iter().find(|entry| entry.email.folded() == person.email.folded());
+                known.or_else(|| new().cloned())
+            };
+            let all: Option<Vec<Contact>> = people.iter().zip(known).map(entry).collect();
+            return all.ok_or(Error::Raced);
         }
         Err(Error::Raced)
     }
 
+    /// Enters people who are not there. `None`: somebody else has entered one of them.
     async fn contacts_enter(
         &self,
-        reseller: ResellerId,
-        host: HostId,
+        (reseller, host): (ResellerId, HostId),
         people: &[&NewContact],
         now: Timestamp,
-    ) -> Result<()> {
-        for chunk in people.chunks(LARGEST_TRANSACTION / 2) {
-            let mut ops = Vec::with_capacity(chunk.len() * 2);
-            for person in chunk {
-                let NewContact { name, email, phone } = (*person).clone();
-                let contact = Contact {
-                    id: self.new_contact_id().await?,
-                    host,
-                    name,
-                    email,
-                    phone,
-                    created: now,
-                };
-                ops.extend(contact_ops(reseller, &contact, Failure::Raced));
-            }
-            match self.commit(ops).await {
-                // Somebody else entered one of them: the caller looks again.
-                Err(Error::Raced) => return Ok(()),
+    ) -> Result<Option<Vec<Contact>>> {
+        let mut entered = Vec::with_capacity(people.len());
+        for person in people {
+            let NewContact { name, email, phone } = (*person).clone();
+            entered.push(Contact {
+                id: self.new_contact_id().await?,
+                host,
+                name,
+                email,
+                phone,
+                created: now,
+            });
+        }
+        let written = entered.chunks(LARGEST_TRANSACTION / 2).map(|chunk| {
+            let ops = chunk
+                .iter()
+                .flat_map(|contact| contact_ops(reseller, contact, Failure::Raced));
+            self.commit(ops.collect())
+        });
+        let mut raced = false;
+        for outcome in join_all(written).await {
+            match outcome {
+                Err(Error::Raced) => raced = true,
                 done => done?,
             }
         }
-        Ok(())
+        Ok((!raced).then_some(entered))
     }
 
     /// Entries of a host's address book, in the order of the ids; `None` for an id that is not in it.
@@ -194,8 +240,8 @@ impl Store {
         let Some(item) = self.get(keys::contact_email(reseller, host, email)).await? else {
             return Ok(None);
         };
-        let Guard { contact } = from_item("contact's mail address", &item)?;
-        Ok(Some(contact))
+        let entry: Contact = from_item("contact's mail address", &item)?;
+        Ok(Some(entry.id))
     }
 
     /// A page of a host's address book, oldest first: the host itself, then others. Up to two sequential reads.
@@ -251,10 +297,12 @@ impl Store {
                     .value(":email", &before.email)
                     .when("#email = :email", Failure::Raced),
             );
-        }
-        if before.email.folded() != after.email.folded() {
-            ops.push(freed(host.reseller, before));
-            ops.push(guard(host.reseller, after).when_new(Failure::Taken(Unique::ContactEmail)));
+            if before.email.folded() == after.email.folded() {
+                ops.push(follow(host.reseller, before, after));
+            } else {
+                ops.push(freed(host.reseller, before));
+                ops.push(guard(host.reseller, after).when_new(Failure::Taken(Unique::ContactEmail)));
+            }
         }
         ops.extend(audited(host.reseller, host.company, before, write, "changed"));
         self.commit(ops).await

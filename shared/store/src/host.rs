@@ -7,7 +7,7 @@ use domain::code::Email;
 use domain::company::Company;
 use domain::conference::CodeKind;
 use domain::host::Host;
-use domain::id::{CompanyId, ContactId, HostId, ResellerId};
+use domain::id::{CompanyId, ContactId, HostId, LARGEST_ID, ResellerId};
 use domain::time::{millis, millis_option};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,14 @@ struct Guard {
 }
 
 impl Guard {
+    /// Ids that nobody has.
+    fn nobody() -> Self {
+        Self {
+            host: HostId::new(LARGEST_ID).expect("the largest id is an id"),
+            company: CompanyId::new(LARGEST_ID).expect("the largest id is an id"),
+        }
+    }
+
     fn of(host: &Host) -> Self {
         Self {
             host: host.id,
@@ -180,6 +188,28 @@ impl Store {
             .transpose()
     }
 
+    /// The account that this mail address signs in as: one that is there, of a company that is not being deleted. Two
+    /// sequential reads, whether there is one or not.
+    pub async fn host_signing_in(&self, reseller: ResellerId, email: &Email) -> Result<Option<Host>> {
+        let guard: Option<Guard> = self
+            .get(keys::host_email(reseller, email))
+            .await?
+            .map(|item| from_item("mail address", &item))
+            .transpose()?;
+        let guard = guard.unwrap_or_else(Guard::nobody);
+        let wanted = [
+            keys::host(reseller, guard.host),
+            keys::company(reseller, guard.company),
+        ];
+        let found = self.get_many(&wanted).await?;
+        let (Some(host), Some(company)) = (&found[0], &found[1]) else {
+            return Ok(None);
+        };
+        let (host, company): (Host, Company) = (from_item("host", host)?, from_item("company", company)?);
+        let stands = host.deleting.is_none() && company.deleting.is_none();
+        Ok(Some(host).filter(|_| stands))
+    }
+
     /// A page of a company's hosts, oldest first. Up to two sequential reads.
     pub async fn hosts(&self, scope: &Scope, company: CompanyId, paging: Paging<HostId>) -> Result<Page<Host>> {
         scope.check(company, None)?;
@@ -199,15 +229,16 @@ impl Store {
         self.list(span).await?.try_map(|item| from_item("host", &item))
     }
 
-    /// A page of all hosts of a reseller with their companies, oldest first. Two sequential reads, three behind a host.
+    /// A page of all hosts of a reseller with their companies, oldest first. Two sequential reads; three behind a host that
+    /// this process has not answered at the end of a page.
     pub async fn hosts_all(&self, reseller: ResellerId, paging: Paging<HostId>) -> Result<Page<(Host, Company)>> {
         let after = match paging.after {
-            Some(id) => Some(self.listed(&Scope::reseller(reseller), id).await?),
+            Some(id) => Some((self.host_created(reseller, id).await?, id.value())),
             None => None,
         };
         let span = Span {
             pk: keys::host_list_all_of(reseller),
-            after: after.map(|host| (host.created, host.id.value())),
+            after,
             newest_first: false,
             limit: paging.limit,
         };
@@ -232,10 +263,21 @@ impl Store {
                 items.push((host, company.clone()));
             }
         }
+        if let Some((last, _)) = items.last().filter(|_| guards.more) {
+            self.ends.keep((reseller, last.id), last.created);
+        }
         Ok(Page {
             items,
             more: guards.more,
         })
+    }
+
+    /// When a host was made that a page shall come behind.
+    async fn host_created(&self, reseller: ResellerId, id: HostId) -> Result<Timestamp> {
+        match self.ends.known((reseller, id)) {
+            Some(created) => Ok(created),
+            None => Ok(self.listed(&Scope::reseller(reseller), id).await?.created),
+        }
     }
 
     async fn listed(&self, scope: &Scope, id: HostId) -> Result<Host> {

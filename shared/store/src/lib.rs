@@ -77,12 +77,13 @@ pub use self::sweep::{Swept, SweptRoom};
 pub use self::usage::Usage;
 pub use self::write::{Actor, Write};
 
-/// The table, as the rest of the platform sees it. Cheap to clone; clones share their blocks of ids.
+/// The table, as the rest of the platform sees it. Cheap to clone; clones share their blocks of ids and what they remember.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
     table: Arc<str>,
     ids: Arc<ids::Blocks>,
+    ends: Arc<list::Ends>,
 }
 
 impl Store {
@@ -94,6 +95,7 @@ impl Store {
             client: table::configured(client),
             table: table.into(),
             ids: Arc::default(),
+            ends: Arc::default(),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Lists: objects of one index partition in the order of their creation, a page at a time.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use domain::id::{HostId, ResellerId};
 use jiff::Timestamp;
 
 use crate::keys;
@@ -45,6 +49,29 @@ pub(crate) struct Span {
     pub(crate) after: Option<(Timestamp, u64)>,
     pub(crate) newest_first: bool,
     pub(crate) limit: u32,
+}
+
+/// Where pages of lists ended lately: when the last object on them was made, which never changes. Whoever asks for what
+/// comes behind it need not read it again.
+#[derive(Debug, Default)]
+pub(crate) struct Ends(Mutex<HashMap<(ResellerId, HostId), Timestamp>>);
+
+impl Ends {
+    /// How many are remembered; beyond it all are forgotten.
+    const MOST: usize = 10_000;
+
+    pub(crate) fn keep(&self, of: (ResellerId, HostId), created: Timestamp) {
+        if let Ok(mut known) = self.0.lock() {
+            if known.len() >= Self::MOST {
+                known.clear();
+            }
+            known.insert(of, created);
+        }
+    }
+
+    pub(crate) fn known(&self, of: (ResellerId, HostId)) -> Option<Timestamp> {
+        self.0.lock().ok()?.get(&of).copied()
+    }
 }
 
 impl Store {

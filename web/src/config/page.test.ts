@@ -62,7 +62,11 @@ test('the pages of signing in are told apart', () => {
   });
   expect(parseAccountPage({ page: 'refused', message: 'No' })).toEqual({
     page: 'refused',
+    of: 'sign_in',
     message: 'No',
+  });
+  expect(parseAccountPage({ page: 'refused', of: 'page', message: 'No' })).toMatchObject({
+    of: 'page',
   });
   expect(parseAccountPage(null).page).toBe('login');
 });

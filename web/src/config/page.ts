@@ -53,8 +53,8 @@ export type AccountPage =
   | { page: 'password'; tenant: Tenant; account: Account | null }
   /** Whether to replace who is signed in; `fields` are posted as they are. */
   | { page: 'continue'; tenant: Tenant; name: string; fields: readonly [string, string][] }
-  /** A sign-in that was refused, which tells nothing of the tenant. */
-  | { page: 'refused'; message: string };
+  /** A sign-in or a page that was refused, which tells nothing of the tenant. */
+  | { page: 'refused'; of: 'sign_in' | 'page'; message: string };
 
 type Json = Record<string, unknown>;
 
@@ -143,7 +143,11 @@ export function parseAccountPage(value: unknown): AccountPage {
   const account = parseAccount(json['account']);
   switch (json['page']) {
     case 'refused':
-      return { page: 'refused', message: text(json['message']) ?? '' };
+      return {
+        page: 'refused',
+        of: json['of'] === 'page' ? 'page' : 'sign_in',
+        message: text(json['message']) ?? '',
+      };
     case 'continue': {
       const fields = Object.entries(object(json['fields'])).filter(
         (field): field is [string, string] => typeof field[1] === 'string',

@@ -63,6 +63,7 @@ export const en = {
   'continue.stay': 'Stay signed in',
 
   'refused.title': 'Could not sign in',
+  'refused.page': 'This page cannot be shown',
 
   'docs.title': 'Partner API',
   'docs.lead':

@@ -38,7 +38,7 @@ export function Account({ page, ...around }: { page: AccountPage } & Around) {
       return (
         <Outside tenant={null}>
           <div class="panel">
-            <h1>{t('refused.title')}</h1>
+            <h1>{t(page.of === 'page' ? 'refused.page' : 'refused.title')}</h1>
             <p class="panel-lead">{page.message}</p>
           </div>
         </Outside>
