@@ -57,10 +57,7 @@ pub(crate) async fn check(context: &Context<'_>, door: Door, email: &str, passwo
         email: &email,
         network,
     };
-    let (allowed, host) = tokio::join!(
-        guard.check(context),
-        context.store().host_signing_in(reseller, &email)
-    );
+    let (allowed, host) = tokio::join!(guard.check(context), context.store().host_signing_in(reseller, &email));
     let failures = allowed?;
     let host = host?.filter(|host| door.company.is_none_or(|own| own == host.company));
     let hash = host.as_ref().and_then(|host| host.password_hash.clone());

@@ -1,5 +1,6 @@
 //! `host/export`: all that is held about an account, page by page.
 
+use domain::Error as Refusal;
 use domain::Role;
 use domain::code::{Email, Phone};
 use domain::conference::{Conference, Invited, Rule};
@@ -7,7 +8,6 @@ use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId, SubscriptionId};
 use domain::text::{Name, Subject};
 use domain::time::{Zone, iso};
-use domain::Error as Refusal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Attendance, Page, Paging, Session};
@@ -165,7 +165,8 @@ impl Endpoint for HostExport {
     const PATH: &'static str = "/enterprise_api/host/export";
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
-    const SUMMARY: &'static str = "Answers all that is held about a host account, page by page, also once it was deleted.";
+    const SUMMARY: &'static str =
+        "Answers all that is held about a host account, page by page, also once it was deleted.";
     type Input = Parameters<HostExportParameters>;
     type Output = Json<HostExportAnswer>;
 
@@ -256,13 +257,8 @@ impl Lists<'_> {
                 start => store.audit_of(reseller, id, start.after().as_deref(), limit).await,
             }
         };
-        let (contacts, sessions, held, cancelled, changes) = tokio::join!(
-            contacts,
-            sessions,
-            self.meetings(false),
-            self.meetings(true),
-            changes
-        );
+        let (contacts, sessions, held, cancelled, changes) =
+            tokio::join!(contacts, sessions, self.meetings(false), self.meetings(true), changes);
         let (contacts, sessions, changes) = (contacts?, sessions?, changes?);
         let ((mut conferences, held), (more, cancelled)) = (held?, cancelled?);
         conferences.extend(more);
@@ -282,10 +278,7 @@ impl Lists<'_> {
     }
 
     /// A page of meetings with who was in them. Two sequential reads.
-    async fn meetings(
-        &self,
-        cancelled: bool,
-    ) -> Result<(Vec<ExportedConference>, Start<store::MeetingPlace>), Error> {
+    async fn meetings(&self, cancelled: bool) -> Result<(Vec<ExportedConference>, Start<store::MeetingPlace>), Error> {
         let (store, reseller) = (self.context.store(), self.context.caller()?.reseller);
         let start = match cancelled {
             true => &self.place.cancelled,

@@ -175,7 +175,11 @@ pub(super) async fn invite(
 
 /// Those of these people who are not invited already.
 pub(super) fn newcomers(current: &[Invited], emails: &[ParticipantEmail]) -> Vec<ParticipantEmail> {
-    let new = |person: &&ParticipantEmail| !current.iter().any(|known| known.email.folded() == person.email.folded());
+    let new = |person: &&ParticipantEmail| {
+        !current
+            .iter()
+            .any(|known| known.email.folded() == person.email.folded())
+    };
     emails.iter().filter(new).cloned().collect()
 }
 

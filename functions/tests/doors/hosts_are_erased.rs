@@ -43,7 +43,8 @@ pub(crate) async fn refused(site: &Site, method: &str, mut body: Value) -> (u16,
 
 /// What the relay says of somebody in a room.
 pub(crate) fn event(room: &str, at: i64, participant: u32, more: Value) -> Value {
-    let mut event = json!({"room": room, "at": at * 1_000, "participant": participant, "jti": format!("j{participant}")});
+    let mut event =
+        json!({"room": room, "at": at * 1_000, "participant": participant, "jti": format!("j{participant}")});
     let fields = event.as_object_mut().expect("an object");
     fields.extend(more.as_object().expect("an object").clone());
     event
@@ -120,7 +121,10 @@ async fn nothing_of_a_person_is_left_but_numbers_and_the_word_that_it_was_erased
     let site = Site::new().await;
     let (host, meeting, room) = marked(&site).await;
     let before = table(&site).await;
-    assert!(before.matches("marker").count() > 20, "the test marks what it looks for");
+    assert!(
+        before.matches("marker").count() > 20,
+        "the test marks what it looks for"
+    );
     let changes = site.admin_api("audit/fetch_all", json!({"company_id": 1})).await;
     let counted = changes.as_array().expect("a list").len();
 
@@ -142,7 +146,11 @@ async fn nothing_of_a_person_is_left_but_numbers_and_the_word_that_it_was_erased
     assert!(!after.contains("+1555000111") && !after.contains("job#"), "{after}");
     let again = site.admin_api("host/erase", json!({"host_id": host.id})).await;
     assert_eq!(again, json!({"host_id": host.id, "erased": true}));
-    assert_eq!(site.admin_api("host/erase", asked).await, answer, "the key repeats the answer");
+    assert_eq!(
+        site.admin_api("host/erase", asked).await,
+        answer,
+        "the key repeats the answer"
+    );
 
     // What was answered to earlier keys held the person: it is not kept, and the work is not done again.
     let change = json!({"host_id": host.id, "name": "Marker Ann", "email": "marker2@acme.test", "phone": "+15550001111",
@@ -194,7 +202,12 @@ async fn who_was_deleted_before_can_be_erased_and_a_dead_worker_is_followed_by_a
     let [job] = due.as_slice() else {
         panic!("one job: {due:?}")
     };
-    site.app.store.job_claim(job, site.now()).await.expect("read").expect("free");
+    site.app
+        .store
+        .job_claim(job, site.now())
+        .await
+        .expect("read")
+        .expect("free");
     let reseller = job.reseller;
     let page = site
         .app
@@ -236,11 +249,18 @@ async fn only_admins_erase_and_neither_themselves_nor_who_is_above() {
     let before = table(&site).await;
     assert_eq!(erase(&own, host.id.into()).await, (403, Value::Null));
     assert_eq!(erase(&boss, 1.into()).await, (403, Value::Null), "a reseller's admin");
-    assert_eq!(erase(&site.admin.clone().into(), 1.into()).await, (409, "host_id".into()));
+    assert_eq!(
+        erase(&site.admin.clone().into(), 1.into()).await,
+        (409, "host_id".into())
+    );
     assert_eq!(erase(&boss, 9_999.into()).await, (404, Value::Null));
     assert_eq!(erase(&boss, "x".into()).await, (400, "host_id".into()));
     assert_eq!(erase(&boss, Value::Null).await, (400, "host_id".into()));
-    let kept = |text: &str| text.lines().filter(|line| !line.contains("rate#") && !line.contains("session#")).count();
+    let kept = |text: &str| {
+        text.lines()
+            .filter(|line| !line.contains("rate#") && !line.contains("session#"))
+            .count()
+    };
     assert_eq!(kept(&before), kept(&table(&site).await));
     assert_eq!(erase(&boss, host.id.into()).await.0, 200);
     // Whoever was above stays above when deleted.

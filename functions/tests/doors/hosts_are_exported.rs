@@ -52,8 +52,16 @@ async fn one_page_tells_all_of_a_small_account_and_no_secret() {
     for (name, value) in expected.as_object().expect("an object") {
         assert_eq!(&account[name], value, "{name}");
     }
-    let emails: Vec<&Value> = all["contacts"].as_array().expect("a list").iter().map(|one| &one["email"]).collect();
-    assert_eq!(emails, ["ann@acme.test", "bob0@guest.test", "bob1@guest.test", "bob2@guest.test"]);
+    let emails: Vec<&Value> = all["contacts"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["email"])
+        .collect();
+    assert_eq!(
+        emails,
+        ["ann@acme.test", "bob0@guest.test", "bob1@guest.test", "bob2@guest.test"]
+    );
     assert_eq!(all["sessions"].as_array().expect("a list").len(), 1);
     assert_eq!(
         (&all["sessions"][0]["created"], &all["sessions"][0]["role"]),
@@ -76,12 +84,22 @@ async fn one_page_tells_all_of_a_small_account_and_no_secret() {
     assert_eq!(found("Plan 1")["rrule"], "FREQ=DAILY;COUNT=3");
     assert_eq!(found("Plan 2")["cancelled"], true);
     let held = found("Marker subject");
-    let names: Vec<&Value> = held["participants"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
+    let names: Vec<&Value> = held["participants"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
     assert_eq!(names, ["Eve", "Ann"]);
     assert_eq!(held["participants"][0]["leave_time"], "2026-06-01 12:00:09");
     let changes = all["changes"].as_array().expect("a list");
     let actions: BTreeSet<&str> = changes.iter().filter_map(|one| one["action"].as_str()).collect();
-    for action in ["host_create", "contact_create", "conference_create", "conference_delete"] {
+    for action in [
+        "host_create",
+        "contact_create",
+        "conference_create",
+        "conference_delete",
+    ] {
         assert!(actions.contains(action), "{action} is in {actions:?}");
     }
     let text = all.to_string();
@@ -117,7 +135,9 @@ async fn pages_hold_each_thing_once_and_come_to_an_end() {
     }
     for (list, all) in lists.iter().zip(&found) {
         let named = |entry: &Value| {
-            let id = ["contact_id", "conference_id", "id"].into_iter().find_map(|name| entry.get(name));
+            let id = ["contact_id", "conference_id", "id"]
+                .into_iter()
+                .find_map(|name| entry.get(name));
             id.expect("an id").to_string()
         };
         let ids: BTreeSet<String> = all.iter().map(named).collect();
@@ -127,7 +147,10 @@ async fn pages_hold_each_thing_once_and_come_to_an_end() {
     let few = json!({"host_id": host.id, "limit": 1});
     let page = site.admin_api("host/export", few).await;
     let held = page["conferences"].as_array().expect("a list").iter();
-    assert!(held.clone().all(|one| one["participants"].as_array().expect("a list").len() <= 1));
+    assert!(
+        held.clone()
+            .all(|one| one["participants"].as_array().expect("a list").len() <= 1)
+    );
 }
 
 #[tokio::test]
@@ -151,7 +174,11 @@ async fn a_host_exports_itself_and_nobody_else() {
         let mut body = asked.clone();
         body["auth_token"] = site.admin.clone().into();
         let answer = site.api(ACME, "host/export", body).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["field"]), (400, &json!(field)), "{asked}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["field"]),
+            (400, &json!(field)),
+            "{asked}"
+        );
     }
     assert_eq!(refused(&site, "host/export", json!({"host_id": 9_999})).await.0, 404);
     // What a deletion leaves is told, and what an erasing leaves is nothing.
@@ -165,5 +192,9 @@ async fn a_host_exports_itself_and_nobody_else() {
     let left = site.admin_api("host/export", json!({"host_id": host.id})).await;
     assert_eq!(left["changes"], json!([]));
     let meetings = left["conferences"].as_array().expect("a list");
-    assert!(meetings.iter().all(|one| one["subject"] == "erased" && one["invited"] == json!([])));
+    assert!(
+        meetings
+            .iter()
+            .all(|one| one["subject"] == "erased" && one["invited"] == json!([]))
+    );
 }

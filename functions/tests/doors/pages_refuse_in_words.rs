@@ -5,7 +5,12 @@ use serde_json::json;
 use crate::site::{ACME, Answer, Site};
 
 fn told(answer: &Answer) -> (u16, String, String) {
-    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{}", answer.text);
+    assert_eq!(
+        answer.header("content-type"),
+        "text/html; charset=utf-8",
+        "{}",
+        answer.text
+    );
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(answer.header("content-security-policy").contains("frame-ancestors *"));
     let config = answer.config();
@@ -30,6 +35,10 @@ async fn a_host_name_of_nobody_and_too_many_codes_are_told_in_words() {
     assert_eq!((status, message.as_str()), (429, "Too many requests, try again later"));
     assert!(retry.parse::<u32>().expect("seconds") > 0);
     // Programs are told as before.
-    let api = site.api("nobody.test", "authenticate", json!({"email": "a@b.test", "password": "x"}));
+    let api = site.api(
+        "nobody.test",
+        "authenticate",
+        json!({"email": "a@b.test", "password": "x"}),
+    );
     assert_eq!(api.await.refused(), (404, "not_found".into()));
 }

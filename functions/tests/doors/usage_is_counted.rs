@@ -51,7 +51,10 @@ async fn meetings_people_and_time_count_once_and_on_their_day() {
     site.report("enter", enter).await.ok();
     let overnight = u64::try_from(DAY / 2).expect("positive");
     let used = site.admin_api("report/usage", june.clone()).await;
-    let days = json!([line("2026-06-01", 2, 3, 30 + 10 + 2), line("2026-06-02", 0, 0, overnight)]);
+    let days = json!([
+        line("2026-06-01", 2, 3, 30 + 10 + 2),
+        line("2026-06-02", 0, 0, overnight)
+    ]);
     assert_eq!(used["days"], days);
     assert_eq!(
         (&used["meetings"], &used["participants"], &used["participant_seconds"]),
@@ -84,26 +87,50 @@ async fn whose_and_when_are_read_by_contract() {
     let own = site.api(ACME, "report/usage", json!({"auth_token": boss})).await.ok();
     assert_eq!(
         (&own["company_id"], &own["from"], &own["to"], &own["hosts"]),
-        (&json!(1), &json!("2026-05-03 00:00:00"), &json!("2026-06-02 00:00:00"), &json!(3))
+        (
+            &json!(1),
+            &json!("2026-05-03 00:00:00"),
+            &json!("2026-06-02 00:00:00"),
+            &json!(3)
+        )
     );
     let other = json!({"auth_token": boss, "company_id": 2});
     assert_eq!(site.api(ACME, "report/usage", other).await.refused().0, 403);
     for (asked, code, field) in [
         (json!({}), "missing_field", "company_id"),
         (json!({"company_id": 1, "from": "soon"}), "invalid_field", "from"),
-        (json!({"company_id": 1, "from": "2026-06-01 12:00:00"}), "invalid_field", "from"),
+        (
+            json!({"company_id": 1, "from": "2026-06-01 12:00:00"}),
+            "invalid_field",
+            "from",
+        ),
         (json!({"company_id": 1, "to": "2026-02-30"}), "invalid_field", "to"),
-        (json!({"company_id": 1, "from": "2026-06-02", "to": "2026-06-02"}), "invalid_field", "to"),
-        (json!({"company_id": 1, "from": "2025-01-01", "to": "2026-06-02"}), "invalid_field", "to"),
+        (
+            json!({"company_id": 1, "from": "2026-06-02", "to": "2026-06-02"}),
+            "invalid_field",
+            "to",
+        ),
+        (
+            json!({"company_id": 1, "from": "2025-01-01", "to": "2026-06-02"}),
+            "invalid_field",
+            "to",
+        ),
         (json!({"company_id": 2, "host_id": host.id}), "not_found", "host_id"),
         (json!({"company_id": "x"}), "invalid_field", "company_id"),
     ] {
         let mut body = asked.clone();
         body["auth_token"] = site.admin.clone().into();
         let answer = site.api(ACME, "report/usage", body).await.json();
-        assert_eq!((&answer["code"], &answer["field"]), (&json!(code), &json!(field)), "{asked}");
+        assert_eq!(
+            (&answer["code"], &answer["field"]),
+            (&json!(code), &json!(field)),
+            "{asked}"
+        );
     }
-    assert_eq!(refused(&site, "report/usage", json!({"company_id": 9_999})).await.0, 404);
+    assert_eq!(
+        refused(&site, "report/usage", json!({"company_id": 9_999})).await.0,
+        404
+    );
     assert_eq!(refused(&site, "report/usage", json!({"host_id": 9_999})).await.0, 404);
 }
 
@@ -114,7 +141,12 @@ async fn what_was_counted_stays_when_its_host_is_erased() {
     let ann = site.host("Ann").await;
     let (_, room) = entered(&site, &ann).await;
     let now = site.now().as_second();
-    batch(&site, 1, &[event(&room, now, 1, joins("Ann")), event(&room, now + 7, 1, leaves())]).await;
+    batch(
+        &site,
+        1,
+        &[event(&room, now, 1, joins("Ann")), event(&room, now + 7, 1, leaves())],
+    )
+    .await;
     let june = json!({"company_id": 1, "from": "2026-06-01", "to": "2026-07-01"});
     let before = site.admin_api("report/usage", june.clone()).await;
     site.admin_api("host/erase", json!({"host_id": ann.id})).await;

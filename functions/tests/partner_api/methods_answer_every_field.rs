@@ -162,11 +162,12 @@ async fn what_meetings_do_by_themselves_is_kept_of_a_host_and_meetings_say_what_
         "auto_stream": "video", "auto_transcribe": true});
     let made = world.root("host/create", asked).await.ok();
     let id = made["host_id"].clone();
-    let of = |host: &Value| {
-        ["auto_record", "auto_stream", "auto_transcribe"].map(|name| host[name].clone())
-    };
+    let of = |host: &Value| ["auto_record", "auto_stream", "auto_transcribe"].map(|name| host[name].clone());
     assert_eq!(of(&made), [json!("video"), json!("video"), json!(true)]);
-    assert_eq!(of(&world.root("host/fetch", json!({"host_id": id})).await.ok()), of(&made));
+    assert_eq!(
+        of(&world.root("host/fetch", json!({"host_id": id})).await.ok()),
+        of(&made)
+    );
     let before = world.table.dump().await;
     for (change, field) in [
         (json!({"auto_record": "audio"}), "auto_stream"),
@@ -186,5 +187,8 @@ async fn what_meetings_do_by_themselves_is_kept_of_a_host_and_meetings_say_what_
         .root("conference/create", meeting(id.as_u64().expect("an id")))
         .await
         .ok();
-    assert_eq!((&meeting["auto_record"], &meeting["recordings"]), (&json!("none"), &json!([])));
+    assert_eq!(
+        (&meeting["auto_record"], &meeting["recordings"]),
+        (&json!("none"), &json!([]))
+    );
 }

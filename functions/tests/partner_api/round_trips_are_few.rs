@@ -47,21 +47,54 @@ async fn every_method_of_accounts_takes_as_few() {
     let (company, host, sibling) = (acme.id, acme.host.id, acme.sibling.id);
     let calls = [
         ("host/fetch_all", json!({"limit": 2, "after": first[1]["host_id"]})),
-        ("host/fetch_all", json!({"company_id": company, "limit": 2, "after": host})),
+        (
+            "host/fetch_all",
+            json!({"company_id": company, "limit": 2, "after": host}),
+        ),
         ("company/fetch_all", json!({"limit": 1})),
         ("company/fetch_all", json!({"limit": 1, "after": empty})),
-        ("company/update", json!({"company_id": company, "name": "Other", "subdomain": "moved", "idempotency_key": "a"})),
-        ("host/update", json!({"host_id": host, "name": "Other", "email": email(1), "idempotency_key": "b"})),
-        ("host/update", json!({"host_id": host, "phone": "+15550001111", "access_code": "8765432", "idempotency_key": "c"})),
-        ("host/reset_login_token", json!({"host_id": sibling, "idempotency_key": "d"})),
+        (
+            "company/update",
+            json!({"company_id": company, "name": "Other", "subdomain": "moved", "idempotency_key": "a"}),
+        ),
+        (
+            "host/update",
+            json!({"host_id": host, "name": "Other", "email": email(1), "idempotency_key": "b"}),
+        ),
+        (
+            "host/update",
+            json!({"host_id": host, "phone": "+15550001111", "access_code": "8765432", "idempotency_key": "c"}),
+        ),
+        (
+            "host/reset_login_token",
+            json!({"host_id": sibling, "idempotency_key": "d"}),
+        ),
         ("host/export", json!({"host_id": host, "limit": 1})),
-        ("host/export", json!({"host_id": host, "limit": 1, "after": format!("c{}", acme.host.contact)})),
-        ("contact/create", json!({"host_id": host, "name": "N", "email": email(2), "idempotency_key": "e"})),
+        (
+            "host/export",
+            json!({"host_id": host, "limit": 1, "after": format!("c{}", acme.host.contact)}),
+        ),
+        (
+            "contact/create",
+            json!({"host_id": host, "name": "N", "email": email(2), "idempotency_key": "e"}),
+        ),
         ("contact/fetch", json!({"contact_id": acme.host.contact})),
-        ("contact/fetch_all", json!({"host_id": host, "after": acme.host.contact})),
-        ("contact/update", json!({"contact_id": acme.host.contact, "email": email(3), "idempotency_key": "f"})),
-        ("contact/update", json!({"contact_id": acme.host.contact, "name": "Other", "idempotency_key": "g"})),
-        ("contact/delete", json!({"contact_id": acme.host.contact, "idempotency_key": "h"})),
+        (
+            "contact/fetch_all",
+            json!({"host_id": host, "after": acme.host.contact}),
+        ),
+        (
+            "contact/update",
+            json!({"contact_id": acme.host.contact, "email": email(3), "idempotency_key": "f"}),
+        ),
+        (
+            "contact/update",
+            json!({"contact_id": acme.host.contact, "name": "Other", "idempotency_key": "g"}),
+        ),
+        (
+            "contact/delete",
+            json!({"contact_id": acme.host.contact, "idempotency_key": "h"}),
+        ),
         ("plan/fetch_all", json!({})),
         ("subscription/fetch_all", json!({"company_id": company})),
         ("audit/fetch_all", json!({"company_id": company, "limit": 3})),
@@ -72,7 +105,10 @@ async fn every_method_of_accounts_takes_as_few() {
         ("host/erase", json!({"host_id": sibling, "idempotency_key": "j"})),
         ("host/erase", json!({"host_id": host, "idempotency_key": "k"})),
         ("company/delete", json!({"company_id": empty, "idempotency_key": "l"})),
-        ("company/delete", json!({"company_id": world.other.id, "force": true, "idempotency_key": "m"})),
+        (
+            "company/delete",
+            json!({"company_id": world.other.id, "force": true, "idempotency_key": "m"}),
+        ),
     ];
     for (method, body) in calls {
         few(&world, method, body).await;

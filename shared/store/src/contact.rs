@@ -160,7 +160,11 @@ impl Store {
                 continue;
             };
             let entry = |(person, known): (&NewContact, Option<Contact>)| {
-                let new = || entered.iter().find(|entry| entry.email.folded() == person.email.folded());
+                let new = || {
+                    entered
+                        .iter()
+                        .find(|entry| entry.email.folded() == person.email.folded())
+                };
                 known.or_else(|| new().cloned())
             };
             let all: Option<Vec<Contact>> = people.iter().zip(known).map(entry).collect();

@@ -179,17 +179,17 @@ impl Store {
     /// Fails with [`crate::Error::Raced`] while something of it is not over.
     pub async fn conference_erase(&self, reseller: ResellerId, id: ConferenceId, now: Timestamp) -> Result<()> {
         unraced(|| self.try_erase(reseller, id, now)).await?;
-        let nobody = |item: &Item| {
+        let nobody = |item: &Item| -> Result<Option<Op>> {
             let known: Participant = from_item("participant", item)?;
             let name = known.participant.identity();
             let update = Op::update(key_of(item), "SET #name = :name").value(":name", &name);
             Ok((known.name != name).then(|| update.when_there(Failure::Raced)))
         };
         self.rewrite(keys::participants(reseller, id), nobody).await?;
-        let identity = |item: &Item| Ok(Some(Op::delete(key_of(item))));
+        let identity = |item: &Item| -> Result<Option<Op>> { Ok(Some(Op::delete(key_of(item)))) };
         self.rewrite(keys::participant_identities(reseller, id), identity)
             .await?;
-        let event = |item: &Item| {
+        let event = |item: &Item| -> Result<Option<Op>> {
             let Numbered { event, .. } = from_item("event", item)?;
             let mut after = event.clone();
             nameless(&mut after);
@@ -292,9 +292,7 @@ impl Store {
 
     /// Takes answers away that are kept for repeats and tell about an account. Answers whether there may be more.
     pub async fn answers_forget(&self, reseller: ResellerId, host: HostId) -> Result<bool> {
-        let found = self
-            .of_host(keys::idempotency_about(reseller, host, "").pk)
-            .await?;
+        let found = self.of_host(keys::idempotency_about(reseller, host, "").pk).await?;
         // Refused where the record has run out meanwhile.
         let forgotten = found.iter().map(|item| {
             let op = Op::update(key_of(item), "REMOVE #answer, #gs1pk, #gs1sk");

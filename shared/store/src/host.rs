@@ -197,10 +197,7 @@ impl Store {
             .map(|item| from_item("mail address", &item))
             .transpose()?;
         let guard = guard.unwrap_or_else(Guard::nobody);
-        let wanted = [
-            keys::host(reseller, guard.host),
-            keys::company(reseller, guard.company),
-        ];
+        let wanted = [keys::host(reseller, guard.host), keys::company(reseller, guard.company)];
         let found = self.get_many(&wanted).await?;
         let (Some(host), Some(company)) = (&found[0], &found[1]) else {
             return Ok(None);

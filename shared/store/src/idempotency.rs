@@ -130,7 +130,7 @@ impl Store {
                     key: key.clone(),
                     nonce,
                     answer: None,
-about: None,
+                    about: None,
                 }));
             }
             Outcome::Refused(item) => from_item("idempotency record", &item)?,
@@ -147,7 +147,7 @@ about: None,
                     key: key.clone(),
                     nonce: record.nonce,
                     answer: None,
-about: None,
+                    about: None,
                 },
                 reference,
             });
@@ -162,7 +162,7 @@ about: None,
                 key: key.clone(),
                 nonce,
                 answer: None,
-about: None,
+                about: None,
             })),
             Outcome::Refused(_) => Ok(Claimed::Running),
         }

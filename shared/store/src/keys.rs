@@ -423,10 +423,7 @@ pub(crate) fn event_end() -> String {
 /// What a company's meetings came to on one day; several items a day, so that many relays can count at once.
 pub fn usage(reseller: ResellerId, company: CompanyId, day: Date, conference: ConferenceId) -> Key {
     let shard = conference.value() % USAGE_SHARDS;
-    key(
-        format!("R#{reseller}#C#{company}#USAGE"),
-        format!("{day}#{shard}"),
-    )
+    key(format!("R#{reseller}#C#{company}#USAGE"), format!("{day}#{shard}"))
 }
 
 /// What a host's meetings came to on one day.

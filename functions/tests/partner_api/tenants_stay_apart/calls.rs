@@ -42,8 +42,11 @@ pub(crate) fn call(tree: &Tree, route: &Route, caller: &Caller, chance: &mut Cha
     let path = match route.method {
         "GET" if route.path == "/auth" => {
             let fields = body.as_object().into_iter().flatten();
-            let fields = fields.map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let fields =
+                fields.map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish();
             format!("{path}?{query}")
         }
         _ => path,

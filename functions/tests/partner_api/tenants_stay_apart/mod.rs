@@ -53,7 +53,9 @@ async fn no_call_reads_or_writes_outside_the_callers_reach() {
         marks,
         changes,
     } = &seen;
-    eprintln!("{trees} trees, {calls} calls, {refused} refused, {marks} marks seen, {changes} items changed, good: {good:?}");
+    eprintln!(
+        "{trees} trees, {calls} calls, {refused} refused, {marks} marks seen, {changes} items changed, good: {good:?}"
+    );
     let succeeded: usize = good.values().sum();
     assert!(succeeded * 10 > *calls, "few calls succeed: {good:?}");
     assert!(*refused > calls / 20 && *marks > calls / 20 && *changes > calls / 20);

@@ -96,7 +96,8 @@ pub(crate) fn owner(key: &str, before: &Snapshot, after: &Snapshot) -> Option<Ow
     let find = |key: &str| after.0.get(key).or_else(|| before.0.get(key));
     let item = find(key)?;
     let (pk, _) = key.split_once(' ')?;
-    let (mut reseller, mut company, mut host) = (number(item, "reseller"), number(item, "company"), number(item, "host"));
+    let (mut reseller, mut company, mut host) =
+        (number(item, "reseller"), number(item, "company"), number(item, "host"));
     let mut common = pk.ends_with("#AUDIT");
     if let Some(rest) = pk.strip_prefix("R#") {
         let mut parts = rest.split('#');
@@ -120,7 +121,8 @@ pub(crate) fn owner(key: &str, before: &Snapshot, after: &Snapshot) -> Option<Ow
     }
     let reseller = reseller?;
     if let Some(host) = host {
-        let account = find(&format!("R#{reseller}#H#{host} HOST")).or_else(|| find(&format!("R#{reseller}#H#{host} GONE")));
+        let account =
+            find(&format!("R#{reseller}#H#{host} HOST")).or_else(|| find(&format!("R#{reseller}#H#{host} GONE")));
         company = account.and_then(|account| number(account, "company")).or(company);
     }
     Some(Owner {
@@ -132,7 +134,10 @@ pub(crate) fn owner(key: &str, before: &Snapshot, after: &Snapshot) -> Option<Ow
 }
 
 fn text(item: &Item, name: &str) -> String {
-    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn number(item: &Item, name: &str) -> Option<u64> {

@@ -157,7 +157,12 @@ impl Tree {
             fqdn,
         });
         let plans = self.api(&first, "plan/fetch_all", json!({})).await.ok();
-        let plans: Vec<u64> = plans.as_array().into_iter().flatten().filter_map(|plan| plan["plan_id"].as_u64()).collect();
+        let plans: Vec<u64> = plans
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|plan| plan["plan_id"].as_u64())
+            .collect();
         self.ids.plans.extend(&plans);
         self.people(&first, chance).await;
         for n in 0..=chance.below(2) {
@@ -166,7 +171,11 @@ impl Tree {
             let made = self.api(&first, "company/create", new).await.ok();
             let id = made["id"].as_u64().expect("an id");
             self.marks.insert(mark.clone(), Owner::company(reseller, id));
-            let held = made["subscription_ids"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+            let held = made["subscription_ids"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_u64);
             self.ids.subscriptions.extend(held);
             self.ids.companies.push(id);
             let company = Company {
@@ -197,7 +206,9 @@ impl Tree {
             let owner = Owner::host(company.reseller, company.id, id);
             self.marks.insert(mark, owner.clone());
             self.ids.hosts.push(id);
-            self.ids.codes.extend(made["access_code"]["number"].as_str().map(str::to_owned));
+            self.ids
+                .codes
+                .extend(made["access_code"]["number"].as_str().map(str::to_owned));
             let token = self.world.sign_in(&company.fqdn, &email).await;
             self.accounts.push(Account {
                 reseller: company.reseller,
@@ -210,7 +221,8 @@ impl Tree {
             });
             for _ in 0..chance.below(3) {
                 let mark = self.mark(owner.clone());
-                let new = json!({"host_id": id, "name": format!("Guest {mark}"), "email": format!("{mark}@guest.test")});
+                let new =
+                    json!({"host_id": id, "name": format!("Guest {mark}"), "email": format!("{mark}@guest.test")});
                 let made = self.api(company, "contact/create", new).await.ok();
                 self.ids.contacts.extend(made["contact_id"].as_u64());
             }
@@ -240,7 +252,11 @@ impl Tree {
         self.ids.conferences.extend(made["conference_id"].as_u64());
         let code = made["one_time_access_code"].as_u64();
         self.ids.codes.extend(code.map(|code| code.to_string()));
-        let own = made["participants"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+        let own = made["participants"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_u64);
         self.ids.contacts.extend(own);
     }
 
@@ -263,7 +279,12 @@ impl Tree {
             }
         }
         for company in self.companies.clone() {
-            let hosts: Vec<Account> = self.accounts.iter().filter(|one| one.company == company.id).cloned().collect();
+            let hosts: Vec<Account> = self
+                .accounts
+                .iter()
+                .filter(|one| one.company == company.id)
+                .cloned()
+                .collect();
             for host in hosts.iter().filter(|host| host.role == Role::Host) {
                 let method = match chance.below(10) {
                     0 => "host/delete",
@@ -281,7 +302,9 @@ impl Tree {
         for id in self.ids.conferences.clone() {
             if chance.one_in(6) {
                 for company in self.companies.clone() {
-                    let _ = self.api(&company, "conference/delete", json!({"conference_id": id})).await;
+                    let _ = self
+                        .api(&company, "conference/delete", json!({"conference_id": id}))
+                        .await;
                 }
             }
         }
