@@ -120,14 +120,16 @@ async fn attempt(
         meeting.participant_emails.as_deref(),
         new,
     );
-    if let Some(invited) = people.await? {
-        after.invited = invited;
+    let mut new = Vec::new();
+    if let Some(guests) = people.await? {
+        (after.invited, new) = (guests.invited, guests.new);
     }
     for _ in 0..CODE_TRIES {
         let answer = answer(context, &state.changed(after.clone()), &host, &company)?;
         let claim = context.claim(&answer)?;
         let write = context.write(claim.as_ref()).await?;
-        match store.conference_update(&state, &around, &after, &write).await {
+        let done = store.conference_update_inviting((&state, &around), &after, &new, &write);
+        match done.await {
             Ok(()) => return Ok(Some(answer)),
             Err(store::Error::Raced) => return Ok(None),
             Err(store::Error::Taken(Unique::AccessCode)) => after.code = new_code(context),

@@ -176,20 +176,28 @@ impl MeetingParameters {
         let (host, company) = (&host, &company);
         context.caller()?.check_rank(host.role)?;
         let duration = duration(host, company, plan.duration)?;
-        let invited = participants::invite(context, host, named?, known?).await?;
+        let (named, emails) = (named?, self.emails().to_vec());
+        let guests = participants::invite(context, host, named.clone(), known?).await?;
         let mut conference = self.conference(context, (host, company), plan, (id, duration));
-        conference.invited = invited;
+        conference.invited = guests.invited;
+        let mut new = guests.new;
         conference.series = series;
         for _ in 0..CODE_TRIES {
             let answer = answer(context, &ConferenceState::planned(conference.clone()), host, company)?;
             let claim = context.claim(&answer)?;
             match context
                 .store()
-                .conference_create(&conference, &context.write(claim.as_ref()).await?)
+                .conference_create_inviting(&conference, &new, &context.write(claim.as_ref()).await?)
                 .await
             {
                 Err(store::Error::Taken(Unique::AccessCode)) => {
                     conference.code = AccessCode::one_time(context.app.random());
+                }
+                // Somebody else has entered one of them: looked at again.
+                Err(store::Error::Raced) if !new.is_empty() => {
+                    let known = participants::known(context, host.id, &emails).await?;
+                    let guests = participants::invite(context, host, named.clone(), known).await?;
+                    (conference.invited, new) = (guests.invited, guests.new);
                 }
                 outcome => {
                     outcome?;

@@ -147,22 +147,29 @@ pub(super) async fn known(context: &Context<'_>, host: HostId, emails: &[Partici
     })
 }
 
-/// The people invited, the host's own contact first and each only once. Unknown mail addresses become contacts.
+/// Who is invited.
+pub(super) struct Guests {
+    /// The host's own contact first, and each only once.
+    pub(super) invited: Vec<Invited>,
+    /// Those who are still to be entered into the host's address book.
+    pub(super) new: Vec<Contact>,
+}
+
+/// The people invited. Unknown mail addresses become contacts with the meeting.
 pub(super) async fn invite(
     context: &Context<'_>,
     host: &Host,
     named: Vec<Contact>,
     emails: ByEmail,
-) -> Result<Vec<Invited>, Error> {
+) -> Result<Guests, Error> {
     let ByEmail {
         people,
         moderators,
         known,
     } = emails;
-    let of = (host.reseller, host.id);
-    let by_email = context
+    let (by_email, new) = context
         .store()
-        .contacts_complete(of, &people, known, context.now)
+        .contacts_prepare(host.id, &people, known, context.now)
         .await?;
     let own = std::iter::once(invited(host.contact(), true));
     let by_id = named.into_iter().map(|contact| invited(contact, false));
@@ -170,7 +177,10 @@ pub(super) async fn invite(
         .into_iter()
         .zip(moderators)
         .map(|(contact, moderator)| invited(contact, moderator));
-    Ok(once_each(own.chain(by_id).chain(by_email)))
+    Ok(Guests {
+        invited: once_each(own.chain(by_id).chain(by_email)),
+        new,
+    })
 }
 
 /// Those of these people who are not invited already.
@@ -192,13 +202,14 @@ pub(super) async fn replace(
     named: Option<Vec<Contact>>,
     emails: Option<&[ParticipantEmail]>,
     new: ByEmail,
-) -> Result<Option<Vec<Invited>>, Error> {
+) -> Result<Option<Guests>, Error> {
     if named.is_none() && emails.is_none() {
         return Ok(None);
     }
     let known = |email: &Email| current.iter().find(|person| person.email.folded() == email.folded());
     let emails = emails.unwrap_or_default();
-    let mut entered = invite(context, host, Vec::new(), new).await?.into_iter();
+    let Guests { invited: entered, new } = invite(context, host, Vec::new(), new).await?;
+    let mut entered = entered.into_iter();
     let own: Vec<Invited> = entered.next().into_iter().collect();
     let entered: Vec<Invited> = entered.collect();
     let led = |contact: ContactId| {
@@ -222,7 +233,10 @@ pub(super) async fn replace(
             ..entry.clone()
         })
     });
-    Ok(Some(once_each(own.into_iter().chain(by_id).chain(by_email))))
+    Ok(Some(Guests {
+        invited: once_each(own.into_iter().chain(by_id).chain(by_email)),
+        new,
+    }))
 }
 
 fn invited(contact: Contact, moderator: bool) -> Invited {

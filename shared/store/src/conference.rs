@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::Reason;
 use domain::company::Company;
 use domain::conference::{CodeKind, Conference, Slot, later};
-use domain::host::Host;
+use domain::host::{Contact, Host};
 use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
@@ -156,6 +156,17 @@ impl Store {
     /// Makes a conference: with its occurrence, or all of them where it repeats, its entry on its code, the room of a one-time
     /// code, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
     pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
+        self.conference_create_inviting(conference, &[], write).await
+    }
+
+    /// The same, and these people enter the host's address book with it. Fails with [`Error::Raced`] when somebody else has
+    /// entered one of them meanwhile.
+    pub async fn conference_create_inviting(
+        &self,
+        conference: &Conference,
+        new: &[Contact],
+        write: &Write<'_>,
+    ) -> Result<()> {
         let Conference {
             id,
             reseller,
@@ -181,7 +192,7 @@ impl Store {
         }
         let change = Change::created(format!("conference/{id}"), conference).about(host);
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
-        self.commit(ops).await
+        self.commit_entering(reseller, new, ops).await
     }
 
     /// A conference in the caller's scope. One read.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Reason;
 use domain::conference::{CodeKind, Conference, later};
+use domain::host::Contact;
 use domain::id::Occurrence;
 use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
@@ -113,6 +114,18 @@ impl Store {
         after: &Conference,
         write: &Write<'_>,
     ) -> Result<()> {
+        self.conference_update_inviting((before, around), after, &[], write)
+            .await
+    }
+
+    /// The same, and these people enter the host's address book with it.
+    pub async fn conference_update_inviting(
+        &self,
+        (before, around): (&ConferenceState, &Surroundings),
+        after: &Conference,
+        new: &[Contact],
+        write: &Write<'_>,
+    ) -> Result<()> {
         let (former, now) = (&before.conference, write.at);
         let next = Conference {
             version: former.version + 1,
@@ -130,7 +143,7 @@ impl Store {
         ops.extend(unmade(before, now));
         let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
-        self.commit(ops).await
+        self.commit_entering(next.reseller, new, ops).await
     }
 
     /// Notes what was done in a running conference by a command to its relays: in the audit, with the request's claim.

@@ -1,10 +1,12 @@
 //! Address books: one entry per person and host, found by id or mail address.
 
+use std::collections::HashMap;
+
 use domain::code::{Email, Phone};
 use domain::host::{Contact, Host};
 use domain::id::{CompanyId, ContactId, HostId, ResellerId};
 use domain::text::Name;
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -12,6 +14,7 @@ use serde_json::json;
 use crate::audit::Change;
 use crate::list::Span;
 use crate::op::{Failure, Op};
+use crate::retry::unraced;
 use crate::table::LARGEST_TRANSACTION;
 use crate::value::{Item, from_item};
 use crate::{Error, Page, Paging, Result, Store, Unique, Write, keys};
@@ -102,9 +105,6 @@ pub(crate) fn own_contact_ops(before: &Host, after: &Host, known: Option<Contact
     ops
 }
 
-/// How often the address book is read again when others enter the same people meanwhile.
-const ROUNDS: usize = 8;
-
 impl Store {
     /// The entries of these people in a host's address book, in their order, where it has them. One read.
     pub async fn contacts_known(
@@ -133,79 +133,72 @@ impl Store {
         people: &[NewContact],
         now: Timestamp,
     ) -> Result<Vec<Contact>> {
-        let known = self.contacts_known(reseller, host, people).await?;
-        self.contacts_complete((reseller, host), people, known, now).await
+        unraced(|| async {
+            let known = self.contacts_known(reseller, host, people).await?;
+            let (all, new) = self.contacts_prepare(host, people, known, now).await?;
+            self.commit_entering(reseller, &new, Vec::new()).await?;
+            Ok(all)
+        })
+        .await
     }
 
-    /// The same, where it is known who was there a moment ago. Several writes beside each other when many are new, each
-    /// harmless alone.
-    pub async fn contacts_complete(
+    /// The entries of these people in their order, of which it is known who was there a moment ago, and those of them that
+    /// are still to be entered: by the write that they are needed for. Nothing is written.
+    pub async fn contacts_prepare(
         &self,
-        (reseller, host): (ResellerId, HostId),
+        host: HostId,
         people: &[NewContact],
-        mut known: Vec<Option<Contact>>,
+        known: Vec<Option<Contact>>,
         now: Timestamp,
-    ) -> Result<Vec<Contact>> {
-        for _ in 0..ROUNDS {
-            let mut missing: Vec<&NewContact> = Vec::new();
-            let same = |a: &NewContact, b: &NewContact| a.email.folded() == b.email.folded();
-            for (person, _) in people.iter().zip(&known).filter(|(_, entry)| entry.is_none()) {
-                if missing.iter().all(|other| !same(other, person)) {
-                    missing.push(person);
-                }
-            }
-            let Some(entered) = self.contacts_enter((reseller, host), &missing, now).await? else {
-                // Somebody else entered one of them: looked at again.
-                known = self.contacts_known(reseller, host, people).await?;
+    ) -> Result<(Vec<Contact>, Vec<Contact>)> {
+        let mut new: Vec<Contact> = Vec::new();
+        let mut at: HashMap<String, usize> = HashMap::new();
+        let mut all = Vec::with_capacity(people.len());
+        for (person, known) in people.iter().zip(known) {
+            if let Some(known) = known {
+                all.push(known);
                 continue;
-            };
-            let entry = |(person, known): (&NewContact, Option<Contact>)| {
-                let new = || {
-                    entered
-                        .iter()
-                        .find(|entry| entry.email.folded() == person.email.folded())
-                };
-                known.or_else(|| new().cloned())
-            };
-            let all: Option<Vec<Contact>> = people.iter().zip(known).map(entry).collect();
-            return all.ok_or(Error::Raced);
-        }
-        Err(Error::Raced)
-    }
-
-    /// Enters people who are not there. `None`: somebody else has entered one of them.
-    async fn contacts_enter(
-        &self,
-        (reseller, host): (ResellerId, HostId),
-        people: &[&NewContact],
-        now: Timestamp,
-    ) -> Result<Option<Vec<Contact>>> {
-        let mut entered = Vec::with_capacity(people.len());
-        for person in people {
-            let NewContact { name, email, phone } = (*person).clone();
-            entered.push(Contact {
+            }
+            let folded = person.email.folded();
+            if let Some(at) = at.get(&folded) {
+                all.push(new[*at].clone());
+                continue;
+            }
+            let NewContact { name, email, phone } = person.clone();
+            let contact = Contact {
                 id: self.new_contact_id().await?,
                 host,
                 name,
                 email,
                 phone,
                 created: now,
-            });
+            };
+            at.insert(folded, new.len());
+            new.push(contact.clone());
+            all.push(contact);
         }
-        let written = entered.chunks(LARGEST_TRANSACTION / 2).map(|chunk| {
-            let ops = chunk
-                .iter()
-                .flat_map(|contact| contact_ops(reseller, contact, Failure::Raced));
-            self.commit(ops.collect())
-        });
-        let mut raced = false;
-        for outcome in join_all(written).await {
-            match outcome {
-                Err(Error::Raced) => raced = true,
-                done => done?,
-            }
+        Ok((all, new))
+    }
+
+    /// Writes these and enters people into an address book: all or nothing where it fits into one transaction, else the
+    /// people first, in writes beside each other. Fails with [`Error::Raced`] when somebody else has entered one of them.
+    pub(crate) async fn commit_entering(
+        &self,
+        reseller: ResellerId,
+        people: &[Contact],
+        mut ops: Vec<Op>,
+    ) -> Result<()> {
+        let entries = |people: &[Contact]| -> Vec<Op> {
+            let entry = |contact| contact_ops(reseller, contact, Failure::Raced);
+            people.iter().flat_map(entry).collect()
+        };
+        if ops.len() + people.len() * 2 <= LARGEST_TRANSACTION {
+            ops.extend(entries(people));
+        } else {
+            let chunks = people.chunks(LARGEST_TRANSACTION / 2);
+            try_join_all(chunks.map(|chunk| self.commit(entries(chunk)))).await?;
         }
-        Ok((!raced).then_some(entered))
+        self.commit(ops).await
     }
 
     /// Entries of a host's address book, in the order of the ids; `None` for an id that is not in it.

@@ -303,7 +303,8 @@ impl<'a> Call<'a> {
 
     pub(crate) async fn send(self) -> Answer {
         let request = self.request.body(self.body).expect("a request");
-        let response = self.site.router.serve(&self.site.app, request).await;
+        // On the heap: tests hold many of these in one future, and their stacks are small.
+        let response = Box::pin(self.site.router.serve(&self.site.app, request)).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

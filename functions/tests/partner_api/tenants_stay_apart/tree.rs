@@ -105,8 +105,8 @@ impl Tree {
             "relay": "relay-1", "region": "eu", "url": "http://127.0.0.1:9", "version": "1", "capacity": 9_000, "epoch": 1,
         }));
         let app = &self.world.app;
-        let registered = app.store.relay_register(&relay.expect("a relay"), app.now());
-        registered.await.expect("registered");
+        let relay = relay.expect("a relay");
+        app.store.relay_register(&relay, app.now()).await.expect("registered");
     }
 
     /// The account of a mail address.
