@@ -409,7 +409,8 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
         .await
         .ok();
 
-    let now = json!({"host_id": host.id, "participant_emails": ["two@guest.test"], "idempotency_key": "key-6"});
+    let now = json!({"host_id": host.id, "participant_emails": ["two@guest.test"], "participants": planned["participants"],
+        "idempotency_key": "key-6"});
     walk.api("conference_create_reservationless", now.clone()).await.ok();
     let made = walk.api("conference_create_reservationless", now).await.ok();
     walk.join(json!({"code": host.code, "name": "Bob"}), "a=b").await.ok();

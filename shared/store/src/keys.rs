@@ -423,12 +423,12 @@ pub(crate) fn event_end() -> String {
 /// What a company's meetings came to on one day; several items a day, so that many relays can count at once.
 pub fn usage(reseller: ResellerId, company: CompanyId, day: Date, conference: ConferenceId) -> Key {
     let shard = conference.value() % USAGE_SHARDS;
-    key(format!("R#{reseller}#C#{company}#USAGE"), format!("{day}#{shard}"))
+    key(format!("R#{reseller}#USAGE#c{company}"), format!("{day}#{shard}"))
 }
 
 /// What a host's meetings came to on one day.
 pub fn host_usage(reseller: ResellerId, host: HostId, day: Date) -> Key {
-    key(format!("R#{reseller}#H#{host}#USAGE"), format!("{day}#"))
+    key(format!("R#{reseller}#USAGE#h{host}"), format!("{day}#"))
 }
 
 /// A relay.

@@ -61,11 +61,13 @@ pub enum Partition {
     JobList,
     /// In the index: companies' own host names by when they are looked at.
     OwnDomainList,
+    /// What meetings came to, by day.
+    Usage,
 }
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -95,6 +97,7 @@ impl Partition {
         Self::Job,
         Self::JobList,
         Self::OwnDomainList,
+        Self::Usage,
     ];
 
     /// The keys as a policy's condition on `dynamodb:LeadingKeys` matches them: `*` stands for any text.
@@ -130,6 +133,7 @@ impl Partition {
             Self::Job => "JOB#*",
             Self::JobList => "JOBS#*",
             Self::OwnDomainList => "OWN-DOMAINS",
+            Self::Usage => "R#*#USAGE#*",
         }
     }
 
@@ -186,6 +190,8 @@ mod tests {
             (Partition::Relay, "RELAY#r1"),
             (Partition::CodeAttempt, "ATTEMPT#CODE#1#192.0.2.0/24"),
             (Partition::Due, "DUE#1"),
+            (Partition::Usage, "R#1#USAGE#c5"),
+            (Partition::Usage, "R#1#USAGE#h5"),
         ];
         for (kind, key) in keys {
             let found: Vec<_> = Partition::ALL.into_iter().filter(|kind| kind.holds(key)).collect();

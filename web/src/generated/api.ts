@@ -429,6 +429,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/host/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes a host account, and takes names, addresses and texts out of its meetings, events and audit; numbers stay. */
+        post: operations["HostErase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/host/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers all that is held about a host account, page by page, also once it was deleted. */
+        post: operations["HostExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/host/fetch": {
         parameters: {
             query?: never;
@@ -720,6 +754,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/report/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers what a company's or a host's meetings came to, day by day. */
+        post: operations["ReportUsage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth": {
         parameters: {
             query?: never;
@@ -810,6 +861,32 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description How an account is, beside its name and mail address. */
+        AccountParameters: {
+            /** @description Its password; an account made without one is entered by the link that sets one. */
+            password?: string | null;
+            /** @description What it may do; nobody can grant a role above the own. Its sessions of a higher role end. */
+            role?: components["schemas"]["Role"] | null;
+            /** @description Its subject at the reseller's identity provider, unique in the reseller; null for none. */
+            openid_sub?: string | null;
+            /** @description Its company's subscriptions that it has instances of. */
+            subscription_ids?: number[] | null;
+            /**
+             * @description The code of its own room, unique in the installation; generated for an account made without one. What is planned on
+             *     a former code still opens by that.
+             */
+            access_code?: string | number | null;
+            /** @description Makes whoever types it a moderator; generated for an account made without one. */
+            moderator_pin?: string | number | null;
+            /** @description One of the company's numbers, the first one for an account made without one; null for none. */
+            primary_dialin_number?: string | null;
+            /** @description For text messages; null for none. */
+            phone?: string | null;
+            /** @description Its time zone, the company's for an account made without one; null for none. */
+            time_zone?: string | null;
+            /** @description Its language, the company's for an account made without one; null for none. */
+            locale?: string | null;
+        };
         /** @description Who changed something. */
         Actor: {
             /** @description What kind of actor. */
@@ -1397,13 +1474,13 @@ export interface components {
         };
         /** @description What is done. */
         ControlAction: "admit" | "reject" | "mute" | "ask_unmute" | "camera_off" | "lower_hand" | "promote" | "demote" | "remove" | "mute_all" | "unmute_all" | "lock" | "unlock" | "set_mute_mode" | "start_recording" | "stop_recording" | "start_stream" | "stop_stream";
-        /** @description What a new account's meetings are set to. */
+        /** @description What an account's new meetings are set to. */
         DefaultsParameters: {
-            /** @description What is recorded by itself; nothing is yet. */
+            /** @description What is recorded by itself; true says `video`. It is kept, and meetings made now say `none`: nothing is recorded yet. */
             auto_record?: components["schemas"]["AutoMedia"] | null;
-            /** @description What is streamed by itself; nothing is yet. */
+            /** @description What is streamed by itself, kept like `auto_record`, which it must equal where both are on. */
             auto_stream?: components["schemas"]["AutoMedia"] | null;
-            /** @description Whether recordings are transcribed; none are yet. */
+            /** @description Whether recordings are transcribed, kept like `auto_record`, which it needs. */
             auto_transcribe?: boolean | null;
             /** @description Recording and streaming start already when the host joins. */
             host_initiated_recording?: boolean | null;
@@ -1465,6 +1542,113 @@ export interface components {
              * @description The batch that is safely kept.
              */
             n: number;
+        };
+        /** @description An account. */
+        ExportedAccount: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: email
+             * @description Its mail address.
+             */
+            email: string;
+            /** @description What it may do. */
+            role: components["schemas"]["Role"];
+            /** @description The code of its own room. */
+            access_code: string;
+            /** @description Its subject at the reseller's identity provider. */
+            openid_sub: string | null;
+            /** @description The number to dial in that its invitations name. */
+            primary_dialin_number: string | null;
+            /** @description For text messages. */
+            phone: string | null;
+            /** @description Its time zone. */
+            time_zone: string | null;
+            /** @description Its language. */
+            locale: string | null;
+            /** @description Whether a password was set. */
+            has_password: boolean;
+            /** @description Its instances of its company's subscriptions. */
+            subscription_ids: number[];
+            /** @description When it was made, ISO 8601 in UTC. */
+            created: string;
+            /** @description What is recorded by itself. */
+            auto_record: components["schemas"]["AutoMedia"];
+            /** @description What is streamed by itself. */
+            auto_stream: components["schemas"]["AutoMedia"];
+            /** @description Whether recordings are transcribed. */
+            auto_transcribe: boolean;
+            /** @description Recording and streaming start already when the host joins. */
+            host_initiated_recording: boolean;
+            /** @description Nobody is let in before a moderator. */
+            waiting_room: boolean;
+            /** @description A code of their own. */
+            one_time_access_code: boolean;
+            /** @description `room_url` hides the code. */
+            secure_url: boolean;
+            /** @description Who is heard. */
+            mute_mode: components["schemas"]["MuteMode"];
+            /** @description The livestream's preview. */
+            stream_preview: components["schemas"]["StreamPreview"] | null;
+        };
+        /** @description A meeting. */
+        ExportedConference: {
+            /** @description Its id. */
+            conference_id: number;
+            /** @description What it is about. */
+            subject: string;
+            /** @description More about it. */
+            agenda: string | null;
+            /** @description `YYYY-MM-DD HH:MM:SS` in `time_zone`. */
+            start: string;
+            /** @description The planned end. */
+            end_time: string;
+            /** @description The zone of all its times. */
+            time_zone: string;
+            /**
+             * Format: uint16
+             * @description How long it is planned, in minutes.
+             */
+            duration: number;
+            /** @description How it repeats, RFC 5545. */
+            rrule: string | null;
+            /** @description It was cancelled as a whole. */
+            cancelled: boolean;
+            /** @description Who is invited, its host first. */
+            invited: components["schemas"]["ExportedInvited"][];
+            /** @description Who is or was in it, newest first, as many as the page has of each list. */
+            participants: components["schemas"]["AttendanceAnswer"][];
+            /** @description There were others, whom `conference/participants` answers. */
+            more_participants: boolean;
+        };
+        /** @description Somebody who is invited. */
+        ExportedInvited: {
+            /** @description The entry of the address book. */
+            contact_id: number;
+            /** @description The name, where one is known. */
+            name: string | null;
+            /**
+             * Format: email
+             * @description Where the invitation goes.
+             */
+            email: string;
+            /** @description For text messages. */
+            phone: string | null;
+            /** @description Enters as moderator. */
+            moderator: boolean;
+        };
+        /** @description A session. */
+        ExportedSession: {
+            /** @description When it was made, ISO 8601 in UTC. */
+            created: string;
+            /** @description When it ends at the latest. */
+            ends: string;
+            /** @description What it acts as. */
+            role: components["schemas"]["Role"];
+            /** @description Where its browser goes after a call. */
+            after_call_url: string | null;
+            /** @description Where its browser goes after a sign-out. */
+            remote_logout_url: string | null;
         };
         /** @description What the trade reads. */
         HandoffParameters: {
@@ -1552,28 +1736,8 @@ export interface components {
              * @description Its mail address, unique in the reseller.
              */
             email: string;
-            /** @description Its password; without one the account is entered by the link that sets one. */
-            password?: string | null;
             /** @description No mail is sent to it. */
             no_welcome_email?: boolean | null;
-            /** @description What it may do; nobody can grant a role above the own. */
-            role?: components["schemas"]["Role"] | null;
-            /** @description Its subject at the reseller's identity provider, unique in the reseller. */
-            openid_sub?: string | null;
-            /** @description Its company's subscriptions that it gets instances of. */
-            subscription_ids?: number[] | null;
-            /** @description The code of its own room, unique in the installation; generated when absent. */
-            access_code?: string | number | null;
-            /** @description Makes whoever types it a moderator; generated when absent. */
-            moderator_pin?: string | number | null;
-            /** @description One of the company's numbers. */
-            primary_dialin_number?: string | null;
-            /** @description For text messages. */
-            phone?: string | null;
-            /** @description Its time zone; the company's when absent. */
-            time_zone?: string | null;
-            /** @description Its language; the company's when absent. */
-            locale?: string | null;
         };
         /** @description Which account. */
         HostDeleteParameters: {
@@ -1637,6 +1801,49 @@ export interface components {
              */
             access_code: number;
         };
+        /** @description Which account. */
+        HostEraseParameters: {
+            /** @description Its id; also of one that was deleted before. */
+            host_id: number;
+        };
+        /** @description An account that is being erased, or is. */
+        HostErased: {
+            /** @description Its id. */
+            host_id: number;
+            /** @description Whether it is done: a first call begins it, and it goes on by itself for some minutes. Asking again tells. */
+            erased: boolean;
+        };
+        /** @description What is held about an account. Secrets are not in it, nor counters and copies of answers that are dropped within a day. */
+        HostExport: {
+            /** @description Its id. */
+            host_id: number;
+            /** @description Its company. */
+            company_id: number;
+            /** @description The account itself; null once it was deleted. */
+            account: components["schemas"]["ExportedAccount"] | null;
+            /** @description Its address book. */
+            contacts: components["schemas"]["Contact"][];
+            /** @description Its latest sessions; on the first page. */
+            sessions: components["schemas"]["ExportedSession"][];
+            /** @description Its meetings, the cancelled ones too. */
+            conferences: components["schemas"]["ExportedConference"][];
+            /** @description Who changed the account, its address book and its meetings, newest first. */
+            changes: components["schemas"]["Change"][];
+            /** @description What `after` of the next page takes; null on the last one. */
+            next: string | null;
+        };
+        /** @description Which account. */
+        HostExportParameters: {
+            /** @description Its id; a host may leave it out. */
+            host_id?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries of each list on a page, 1 to 100.
+             */
+            limit?: number | null;
+            /** @description What `next` of the page before said. */
+            after?: string | null;
+        };
         /** @description Which accounts. */
         HostFetchAllParameters: {
             /** @description Whose; a company's own admin may leave it out, and without it a reseller's admin gets all of the reseller. */
@@ -1680,26 +1887,6 @@ export interface components {
              * @description Its mail address, unique in the reseller.
              */
             email?: string | null;
-            /** @description Its password. */
-            password?: string | null;
-            /** @description What it may do; nobody can grant a role above the own. Its sessions of a higher role end. */
-            role?: components["schemas"]["Role"] | null;
-            /** @description Its subject at the reseller's identity provider, unique in the reseller; null for none. */
-            openid_sub?: string | null;
-            /** @description Its company's subscriptions that it has instances of. */
-            subscription_ids?: number[] | null;
-            /** @description The code of its own room, unique in the installation. What is planned on its former code still opens by that. */
-            access_code?: string | number | null;
-            /** @description Makes whoever types it a moderator. */
-            moderator_pin?: string | number | null;
-            /** @description One of the company's numbers; null for none. */
-            primary_dialin_number?: string | null;
-            /** @description For text messages; null for none. */
-            phone?: string | null;
-            /** @description Its time zone; null for none. */
-            time_zone?: string | null;
-            /** @description Its language; null for none. */
-            locale?: string | null;
         };
         /** @description The answer of an admitted participant. */
         JoinAnswer: {
@@ -2077,6 +2264,17 @@ export interface components {
              */
             minutes_before: number;
         };
+        /** @description Of whom, and when. Days are those of UTC. */
+        ReportUsageParameters: {
+            /** @description Whose; a company's own admin may leave it out, and so may whoever names a host. */
+            company_id?: number | null;
+            /** @description Only meetings of this host. */
+            host_id?: number | null;
+            /** @description The first day, `2026-06-01`, or a time at which a day begins in UTC; 29 days before the last day when absent. */
+            from?: string | null;
+            /** @description Where it ends: the day after the last one, in the same form; tomorrow when absent. At most 366 days after `from`. */
+            to?: string | null;
+        };
         /** @description What is started; all but the host has a default. */
         ReservationlessParameters: {
             /** @description Who holds it. */
@@ -2306,6 +2504,59 @@ export interface components {
             limit?: number | null;
             /** @description The last id of the page before. */
             after?: number | null;
+        };
+        /** @description What a company's meetings came to. */
+        Usage: {
+            /** @description Whose. */
+            company_id: number;
+            /** @description Whose meetings alone; null for all of the company. */
+            host_id: number | null;
+            /** @description The first moment, `YYYY-MM-DD HH:MM:SS` in UTC. */
+            from: string;
+            /** @description The moment where it ends. */
+            to: string;
+            /**
+             * Format: uint64
+             * @description Accounts that the company has at present.
+             */
+            hosts: number;
+            /**
+             * Format: uint64
+             * @description Meetings that somebody was in, on the day of their first participant; of one that repeats each occurrence.
+             */
+            meetings: number;
+            /**
+             * Format: uint64
+             * @description People, each once in each meeting, on the day when they came first.
+             */
+            participants: number;
+            /**
+             * Format: uint64
+             * @description How long people stayed, in whole seconds, on the day when they left. Who is there still is not in it yet.
+             */
+            participant_seconds: number;
+            /** @description Days on which there was anything, the first one first. */
+            days: components["schemas"]["UsageDay"][];
+        };
+        /** @description What a day came to. */
+        UsageDay: {
+            /** @description The day, `2026-06-01`. */
+            date: string;
+            /**
+             * Format: uint64
+             * @description Meetings that somebody was in, on the day of their first participant; of one that repeats each occurrence.
+             */
+            meetings: number;
+            /**
+             * Format: uint64
+             * @description People, each once in each meeting, on the day when they came first.
+             */
+            participants: number;
+            /**
+             * Format: uint64
+             * @description How long people stayed, in whole seconds, on the day when they left. Who is there still is not in it yet.
+             */
+            participant_seconds: number;
         };
         /** @description What every method that changes something takes beside its own parameters. */
         WriteParameters: {
@@ -5116,7 +5367,7 @@ export interface operations {
                  *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
                  *     }
                  */
-                "application/json": components["schemas"]["HostCreateParameters"] & components["schemas"]["DefaultsParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+                "application/json": components["schemas"]["HostCreateParameters"] & components["schemas"]["AccountParameters"] & components["schemas"]["DefaultsParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
             };
         };
         responses: {
@@ -5289,6 +5540,241 @@ export interface operations {
             };
             /** @description A value that must be unique is taken, or the object is in another state. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    HostErase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostEraseParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostErased"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    HostExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "host_id": 9,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HostExportParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostExport"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5833,7 +6319,7 @@ export interface operations {
                  *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
                  *     }
                  */
-                "application/json": components["schemas"]["HostUpdateParameters"] & components["schemas"]["DefaultsParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+                "application/json": components["schemas"]["HostUpdateParameters"] & components["schemas"]["AccountParameters"] & components["schemas"]["DefaultsParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
             };
         };
         responses: {
@@ -7344,6 +7830,121 @@ export interface operations {
             };
             /** @description A value that must be unique is taken, or the object is in another state. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ReportUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "from": "2027-09-01 00:00:00",
+                 *       "to": "2027-10-01 00:00:00",
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReportUsageParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,6 @@
 //! Grants of what is done to companies, their plans and subscriptions, and of the audit. In alphabetical order.
 
-use store::Partition::{Company, CompanyList, Counter, Fqdn, Host, Job, Rate, Reseller, ResellerAudit, Session};
+use store::Partition::{Company, CompanyList, Counter, Fqdn, Host, Job, Rate, Reseller, ResellerAudit, Session, Usage};
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
 use super::Listed;
@@ -70,6 +70,15 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Query], &[Reseller]),
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "report_usage",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Usage]),
             (&[Update], &[Session, Rate]),
         ],
     ),

@@ -1,10 +1,10 @@
 //! Grants of what is done to hosts and their contacts. In alphabetical order.
 
 use store::Partition::{
-    Code, Company, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, OpenId, Rate, Session,
+    Code, Company, Conference, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, OpenId, Rate, Session,
 };
 
-use super::Action::{BatchGet, Check, Delete, Get, Put, QueryIndex, Update};
+use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
 use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
@@ -70,8 +70,28 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn, Host]),
             (&[BatchGet], &[Company, Host]),
             (&[Update], &[Company, Host, Code, Session, Rate]),
-            (&[Put], &[Company, Job]),
+            (&[Put], &[Company, Host, Job]),
             (&[Delete], &[Host, Email, OpenId]),
+        ],
+    ),
+    (
+        "host_erase",
+        &[
+            (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Company, Host, Code, Session, Rate]),
+            (&[Put], &[Company, Host, Job]),
+            (&[Delete], &[Host, Email, OpenId]),
+        ],
+    ),
+    (
+        "host_export",
+        &[
+            (&[Get], &[Fqdn, Contact]),
+            (&[BatchGet], &[Company, Host]),
+            (&[QueryIndex], &[Host]),
+            (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
         ],
     ),
     (

@@ -1,6 +1,6 @@
 //! Grants of what relays call. In alphabetical order.
 
-use store::Partition::{Active, Code, Conference, Relay};
+use store::Partition::{Active, Code, Conference, Relay, Usage};
 
 use super::Action::{BatchGet, Delete, Get, Put, Update};
 use super::Listed;
@@ -9,18 +9,19 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "relay_enter",
         &[
+            (&[Update], &[Code, Relay, Usage]),
             (&[Put], &[Conference, Active, Relay]),
             (&[BatchGet], &[Conference, Relay]),
-            (&[Get, Update], &[Code, Relay]),
+            (&[Get], &[Code, Relay]),
         ],
     ),
     (
         "relay_events",
         &[
+            (&[Update], &[Code, Relay, Usage]),
             (&[BatchGet], &[Conference, Code, Relay]),
             (&[Put], &[Conference, Relay]),
             (&[Delete], &[Active]),
-            (&[Update], &[Code, Relay]),
             (&[Get], &[Relay]),
         ],
     ),

@@ -9,9 +9,10 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "authenticate",
         &[
-            (&[Get], &[Fqdn, Host, Email]),
+            (&[Get], &[Fqdn, Email]),
+            (&[BatchGet], &[Company, Host, LoginAttempt]),
             (&[Put], &[Session]),
-            (&[BatchGet, Update, Delete], &[LoginAttempt]),
+            (&[Update, Delete], &[LoginAttempt]),
         ],
     ),
     (
@@ -26,10 +27,11 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "sign_in_by_password",
         &[
-            (&[Get], &[Fqdn, Host, Email]),
+            (&[Get], &[Fqdn, Email]),
+            (&[BatchGet], &[Company, Host, LoginAttempt]),
             (&[Put], &[Session]),
             (&[Delete], &[Session, LoginAttempt]),
-            (&[BatchGet, Update], &[LoginAttempt]),
+            (&[Update], &[LoginAttempt]),
         ],
     ),
     (

@@ -2,7 +2,7 @@
 
 use store::Partition::{
     Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, OwnDomainList,
-    Relay, RelayList, Reseller, ResellerAudit,
+    Relay, RelayList, Reseller, ResellerAudit, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -12,9 +12,12 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "dispatch",
         &[
-            (&[Delete], &[Fqdn, Company, Host, Contact, Email, Active, Code, Job]),
+            (
+                &[Delete],
+                &[Fqdn, Company, Host, Contact, Email, Conference, Active, Code, Job],
+            ),
+            (&[Update], &[Company, Host, Conference, Code, Job]),
             (&[Put], &[Fqdn, Company, Host, Conference, Job]),
-            (&[Update], &[Company, Host, Code, Job]),
             (&[QueryIndex], &[Company, Host, JobList]),
             (&[Get], &[Fqdn, Company, Job]),
             (&[Query], &[Conference, Active]),
@@ -63,11 +66,11 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "sweep",
         &[
+            (&[Update], &[Code, Relay, Usage]),
             (&[Get], &[Conference, Code]),
             (&[BatchGet, Put], &[Conference, Code, Relay]),
             (&[Query], &[Conference, Relay]),
             (&[Delete], &[Active]),
-            (&[Update], &[Code, Relay]),
             (&[QueryIndex], &[RelayList, Due]),
         ],
     ),

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Role;
 
 use super::tree::Caller;
+use crate::table::Asked;
 use crate::world::World;
 
 /// Kinds of items that are not looked at: what every request counts by, what is to be done later, what the relay says.
@@ -81,6 +82,20 @@ impl Snapshot {
         }
         world.table.take();
         Self(all)
+    }
+
+    /// Whether what was asked of the table changed more than single updates do, which count, claim and prolong.
+    pub(crate) fn is_due(asked: &[Asked]) -> bool {
+        asked
+            .iter()
+            .any(|asked| asked.is_write && asked.operation != "UpdateItem")
+    }
+
+    /// The keys of what another snapshot has differently, but for what single updates change.
+    pub(crate) fn changed_quietly(&self, after: &Self) -> Option<String> {
+        let quiet = ["IDEMPOTENCY", "PARTICIPANTS", "IDENTITY#"];
+        let mut keys = self.changed(after).into_iter();
+        keys.find(|key| !quiet.iter().any(|kind| key.contains(kind)))
     }
 
     /// The keys of what another snapshot has differently.
