@@ -171,9 +171,8 @@ impl Endpoint for HostExport {
     type Output = Json<HostExportAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = match asked.limit.unwrap_or(USUAL) {
-            limit @ 1..=MOST => limit,
-            _ => return Err(Refusal::invalid("limit", format_args!("must be 1 to {MOST}")).into()),
+        let limit @ 1..=MOST = asked.limit.unwrap_or(USUAL) else {
+            return Err(Refusal::invalid("limit", format_args!("must be 1 to {MOST}")).into());
         };
         let place = match &asked.after {
             Some(text) => Place::parse(text).ok_or_else(|| Refusal::invalid("after", "is not in this list"))?,
