@@ -126,7 +126,8 @@ pub async fn a_company_goes_when_its_hosts_have_gone(store: &Store) {
     let (company, scope) = (&world.company, Scope::reseller(world.reseller.id));
     let write = operator("company-delete");
     let refused = store.company_delete(company, false, &write).await;
-    assert!(matches!(refused, Err(Error::HasHosts)), "{refused:?}");
+    // Whoever asks has looked at how many there are.
+    assert!(matches!(refused, Err(Error::Raced)), "{refused:?}");
     assert_eq!(read(store, company).await, *company);
 
     store.company_delete(company, true, &write).await.expect("begins");
