@@ -240,15 +240,11 @@ pub async fn a_deleted_host_leaves_its_id_and_its_closed_code(store: &Store) {
         .expect("read");
     assert_eq!(own, [None]);
     for _ in 0..2 {
-        let forgotten = store
-            .host_forget(world.reseller.id, host.id)
-            .await;
+        let forgotten = store.host_forget(world.reseller.id, host.id).await;
         forgotten.expect("harmless when repeated");
     }
     let living = colleague(&world, "living").await;
-    let refused = store
-        .host_forget(world.reseller.id, living.id)
-        .await;
+    let refused = store.host_forget(world.reseller.id, living.id).await;
     assert!(
         matches!(refused, Err(Error::Raced)),
         "nobody forgets a host that lives: {refused:?}"
