@@ -49,8 +49,17 @@ enum Message {
         input: Input,
     },
     Input(Input),
-    Census(oneshot::Sender<Census>),
+    Call(Call),
     Stop,
+}
+
+/// Something to be asked of the rooms, on their thread.
+struct Call(Box<dyn FnOnce(&mut Control) + Send>);
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Call")
+    }
 }
 
 /// The way to the rooms. Cheap to clone.
@@ -109,9 +118,20 @@ impl Rooms {
 
     /// How full the relay is.
     pub(crate) async fn census(&self) -> Census {
+        self.call(|control| control.census()).await.unwrap_or_default()
+    }
+
+    /// Asks the rooms something; `None` if they take no more.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Control) -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = oneshot::channel();
-        self.push(Message::Census(sender));
-        receiver.await.unwrap_or_default()
+        self.push(Message::Call(Call(Box::new(move |control| {
+            // Who asked may be gone.
+            let _ = sender.send(ask(control));
+        }))));
+        receiver.await.ok()
     }
 
     /// Ends the thread, after what was sent before.
@@ -209,7 +229,10 @@ impl RoomThread {
                 }
                 self.handle(input);
             }
-            Message::Census(sender) => drop(sender.send(self.control.census())),
+            Message::Call(Call(ask)) => {
+                ask(&mut self.control);
+                self.drain();
+            }
             Message::Stop => {}
         }
     }
@@ -247,7 +270,8 @@ impl RoomThread {
     }
 }
 
-fn now() -> Now {
+/// The present.
+pub(crate) fn now() -> Now {
     Now {
         at: Instant::now(),
         unix_ms: unix_ms(),

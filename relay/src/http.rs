@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRequestParts as _, RawQuery, Request, State, WebSocketUpgrade},
+    extract::{DefaultBodyLimit, FromRequestParts as _, Path, RawQuery, Request, State, WebSocketUpgrade},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{any, get, post},
@@ -23,6 +23,7 @@ use relay_core::room::{Input, Order, Refusal, RoomKey, Ticket};
 
 use crate::{
     control::{Connection, Rooms, ToClient, unix_ms},
+    service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
     tokens::{Refused, Tokens},
 };
@@ -54,6 +55,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/command", post(command))
         .route("/room/end", post(room_end))
         .route("/metrics", get(metrics))
+        .route(
+            "/twirp/livekit.RoomService/{method}",
+            post(room_service).layer(DefaultBodyLimit::max(service::MAX_BODY)),
+        )
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(cross_origin))
         .with_state(app)
@@ -231,6 +236,15 @@ async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         },
     });
     axum::Json(HashMap::<(), ()>::new()).into_response()
+}
+
+async fn room_service(
+    State(app): State<Arc<App>>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    service::serve(&app.tokens, &app.rooms, &method, &headers, &body).await
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> String {

@@ -12,6 +12,7 @@ mod limit;
 mod relay;
 mod report;
 pub mod secret;
+mod service;
 mod signal;
 mod stun_port;
 mod tokens;

@@ -12,6 +12,7 @@ use domain::{
     room::RoomRole,
 };
 use relay_core::room::{Grants, RoomKey, Ticket};
+use serde::Deserialize;
 use thiserror::Error;
 
 /// Longest name of a room of an API key, and of an identity, in bytes.
@@ -47,6 +48,26 @@ impl Refused {
     }
 }
 
+/// The claims of a token for the server API; it need not name anybody.
+#[derive(Debug, Deserialize)]
+struct ServiceToken {
+    exp: i64,
+    nbf: Option<i64>,
+    #[serde(default)]
+    video: ServiceGrant,
+}
+
+/// What a token for the server API allows.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ServiceGrant {
+    /// The room that `room_admin` is about.
+    pub(crate) room: String,
+    pub(crate) room_admin: bool,
+    pub(crate) room_create: bool,
+    pub(crate) room_list: bool,
+}
+
 /// Believes tokens of the control plane, and of classic API keys where they are switched on.
 #[derive(Debug)]
 pub(crate) struct Tokens {
@@ -70,6 +91,18 @@ impl Tokens {
     /// Claims of something the control plane signed.
     pub(crate) fn verify<T: serde::de::DeserializeOwned>(&self, token: &str) -> Result<T, TokenError> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).verify(token)
+    }
+
+    /// What the holder of a classic API key may do to its rooms at Unix second `now`.
+    pub(crate) fn service(&self, token: &str, now: i64) -> Result<ServiceGrant, Refused> {
+        let issuer = claimed_issuer(token).ok_or(TokenError::Malformed)?;
+        let secret = self.secrets.get(&issuer).ok_or(TokenError::UnknownKey)?;
+        let claims: ServiceToken = secret.verify(token)?;
+        let leeway = domain::join_token::LEEWAY_SECONDS;
+        if now >= claims.exp.saturating_add(leeway) || claims.nbf.is_some_and(|nbf| now.saturating_add(leeway) < nbf) {
+            return Err(TokenError::Time.into());
+        }
+        Ok(claims.video)
     }
 
     /// What a join token opens at Unix second `now`.

@@ -12,6 +12,7 @@ use super::{
     context::{Context, Ids, Index, Random, RoomId},
     leave::Departure,
     resume::turn_away,
+    service::Failure,
     state::{Limits, Phase, Room},
 };
 use crate::{
@@ -185,7 +186,35 @@ impl Control {
         self.step(now, id, |room, ctx| room.join(ctx, join));
     }
 
-    fn make_room(&mut self, now: Now, key: RoomKey) -> RoomId {
+    /// The room of that name.
+    pub(super) fn room_of(&self, key: &RoomKey) -> Option<RoomId> {
+        self.by_key.get(key).copied()
+    }
+
+    /// All rooms.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.values()
+    }
+
+    /// Whether there is no place for a room that nobody has joined: one for each participant that fits.
+    pub(super) fn is_full_of_rooms(&self) -> bool {
+        self.rooms.len() >= usize::try_from(self.config.capacity).unwrap_or(usize::MAX)
+    }
+
+    /// A step of a room that has an answer.
+    pub(super) fn answer<T>(
+        &mut self,
+        now: Now,
+        id: RoomId,
+        act: impl FnOnce(&mut Room, &mut Context<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut answer = Err(Failure::NotFound("room does not exist"));
+        self.step(now, id, |room, ctx| answer = act(room, ctx));
+        answer
+    }
+
+    /// Makes a room; one of an API key is open at once.
+    pub(super) fn make_room(&mut self, now: Now, key: RoomKey) -> RoomId {
         self.ids.rooms += 1;
         let id = RoomId(self.ids.rooms);
         let named = matches!(key, RoomKey::Named(_));

@@ -22,7 +22,7 @@ const MAX_KEPT: usize = 512;
 const MAX_KEPT_BYTES: usize = 1 << 20;
 
 /// Largest message taken, in bytes; browsers send no larger ones.
-const MAX_MESSAGE: usize = 65_536;
+pub(super) const MAX_MESSAGE: usize = 65_536;
 
 /// The last reliable messages of a room.
 #[derive(Debug, Default)]
@@ -99,15 +99,27 @@ impl Room {
                 data: bytes.clone(),
             });
         }
+        self.deliver(ctx, Some(session), label, &destinations, &bytes);
+    }
+
+    /// Sends a message to those named by identity or sid, or to all, but not to who sent it.
+    pub(super) fn deliver(
+        &self,
+        ctx: &mut Context<'_>,
+        from: Option<SessionId>,
+        label: &Arc<str>,
+        destinations: &[String],
+        data: &Bytes,
+    ) {
         for receiver in self.participants.values() {
             let is_meant = destinations.is_empty()
                 || destinations.contains(&receiver.ticket.identity)
                 || destinations.contains(&receiver.sid);
-            if receiver.session != session && is_meant && receiver.state == State::Active {
+            if Some(receiver.session) != from && is_meant && receiver.state == State::Active {
                 ctx.transports(TransportCommand::Send {
                     id: receiver.receiving_transport(),
                     label: label.clone(),
-                    data: bytes.clone(),
+                    data: data.clone(),
                 });
             }
         }

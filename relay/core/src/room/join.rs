@@ -25,6 +25,9 @@ use crate::{
 /// Version of the signalling protocol that we speak.
 pub(super) const PROTOCOL: i32 = 17;
 
+/// The release of LiveKit's server whose features clients may count on; native SDKs call each other (RPC) from 1.8.0 on.
+const SPEAKS: &str = "1.8.0";
+
 /// Media must be connected this long after joining.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -259,7 +262,7 @@ impl Room {
                 .filter(|other| !other.grants.hidden)
                 .map(|other| self.participant_info(ctx, other))
                 .collect(),
-            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            server_version: SPEAKS.to_owned(),
             ice_servers: ice_servers(ctx),
             subscriber_primary: participant.mode == Mode::Dual,
             server_region: ctx.config.region.clone(),
@@ -285,6 +288,7 @@ impl Room {
         lk::Room {
             sid: self.sid.clone(),
             name: self.key.to_string(),
+            metadata: self.metadata.clone(),
             empty_timeout: u32::try_from(self.limits.empty_grace.as_secs()).unwrap_or(u32::MAX),
             max_participants: self.limits.participants,
             creation_time: self.created_ms / 1000,
@@ -312,7 +316,7 @@ pub(super) fn ice_servers(ctx: &Context<'_>) -> Vec<lk::IceServer> {
 /// What clients are told about this relay.
 pub(super) fn server_info(ctx: &Context<'_>) -> lk::ServerInfo {
     lk::ServerInfo {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: SPEAKS.to_owned(),
         protocol: PROTOCOL,
         region: ctx.config.region.clone(),
         node_id: ctx.config.relay.clone(),

@@ -11,11 +11,27 @@ use super::{
     api::{ConnectionId, Grants, Mode, Ticket},
     context::{Context, SessionId, TrackSid},
     subscription::Subscription,
+    updates::MAX_METADATA,
 };
 use crate::{
     sdp::Negotiator,
     types::{Fingerprint, IceCredentials, Ssrc, TransportCommand, TransportId},
 };
+
+/// Attributes that take more than [`MAX_METADATA`] bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+/// What tokens call a source.
+pub(super) const fn source_name(source: TrackSource) -> &'static str {
+    match source {
+        TrackSource::Unknown => "unknown",
+        TrackSource::Camera => "camera",
+        TrackSource::Microphone => "microphone",
+        TrackSource::ScreenShare => "screen_share",
+        TrackSource::ScreenShareAudio => "screen_share_audio",
+    }
+}
 
 /// One media connection of a participant.
 #[derive(Debug)]
@@ -140,15 +156,42 @@ impl Participant {
         self.dirty = true;
     }
 
+    /// Changes how it is described; a name or metadata that is empty stays.
+    pub(super) fn describe(&mut self, name: String, metadata: String, attributes: BTreeMap<String, String>) {
+        self.attributes = attributes;
+        if !metadata.is_empty() {
+            self.metadata = metadata;
+        }
+        if !name.is_empty() {
+            self.name = name;
+        }
+        self.touch();
+    }
+
+    /// Its attributes after these changes; an empty value removes one.
+    pub(super) fn attributes_with(
+        &self,
+        changes: &HashMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, TooLong> {
+        let mut attributes = self.attributes.clone();
+        for (key, value) in changes {
+            if value.is_empty() {
+                attributes.remove(key);
+            } else {
+                attributes.insert(key.clone(), value.clone());
+            }
+        }
+        let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if size > MAX_METADATA {
+            Err(TooLong)
+        } else {
+            Ok(attributes)
+        }
+    }
+
     /// May it publish from this source?
     pub(super) fn may_publish(&self, source: TrackSource) -> bool {
-        let name = match source {
-            TrackSource::Unknown => "unknown",
-            TrackSource::Camera => "camera",
-            TrackSource::Microphone => "microphone",
-            TrackSource::ScreenShare => "screen_share",
-            TrackSource::ScreenShareAudio => "screen_share_audio",
-        };
+        let name = source_name(source);
         self.grants.publish
             && (self.grants.sources.is_empty() || self.grants.sources.iter().any(|allowed| allowed == name))
     }

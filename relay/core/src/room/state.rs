@@ -77,6 +77,8 @@ pub(super) struct Room {
     pub(super) id: RoomId,
     pub(super) key: RoomKey,
     pub(super) sid: String,
+    /// Told to everybody.
+    pub(super) metadata: String,
     pub(super) created_ms: i64,
     pub(super) phase: Phase,
     pub(super) limits: Limits,
@@ -103,6 +105,7 @@ impl Room {
             id: ctx.room,
             key,
             sid: ctx.name("RM_"),
+            metadata: String::new(),
             created_ms: ctx.now.unix_ms,
             phase: Phase::Entering { waiting: Vec::new() },
             limits: Limits::of_named(ctx.config),

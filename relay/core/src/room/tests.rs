@@ -6,6 +6,7 @@ mod joining;
 mod leaving;
 mod media;
 mod resuming;
+mod service;
 
 use std::{
     collections::BTreeMap,

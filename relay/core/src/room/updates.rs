@@ -1,6 +1,6 @@
 //! What participants are told about each other and about the room.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use livekit_protocol::{
     ParticipantInfo, ParticipantUpdate, RequestResponse, RoomUpdate, UpdateParticipantMetadata,
@@ -21,10 +21,12 @@ const SMALL: usize = 50;
 const BATCH: Duration = Duration::from_secs(1);
 
 /// Longest metadata, and all attributes together, in bytes.
-const MAX_METADATA: usize = 65_536;
+pub(super) const MAX_METADATA: usize = 65_536;
 
 /// Longest name, in bytes.
-const MAX_NAME: usize = 256;
+pub(super) const MAX_NAME: usize = 256;
+
+const FORBIDDEN: (Refused, &str) = (Refused::NotAllowed, "does not have permission to update own metadata");
 
 /// Those who went in the last minute, for who comes back to a broken connection.
 pub(super) const MAX_DEPARTED: usize = 100;
@@ -144,44 +146,34 @@ impl Room {
         };
         let connection = participant.connection;
         let request_id = request.request_id;
-        let mut attributes = participant.attributes.clone();
-        for (key, value) in &request.attributes {
-            if value.is_empty() {
-                attributes.remove(key);
-            } else {
-                attributes.insert(key.clone(), value.clone());
-            }
-        }
+        let attributes = participant.attributes_with(&request.attributes);
         // What the control plane wrote is not the participant's to change.
-        let kept = ["role", "observer"]
-            .iter()
-            .all(|key| attributes.get(*key) == participant.ticket.attributes.get(*key));
-        let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
-        let refused = if !participant.grants.update_metadata || !kept {
-            Some((Refused::NotAllowed, "does not have permission to update own metadata"))
-        } else if request.metadata.len() > MAX_METADATA || size > MAX_METADATA || request.name.len() > MAX_NAME {
-            Some((Refused::LimitExceeded, "name, metadata or attributes are too long"))
-        } else {
-            None
+        let kept = |attributes: &BTreeMap<String, String>| {
+            ["role", "observer"]
+                .iter()
+                .all(|key| attributes.get(*key) == participant.ticket.attributes.get(*key))
         };
-        if let Some((reason, message)) = refused {
-            let response = RequestResponse {
-                request_id,
-                reason: reason.into(),
-                message: message.to_owned(),
-                request: Some(Request::UpdateMetadata(request)),
-            };
-            ctx.send(connection, Message::RequestResponse(response));
-            return;
-        }
-        participant.attributes = attributes;
-        if !request.metadata.is_empty() {
-            participant.metadata = request.metadata;
-        }
-        if !request.name.is_empty() {
-            participant.name = request.name;
-        }
-        participant.touch();
+        let fits = request.metadata.len() <= MAX_METADATA && request.name.len() <= MAX_NAME;
+        let accepted = match attributes {
+            _ if !participant.grants.update_metadata => Err(FORBIDDEN),
+            Ok(attributes) if !kept(&attributes) => Err(FORBIDDEN),
+            Ok(attributes) if fits => Ok(attributes),
+            _ => Err((Refused::LimitExceeded, "name, metadata or attributes are too long")),
+        };
+        let attributes = match accepted {
+            Ok(attributes) => attributes,
+            Err((reason, message)) => {
+                let response = RequestResponse {
+                    request_id,
+                    reason: reason.into(),
+                    message: message.to_owned(),
+                    request: Some(Request::UpdateMetadata(request)),
+                };
+                ctx.send(connection, Message::RequestResponse(response));
+                return;
+            }
+        };
+        participant.describe(request.name, request.metadata, attributes);
         if request_id != 0 {
             let response = RequestResponse {
                 request_id,
