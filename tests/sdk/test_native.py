@@ -113,7 +113,7 @@ async def test_names_metadata_and_attributes_are_told(people: People) -> None:
 async def test_what_is_encrypted_end_to_end_passes_untouched(people: People) -> None:
     def options() -> rtc.RoomOptions:
         keys = rtc.KeyProviderOptions(shared_key=b"a key that the relay does not have")
-        return rtc.RoomOptions(e2ee=rtc.E2EEOptions(key_provider_options=keys))
+        return rtc.RoomOptions(encryption=rtc.E2EEOptions(key_provider_options=keys))
 
     bob = await people.join("bob", options())
     received = receive(bob)

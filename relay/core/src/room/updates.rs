@@ -175,6 +175,8 @@ impl Room {
         };
         participant.describe(request.name, request.metadata, attributes);
         if request_id != 0 {
+            // First what changed: native clients send what they know of themselves along with their next change.
+            self.tell_participants(ctx);
             let response = RequestResponse {
                 request_id,
                 reason: Refused::Ok.into(),

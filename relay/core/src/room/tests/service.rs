@@ -294,3 +294,18 @@ fn removed_and_deleted_are_told_apart_and_a_removed_one_may_come_back() {
     world.enter(4, "a", Mode::Single);
     assert!(world.accepted.contains(&4));
 }
+
+#[test]
+fn what_somebody_changes_of_itself_is_told_before_it_is_acknowledged() {
+    let mut world = pair();
+    world.signal(
+        1,
+        signal_request::Message::UpdateMetadata(livekit_protocol::UpdateParticipantMetadata {
+            name: "Ann".into(),
+            request_id: 7,
+            ..Default::default()
+        }),
+    );
+    assert_eq!(world.names(1), ["update", "request_response"]);
+    assert_eq!(world.seen(2, "a").expect("told").name, "Ann");
+}
