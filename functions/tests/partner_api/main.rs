@@ -17,6 +17,6 @@ mod requests_are_read_by_contract;
 mod round_trips_are_few;
 mod secrets_stay_out_of_logs;
 mod sign_in_gives_nothing_away;
-mod times_across_clock_changes;
 mod tenants_stay_apart;
+mod times_across_clock_changes;
 mod writes_happen_once;
