@@ -33,9 +33,11 @@ impl Books {
             } = conference;
             let known = self.hosts.contains_key(&host) || self.get(&keys::host_gone(reseller, host)).is_some();
             self.expect(known, || format!("conference {id} is of no host"));
-            let listed = keys::conference_list(reseller, host, created, id);
-            let listed = (!conference.deleted).then_some(&listed);
-            self.expect_listed(&keys::conference(reseller, id), listed);
+            let listed = match conference.deleted {
+                true => keys::conference_cancelled(reseller, host, created, id),
+                false => keys::conference_list(reseller, host, created, id),
+            };
+            self.expect_listed(&keys::conference(reseller, id), Some(&listed));
             if conference.deleted {
                 continue;
             }
