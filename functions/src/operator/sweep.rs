@@ -1,9 +1,9 @@
 //! What time does: ends what is overdue, frees rooms held for nobody, and tells the relays.
 
-use domain::relay::{Action, Command};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::ends;
 use crate::error::Error;
 
 /// What one sweep did.
@@ -21,22 +21,24 @@ pub struct Sweep {
 /// When the table failed. A relay that cannot be told learns it from its next heartbeat.
 pub async fn sweep(app: &App) -> Result<Sweep, Error> {
     let now = app.now();
-    let swept = app.store.sweep(now).await?;
-    for room in &swept.ended {
-        let command = Command {
-            room: room.room,
-            action: Action::End { reason: room.reason },
-        };
-        for relay in room.relays.iter().filter(|relay| relay.is_alive(now)) {
-            if let Err(error) = app
-                .commands
-                .send(&relay.id, &relay.url, &app.uuid(), now, &command)
-                .await
-            {
-                tracing::warn!(relay = %relay.id, room = %room.room, %error, "a relay was not told that a room ended");
-            }
-        }
+    let listening = app.store.listening_since(now).await?;
+    let mut swept = app.store.sweep(now, listening).await?;
+    for failure in &swept.failed {
+        tracing::error!(
+            error = failure as &dyn std::error::Error,
+            "something due could not be done"
+        );
     }
+    for ended in &mut swept.ended {
+        ended.relays.retain(|relay| relay.is_alive(now));
+    }
+    let ended = swept.ended.iter();
+    ends::tell_each(
+        app,
+        ended.map(|ended| (ended.room, ended.reason, ended.relays.as_slice())),
+        now,
+    )
+    .await;
     Ok(Sweep {
         ended: swept.ended.len(),
         left: swept.left,

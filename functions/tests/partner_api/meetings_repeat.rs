@@ -168,7 +168,12 @@ async fn all_are_planned_anew_but_for_what_has_begun() {
     // Noon of the 3rd in UTC, 13:00 in London: two have begun.
     world.advance(2 * 24 * 3_600);
     world.acme.reseller_admin.token = world.sign_in(&world.acme.fqdn, &world.acme.reseller_admin.email).await;
-    world.app.store.sweep(world.app.now()).await.expect("swept");
+    world
+        .app
+        .store
+        .sweep(world.app.now(), jiff::Timestamp::MIN)
+        .await
+        .expect("swept");
     let subject = change(
         &world,
         "conference/update",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Reason;
-use domain::conference::{Conference, HARD_STOP, Live, later};
+use domain::conference::{Conference, HARD_STOP, LEASE, Live, later};
 use domain::id::{RelayId, RoomName};
 use domain::relay::{Enter, Entered, Leave, OccurrenceState};
 use domain::room::{EMPTY_GRACE_SECONDS, RoomSettings};
@@ -281,7 +281,15 @@ impl Store {
         let room = self.room_item(before.code).await?;
         let held = room.live.as_ref().filter(|live| before.is_live_in(Some(live)));
         let waits_for_somebody = held.is_some_and(|live| live.live.lease.is_some_and(|until| now < until));
-        if after.relays.is_empty() && !waits_for_somebody {
+        let unheard = held.filter(|_| swept && after.relays.is_empty() && !waits_for_somebody);
+        if let Some(live) = unheard {
+            // It may go on there, or its people are on their way to another relay: the room waits for them.
+            let mut live = live.clone();
+            live.live.lease = Some(later(now, LEASE));
+            after.state = OccurrenceState::Scheduled;
+            ops.extend(after.save(live.live.lease, now));
+            ops.push(room.point_to(Some(&live)));
+        } else if after.relays.is_empty() && !waits_for_somebody {
             after.state = before.life(None).emptied(now);
             if after.state == OccurrenceState::Ended {
                 ops.extend(after.end(&room, Reason::Expired, now));

@@ -3,10 +3,11 @@
 
 use domain::Reason;
 use domain::conference::{CodeKind, Kind, NextStep};
-use domain::id::RoomName;
+use domain::id::{RelayId, RoomName};
 use domain::relay::OccurrenceState;
+use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::membership::Membership;
 use crate::occurrence::OccurrenceItem;
@@ -16,11 +17,13 @@ use crate::retry::unraced;
 use crate::room::Room;
 use crate::series::SeriesPlace;
 use crate::table::{Query, beginning_with};
-use crate::value::from_item;
+use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
 
 /// How long after a relay is gone its participants may come back before they are reported as gone.
 const RECONNECT_GRACE: SignedDuration = SignedDuration::from_secs(30);
+/// The longest time between two sweeps in which relays could be heard all the time; they are a minute apart, or less.
+const GAP: SignedDuration = SignedDuration::from_secs(90);
 /// Occurrences looked at in one sweep of one shard.
 const AT_ONCE: u32 = 200;
 
@@ -36,12 +39,28 @@ pub struct SweptRoom {
 }
 
 /// What one sweep did.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Swept {
     /// Meetings ended.
     pub ended: Vec<SweptRoom>,
     /// Participants reported as gone.
     pub left: usize,
+    /// What could not be done; the rest was.
+    pub failed: Vec<Error>,
+}
+
+impl Swept {
+    /// What was done, or nothing where it failed. Where the table cannot be reached there is no use in going on.
+    fn note<T: Default>(&mut self, done: Result<T>) -> Result<T> {
+        match done {
+            Err(error @ Error::Unavailable(_)) => Err(error),
+            Err(error) => {
+                self.failed.push(error);
+                Ok(T::default())
+            }
+            done => done,
+        }
+    }
 }
 
 /// What the index of due things holds: an occurrence, or a meeting that repeats.
@@ -51,12 +70,42 @@ struct Due {
     place: Option<SeriesPlace>,
 }
 
+/// When sweeps were.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Sweeps {
+    /// The last one.
+    #[serde(with = "millis")]
+    last: Timestamp,
+    /// Since when there was no gap.
+    #[serde(with = "millis")]
+    listening: Timestamp,
+}
+
 impl Store {
-    /// Does what is due. Safe to run in several processes at once and as often as wanted.
-    pub async fn sweep(&self, now: Timestamp) -> Result<Swept> {
+    /// Notes a sweep. Answers since when there was one after the other: while there was none, the table or the platform was
+    /// away, and that nothing was heard of a relay in that time says nothing about the relay.
+    pub async fn listening_since(&self, now: Timestamp) -> Result<Timestamp> {
+        let key = keys::relay_sweeps();
+        let known: Option<Sweeps> = match self.get(key.clone()).await? {
+            Some(item) => Some(from_item("sweeps", &item)?),
+            None => None,
+        };
+        let unbroken = known.filter(|known| now.duration_since(known.last) <= GAP);
+        let sweeps = Sweeps {
+            last: unbroken.map_or(now, |known| known.last.max(now)),
+            listening: unbroken.map_or(now, |known| known.listening),
+        };
+        self.commit(vec![Op::put(key, &sweeps)]).await?;
+        Ok(sweeps.listening)
+    }
+
+    /// Does what is due. `listening` is since when relays could be heard ([`Self::listening_since`]). Safe to run in several
+    /// processes at once and as often as wanted.
+    pub async fn sweep(&self, now: Timestamp, listening: Timestamp) -> Result<Swept> {
         let mut swept = Swept::default();
         for relay in self.relays_all().await? {
-            self.sweep_relay(&relay, now, &mut swept).await?;
+            let left = self.sweep_relay(&relay.id, now, listening).await;
+            swept.left += swept.note(left)?;
         }
         for shard in 0..keys::DUE_SHARDS {
             let query = Query {
@@ -68,32 +117,46 @@ impl Store {
                 limit: Some(AT_ONCE),
             };
             for item in self.query(&query).await? {
-                let Due { room, place } = from_item("due item", &item)?;
-                let mut rooms: Vec<RoomName> = room.into_iter().collect();
-                if let Some(place) = place {
-                    rooms.extend(self.step_series(&place, now).await?);
-                }
-                for room in rooms {
-                    if let Some((occurrence, reason)) = unraced(|| self.step(&room, now)).await? {
-                        let relays = self.relays_of(&occurrence).await?;
-                        swept.ended.push(SweptRoom {
-                            room: occurrence.room,
-                            reason,
-                            relays,
-                        });
-                    }
-                }
+                let ended = self.sweep_due(&item, now).await;
+                let ended = swept.note(ended)?;
+                swept.ended.extend(ended);
             }
         }
         Ok(swept)
     }
 
-    /// Takes their rooms from starts of a relay that are gone.
-    async fn sweep_relay(&self, relay: &Relay, now: Timestamp, swept: &mut Swept) -> Result<()> {
+    /// Does what is due of one occurrence, or of one meeting that repeats. Answers what was ended.
+    async fn sweep_due(&self, item: &Item, now: Timestamp) -> Result<Vec<SweptRoom>> {
+        let Due { room, place } = from_item("due item", item)?;
+        let mut rooms: Vec<RoomName> = room.into_iter().collect();
+        if let Some(place) = place {
+            rooms.extend(self.step_series(&place, now).await?);
+        }
+        let mut ended = Vec::new();
+        for room in rooms {
+            if let Some((occurrence, reason)) = unraced(|| self.step(&room, now)).await? {
+                let relays = self.relays_of(&occurrence).await?;
+                ended.push(SweptRoom {
+                    room: occurrence.room,
+                    reason,
+                    relays,
+                });
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Takes their rooms from starts of a relay that are gone. Answers how many people were reported as gone.
+    async fn sweep_relay(&self, id: &RelayId, now: Timestamp, listening: Timestamp) -> Result<usize> {
+        // The index may be behind: the item decides.
+        let Some(item) = self.get(keys::relay(id)).await? else {
+            return Ok(0);
+        };
+        let mut left = 0;
+        let relay: &Relay = &from_item("relay", &item)?;
         let list = keys::membership_list(&relay.id);
-        let silent = relay
-            .last_seen
-            .is_none_or(|seen| now.duration_since(seen) >= Relay::SILENCE + RECONNECT_GRACE);
+        let silent_since = relay.last_seen.map_or(listening, |seen| seen.max(listening));
+        let silent = now.duration_since(silent_since) >= Relay::SILENCE + RECONNECT_GRACE;
         let started = i64::try_from(relay.epoch)
             .ok()
             .and_then(|epoch| Timestamp::from_millisecond(epoch).ok());
@@ -106,7 +169,7 @@ impl Store {
                     relay: &relay.id,
                     epoch: member.epoch,
                 };
-                swept.left += self.report_lost(source, &member, now).await?;
+                left += self.report_lost(source, &member, now).await?;
                 self.leave(&relay.id, member.epoch, &member.room, true, now).await?;
             }
             if (gone || settled) && !member.former.is_empty() {
@@ -115,12 +178,12 @@ impl Store {
                         relay: &relay.id,
                         epoch: *epoch,
                     };
-                    swept.left += self.report_lost(source, &member, now).await?;
+                    left += self.report_lost(source, &member, now).await?;
                 }
                 self.forget_former(relay, &member).await?;
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Their participants are reported: earlier starts of a relay no longer count for a room.

@@ -67,8 +67,9 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "sweep",
         &[
             (&[Update], &[Code, Relay, Usage]),
-            (&[Get], &[Conference, Code]),
-            (&[BatchGet, Put], &[Conference, Code, Relay]),
+            (&[Get], &[Conference, Code, Relay, RelayList]),
+            (&[BatchGet], &[Conference, Code, Relay]),
+            (&[Put], &[Conference, Code, Relay, RelayList]),
             (&[Query], &[Conference, Relay]),
             (&[Delete], &[Active]),
             (&[QueryIndex], &[RelayList, Due]),

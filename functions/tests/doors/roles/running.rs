@@ -97,8 +97,10 @@ pub(super) async fn taken_back(walk: &mut Walk) {
     let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "b"});
     walk.site.report("enter", enter).await.ok();
     let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.5, "rooms": [{"room": room, "participants": 1}]});
-    walk.site.advance(60);
-    operator::sweep(&walk.site.app).await.expect("swept");
+    for _ in 0..2 {
+        walk.site.advance(60);
+        operator::sweep(&walk.site.app).await.expect("swept");
+    }
     walk.report("relay_heartbeat", beat).await.ok();
     walk.report("relay_leave", json!({"relay": "relay-1", "epoch": 1, "room": room}))
         .await

@@ -8,7 +8,8 @@ use store::{Error, RoomTarget, Store};
 
 use super::world::{TestRelay, World, joins, leaves, minute, noon, operator};
 
-fn heartbeat(relay: &TestRelay, rooms: &[domain::id::RoomName]) -> Heartbeat {
+/// A relay of a few people that holds these rooms.
+pub fn heartbeat(relay: &TestRelay, rooms: &[domain::id::RoomName]) -> Heartbeat {
     Heartbeat {
         relay: relay.id.clone(),
         epoch: relay.epoch,
@@ -108,7 +109,7 @@ pub async fn a_meeting_runs_over_into_the_next(store: &Store) {
     for now in [minute(50), minute(61), minute(100)] {
         relay.register(now).await;
         assert_eq!(world.open(&relay, now, false).await.live.conference, first.id);
-        store.sweep(now).await.expect("sweeps");
+        store.sweep(now, Timestamp::MIN).await.expect("sweeps");
     }
     assert_eq!(
         relay.leave(first.room(), minute(101)).await.expect("leaves"),
@@ -138,9 +139,9 @@ pub async fn a_reservationless_meeting_that_nobody_joined(store: &Store) {
         .expect("a time");
     relay.register(late).await;
     world.open(&relay, late, false).await;
-    store.sweep(minute(15)).await.expect("sweeps");
+    store.sweep(minute(15), Timestamp::MIN).await.expect("sweeps");
     assert!(active().await, "held for somebody on the way");
-    store.sweep(minute(17)).await.expect("sweeps");
+    store.sweep(minute(17), Timestamp::MIN).await.expect("sweeps");
     assert!(!active().await);
     let view = store
         .room(world.host.access_code, minute(17))
@@ -179,7 +180,7 @@ pub async fn a_relay_registered_again_keeps_its_rooms(store: &Store) {
         assert_eq!((beat.ended, beat.known), (Vec::new(), true));
     }
     relay.register(minute(4)).await;
-    store.sweep(minute(4)).await.expect("sweeps");
+    store.sweep(minute(4), Timestamp::MIN).await.expect("sweeps");
     let state = store.conference(&world.scope(), room.conference).await.expect("found");
     assert!(state.is_active(), "nothing was taken from it");
     assert_eq!(left(&world, room.conference).await.len(), 1);
@@ -213,7 +214,7 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         .report(1, vec![joins(room, 1, false)], noon())
         .await
         .expect("kept");
-    store.sweep(minute(2)).await.expect("sweeps");
+    store.sweep(minute(2), Timestamp::MIN).await.expect("sweeps");
     let active = async || {
         let state = store.conference(&world.scope(), room.conference).await.expect("found");
         state.is_active()
@@ -226,7 +227,7 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
     assert_eq!(beat(&relay, minute(3)).await, []);
     assert!(active().await, "it goes on where it was");
     // Silent again, and people gather elsewhere meanwhile.
-    store.sweep(minute(5)).await.expect("sweeps");
+    store.sweep(minute(5), Timestamp::MIN).await.expect("sweeps");
     other.register(minute(6)).await;
     world.open(&other, minute(6), false).await;
     other.enter(room, minute(6)).await.expect("enters");

@@ -84,7 +84,7 @@ pub async fn the_sweeper_and_the_first_to_come_make_one_occurrence(store: &Store
     let Opens::Planned { planned, .. } = seen.opens(noon(), false) else {
         panic!("opens")
     };
-    store.sweep(noon()).await.expect("swept");
+    store.sweep(noon(), Timestamp::MIN).await.expect("swept");
     let alive = [relay.id.clone()];
     let late = store
         .room_open(&seen, RoomTarget::Planned(planned), &relay.id, &alive, noon())
@@ -96,8 +96,8 @@ pub async fn the_sweeper_and_the_first_to_come_make_one_occurrence(store: &Store
     // The other way round; then a day that the sweeper slept through.
     let second = world.open(&relay, day(1), false).await;
     assert_eq!(second.live.occurrence, Occurrence::new(day(1).as_second()));
-    store.sweep(day(1)).await.expect("swept");
-    store.sweep(day(5)).await.expect("swept");
+    store.sweep(day(1), Timestamp::MIN).await.expect("swept");
+    store.sweep(day(5), Timestamp::MIN).await.expect("swept");
     let state = store.conference(&world.scope(), daily.id).await.expect("found");
     let states: Vec<_> = state.occurrences.iter().map(|view| view.state).collect();
     assert_eq!(

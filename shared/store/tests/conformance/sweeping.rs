@@ -1,9 +1,10 @@
 use domain::Reason;
 use domain::conference::{Conference, Kind};
 use domain::relay::{EventKind, OccurrenceState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Store, Swept};
 
+use super::races::heartbeat;
 use super::world::{TestRelay, World, joins, minute, noon, operator};
 
 /// Sweeps, and tells what became of this world's conference. The table may hold other worlds, which are swept too.
@@ -12,7 +13,7 @@ async fn sweep(
     conference: domain::id::ConferenceId,
     now: Timestamp,
 ) -> (Option<Reason>, OccurrenceState) {
-    let swept: Swept = world.store.sweep(now).await.expect("sweeps");
+    let swept: Swept = world.store.sweep(now, Timestamp::MIN).await.expect("sweeps");
     let reason = swept
         .ended
         .iter()
@@ -92,7 +93,7 @@ pub async fn a_dead_relays_participants_have_left(store: &Store) {
     relay.report(1, batch, noon()).await.expect("kept");
     let seconds = |seconds| {
         noon()
-            .saturating_add(jiff::SignedDuration::from_secs(seconds))
+            .saturating_add(SignedDuration::from_secs(seconds))
             .expect("a time")
     };
     assert_eq!(
@@ -125,6 +126,102 @@ pub async fn a_dead_relays_participants_have_left(store: &Store) {
     assert!(kept.iter().all(|(_, event)| lost(event)), "{kept:?}");
 }
 
+/// Nothing is heard of a relay, and it may have gone on: what would be over when it is empty is held for two minutes.
+pub async fn an_unheard_meeting_is_held_for_a_while(store: &Store) {
+    let world = World::new(store).await;
+    for heard_again in [true, false] {
+        let relay = world.relay("a", noon()).await;
+        let ad_hoc = world.room_name(&world.open(&relay, noon(), true).await);
+        relay.enter(ad_hoc, noon()).await.expect("enters");
+        relay
+            .report(1, vec![joins(ad_hoc, 1, true)], noon())
+            .await
+            .expect("kept");
+        assert_eq!(
+            sweep(&world, ad_hoc.conference, minute(1)).await,
+            (None, OccurrenceState::Scheduled)
+        );
+        if heard_again {
+            let answer = store
+                .relay_heartbeat(&heartbeat(&relay, &[ad_hoc]), minute(2))
+                .await
+                .expect("heard");
+            assert_eq!(answer.ended, []);
+            relay.register(minute(4)).await;
+            assert_eq!(
+                sweep(&world, ad_hoc.conference, minute(4)).await,
+                (None, OccurrenceState::Active)
+            );
+            let state = relay.leave(ad_hoc, minute(4)).await.expect("leaves");
+            assert_eq!(state, OccurrenceState::Ended);
+        } else {
+            assert_eq!(
+                sweep(&world, ad_hoc.conference, minute(3)).await,
+                (Some(Reason::Expired), OccurrenceState::Ended)
+            );
+        }
+    }
+}
+
+/// While the table or the platform is away no relay can be heard, and when they are back no relay has lost anything.
+pub async fn silence_counts_only_while_somebody_listens(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("a", noon()).await;
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    relay
+        .report(1, vec![joins(room, 1, false)], noon())
+        .await
+        .expect("kept");
+    let seconds = |from: Timestamp, seconds| from.saturating_add(SignedDuration::from_secs(seconds)).expect("a time");
+    for (swept, since) in [
+        (noon(), noon()),
+        (minute(1), noon()),
+        // None for four minutes.
+        (minute(5), minute(5)),
+        (seconds(minute(5), 44), minute(5)),
+    ] {
+        let listening = store.listening_since(swept).await.expect("noted");
+        assert_eq!(listening, since);
+        if swept >= minute(5) {
+            store.sweep(swept, listening).await.expect("sweeps");
+            let state = store.conference(&world.scope(), room.conference).await.expect("found");
+            assert!(state.is_active(), "{swept}");
+        }
+    }
+    store.sweep(seconds(minute(5), 45), minute(5)).await.expect("sweeps");
+    let state = store.conference(&world.scope(), room.conference).await.expect("found");
+    assert!(!state.is_active());
+}
+
+/// A day after the first join a meeting is over, whoever is in it, and its relays are to be told.
+pub async fn a_meeting_stops_after_a_day(store: &Store) {
+    let world = World::new(store).await;
+    let relay = world.relay("a", noon()).await;
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    for (at, reason) in [(24 * 60 - 1, None), (24 * 60, Some(Reason::Expired))] {
+        relay.register(minute(at)).await;
+        let swept = store.sweep(minute(at), Timestamp::MIN).await.expect("sweeps");
+        let ended = swept.ended.iter().find(|ended| ended.room == room);
+        assert_eq!(ended.map(|ended| ended.reason), reason);
+        if let Some(ended) = ended {
+            let told: Vec<_> = ended.relays.iter().map(|relay| &relay.id).collect();
+            assert_eq!(told, [&relay.id]);
+        }
+    }
+    let code = world.host.access_code;
+    let view = store.room(code, minute(24 * 60)).await.expect("read").expect("a room");
+    assert_eq!(view.room.live, None);
+    let answer = store
+        .relay_heartbeat(&heartbeat(&relay, &[room]), minute(24 * 60))
+        .await
+        .expect("heard");
+    assert_eq!(answer.ended.len(), 1);
+}
+
 pub async fn guests_make_way_when_a_window_opens(store: &Store) {
     let world = World::new(store).await;
     let relay = world.relay("a", noon()).await;
@@ -141,7 +238,7 @@ pub async fn guests_make_way_when_a_window_opens(store: &Store) {
         (None, OccurrenceState::Active)
     );
     relay.register(minute(15)).await;
-    let swept = store.sweep(minute(15)).await.expect("sweeps");
+    let swept = store.sweep(minute(15), Timestamp::MIN).await.expect("sweeps");
     let moved = swept
         .ended
         .iter()
