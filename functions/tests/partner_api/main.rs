@@ -18,5 +18,6 @@ mod round_trips_are_few;
 mod secrets_stay_out_of_logs;
 mod sign_in_gives_nothing_away;
 mod tenants_stay_apart;
+mod the_table_is_away;
 mod times_across_clock_changes;
 mod writes_happen_once;

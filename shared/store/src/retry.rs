@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::Instant;
 
 use crate::error::Cause;
 use crate::{Error, Result};
 
 /// How often a request is tried.
-pub(crate) const TRIES: u32 = 10;
+const TRIES: u32 = 10;
+/// After this long no further try is begun: who asked still waits for the answer, and a function still has time to give it.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a read-decide-write is tried.
 const ROUNDS: u32 = 12;
 /// The longest wait before the second try; doubles with each.
@@ -26,19 +29,42 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// The tries of one request.
+pub(crate) struct Tries {
+    made: u32,
+    until: Instant,
+}
+
+impl Tries {
+    pub(crate) fn begin() -> Self {
+        Self {
+            made: 0,
+            until: Instant::now() + PATIENCE,
+        }
+    }
+
+    /// One try has failed: waits for the next one. False when there is none.
+    pub(crate) async fn again(&mut self) -> bool {
+        self.made += 1;
+        if self.made == TRIES || Instant::now() >= self.until {
+            return false;
+        }
+        wait(self.made).await;
+        true
+    }
+}
+
 pub(crate) async fn retried<T, E, F>(mut send: impl FnMut() -> F) -> Result<T, SdkError<E>>
 where
     E: ProvideErrorMetadata,
     F: Future<Output = Result<T, SdkError<E>>>,
 {
-    let mut tries = 0;
+    let mut tries = Tries::begin();
     loop {
-        match send().await {
-            Err(error) if is_passing(&error) && tries + 1 < TRIES => {
-                tries += 1;
-                wait(tries).await;
-            }
-            done => return done,
+        let done = send().await;
+        let failed = done.as_ref().is_err_and(is_passing);
+        if !failed || !tries.again().await {
+            return done;
         }
     }
 }
@@ -60,7 +86,7 @@ where
     }
 }
 
-pub(crate) async fn wait(tries: u32) {
+async fn wait(tries: u32) {
     let longest = FIRST_WAIT.saturating_mul(1 << tries.min(16)).min(LONGEST_WAIT);
     let share = f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX);
     tokio::time::sleep(longest.mul_f64(share)).await;

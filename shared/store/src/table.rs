@@ -23,12 +23,12 @@ use futures_util::future::try_join_all;
 use crate::error::Cause;
 use crate::keys::{self, Key};
 use crate::op::{Failure, Op};
-use crate::retry::{TRIES, failed, is_passing, random, retried, wait};
+use crate::retry::{Tries, failed, is_passing, random, retried};
 use crate::value::Item;
 use crate::{Error, Result, Store};
 
 /// How long one try may take.
-const TRY_TIME: Duration = Duration::from_secs(5);
+const TRY_TIME: Duration = Duration::from_millis(1_500);
 /// Most items asked for at once by their keys.
 const LARGEST_BATCH: usize = 100;
 /// Most items of one transaction.
@@ -151,7 +151,7 @@ impl Store {
     async fn get_chunk(&self, chunk: &[&Key]) -> Result<Vec<(Key, Item)>> {
         let mut found = Vec::new();
         let mut left: Vec<Item> = chunk.iter().map(|key| key_item(key)).collect();
-        let mut tries = 0;
+        let mut tries = Tries::begin();
         while !left.is_empty() {
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(left))
@@ -177,12 +177,8 @@ impl Store {
                 .flat_map(|mut tables| tables.remove(&*self.table))
                 .flat_map(|k| k.keys)
                 .collect();
-            tries += 1;
-            if !left.is_empty() {
-                if tries == TRIES {
-                    return Err(Error::Unavailable(Cause("keys stay unprocessed".into())));
-                }
-                wait(tries).await;
+            if !left.is_empty() && !tries.again().await {
+                return Err(Error::Unavailable(Cause("keys stay unprocessed".into())));
             }
         }
         Ok(found)
@@ -270,7 +266,7 @@ impl Store {
         let failures: Vec<Failure> = ops.iter().map(|op| op.failure).collect();
         let items: Vec<_> = ops.into_iter().map(|op| op.into_transact_item(&self.table)).collect();
         let token = hex::encode(random::<16>());
-        let mut tries = 0;
+        let mut tries = Tries::begin();
         loop {
             let sent = self
                 .client
@@ -302,11 +298,9 @@ impl Store {
             } else if !is_passing(&error) {
                 return Err(failed(&error));
             }
-            tries += 1;
-            if tries == TRIES {
+            if !tries.again().await {
                 return Err(Error::Unavailable(Cause::of(&error)));
             }
-            wait(tries).await;
         }
     }
 }
