@@ -5,12 +5,16 @@ use domain::code::Email;
 use domain::host::Host;
 use domain::id::{CompanyId, ResellerId};
 use domain::network::Network;
-use jiff::{SignedDuration, Timestamp};
-use store::{Attempt, Attempts};
+use jiff::SignedDuration;
+use store::Attempt;
 
 use crate::access::unauthenticated;
 use crate::context::Context;
 use crate::error::Error;
+use crate::guess;
+
+/// How often an account may be tried that many have failed at.
+const SLOWED: SignedDuration = SignedDuration::from_secs(1);
 
 /// Where somebody signs in.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +61,10 @@ pub(crate) async fn check(context: &Context<'_>, door: Door, email: &str, passwo
         email: &email,
         network,
     };
-    let (allowed, host) = tokio::join!(guard.check(context), context.store().host_signing_in(reseller, &email));
+    let (allowed, host) = tokio::join!(
+        guard.check(context, &password),
+        context.store().host_signing_in(reseller, &email)
+    );
     let failures = allowed?;
     let host = host?.filter(|host| door.company.is_none_or(|own| own == host.company));
     let hash = host.as_ref().and_then(|host| host.password_hash.clone());
@@ -96,14 +103,11 @@ impl<'a> Guard<'a> {
     }
 
     /// Lets a try through, and answers how many this email and network have failed before.
-    async fn check(&self, context: &Context<'_>) -> Result<u32, Error> {
+    async fn check(&self, context: &Context<'_>, password: &str) -> Result<u32, Error> {
         let rates = &context.app.config.rates;
-        let [pair, network, anywhere] = self.all();
+        let store = context.store();
         let limits = [rates.sign_in_failures, rates.network_failures];
-        let before = context
-            .store()
-            .attempts(&[pair, network, anywhere], context.now)
-            .await?;
+        let before = store.attempts(&self.all(), context.now).await?;
         let [pair, network, anywhere] = before.as_slice() else {
             return Err(Error::Broken("as many counts as were asked for"));
         };
@@ -112,9 +116,14 @@ impl<'a> Guard<'a> {
                 return Err(Error::rate_limited(count.retry_after(context.now)));
             }
         }
-        if anywhere.failures >= rates.email_failures && is_within_a_second(anywhere, context.now) {
-            return Err(Error::rate_limited(1));
+        if anywhere.failures >= rates.email_failures {
+            let [_, _, anywhere] = self.all();
+            if !store.attempt_turn(&anywhere, SLOWED, context.now).await? {
+                return Err(Error::rate_limited(1));
+            }
         }
+        // One more than may fail: the right one.
+        guess::count(context, &self.pair(), password, limits[0] + 1).await?;
         context.tell_remaining(limits[0].saturating_sub(pair.failures + 1));
         Ok(pair.failures)
     }
@@ -129,12 +138,6 @@ impl<'a> Guard<'a> {
         )?;
         Ok(())
     }
-}
-
-fn is_within_a_second(attempts: &Attempts, now: Timestamp) -> bool {
-    attempts
-        .last
-        .is_some_and(|last| now.duration_since(last) < SignedDuration::from_secs(1))
 }
 
 /// 401 in the contract's words.

@@ -17,6 +17,7 @@ pub mod deploy;
 pub mod endpoint;
 mod ends;
 pub mod error;
+mod guess;
 pub mod input;
 pub mod join;
 pub mod lambda;

@@ -9,6 +9,7 @@ use store::{Attempt, Attempts, Relay, RoomView, Session};
 use crate::auth::{self, Use};
 use crate::context::Context;
 use crate::error::Error;
+use crate::guess;
 use crate::visit::Place;
 
 /// What is known before the meeting itself is read.
@@ -88,26 +89,35 @@ impl Look {
         })
     }
 
-    /// Refuses to look at another guess from a network that has guessed too often.
-    pub(super) fn may_guess(&self, context: &Context<'_>, secret: Secret) -> Result<(), Error> {
+    /// Refuses to look at another guess from a network that has guessed too often, or guesses much at once.
+    pub(super) async fn may_guess(&self, context: &Context<'_>, secret: Secret, guess: &str) -> Result<(), Error> {
         let failed = match secret {
             Secret::Pin => self.failures.pin,
             Secret::Moderator => self.failures.moderator,
         };
-        if failed.failures < context.app.config.rates.pin_failures {
-            return Ok(());
+        let most = context.app.config.rates.pin_failures;
+        if failed.failures >= most {
+            return Err(Error::rate_limited(failed.retry_after(context.now)));
         }
-        Err(Error::rate_limited(failed.retry_after(context.now)))
+        // One more than may fail: the right one.
+        guess::count(context, &self.attempt(secret), guess, most + 1).await
+    }
+
+    fn attempt(&self, secret: Secret) -> Attempt<'static> {
+        let code = self.view.room.code;
+        match secret {
+            Secret::Pin => Attempt::Pin(code, self.network),
+            Secret::Moderator => Attempt::Moderator(code, self.network),
+        }
     }
 
     /// Counts a wrong guess.
     pub(super) async fn guessed_wrong(&self, context: &Context<'_>, secret: Secret) -> Result<(), Error> {
-        let code = self.view.room.code;
-        let attempt = match secret {
-            Secret::Pin => Attempt::Pin(code, self.network),
-            Secret::Moderator => Attempt::Moderator(code, self.network),
-        };
-        context.app.store.attempt_failed(&attempt, context.now).await?;
+        context
+            .app
+            .store
+            .attempt_failed(&self.attempt(secret), context.now)
+            .await?;
         Ok(())
     }
 

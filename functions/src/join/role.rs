@@ -22,7 +22,7 @@ pub(super) async fn shows_moderator_pin(
     let Some(typed) = &asked.moderator_pin else {
         return Ok(false);
     };
-    look.may_guess(context, Secret::Moderator)?;
+    look.may_guess(context, Secret::Moderator, typed).await?;
     let pin = context
         .app
         .open(&format!("host/{}/moderator_pin", host.id), &host.moderator_pin)?;
@@ -49,7 +49,7 @@ pub(super) async fn role(
         let Some(typed) = &asked.pin else {
             return Err(wrong("pin", "This meeting asks for a PIN"));
         };
-        look.may_guess(context, Secret::Pin)?;
+        look.may_guess(context, Secret::Pin, typed).await?;
         let pin = context
             .app
             .open(&format!("conference/{}/security_pin", conference.id), sealed)?;

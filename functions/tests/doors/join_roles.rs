@@ -55,6 +55,24 @@ async fn moderators_come_by_token_pin_or_session_and_impostors_do_not() {
     assert_eq!(join(&site, ask(json!({}))).await.ok()["role"], "guest");
 }
 
+/// Guesses that come at once are not all compared before the first is counted.
+#[tokio::test]
+async fn guesses_at_the_same_time_are_no_way_around_the_lock_out() {
+    let (site, host) = ready().await;
+    let made = scheduled(&site, &host, 0, json!({"security_pin": "4711"})).await;
+    assert_eq!(made["security_pin"], "4711");
+    for (field, right) in [("pin", "4711"), ("moderator_pin", host.pin.as_str())] {
+        let wrong = (1_000..1_040).map(|pin| pin.to_string());
+        let guesses: Vec<String> = wrong.chain([right.to_owned()]).collect();
+        let asks = guesses
+            .iter()
+            .map(|pin| join(&site, json!({"code": host.code, "name": "Eve", (field): pin})));
+        let answers = futures_util::future::join_all(asks).await;
+        let compared = answers.iter().filter(|answer| answer.status != 429).count();
+        assert!(compared <= 6, "{field}: {compared} of {}", answers.len());
+    }
+}
+
 #[tokio::test]
 async fn a_cookie_is_believed_from_the_tenants_own_pages_only() {
     let (site, host) = ready().await;

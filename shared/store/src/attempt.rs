@@ -1,6 +1,7 @@
 //! Failures counted against guessing: by account and network, by network, by room and network.
 
 use domain::code::{AccessCode, Email};
+use domain::conference::later;
 use domain::id::{HostId, ResellerId};
 use domain::network::Network;
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +40,13 @@ impl Kept {
             until: time(until),
         })
     }
+}
+
+/// Guesses as they are kept.
+#[derive(Deserialize)]
+struct Guesses {
+    first: i64,
+    guesses: Vec<String>,
 }
 
 const WINDOW_MILLIS: i64 = Attempts::WINDOW.as_secs() * 1_000;
@@ -128,8 +136,64 @@ impl Store {
         )))
     }
 
+    /// Whether a guess may be compared: it is one of the first so many different ones inside the window. Counted before it is
+    /// compared, so that guesses made at the same time are no way around the count of failures. `guess` tells guesses apart,
+    /// and is kept. Answers, where it may not, how many seconds it must wait.
+    pub async fn attempt_guess(&self, of: &Attempt<'_>, guess: &str, most: u32, now: Timestamp) -> Result<Option<u32>> {
+        let at = now.as_millisecond();
+        let note = |expression: &str, condition: &str| {
+            Op::update(keys::guesses(of), expression)
+                .value(":now", &at)
+                .value(":ttl", &(now.as_second() + Attempts::WINDOW.as_secs()))
+                .value(":forgotten", &(at - WINDOW_MILLIS))
+                .value(":one", &[guess])
+                .when(condition, Failure::Raced)
+        };
+        loop {
+            let one_more = note(
+                "SET #first = if_not_exists(#first, :now), #ttl = if_not_exists(#ttl, :ttl), \
+                 #guesses = list_append(if_not_exists(#guesses, :none), :one)",
+                "attribute_not_exists(#first) OR \
+                 (#first > :forgotten AND size(#guesses) < :most AND NOT contains(#guesses, :guess))",
+            )
+            .value(":none", &[""; 0])
+            .value(":guess", &guess)
+            .value(":most", &most);
+            let Outcome::Refused(item) = self.update(one_more).await? else {
+                return Ok(None);
+            };
+            let known: Guesses = from_item("guesses", &item)?;
+            let until = known.first + WINDOW_MILLIS;
+            if until <= at {
+                let anew = note(
+                    "SET #first = :now, #ttl = :ttl, #guesses = :one",
+                    "#first <= :forgotten",
+                );
+                if let Outcome::Done(_) = self.update(anew).await? {
+                    return Ok(None);
+                }
+            } else if known.guesses.iter().any(|known| known == guess) {
+                return Ok(None);
+            } else if known.guesses.len() >= most as usize {
+                let seconds = (until - at).div_euclid(1_000) + 1;
+                return Ok(Some(u32::try_from(seconds).unwrap_or(u32::MAX)));
+            }
+            // Changed by somebody else between the two: looked at anew.
+        }
+    }
+
+    /// Takes the one try that may be made in so long a time, if nobody else has.
+    pub async fn attempt_turn(&self, of: &Attempt<'_>, every: SignedDuration, now: Timestamp) -> Result<bool> {
+        let op = Op::update(keys::attempt(of), "SET #last = :now")
+            .value(":now", &now.as_millisecond())
+            .value(":before", &later(now, -every).as_millisecond())
+            .when("#last <= :before", Failure::Raced);
+        Ok(matches!(self.update(op).await?, Outcome::Done(_)))
+    }
+
     /// Forgets the failures after a success.
     pub async fn attempts_clear(&self, of: &Attempt<'_>) -> Result<()> {
-        self.commit(vec![Op::delete(keys::attempt(of))]).await
+        let ops = [keys::attempt(of), keys::guesses(of)].map(Op::delete);
+        self.commit(ops.into()).await
     }
 }

@@ -365,6 +365,12 @@ pub fn participant(room: &RoomName, participant: ParticipantNumber) -> Key {
     key(pk, format!("{sk}{}", number(participant.value())))
 }
 
+/// The last place in the list of an occurrence's participants that comes before this one's, whether somebody is there or not.
+pub(crate) fn participant_before(room: &RoomName, participant: ParticipantNumber) -> Key {
+    let Key { pk, sk } = participant_list(room);
+    key(pk, format!("{sk}{}", number(participant.value().saturating_sub(1))))
+}
+
 /// The participants of all occurrences: the partition, and how their sort keys begin.
 pub(crate) fn participants(reseller: ResellerId, conference: ConferenceId) -> Key {
     key(conference_pk(reseller, conference), "PARTICIPANT#")
@@ -441,6 +447,11 @@ pub fn relay_list(id: &RelayId) -> Key {
     key(relay_list_pk(), id.to_string())
 }
 
+/// When the sweeper has looked at all relays.
+pub fn relay_sweeps() -> Key {
+    key(relay_list_pk(), "SWEEPS")
+}
+
 /// The partition of the list of relays.
 pub(crate) fn relay_list_pk() -> String {
     "RELAYS".into()
@@ -483,6 +494,14 @@ pub fn attempt(of: &Attempt<'_>) -> Key {
         Attempt::Code(reseller, network) => format!("CODE#{reseller}#{network}"),
     };
     key(format!("ATTEMPT#{text}"), "ATTEMPT")
+}
+
+/// The guesses behind failures of one kind, and those that were right.
+pub fn guesses(of: &Attempt<'_>) -> Key {
+    Key {
+        sk: "GUESSES".into(),
+        ..attempt(of)
+    }
 }
 
 /// Requests of one kind in one minute.

@@ -80,6 +80,7 @@ async fn sign_ins(store: &Store) {
     Box::pin(sign_in::a_sessions_requests_are_counted_by_the_minute(store)).await;
     Box::pin(sign_in::a_one_time_value_is_taken_once(store)).await;
     Box::pin(sign_in::failures_are_remembered_for_their_window(store)).await;
+    Box::pin(sign_in::so_many_different_guesses_are_looked_at(store)).await;
     Box::pin(sign_in::requests_are_counted_by_the_minute(store)).await;
     Box::pin(sign_in::an_idempotency_key_does_its_work_once(store)).await;
     Box::pin(sign_in::a_lost_claim_cannot_write(store)).await;
@@ -124,6 +125,9 @@ async fn relaying(store: &Store) {
     Box::pin(races::a_stale_look_decides_nothing(store)).await;
     Box::pin(sweeping::nobody_came(store)).await;
     Box::pin(sweeping::a_dead_relays_participants_have_left(store)).await;
+    Box::pin(sweeping::an_unheard_meeting_is_held_for_a_while(store)).await;
+    Box::pin(sweeping::silence_counts_only_while_somebody_listens(store)).await;
+    Box::pin(sweeping::a_meeting_stops_after_a_day(store)).await;
     Box::pin(sweeping::guests_make_way_when_a_window_opens(store)).await;
     Box::pin(sweeping::a_restarted_relay_begins_with_nothing(store)).await;
 }

@@ -158,6 +158,41 @@ pub async fn failures_are_remembered_for_their_window(store: &Store) {
     );
 }
 
+/// Guesses that come at once are told apart and counted before any is compared.
+pub async fn so_many_different_guesses_are_looked_at(store: &Store) {
+    let world = World::new(store).await;
+    let room = Attempt::Pin(
+        world.host.access_code,
+        Network::of("192.0.2.7".parse().expect("an address")),
+    );
+    let guess = async |text: &str, at| store.attempt_guess(&room, text, 3, at).await.expect("counted");
+    let all: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    let tried = all.iter().map(|text| store.attempt_guess(&room, text, 3, noon()));
+    let tried = futures_util::future::try_join_all(tried).await.expect("counted");
+    assert_eq!(tried.iter().filter(|waits| waits.is_none()).count(), 3);
+    assert!(
+        tried.iter().all(|waits| waits.is_none_or(|seconds| seconds == 901)),
+        "{tried:?}"
+    );
+    let looked_at = tried.iter().position(Option::is_none).expect("one");
+    assert_eq!(guess(&all[looked_at], minute(1)).await, None, "one that counts already");
+    assert_eq!(guess("another", minute(14)).await, Some(61));
+    assert_eq!(guess("another", minute(15)).await, None, "they are forgotten");
+    store.attempts_clear(&room).await.expect("forgotten");
+    for text in ["a", "b", "c"] {
+        assert_eq!(guess(text, minute(15)).await, None);
+    }
+    assert_eq!(guess("d", minute(15)).await, Some(901));
+
+    let slowed = Attempt::LoginAnywhere(world.reseller.id, &world.host.email);
+    store.attempt_failed(&slowed, noon()).await.expect("counted");
+    let second = SignedDuration::from_secs(1);
+    let at = noon().saturating_add(second).expect("a time");
+    let turns = (0..5).map(|_| store.attempt_turn(&slowed, second, at));
+    let turns = futures_util::future::try_join_all(turns).await.expect("asked");
+    assert_eq!(turns.iter().filter(|taken| **taken).count(), 1);
+}
+
 pub async fn requests_are_counted_by_the_minute(store: &Store) {
     let world = World::new(store).await;
     let rate = Rate::Company(world.reseller.id, world.company.id);
