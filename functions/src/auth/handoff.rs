@@ -166,23 +166,31 @@ impl Endpoint for SignInPassOn {
 
     async fn handle(context: &Context<'_>, (): ()) -> Result<Json<PassOnAnswer>, Error> {
         let (app, request) = (context.app, context.request);
+        let expired = || unauthenticated("Session expired, please sign in again");
         let missing = || unauthenticated("Missing session");
         // In the header alone: a cookie goes from page to page by itself.
         let token = request.credentials("Session").ok_or_else(missing)?;
         let hash = token_hash(token);
         let used = async { Ok(app.store.session_use(&hash, context.now).await?) };
         let (place, used) = tokio::try_join!(Place::of(context), used)?;
-        let opening = match used {
-            SessionUse::Valid { session, .. } if place.is_of(session.reseller, session.company) => Opening {
-                account: (session.reseller, session.company, session.host),
-                role: session.role,
-                after_call_url: session.after_call_url,
-                remote_logout_url: session.remote_logout_url,
-                ends: Some(session.ends),
-                sso_token_hash: None,
-            },
+        let session = match used {
+            SessionUse::Valid { session, .. } if place.is_of(session.reseller, session.company) => session,
             SessionUse::Valid { .. } | SessionUse::Unknown => return Err(unauthenticated("Invalid session").into()),
-            SessionUse::Expired => return Err(unauthenticated("Session expired, please sign in again").into()),
+            SessionUse::Expired => return Err(expired().into()),
+        };
+        let scope = Scope::company(place.reseller, place.company);
+        let account = app.store.host_of_company(&scope, session.host, place.company).await;
+        let host = known(account.map(|(host, _)| host))?;
+        let host = host
+            .filter(|host| host.admits(session.role, session.created))
+            .ok_or_else(expired)?;
+        let opening = Opening {
+            account: (session.reseller, session.company, session.host),
+            role: session.role,
+            after_call_url: session.after_call_url,
+            remote_logout_url: session.remote_logout_url,
+            ends: Some(session.ends),
+            sso_token_hash: Some(host.sso_token_hash),
         };
         let handoff = opening.hand_over(context).await?;
         Ok(Json(PassOnAnswer { handoff }))

@@ -96,6 +96,46 @@ async fn a_session_knows_where_its_browser_goes_after_any_call() {
     );
 }
 
+async fn framed_session(site: &Site, host: &Host) -> String {
+    let path = format!(
+        "/auth?host_id={}&login_token_public_key={}&redirect_url=/",
+        host.id, host.sso
+    );
+    let framed = site.get(ACME, &path).header("referer", OWN).send().await;
+    let (_, handoff) = framed.header("location").split_once("#handoff=").expect("a handoff");
+    trade(site, handoff.split('&').next().expect("a value")).await.ok()["session"]
+        .as_str()
+        .expect("a session")
+        .to_owned()
+}
+
+async fn trade(site: &Site, handoff: &str) -> Answer {
+    let call = site.post(ACME, "/auth/handoff").header("origin", OWN);
+    call.json(&json!({"handoff": handoff})).send().await
+}
+
+async fn pass_on(site: &Site, session: &str) -> Answer {
+    let call = site.post(ACME, "/auth/session").header("origin", OWN);
+    call.header("authorization", &format!("Session {session}")).send().await
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_not_passed_on() {
+    let site = Site::new().await;
+    let ann = site.host("Ann").await;
+    let session = framed_session(&site, &ann).await;
+    let begun = pass_on(&site, &session).await.ok();
+    let begun = begun["handoff"].as_str().expect("a handoff");
+    site.advance(1);
+    site.admin_api("host/reset_login_token", json!({"host_id": ann.id}))
+        .await;
+    assert_eq!(
+        pass_on(&site, &session).await.refused(),
+        (401, "unauthenticated".into())
+    );
+    assert_eq!(trade(&site, begun).await.status, 401, "nor one that was on its way");
+}
+
 #[tokio::test]
 async fn a_framed_session_is_passed_on_from_page_to_page_and_ended() {
     let site = Site::new().await;

@@ -49,7 +49,12 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     ),
     (
         "sign_in_pass_on",
-        &[(&[Get], &[Fqdn]), (&[Update], &[Session]), (&[Put], &[Handoff])],
+        &[
+            (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Update], &[Session]),
+            (&[Put], &[Handoff]),
+        ],
     ),
     (
         "sign_in_set_password",
