@@ -1,24 +1,22 @@
 //! `conference/participants`: who is or was in a meeting.
 
-use domain::Reason;
-use domain::id::{ConferenceId, ParticipantNumber};
-use domain::time::Zone;
-use domain::{Error as Refusal, Role};
-use http::HeaderName;
-use schemars::{JsonSchema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
-use store::{Attendance, Stay};
+use std::fmt::{self, Display};
+use std::str::FromStr;
 
+use domain::Reason;
+use domain::conference::Conference;
+use domain::id::{ConferenceId, Occurrence, ParticipantNumber};
+use domain::{Error as Refusal, Role};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::{Attendance, Behind, Stay};
+
+use super::digits::Digits;
+use super::list::{self, Entry, List};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Parameters;
-use crate::reply::{Json, Reply, ReplyShape, Response};
-
-/// Most entries of one answer.
-const MOST: u16 = 1_000;
-/// Where a list that was cut short goes on.
-const NEXT: HeaderName = HeaderName::from_static("x-next-after");
 
 /// Lists participants.
 #[derive(Debug)]
@@ -33,9 +31,53 @@ pub struct ConferenceParticipantsParameters {
     pub occurrence: Option<String>,
     /// Most entries, 1 to 1000.
     #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u16>,
-    /// The last participant's number of the page before.
-    pub after: Option<ParticipantNumber>,
+    pub limit: Option<u32>,
+    /// What `X-Next-After` said of the page before, or the number of its last participant.
+    #[schemars(with = "Option<NumberOrText>")]
+    pub after: Option<Digits<Place>>,
+}
+
+/// A place in the list: a participant's number, in one occurrence of a meeting that repeats `occurrence-number`.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    occurrence: Option<Occurrence>,
+    participant: ParticipantNumber,
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let place = || {
+            let (occurrence, participant) = match text.rsplit_once('-') {
+                Some((occurrence, participant)) => (Some(Occurrence::new(occurrence.parse().ok()?)), participant),
+                None => (None, text),
+            };
+            Some(Self {
+                occurrence,
+                participant: participant.parse().ok()?,
+            })
+        };
+        place().ok_or("is not in this list")
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.occurrence {
+            Some(occurrence) => write!(f, "{}-{}", occurrence.value(), self.participant),
+            None => write!(f, "{}", self.participant),
+        }
+    }
+}
+
+/// How a [`Place`] is written.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "a schema")]
+enum NumberOrText {
+    Number(ParticipantNumber),
+    Text(String),
 }
 
 /// Somebody who is or was in a meeting. Times are wall clock in the meeting's zone.
@@ -61,6 +103,14 @@ pub struct AttendanceAnswer {
     pub reason: Option<Reason>,
     /// Each time that it came, the last one last; at most 51.
     pub stays: Vec<StayAnswer>,
+    #[serde(skip)]
+    place: Place,
+}
+
+impl Entry for AttendanceAnswer {
+    fn id(&self) -> String {
+        self.place.to_string()
+    }
 }
 
 /// From coming to leaving.
@@ -74,28 +124,6 @@ pub struct StayAnswer {
     pub reason: Option<Reason>,
 }
 
-/// A list, with a header where it was cut short.
-#[derive(Debug)]
-pub struct AttendanceList {
-    entries: Vec<AttendanceAnswer>,
-    more: bool,
-}
-
-impl Reply for AttendanceList {
-    fn into_response(self) -> Response {
-        let last = self.entries.last().map(|entry| entry.participant);
-        let mut response = Json(self.entries).into_response();
-        if let Some(last) = last.filter(|_| self.more) {
-            response.headers_mut().insert(NEXT, last.value().into());
-        }
-        response
-    }
-
-    fn describe(generator: &mut SchemaGenerator) -> ReplyShape {
-        <Json<Vec<AttendanceAnswer>> as Reply>::describe(generator)
-    }
-}
-
 impl Endpoint for ConferenceParticipants {
     const ID: &'static str = "conference_participants";
     const METHOD: http::Method = http::Method::POST;
@@ -105,20 +133,20 @@ impl Endpoint for ConferenceParticipants {
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
     const SUMMARY: &'static str = "Answers who is or was in a meeting, the newest first.";
     type Input = Parameters<ConferenceParticipantsParameters>;
-    type Output = AttendanceList;
+    type Output = List<AttendanceAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = asked.limit.unwrap_or(MOST);
-        if !(1..=MOST).contains(&limit) {
-            return Err(Refusal::invalid("limit", "must be 1 to 1000").into());
-        }
+        let limit = list::limit(asked.limit)?;
         let (caller, store) = (context.caller()?, context.store());
         let state = store.conference(&caller.scope, asked.conference_id).await?;
-        let zone = &state.conference.zone;
         let occurrence = match &asked.occurrence {
             Some(text) => {
-                let start = zone.read(text).map_err(|why| Refusal::invalid("occurrence", why))?;
-                let meant = domain::id::Occurrence::new(start.as_second());
+                let start = state
+                    .conference
+                    .zone
+                    .read(text)
+                    .map_err(|why| Refusal::invalid("occurrence", why))?;
+                let meant = Occurrence::new(start.as_second());
                 state
                     .occurrence(meant)
                     .ok_or_else(|| Refusal::not_found("occurrence"))?;
@@ -127,15 +155,17 @@ impl Endpoint for ConferenceParticipants {
             None => None,
         };
         let of = (caller.reseller, asked.conference_id);
-        let (found, more) = store.attendance(of, occurrence, asked.after, limit.into()).await?;
-        Ok(AttendanceList {
-            entries: found.iter().map(|one| shown(one, zone)).collect(),
-            more,
-        })
+        let after = asked.after.map(|Digits(place)| match place.occurrence.or(occurrence) {
+            Some(occurrence) => Behind::Place(occurrence, place.participant),
+            None => Behind::Newest(place.participant),
+        });
+        let (found, more) = store.attendance(of, occurrence, after, limit as usize).await?;
+        List::of(found.iter().map(|one| Ok(shown(one, &state.conference))), more)
     }
 }
 
-pub(super) fn shown(one: &Attendance, zone: &Zone) -> AttendanceAnswer {
+pub(super) fn shown(one: &Attendance, conference: &Conference) -> AttendanceAnswer {
+    let zone = &conference.zone;
     let stay = |stay: &Stay| StayAnswer {
         join_time: zone.wall_clock(stay.joined),
         leave_time: stay.left.map(|left| zone.wall_clock(left)),
@@ -154,5 +184,9 @@ pub(super) fn shown(one: &Attendance, zone: &Zone) -> AttendanceAnswer {
         leave_time: last.as_ref().and_then(|last| last.leave_time.clone()),
         reason: last.and_then(|last| last.reason),
         stays,
+        place: Place {
+            occurrence: conference.series.as_ref().map(|_| one.occurrence),
+            participant: one.participant,
+        },
     }
 }

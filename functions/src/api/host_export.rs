@@ -354,7 +354,7 @@ fn exported(meeting: Conference, people: &[Attendance], more_participants: bool)
         end_time: zone.wall_clock(meeting.end()),
         duration: meeting.duration.value(),
         cancelled: meeting.deleted,
-        participants: people.iter().map(|one| shown(one, &zone)).collect(),
+        participants: people.iter().map(|one| shown(one, &meeting)).collect(),
         more_participants,
         time_zone: zone,
         subject: meeting.subject,

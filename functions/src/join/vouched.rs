@@ -5,6 +5,7 @@
 //! identity where one is given.
 
 use domain::code::AccessCode;
+use domain::company::Company;
 use domain::conference::{Conference, Opens};
 use domain::host::Host;
 use domain::id::{ConferenceId, Occurrence};
@@ -74,6 +75,7 @@ struct Scene {
     view: RoomView,
     relays: Vec<Relay>,
     host: Host,
+    company: Company,
     /// The meeting asked for, or the one that the code opens.
     conference: Option<Conference>,
 }
@@ -89,6 +91,7 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
         view,
         relays,
         host,
+        company,
         conference,
     } = scene;
     // Only what a code opens may be a meeting that does not exist yet.
@@ -100,10 +103,7 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
             return Err(Refusal::new(Code::Conflict, why).into());
         }
         (Some(conference), Opens::Live(_) | Opens::Planned { .. }) => conference,
-        (_, Opens::AdHoc) => {
-            let company = store.company(&context.caller()?.scope, host.company).await?;
-            open::ad_hoc(context, &view, &host, &company).await?
-        }
+        (_, Opens::AdHoc) => open::ad_hoc(context, &view, &host, &company).await?,
         _ => return Err(admit::refusal(&opens)),
     };
     let (target, occurrence) = match &opens {
@@ -112,6 +112,7 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
         _ => (RoomTarget::AdHoc(&conference), conference.occurrence),
     };
     let room = conference.room_of(occurrence);
+    context.standing().await?;
     let Some((live, number)) = open::place(context, (&view, &relays), target, room, None).await? else {
         return Ok(None);
     };
@@ -151,17 +152,19 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
 async fn by_conference(context: &Context<'_>, id: ConferenceId) -> Result<Scene, Error> {
     let (store, scope) = (context.store(), &context.caller()?.scope);
     let conference = store.conference(scope, id).await?.conference;
-    let (view, relays, host) = tokio::try_join!(
+    let (view, relays, (host, company)) = tokio::try_join!(
         store.room(conference.code, context.now),
         store.relays_alive(None, context.now),
-        store.host(scope, conference.host)
+        store.host_of_company(scope, conference.host, conference.company)
     )?;
-    let mut view = view.ok_or(Error::Broken("a meeting's code has no room"))?;
+    // A one-time code's room goes some time after its meeting.
+    let mut view = view.ok_or_else(|| admit::refusal(&Opens::Ended))?;
     view.planned.retain(|planned| planned.conference == id);
     Ok(Scene {
         view,
         relays,
         host,
+        company,
         conference: Some(conference),
     })
 }
@@ -184,11 +187,13 @@ async fn by_code(context: &Context<'_>, code: AccessCode, leads: bool) -> Result
             None => Ok(None),
         }
     };
-    let (host, conference) = tokio::try_join!(store.host(scope, view.room.host), conference)?;
+    let account = store.host_of_company(scope, view.room.host, view.room.company);
+    let ((host, company), conference) = tokio::try_join!(account, conference)?;
     Ok(Scene {
         view,
         relays,
         host,
+        company,
         conference,
     })
 }

@@ -98,6 +98,30 @@ async fn a_server_lets_somebody_in_without_pin_in_the_role_it_says() {
 }
 
 #[tokio::test]
+async fn nobody_is_let_into_a_company_that_goes_or_by_an_account_that_went() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let made = site
+        .admin_api("company/create", json!({"subdomain": "going", "name": "Going"}))
+        .await;
+    let host = site.host_of(made["id"].as_u64().expect("an id"), "Ann").await;
+    let planned = json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60});
+    let meeting = site.admin_api("conference/create", planned).await;
+    let asks = [
+        json!({"conference_id": meeting["conference_id"], "name": "Bob"}),
+        json!({"access_code": host.code, "name": "Bob"}),
+    ];
+    for asked in &asks {
+        site.admin_api("conference/join_token", asked.clone()).await;
+    }
+    site.admin_api("company/delete", json!({"company_id": made["id"], "force": true}))
+        .await;
+    for asked in asks {
+        assert_eq!(refused(&site, "conference/join_token", asked).await.0, 404);
+    }
+}
+
+#[tokio::test]
 async fn a_moderators_token_begins_a_meeting_on_a_hosts_code_and_a_guests_does_not() {
     let site = Site::new().await;
     site.relay_up().await;
@@ -116,6 +140,85 @@ async fn a_moderators_token_begins_a_meeting_on_a_hosts_code_and_a_guests_does_n
         .send()
         .await;
     assert_eq!(stranger.refused().0, 404);
+}
+
+/// Somebody under the partner's own name has one number in all occurrences.
+#[tokio::test]
+async fn a_page_of_participants_goes_on_where_the_one_before_ended() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let host = site.host("Ann").await;
+    let planned = json!({"host_id": host.id, "subject": "Daily", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
+        "recurrence": {"rrule": "FREQ=DAILY;COUNT=3"}});
+    let id = site.admin_api("conference/create", planned).await["conference_id"].clone();
+    let mut batch = 0;
+    for day in 0..3 {
+        if day > 0 {
+            // Half a day at a time: the session lives by its use.
+            for _ in 0..2 {
+                site.advance(43_200);
+                site.admin_api("conference/fetch", json!({"conference_id": id})).await;
+            }
+            site.relay_up_again().await;
+        }
+        for person in ["user-1", "user-2"] {
+            let asked = json!({"conference_id": id, "name": person, "identity": person});
+            let joined = site.admin_api("conference/join_token", asked).await;
+            let token = claims(&site, &joined);
+            let (room, number) = (token.video.room.clone(), joined["participant"].clone());
+            let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": number, "jti": token.jti});
+            site.report("enter", enter).await.ok();
+            let event = json!({"room": room, "at": site.now().as_millisecond(), "kind": "participant_join", "participant": number,
+                "jti": token.jti, "name": person, "moderator": false, "region": "eu"});
+            batch += 1;
+            let events = json!({"relay": "relay-1", "epoch": 1, "n": batch, "events": [event]});
+            site.report("events", events).await.ok();
+        }
+        let room = json!({"conference_id": id});
+        site.admin_api("conference/end", room).await;
+    }
+    let all = site
+        .admin_api("conference/participants", json!({"conference_id": id}))
+        .await;
+    let all = all.as_array().expect("a list");
+    assert_eq!(all.len(), 6);
+    let mut paged = Vec::new();
+    let mut after = Value::Null;
+    for _ in 0..all.len() {
+        let mut asked = json!({"conference_id": id, "limit": 1, "auth_token": site.admin});
+        if !after.is_null() {
+            asked["after"] = after;
+        }
+        let answer = site.api(ACME, "conference/participants", asked).await;
+        after = answer
+            .headers
+            .get("x-next-after")
+            .map_or(Value::Null, |next| next.to_str().expect("text").into());
+        paged.extend(answer.ok().as_array().expect("a list").clone());
+    }
+    assert_eq!((&paged, after), (all, Value::Null));
+    // A number alone is the participant in the newest occurrence; nobody's is refused.
+    let behind = json!({"conference_id": id, "after": all[0]["participant"]});
+    assert_eq!(
+        site.admin_api("conference/participants", behind)
+            .await
+            .as_array()
+            .map(Vec::as_slice),
+        Some(&all[1..])
+    );
+    for nobody in [json!(99), json!("x"), json!("1-"), json!("-1")] {
+        let (status, code, field) = refused(
+            &site,
+            "conference/participants",
+            json!({"conference_id": id, "after": nobody}),
+        )
+        .await;
+        assert_eq!(
+            (status, code.as_str(), field),
+            (400, "invalid_field", json!("after")),
+            "{nobody}"
+        );
+    }
 }
 
 #[tokio::test]

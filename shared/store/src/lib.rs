@@ -67,7 +67,7 @@ pub use self::job::{Erasure, Job, Work};
 pub use self::list::{Page, Paging};
 pub use self::partition::Partition;
 pub use self::password::PasswordSet;
-pub use self::presence::{Attendance, Stay};
+pub use self::presence::{Attendance, Behind, Stay};
 pub use self::rate::Rate;
 pub use self::relay::Relay;
 pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};

@@ -13,7 +13,7 @@ use crate::op::Op;
 use crate::retry::unraced;
 use crate::table::{Outcome, Query, beginning_with};
 use crate::value::from_item;
-use crate::{OccurrenceView, Result, Store, keys};
+use crate::{Error, OccurrenceView, Result, Store, keys};
 
 /// A participant of an occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +101,15 @@ impl Attendance {
     }
 }
 
+/// Where a page of a list of participants begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// Behind this participant of this occurrence, whether it is there or not.
+    Place(Occurrence, ParticipantNumber),
+    /// Behind this participant in the newest occurrence that it was in.
+    Newest(ParticipantNumber),
+}
+
 /// Who reports.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -136,13 +145,14 @@ struct Place {
 }
 
 impl Store {
-    /// Who is or was in a conference, or in one of its occurrences: newest first, behind this participant, at most so many, and
-    /// whether there are more. One read for each megabyte, at most five.
+    /// Who is or was in a conference, or in one of its occurrences: newest first, at most so many, and whether there are more.
+    /// One read for each megabyte, at most five. Fails with [`Error::NotListed`] where nobody has the number that it shall
+    /// come behind.
     pub async fn attendance(
         &self,
         (reseller, conference): (ResellerId, ConferenceId),
         occurrence: Option<Occurrence>,
-        after: Option<ParticipantNumber>,
+        after: Option<Behind>,
         limit: usize,
     ) -> Result<(Vec<Attendance>, bool)> {
         let list = match occurrence {
@@ -153,18 +163,31 @@ impl Store {
             }),
             None => keys::participants(reseller, conference),
         };
-        let query = Query {
+        let mut query = Query {
             newest_first: true,
             ..beginning_with(list.pk, &list.sk)
         };
+        let mut sought = None;
+        match after {
+            Some(Behind::Place(occurrence, participant)) => {
+                let room = RoomName {
+                    reseller,
+                    conference,
+                    occurrence,
+                };
+                let place = keys::participant_before(&room, participant);
+                query.to = place.sk.max(query.from.clone());
+            }
+            Some(Behind::Newest(participant)) => sought = Some(participant),
+            None => {}
+        }
         let (mut found, mut start) = (Vec::new(), None);
-        let mut behind = after.is_none();
         for _ in 0..MOST_PAGES {
             let (page, next) = self.query_page(&query, start).await?;
             for item in &page {
                 let known: Participant = from_item("participant", item)?;
-                if !behind {
-                    behind = Some(known.participant) == after;
+                if let Some(number) = sought {
+                    sought = Some(number).filter(|number| *number != known.participant);
                     continue;
                 }
                 if found.len() == limit {
@@ -180,6 +203,9 @@ impl Store {
                     moderator: known.moderator,
                     stays,
                 });
+            }
+            if next.is_none() && sought.is_some() {
+                return Err(Error::NotListed);
             }
             if next.is_none() {
                 return Ok((found, false));

@@ -1378,12 +1378,12 @@ export interface components {
             /** @description Only of this occurrence, by its original start. */
             occurrence?: string | null;
             /**
-             * Format: uint16
+             * Format: uint32
              * @description Most entries, 1 to 1000.
              */
             limit?: number | null;
-            /** @description The last participant's number of the page before. */
-            after?: number | null;
+            /** @description What `X-Next-After` said of the page before, or the number of its last participant. */
+            after?: components["schemas"]["NumberOrText"] | null;
         };
         /**
          * @description What changes; what is absent stays. `agenda`, `security_pin` and `recurrence` are taken away by null. A running meeting
@@ -2116,6 +2116,8 @@ export interface components {
             /** @description The digits. */
             number: string;
         };
+        /** @description How a [`Place`] is written. */
+        NumberOrText: number | string;
         /** @description One occurrence of a meeting that repeats. */
         Occurrence: {
             /** @description Its original start, by which it is named; stays when it moves. */

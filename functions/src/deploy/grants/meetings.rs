@@ -109,7 +109,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "conference_join_token",
         &[
             (&[Update], &[Counter, Conference, Code, Session, Rate]),
-            (&[Get], &[Fqdn, Company, Host, Conference, Code]),
+            (&[Get], &[Fqdn, Conference, Code]),
             (&[BatchGet], &[Company, Host]),
             (&[Query, Put], &[Conference, Code]),
             (&[Delete], &[Active]),
