@@ -90,18 +90,22 @@ impl JsonSchema for ParticipantEmail {
     }
 }
 
-/// Refuses more people than one meeting may have, before anything is read.
+/// Refuses longer lists than one meeting may have people, before anything is read.
 pub(super) fn check(ids: &[ContactId], emails: &[ParticipantEmail]) -> Result<(), Refusal> {
-    let field = if ids.len() > emails.len() {
+    if ids.len().max(emails.len()) > MOST_PARTICIPANTS {
+        return Err(too_many(ids.len(), emails.len()));
+    }
+    Ok(())
+}
+
+fn too_many(ids: usize, emails: usize) -> Refusal {
+    let field = if ids > emails {
         "participants"
     } else {
         "participant_emails"
     };
-    if ids.len() + emails.len() >= MOST_PARTICIPANTS {
-        let why = format_args!("must name fewer than {MOST_PARTICIPANTS} people");
-        return Err(Refusal::invalid(field, why));
-    }
-    Ok(())
+    let why = format_args!("must name at most {MOST_PARTICIPANTS} people, the host among them");
+    Refusal::invalid(field, why)
 }
 
 /// The contacts of a host with these ids. Nothing is told of them before the host is known to be in the caller's reach.
@@ -171,16 +175,24 @@ pub(super) async fn invite(
         .store()
         .contacts_prepare(host.id, &people, known, context.now)
         .await?;
+    let (ids, emails) = (named.len(), people.len());
     let own = std::iter::once(invited(host.contact(), true));
     let by_id = named.into_iter().map(|contact| invited(contact, false));
-    let by_email = by_email
-        .into_iter()
-        .zip(moderators)
-        .map(|(contact, moderator)| invited(contact, moderator));
-    Ok(Guests {
-        invited: once_each(own.chain(by_id).chain(by_email)),
-        new,
-    })
+    // What the caller says of somebody counts for this meeting, whatever the address book says.
+    let said = people.iter().zip(moderators);
+    let by_email = by_email.into_iter().zip(said).map(|(contact, (said, moderator))| {
+        let entry = invited(contact, moderator);
+        Invited {
+            name: said.name.clone().or(entry.name),
+            phone: said.phone.clone().or(entry.phone),
+            ..entry
+        }
+    });
+    let invited = once_each(own.chain(by_id).chain(by_email));
+    if invited.len() > MOST_PARTICIPANTS {
+        return Err(too_many(ids, emails).into());
+    }
+    Ok(Guests { invited, new })
 }
 
 /// Those of these people who are not invited already.
@@ -212,6 +224,7 @@ pub(super) async fn replace(
     let mut entered = entered.into_iter();
     let own: Vec<Invited> = entered.next().into_iter().collect();
     let entered: Vec<Invited> = entered.collect();
+    let ids = named.as_ref().map_or(0, Vec::len);
     let led = |contact: ContactId| {
         current
             .iter()
@@ -233,10 +246,11 @@ pub(super) async fn replace(
             ..entry.clone()
         })
     });
-    Ok(Some(Guests {
-        invited: once_each(own.into_iter().chain(by_id).chain(by_email)),
-        new,
-    }))
+    let invited = once_each(own.into_iter().chain(by_id).chain(by_email));
+    if invited.len() > MOST_PARTICIPANTS {
+        return Err(too_many(ids, emails.len()).into());
+    }
+    Ok(Some(Guests { invited, new }))
 }
 
 fn invited(contact: Contact, moderator: bool) -> Invited {

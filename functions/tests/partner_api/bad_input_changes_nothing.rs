@@ -311,6 +311,10 @@ async fn a_thousand_and_one_people_are_too_many_and_none_of_them_is_entered() {
     body["participant_emails"] = json!(people(999));
     let made = world.root("conference/create", body).await.ok();
     assert_eq!(made["participants"].as_array().map(Vec::len), Some(1_000));
+    // Its own answer, sent back whole, names everybody twice and nobody new.
+    let back = json!({"conference_id": made["conference_id"], "participants": made["participants"], "participant_emails": made["participant_emails"]});
+    let again = world.root("conference/update", back).await.ok();
+    assert_eq!(again["participants"], made["participants"]);
 }
 
 #[tokio::test]

@@ -358,3 +358,32 @@ async fn a_list_is_newest_first_in_pages_and_by_what_is_asked() {
         .ok();
     assert_eq!(list(json!({"active": true})).await.0, [0_u64; 0]);
 }
+
+#[tokio::test]
+async fn what_is_said_of_somebody_known_counts_for_this_meeting() {
+    let world = World::new().await;
+    let host = world.acme.host.id;
+    let known = json!({"host_id": host, "name": "Old Name", "email": "known@guest.test", "phone": "+15550001111"});
+    let contact = world.root("contact/create", known).await.ok();
+    let mut body = meeting(host);
+    body["participant_emails"] = json!([{"email": "KNOWN@guest.test", "name": "New Name", "phone": "+15550002222"}]);
+    let made = world.root("conference/create", body).await.ok();
+    let invited = made["participant_emails"].as_array().expect("a list");
+    let invited = invited
+        .iter()
+        .find(|person| person["email"] == "known@guest.test")
+        .expect("invited");
+    assert_eq!(
+        (&invited["name"], &invited["phone"]),
+        (&json!("New Name"), &json!("+15550002222")),
+        "{invited}"
+    );
+    let kept = world
+        .root("contact/fetch", json!({"contact_id": contact["contact_id"]}))
+        .await
+        .ok();
+    assert_eq!(
+        (&kept["name"], &kept["phone"]),
+        (&json!("Old Name"), &json!("+15550001111"))
+    );
+}
