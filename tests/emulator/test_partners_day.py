@@ -189,10 +189,8 @@ def test_5_a_meeting_is_held(stack, day, commands):
 def test_6_the_day_is_looked_back_on(stack, day):
     entries = day.partner("audit/fetch_all", company_id=day.company)
     assert {"company_create", "host_create", "conference_end"} <= {entry["action"] for entry in entries}
-    if "report-usage" in stack.functions:
-        day.partner("report/usage", company_id=day.company)
-    if "host-export" in stack.functions:
-        day.partner("host/export", host_id=day.host["host_id"])
+    day.partner("report/usage", company_id=day.company)
+    day.partner("host/export", host_id=day.host["host_id"])
     assert stack.call("GET", "/enterprise_api/docs", JOE).ok
     assert stack.call("GET", "/enterprise_api/openapi.json", JOE).json()["openapi"] == "3.1.0"
 
@@ -200,8 +198,7 @@ def test_6_the_day_is_looked_back_on(stack, day):
 def test_7_what_goes_is_cleared_away_by_the_stream(stack, day):
     partner = day.partner
     partner("host/delete", host_id=day.new)
-    if "host-erase" in stack.functions:
-        partner("host/erase", host_id=day.new)
+    partner("host/erase", host_id=day.new)
     partner("company/delete", company_id=day.company, force=True)
     assert stack.call("GET", "/login", JOE).status_code == 404
     # Nobody wakes the dispatcher here: the table's stream does for a new job, and a schedule for one that goes on later.
