@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import pathlib
+import re
 import secrets
 import sys
 import time
@@ -224,6 +225,21 @@ def _blame(formation, stack: str) -> str:
     return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed) or "no reason given"
 
 
+def _like(pattern: str, wanted: str):
+    """Reads an option's text that must look like this."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"must be {wanted}")
+        return text
+
+    return read
+
+
+NUMBER = _like("[0-9]{1,6}", "a number, 0 for none")
+TOPIC = _like("(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?", "the ARN of an SNS topic, or '' for none")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/deploy", description=__doc__)
     parser.add_argument("--stack", default="convoke")
@@ -232,6 +248,9 @@ def main() -> int:
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64", help="what it was built for")
     parser.add_argument("--web", type=pathlib.Path, default=ROOT / "web/dist", help="the built web client")
     parser.add_argument("--unpack", type=pathlib.Path, metavar="FOLDER", help="deploy nothing: unpack the zip here, print its size")
+    limits = parser.add_argument_group("limits and alarms", "named once, these stay as they are")
+    limits.add_argument("--join-concurrency", type=NUMBER, metavar="N", help="concurrent joins that are reserved, 0 for none")
+    limits.add_argument("--alarm-topic", type=TOPIC, metavar="ARN", help="an SNS topic that hears of alarms, '' for none")
     edge = parser.add_argument_group("the edge", "one of these makes it; later they change it, and what is not named stays")
     edge.add_argument("--name", action="append", metavar="HOST", help="answered under, such as meet.example.com and *.meet.example.com")
     edge.add_argument("--certificate", metavar="ARN", help="a certificate of us-east-1 for these names")
@@ -245,6 +264,8 @@ def main() -> int:
     account = target.client("sts").get_caller_identity()["Account"]
     secrets_ = keys(target, options.stack)
     parameters = {"CodeBucket": f"{options.stack}-code-{account}", "Architecture": options.architecture} | secrets_
+    named = {"JoinConcurrency": options.join_concurrency, "AlarmTopic": options.alarm_topic}
+    parameters |= {name: value for name, value in named.items() if value is not None}
     asked = {
         "Names": options.name and ",".join(options.name),
         "CertificateArn": options.certificate,

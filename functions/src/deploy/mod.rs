@@ -9,7 +9,7 @@ mod yaml;
 use serde_json::{Value, json};
 
 pub use grants::{Action, Grants};
-pub use template::{ROOT, templates};
+pub use template::{ROOT, document, templates};
 
 use crate::endpoint::Need;
 

@@ -24,9 +24,9 @@ const PASSED: [(&str, &str, bool); 9] = [
     ("SigningKey", "String", true),
 ];
 
-/// Every template by its path in the repository, as YAML.
+/// Every template by its path in the repository.
 #[must_use]
-pub fn templates(routes: &[Route], workers: &[Worker]) -> BTreeMap<String, String> {
+pub fn templates(routes: &[Route], workers: &[Worker]) -> BTreeMap<String, Value> {
     let mut groups: BTreeMap<&str, (Vec<&Route>, Vec<&Worker>)> = BTreeMap::new();
     for route in routes {
         groups.entry(group(route.id)).or_default().0.push(route);
@@ -51,13 +51,15 @@ pub fn templates(routes: &[Route], workers: &[Worker]) -> BTreeMap<String, Strin
         let path = format!("deploy/stacks/{group}.yaml");
         let nested = nested(group, &routes, &workers);
         stacks.insert(stack, nested_stack(&path, &nested));
-        files.insert(path, document(&nested));
+        files.insert(path, nested);
     }
-    files.insert(ROOT.into(), document(&root(stacks, operated)));
+    files.insert(ROOT.into(), root(stacks, operated));
     files
 }
 
-fn document(template: &Value) -> String {
+/// A template as its file.
+#[must_use]
+pub fn document(template: &Value) -> String {
     let note = "# Generated from the endpoints: CONVOKE_WRITE=1 cargo test -p functions --test doors\n";
     format!("{note}{}", yaml::to_yaml(template))
 }

@@ -4,15 +4,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use functions::deploy::{Grants, ROOT, templates};
+use functions::deploy::{Grants, ROOT, document, templates};
 use functions::{Access, Kind, Need, Wake, all, workers};
+use serde_json::{Map, Value, json};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn generated() -> BTreeMap<String, String> {
-    templates(&all(), &workers())
+    let templates = templates(&all(), &workers()).into_iter();
+    templates.map(|(path, template)| (path, document(&template))).collect()
+}
+
+/// Everything that the nested templates make, by its name.
+fn resources() -> Map<String, Value> {
+    let nested = templates(&all(), &workers())
+        .into_iter()
+        .filter(|(path, _)| path != ROOT);
+    nested
+        .flat_map(|(_, template)| template["Resources"].as_object().expect("resources").clone())
+        .collect()
+}
+
+/// The names of all functions in the templates.
+fn titles() -> impl Iterator<Item = String> {
+    let routes = all().into_iter().map(|route| route.title());
+    routes.chain(workers().into_iter().map(|worker| worker.title()))
+}
+
+/// A number that a resource is given.
+fn given(resource: &Value, property: &str) -> u64 {
+    resource["Properties"][property].as_u64().unwrap_or_default()
 }
 
 #[test]
@@ -72,6 +95,101 @@ fn every_endpoint_and_worker_is_one_function_with_a_role_of_its_own() {
             .map(|route| format!("{} {}", route.method, route.path))
             .collect()
     );
+}
+
+#[test]
+fn every_function_is_bounded_and_its_log_is_kept_for_a_while() {
+    let resources = resources();
+    for title in titles() {
+        let function = &resources[&title];
+        assert!((128..=1_024).contains(&given(function, "MemorySize")), "{title}");
+        // The gateway waits for 30 s, a schedule comes every minute.
+        let called = resources.contains_key(&format!("{title}Route"));
+        let most = if called { 29 } else { 59 };
+        assert!((1..=most).contains(&given(function, "Timeout")), "{title}");
+        let log = format!("{title}Log");
+        assert_eq!(
+            function["Properties"]["LoggingConfig"],
+            json!({"LogGroup": {"Ref": log}})
+        );
+        assert_eq!(resources[&log]["Type"], "AWS::Logs::LogGroup");
+        assert!(
+            (1..=90).contains(&given(&resources[&log], "RetentionInDays")),
+            "{title}"
+        );
+    }
+}
+
+#[test]
+fn joins_alone_have_concurrency_of_their_own_where_the_operator_reserves_some() {
+    let reserved: Vec<_> = resources()
+        .into_iter()
+        .filter_map(|(name, resource)| {
+            Some((
+                name,
+                resource["Properties"].get("ReservedConcurrentExecutions")?.clone(),
+            ))
+        })
+        .collect();
+    let wanted = json!({"Fn::If": ["JoinReserved", {"Ref": "JoinConcurrency"}, {"Ref": "AWS::NoValue"}]});
+    assert_eq!(reserved, [("ConferenceJoin".to_owned(), wanted)]);
+    let templates = templates(&all(), &workers());
+    let (root, nested) = (&templates[ROOT], &templates["deploy/stacks/conference.yaml"]);
+    assert_eq!(root["Parameters"]["JoinConcurrency"]["Default"], 0);
+    assert_eq!(
+        nested["Conditions"]["JoinReserved"],
+        json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "JoinConcurrency"}, 0]}]})
+    );
+    let passed = &root["Resources"]["ConferenceFunctions"]["Properties"]["Parameters"];
+    assert_eq!(passed["JoinConcurrency"], json!({"Ref": "JoinConcurrency"}));
+}
+
+#[test]
+fn whatever_wakes_by_itself_is_woken() {
+    let resources = resources();
+    let woken = |kind: &str| -> BTreeSet<String> {
+        let found = resources.iter().filter(|(_, resource)| resource["Type"] == kind);
+        found.map(|(name, _)| name.clone()).collect()
+    };
+    let (mut rules, mut streams) = (BTreeSet::new(), BTreeSet::new());
+    for worker in workers() {
+        let title = worker.title();
+        let minutes = match worker.wake {
+            Wake::Operator => continue,
+            Wake::EveryMinutes(minutes) => minutes,
+            Wake::Jobs => {
+                streams.insert(format!("{title}Stream"));
+                1
+            }
+        };
+        let name = format!("{title}Schedule");
+        let rule = &resources[&name]["Properties"];
+        let unit = if minutes == 1 { "minute" } else { "minutes" };
+        assert_eq!(rule["ScheduleExpression"], format!("rate({minutes} {unit})"));
+        assert_eq!(
+            rule["Targets"],
+            json!([{"Id": "function", "Arn": {"Fn::GetAtt": [title, "Arn"]}}])
+        );
+        let permission = &resources[&format!("{title}Permission")]["Properties"];
+        assert_eq!(permission["SourceArn"], json!({"Fn::GetAtt": [name, "Arn"]}));
+        rules.insert(name);
+    }
+    assert_eq!(woken("AWS::Events::Rule"), rules);
+    assert_eq!(woken("AWS::Lambda::EventSourceMapping"), streams);
+
+    let stream = &resources["DispatchStream"]["Properties"];
+    assert_eq!(stream["EventSourceArn"], json!({"Ref": "TableStreamArn"}));
+    assert_eq!(stream["FunctionName"], json!({"Ref": "Dispatch"}));
+    // New jobs alone. What fails three times waits for the schedule, so nothing is sent elsewhere.
+    let filters = stream["FilterCriteria"]["Filters"].as_array().expect("filters");
+    let patterns: Vec<Value> = filters
+        .iter()
+        .map(|filter| serde_json::from_str(filter["Pattern"].as_str().expect("a text")).expect("JSON"))
+        .collect();
+    let new_job =
+        json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": store::keys::job("").pk}]}}}});
+    assert_eq!(patterns, [new_job]);
+    assert_eq!(stream["MaximumRetryAttempts"], 2);
 }
 
 #[test]
