@@ -238,6 +238,7 @@ def _like(pattern: str, wanted: str):
 
 NUMBER = _like("[0-9]{1,6}", "a number, 0 for none")
 TOPIC = _like("(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?", "the ARN of an SNS topic, or '' for none")
+RATES = _like("([a-z_]+=[1-9][0-9]*(,[a-z_]+=[1-9][0-9]*)*)?", "like session_per_minute=1200,object_per_minute=120, or '' for the contract's")
 
 
 def main() -> int:
@@ -251,6 +252,7 @@ def main() -> int:
     limits = parser.add_argument_group("limits and alarms", "named once, these stay as they are")
     limits.add_argument("--join-concurrency", type=NUMBER, metavar="N", help="concurrent joins that are reserved, 0 for none")
     limits.add_argument("--alarm-topic", type=TOPIC, metavar="ARN", help="an SNS topic that hears of alarms, '' for none")
+    limits.add_argument("--rates", type=RATES, metavar="NAME=N,...", help="how many requests are let through, '' for the contract's")
     edge = parser.add_argument_group("the edge", "one of these makes it; later they change it, and what is not named stays")
     edge.add_argument("--name", action="append", metavar="HOST", help="answered under, such as meet.example.com and *.meet.example.com")
     edge.add_argument("--certificate", metavar="ARN", help="a certificate of us-east-1 for these names")
@@ -264,7 +266,7 @@ def main() -> int:
     account = target.client("sts").get_caller_identity()["Account"]
     secrets_ = keys(target, options.stack)
     parameters = {"CodeBucket": f"{options.stack}-code-{account}", "Architecture": options.architecture} | secrets_
-    named = {"JoinConcurrency": options.join_concurrency, "AlarmTopic": options.alarm_topic}
+    named = {"JoinConcurrency": options.join_concurrency, "AlarmTopic": options.alarm_topic, "Rates": options.rates}
     parameters |= {name: value for name, value in named.items() if value is not None}
     asked = {
         "Names": options.name and ",".join(options.name),

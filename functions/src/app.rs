@@ -1,6 +1,7 @@
 //! What all endpoints share: the table, the configuration, the keys, the clock and chance.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use domain::jws::SigningKey;
@@ -86,6 +87,40 @@ impl Default for Rates {
             pin_failures: 5,
             code_failures: 20,
         }
+    }
+}
+
+/// Why a text says no rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be like session_per_minute=600,company_per_minute=6000, each 1 or more; there are also object_per_minute, \
+     sign_in_failures, network_failures, email_failures, sso_failures, pin_failures and code_failures"
+)]
+pub struct NoRates;
+
+impl FromStr for Rates {
+    type Err = NoRates;
+
+    /// Reads `session_per_minute=1200,object_per_minute=120`; what is left out, or all of an empty text, is the contract's.
+    fn from_str(text: &str) -> Result<Self, NoRates> {
+        let mut rates = Self::default();
+        for part in text.split(',').filter(|_| !text.is_empty()) {
+            let (name, number) = part.split_once('=').ok_or(NoRates)?;
+            let rate = match name {
+                "session_per_minute" => &mut rates.session_per_minute,
+                "company_per_minute" => &mut rates.company_per_minute,
+                "object_per_minute" => &mut rates.object_per_minute,
+                "sign_in_failures" => &mut rates.sign_in_failures,
+                "network_failures" => &mut rates.network_failures,
+                "email_failures" => &mut rates.email_failures,
+                "sso_failures" => &mut rates.sso_failures,
+                "pin_failures" => &mut rates.pin_failures,
+                "code_failures" => &mut rates.code_failures,
+                _ => return Err(NoRates),
+            };
+            *rate = number.parse().ok().filter(|rate| *rate > 0).ok_or(NoRates)?;
+        }
+        Ok(rates)
     }
 }
 
@@ -251,5 +286,50 @@ impl App {
     pub fn open(&self, place: &str, sealed: &Sealed) -> Result<String, Error> {
         let secret = self.keys.sealing.open(place, sealed)?;
         String::from_utf8(secret).map_err(|_| BrokenSeal.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_the_contracts_but_for_those_that_are_named() {
+        assert_eq!("".parse(), Ok(Rates::default()));
+        let raised = Rates {
+            session_per_minute: 1_200,
+            code_failures: 1,
+            ..Rates::default()
+        };
+        assert_eq!("session_per_minute=1200,code_failures=1".parse(), Ok(raised));
+        let all = "session_per_minute=1,company_per_minute=2,object_per_minute=3,sign_in_failures=4,network_failures=5,\
+            email_failures=6,sso_failures=7,pin_failures=8,code_failures=9";
+        let each = Rates {
+            session_per_minute: 1,
+            company_per_minute: 2,
+            object_per_minute: 3,
+            sign_in_failures: 4,
+            network_failures: 5,
+            email_failures: 6,
+            sso_failures: 7,
+            pin_failures: 8,
+            code_failures: 9,
+        };
+        assert_eq!(all.parse(), Ok(each));
+        for text in [
+            " ",
+            ",",
+            "600",
+            "session_per_minute",
+            "session_per_minute=",
+            "session_per_minute=0",
+            "session_per_minute=-1",
+            "session_per_minute=4294967296",
+            "session_per_minute=600,",
+            "Session_Per_Minute=600",
+            "rates=600",
+        ] {
+            assert_eq!(text.parse::<Rates>(), Err(NoRates), "{text}");
+        }
     }
 }

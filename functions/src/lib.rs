@@ -38,7 +38,7 @@ pub mod text;
 mod visit;
 
 pub use access::Caller;
-pub use app::{App, Config, Keys, Rates};
+pub use app::{App, Config, Keys, NoRates, Rates};
 pub use context::Context;
 pub use endpoint::{Access, Endpoint, Kind, Need, Route, Wake, Worker};
 pub use error::Error;

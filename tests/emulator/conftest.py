@@ -86,7 +86,7 @@ class Stack:
 
     def deploy(self) -> dict[str, str]:
         """Deploys what the template and the binary are now."""
-        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64"} | self.keys
+        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64", "Rates": "session_per_minute=700"} | self.keys
         return deployment.deploy(self.target, "convoke", self.code, parameters)
 
     def call(self, method: str, path: str, host: str, headers: dict[str, str] | None = None, **request) -> requests.Response:

@@ -81,3 +81,10 @@ def test_an_unknown_handler_is_a_clear_failure():
     started = subprocess.run([os.environ["CONVOKE_BOOTSTRAP"]], env=environment, capture_output=True, text=True, timeout=20)
     assert started.returncode == 1
     assert 'no endpoint or worker is called \\"company-destroy\\"' in started.stdout
+
+
+def test_rates_that_do_not_read_are_a_clear_failure():
+    environment = os.environ | {"_HANDLER": "authenticate", "CONVOKE_RATES": "session_per_minute=many"}
+    started = subprocess.run([os.environ["CONVOKE_BOOTSTRAP"]], env=environment, capture_output=True, text=True, timeout=20)
+    assert started.returncode == 1
+    assert "CONVOKE_RATES must be like session_per_minute=600" in started.stdout

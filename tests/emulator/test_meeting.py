@@ -150,6 +150,12 @@ def test_a_host_comes_and_goes_by_every_other_door(stack, admin, host):
     assert stack.call("GET", "/enterprise_api/openapi.json", acme).json()["openapi"] == "3.1.0"
 
 
+def test_rates_are_those_of_the_deployment(stack, admin):
+    answer = stack.call("POST", "/enterprise_api/company/fetch_all", FIRST, json={"auth_token": admin})
+    # Over the contract's 600, below the 700 of this deployment.
+    assert 600 < int(answer.headers["x-ratelimit-remaining"]) < 700
+
+
 def test_the_sweeper_runs(stack, installed):
     assert set(stack.invoke("sweep", {})) == {"ended", "left"}
 

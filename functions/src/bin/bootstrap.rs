@@ -18,7 +18,7 @@ use functions::own_domains::{Dns, OwnDomains};
 use functions::pages::Shells;
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
-use functions::{App, Config, Keys, Need, Worker};
+use functions::{App, Config, Keys, Need, Rates, Worker};
 use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 use serde_json::Value;
 use store::Store;
@@ -81,6 +81,10 @@ async fn work(app: Arc<App>, worker: Worker, event: LambdaEvent<Value>) -> Resul
 }
 
 async fn app(function: &Function) -> Result<App, Failure> {
+    let config = Config {
+        rates: rates()?,
+        ..Config::default()
+    };
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
@@ -92,13 +96,7 @@ async fn app(function: &Function) -> Result<App, Failure> {
         lambda::variable("CONVOKE_EDGE_SECRET")?,
     );
     let commands = RelayCommands::new(Arc::clone(&keys.signing));
-    let app = App::new(
-        store,
-        Config::default(),
-        keys,
-        Passwords::strong(rand::random())?,
-        commands,
-    );
+    let app = App::new(store, config, keys, Passwords::strong(rand::random())?, commands);
     if function.needs().contains(&Need::Pages) {
         return Ok(app.with_pages(Shells::load(&pages_folder())?));
     }
@@ -109,6 +107,16 @@ async fn app(function: &Function) -> Result<App, Failure> {
         });
     }
     Ok(app)
+}
+
+/// What the operator lets through: `CONVOKE_RATES`, or the contract's where it is not set.
+fn rates() -> Result<Rates, Failure> {
+    const NAME: &str = "CONVOKE_RATES";
+    if std::env::var_os(NAME).is_none() {
+        return Ok(Rates::default());
+    }
+    let rates = lambda::variable(NAME)?.parse();
+    rates.map_err(|why| format!("{NAME} {why}").into())
 }
 
 /// What companies' own host names need, in an installation whose edge takes them: `CONVOKE_OWN_DISTRIBUTION` names its

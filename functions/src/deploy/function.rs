@@ -158,6 +158,7 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
     let mut variables = Map::new();
     variables.insert("CONVOKE_TABLE".into(), json!({"Ref": "Table"}));
     variables.insert("CONVOKE_EDGE_SECRET".into(), json!({"Ref": "EdgeSecret"}));
+    variables.insert("CONVOKE_RATES".into(), json!({"Ref": "Rates"}));
     if needs.contains(&Need::SigningKey) {
         variables.insert("CONVOKE_SIGNING_KEY".into(), json!({"Ref": "SigningKey"}));
     }

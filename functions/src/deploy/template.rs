@@ -12,13 +12,14 @@ use crate::endpoint::{Route, Wake, Worker};
 pub const ROOT: &str = "template.yaml";
 
 /// Parameters that the nested stacks take from the root: name, type, and whether it is a secret.
-const PASSED: [(&str, &str, bool); 9] = [
+const PASSED: [(&str, &str, bool); 10] = [
     ("Architecture", "String", false),
     ("CodeBucket", "String", false),
     ("CodeKey", "String", false),
     ("AlarmTopic", "String", false),
     ("JoinConcurrency", "Number", false),
     ("OwnDistribution", "String", false),
+    ("Rates", "String", false),
     ("EdgeSecret", "String", true),
     ("SealingKey", "String", true),
     ("SigningKey", "String", true),
@@ -95,6 +96,10 @@ fn root_parameters() -> Map<String, Value> {
     parameters["JoinConcurrency"]["Default"] = 0.into();
     parameters["OwnDistribution"]["Default"] = "".into();
     parameters["AlarmTopic"]["Default"] = "".into();
+    parameters["Rates"]["Default"] = "".into();
+    // The names are the functions' to know.
+    let rate = "[a-z_]+=[1-9][0-9]*";
+    parameters["Rates"]["AllowedPattern"] = format!("^({rate}(,{rate})*)?$").into();
     parameters
 }
 
@@ -127,6 +132,7 @@ fn about(parameter: &str) -> &'static str {
         "CodeKey" => "The zip in that bucket",
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
         "OwnDistribution" => "The distribution that companies' own host names are tenants of, empty for none",
+        "Rates" => "How many requests are let through, as session_per_minute=600; the contract's where empty",
         "EdgeSecret" => "What the edge proves itself with",
         "Api" => "The API's id",
         "Table" => "The table's name",

@@ -145,6 +145,27 @@ fn joins_alone_have_concurrency_of_their_own_where_the_operator_reserves_some() 
 }
 
 #[test]
+fn every_function_goes_by_the_operators_rates() {
+    let resources = resources();
+    for title in titles() {
+        let variables = &resources[&title]["Properties"]["Environment"]["Variables"];
+        assert_eq!(variables["CONVOKE_RATES"], json!({"Ref": "Rates"}), "{title}");
+    }
+    for (name, stack) in templates(&all(), &workers())[ROOT]["Resources"]
+        .as_object()
+        .expect("resources")
+    {
+        if stack["Type"] == "AWS::CloudFormation::Stack" {
+            assert_eq!(
+                stack["Properties"]["Parameters"]["Rates"],
+                json!({"Ref": "Rates"}),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
 fn whatever_wakes_by_itself_is_woken() {
     let resources = resources();
     let woken = |kind: &str| -> BTreeSet<String> {
