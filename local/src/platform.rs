@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use domain::Code;
 use domain::jws::SigningKey;
 use functions::operator::{self, DomainAction, DomainCommand, Domains, Init, Initialised};
 use functions::own_domains::{Dns, DnsError, OwnDomains};
@@ -150,9 +151,14 @@ impl Platform {
             }
         };
         let relay_config = relay_config(&data, &app, port, [media, stun])?;
-        operator::init(&app, &demo(&relay_config)?)
-            .await
-            .context("the demo account could not be made")?;
+        match operator::init(&app, &demo(&relay_config)?).await {
+            Err(functions::Error::Refused(refusal)) if refusal.code == Code::Conflict => {
+                tracing::warn!(%refusal, "the demo account is not what it was made as");
+            }
+            made => {
+                made.context("the demo account could not be made")?;
+            }
+        }
 
         // The doors open before the relay registers through them.
         let (close, closed) = watch::channel(false);

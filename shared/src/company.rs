@@ -25,11 +25,57 @@ pub struct Reseller {
     pub domain: Fqdn,
     /// The type of the message that a page posts when somebody leaves; the contract's own where absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub leave_event_type: Option<String>,
+    pub leave_event_type: Option<LeaveEvent>,
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,
 }
+
+/// The `type` of the message that a page posts when somebody leaves a room (contract/embedding.md §5): 1 to 64 letters,
+/// digits, `.`, `_`, `:` and `-`, and none that other messages have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaveEvent(String);
+
+impl LeaveEvent {
+    /// The types of all other messages of pages.
+    const OTHERS: [&'static str; 7] = [
+        "room",
+        "dashboard",
+        "livestream",
+        "device",
+        "conference",
+        "participant",
+        "widget",
+    ];
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LeaveEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for LeaveEvent {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        if !(1..=64).contains(&text.len()) || !text.bytes().all(plain) {
+            return Err(Invalid("must be 1 to 64 letters, digits, '.', '_', ':' and '-'"));
+        }
+        if Self::OTHERS.contains(&text) {
+            return Err(Invalid("must not be the type of another message"));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+string_on_the_wire!(LeaveEvent, {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"});
 
 /// A company as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -256,6 +302,33 @@ mod tests {
         fn any_text_is_refused_or_stays_itself(text in "(https?://)?\\PC{0,40}") {
             if let Ok(origin) = text.parse::<Origin>() { prop_assert_eq!(origin.as_str().parse::<Origin>(), Ok(origin)); }
             if let Ok(color) = text.parse::<Color>() { prop_assert_eq!(color.to_string(), text); }
+        }
+    }
+
+    #[test]
+    fn a_leave_event_is_a_word_of_its_own() {
+        for text in [
+            "bye",
+            "vivomeetingsLeaveCallEvent",
+            "acme:room.left_1-2",
+            &"x".repeat(64),
+        ] {
+            assert_eq!(
+                text.parse::<LeaveEvent>().map(|event| event.to_string()).as_deref(),
+                Ok(text)
+            );
+        }
+        for text in [
+            "",
+            " ",
+            "bye bye",
+            "tschüss",
+            "room",
+            "widget",
+            "a\u{0}b",
+            &"x".repeat(65),
+        ] {
+            assert!(text.parse::<LeaveEvent>().is_err(), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use domain::Role;
 use domain::code::{AccessCode, Email, Fqdn, Pin, Subdomain};
-use domain::company::{Company, CompanySettings, Reseller};
+use domain::company::{Company, CompanySettings, LeaveEvent, Reseller};
 use domain::conference::Minutes;
 use domain::host::{Host, MeetingDefaults};
 use domain::id::{CompanyId, HostId, RelayId, ResellerId};
@@ -12,7 +12,7 @@ use domain::sealed::token_hash;
 use domain::text::Name;
 use domain::{Code, Error as Refusal};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Unique, Write};
+use store::{Actor, Scope, Unique, Write};
 
 use crate::app::App;
 use crate::error::Error;
@@ -53,6 +53,10 @@ pub struct FirstReseller {
     pub name: Name,
     /// The domain below which its companies live.
     pub domain: Fqdn,
+    /// The `type` of the message that its pages post when somebody leaves, in place of the contract's own; absent, it stays
+    /// as it is.
+    #[serde(default)]
+    pub leave_event_type: Option<LeaveEvent>,
 }
 
 /// The first company.
@@ -108,23 +112,43 @@ pub struct Initialised {
 }
 
 /// Makes what is missing of the reseller, its first company and its admin, and registers the relays' keys. What is there
-/// already stays as it is, so this may be repeated, also after a failure half-way.
+/// already stays as it is but for a relay's key and the reseller's leave event, so this may be repeated, also after a failure
+/// half-way, and by two at once.
 ///
 /// # Errors
-/// When a value is taken by something else, or the table failed.
+/// When a value is taken by something else, the admin's address by an account that is none of the reseller's admins (nothing is
+/// written then), or the table failed.
 pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
-    let now = app.now();
+    let fqdn = sound(asked)?;
     let write = Write {
-        at: now,
+        at: app.now(),
         by: Actor::Operator,
         action: "operator_init",
         claim: None,
     };
-    let (reseller, made_reseller) = reseller(app, asked, &write).await?;
-    let (company, made_company) = company(app, asked, &reseller, &write).await?;
-    let (host, made_host) = admin(app, asked, &company, &write).await?;
+    let known = app.store.reseller_by_domain(&asked.reseller.domain).await?;
+    let mut admin = None;
+    if let Some(reseller) = &known {
+        admin = admin_of(app, reseller.id, &asked.admin).await?;
+    }
+    if admin.is_none() && asked.admin.password.chars().count() < 8 {
+        return Err(Refusal::invalid("admin.password", "must have at least 8 characters").into());
+    }
+    let (reseller, made_reseller) = match known {
+        Some(reseller) => (reseller, false),
+        None => new_reseller(app, asked, &write).await?,
+    };
+    if let Some(event) = asked.reseller.leave_event_type.as_ref()
+        && reseller.leave_event_type.as_ref() != Some(event)
+    {
+        app.store.reseller_leave_event(&reseller, event, &write).await?;
+    }
+    let (company, made_company) = company(app, asked, &reseller, fqdn, &write).await?;
+    let (host, made_host) = match admin {
+        Some(id) => (id, false),
+        None => new_admin(app, asked, &company, &write).await?,
+    };
     for relay in &asked.relays {
-        VerifyingKey::from_jwk(&relay.key).map_err(|why| Refusal::invalid("relays.key", why))?;
         app.store.relay_add(&relay.id, &relay.key, &write).await?;
     }
     plans(app, asked, &reseller, &write).await?;
@@ -137,19 +161,39 @@ pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
     })
 }
 
-async fn reseller(app: &App, asked: &Init, write: &Write<'_>) -> Result<(Reseller, bool), Error> {
-    if let Some(found) = app.store.reseller_by_domain(&asked.reseller.domain).await? {
-        return Ok((found, false));
+/// Refuses what the types let through; answers the company's host name.
+fn sound(asked: &Init) -> Result<Fqdn, Refusal> {
+    for relay in &asked.relays {
+        VerifyingKey::from_jwk(&relay.key).map_err(|why| Refusal::invalid("relays.key", why))?;
     }
+    for new in &asked.plans {
+        if !(1..=500).contains(&new.allows.max_participants) {
+            return Err(Refusal::invalid("plans.max_participants", "must be 1 to 500"));
+        }
+        if Minutes::new(new.allows.max_minutes).is_none() {
+            return Err(Refusal::invalid("plans.max_minutes", "must be 1 to 1440"));
+        }
+    }
+    let fqdn = asked.reseller.domain.below(&asked.company.subdomain);
+    fqdn.ok_or_else(|| Refusal::invalid("company.subdomain", "is too long"))
+}
+
+async fn new_reseller(app: &App, asked: &Init, write: &Write<'_>) -> Result<(Reseller, bool), Error> {
     let reseller = Reseller {
         id: app.store.new_reseller_id().await?,
         name: asked.reseller.name.clone(),
         domain: asked.reseller.domain.clone(),
-        leave_event_type: None,
+        leave_event_type: asked.reseller.leave_event_type.clone(),
         created: write.at,
     };
-    app.store.reseller_create(&reseller, write).await?;
-    Ok((reseller, true))
+    match app.store.reseller_create(&reseller, write).await {
+        Err(taken @ store::Error::Taken(Unique::Domain)) => {
+            // Another operator was faster, or it is a company's own name.
+            let found = app.store.reseller_by_domain(&reseller.domain).await?;
+            Ok((found.ok_or(taken)?, false))
+        }
+        made => Ok(made.map(|()| (reseller, true))?),
+    }
 }
 
 /// Plans never change: whoever has subscribed to one goes by what it allowed then.
@@ -159,12 +203,6 @@ async fn plans(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>) 
     }
     let known = app.store.plans(reseller.id).await?;
     for new in &asked.plans {
-        if !(1..=500).contains(&new.allows.max_participants) {
-            return Err(Refusal::invalid("plans.max_participants", "must be 1 to 500").into());
-        }
-        if Minutes::new(new.allows.max_minutes).is_none() {
-            return Err(Refusal::invalid("plans.max_minutes", "must be 1 to 1440").into());
-        }
         if known.iter().any(|plan| plan.name == new.name) {
             continue;
         }
@@ -184,27 +222,20 @@ async fn plans(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>) 
     Ok(())
 }
 
-async fn company(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>) -> Result<(Company, bool), Error> {
-    let subdomain = asked.company.subdomain.clone();
-    let fqdn = reseller
-        .domain
-        .below(&subdomain)
-        .ok_or_else(|| Refusal::invalid("subdomain", "is too long"))?;
-    let found = app
-        .store
-        .tenant(&fqdn)
-        .await?
-        .filter(|tenant| tenant.reseller == reseller.id);
-    if let Some(id) = found.and_then(|tenant| tenant.company) {
-        return Ok((
-            app.store.company(&store::Scope::reseller(reseller.id), id).await?,
-            false,
-        ));
+async fn company(
+    app: &App,
+    asked: &Init,
+    reseller: &Reseller,
+    fqdn: Fqdn,
+    write: &Write<'_>,
+) -> Result<(Company, bool), Error> {
+    if let Some(found) = company_of(app, reseller, &fqdn).await? {
+        return Ok((found, false));
     }
     let company = Company {
         id: app.store.new_company_id().await?,
         reseller: reseller.id,
-        subdomain,
+        subdomain: asked.company.subdomain.clone(),
         fqdn,
         name: asked.company.name.clone(),
         subscriptions: Vec::new(),
@@ -214,18 +245,41 @@ async fn company(app: &App, asked: &Init, reseller: &Reseller, write: &Write<'_>
         created: write.at,
         settings: CompanySettings::default(),
     };
-    app.store.company_create(&company, write).await?;
-    Ok((company, true))
+    match app.store.company_create(&company, write).await {
+        // Another operator was faster.
+        Err(taken @ store::Error::Taken(Unique::Subdomain)) => {
+            let found = company_of(app, reseller, &company.fqdn).await?;
+            Ok((found.ok_or(taken)?, false))
+        }
+        made => Ok(made.map(|()| (company, true))?),
+    }
 }
 
-async fn admin(app: &App, asked: &Init, company: &Company, write: &Write<'_>) -> Result<(HostId, bool), Error> {
+/// The reseller's company under this host name.
+async fn company_of(app: &App, reseller: &Reseller, fqdn: &Fqdn) -> Result<Option<Company>, Error> {
+    let found = app.store.tenant(fqdn).await?;
+    let id = found
+        .filter(|tenant| tenant.reseller == reseller.id)
+        .and_then(|tenant| tenant.company);
+    match id {
+        Some(id) => Ok(Some(app.store.company(&Scope::reseller(reseller.id), id).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The admin, if it is there: another account at its address would have a password and a role that nobody asked for.
+async fn admin_of(app: &App, reseller: ResellerId, admin: &Admin) -> Result<Option<HostId>, Error> {
+    match app.store.host_by_email(reseller, &admin.email).await? {
+        Some(found) if found.role != Role::ResellerAdmin => {
+            let message = "The address belongs to an account that is no admin of the reseller: name another, or raise its role first";
+            Err(Refusal::new(Code::Conflict, message).with_field("admin.email").into())
+        }
+        found => Ok(found.map(|found| found.id)),
+    }
+}
+
+async fn new_admin(app: &App, asked: &Init, company: &Company, write: &Write<'_>) -> Result<(HostId, bool), Error> {
     let admin = &asked.admin;
-    if let Some(found) = app.store.host_by_email(company.reseller, &admin.email).await? {
-        return Ok((found.id, false));
-    }
-    if admin.password.chars().count() < 8 {
-        return Err(Refusal::invalid("admin.password", "must have at least 8 characters").into());
-    }
     let password = app.passwords.hash(admin.password.clone(), app.random()).await?;
     let id = app.store.new_host_id().await?;
     let own_contact = app.store.new_contact_id().await?;
@@ -260,6 +314,11 @@ async fn admin(app: &App, asked: &Init, company: &Company, write: &Write<'_>) ->
         };
         match app.store.host_create(&host, write).await {
             Err(store::Error::Taken(Unique::AccessCode)) => {}
+            // Another operator was faster.
+            Err(taken @ store::Error::Taken(Unique::Email)) => {
+                let found = admin_of(app, company.reseller, admin).await?;
+                return Ok((found.ok_or(taken)?, false));
+            }
             outcome => return Ok(outcome.map(|()| (id, true))?),
         }
     }

@@ -1,7 +1,7 @@
 //! `GET /conf/call/{code}`: the meeting room.
 
 use domain::code::AccessCode;
-use domain::company::Company;
+use domain::company::{Company, LeaveEvent};
 use domain::conference::{Conference, Opens, Window};
 use domain::host::Host;
 use domain::id::ConferenceId;
@@ -90,7 +90,7 @@ async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
         "code": written,
         "encrypted": encrypted,
         "tenant": super::tenant(&company),
-        "leave_event_type": reseller.leave_event_type.as_deref().unwrap_or(LEAVE_EVENT),
+        "leave_event_type": reseller.leave_event_type.as_ref().map_or(LEAVE_EVENT, LeaveEvent::as_str),
         "hidden_controls": company.settings.hidden_controls,
         "conference": conference,
         "signed_in": signed_in(&facts, session.as_ref(), view.as_ref()),

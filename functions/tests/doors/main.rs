@@ -11,6 +11,7 @@ mod join_admits;
 mod join_roles;
 mod join_round_trips;
 mod meetings_from_servers;
+mod operators_begin;
 mod own_domains;
 mod pages_refuse_in_words;
 mod pages_tenant;

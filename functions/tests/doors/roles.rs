@@ -8,7 +8,7 @@ mod running;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::site::notes::Touch;
-use crate::site::{self, ACME, Answer, Host, Site};
+use crate::site::{self, ACME, Answer, Host, Site, settled};
 use functions::deploy::{Action, Grants};
 use functions::{all, operator, workers};
 use serde_json::{Value, json};
@@ -28,13 +28,6 @@ fn kind(touch: &Touch) -> (Action, Partition) {
         touch.action,
         found.unwrap_or_else(|| panic!("no partition is like {}", touch.key)),
     )
-}
-
-/// What goes on beside an answer belongs to it: waits until it is done.
-async fn settled() {
-    for _ in 0..64 {
-        tokio::task::yield_now().await;
-    }
 }
 
 impl Walk {
@@ -164,9 +157,10 @@ async fn first_objects(walk: &mut Walk) {
         "relays": [{"id": "relay-9", "key": walk.site.relay.verifying_key().to_jwk()}],
         "plans": [{"name": "Small", "max_participants": 10, "max_minutes": 1440}],
     }));
-    operator::init(&walk.site.app, &fresh.expect("an event"))
-        .await
-        .expect("made");
+    let mut fresh: operator::Init = fresh.expect("an event");
+    operator::init(&walk.site.app, &fresh).await.expect("made");
+    fresh.reseller.leave_event_type = Some("bye".parse().expect("a word"));
+    operator::init(&walk.site.app, &fresh).await.expect("renamed");
     walk.book("operator_init").await;
 }
 

@@ -1,7 +1,7 @@
 //! Resellers: made by an operator, found by their domain.
 
 use domain::code::Fqdn;
-use domain::company::Reseller;
+use domain::company::{LeaveEvent, Reseller};
 use domain::id::ResellerId;
 
 use crate::audit::Change;
@@ -23,6 +23,19 @@ impl Store {
             Op::put(keys::reseller(reseller.id), reseller).when_new(Failure::Raced),
         ];
         let change = Change::created(format!("reseller/{}", reseller.id), reseller);
+        ops.extend(write.ops(Some(reseller.id), None, change, &reseller.id));
+        self.commit(ops).await
+    }
+
+    /// Renames the message that a reseller's pages post when somebody leaves.
+    pub async fn reseller_leave_event(&self, reseller: &Reseller, to: &LeaveEvent, write: &Write<'_>) -> Result<()> {
+        let after = Reseller {
+            leave_event_type: Some(to.clone()),
+            ..reseller.clone()
+        };
+        let change = Change::difference(format!("reseller/{}", reseller.id), reseller, &after);
+        let mut ops =
+            vec![Op::change(keys::reseller(reseller.id), reseller, &after).when_there(Failure::NotFound("reseller"))];
         ops.extend(write.ops(Some(reseller.id), None, change, &reseller.id));
         self.commit(ops).await
     }

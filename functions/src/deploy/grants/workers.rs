@@ -44,7 +44,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "operator_init",
         &[
-            (&[Update], &[Counter, Company, Relay]),
+            (&[Update], &[Reseller, Counter, Company, Relay]),
             (&[Query, Check], &[Reseller]),
             (
                 &[Put],

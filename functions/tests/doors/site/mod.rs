@@ -68,6 +68,13 @@ fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) ->
         .with_pages(Shells::all_of(&shell))
 }
 
+/// What goes on beside an answer belongs to it: waits until it is done.
+pub(crate) async fn settled() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
 impl Site {
     pub(crate) async fn new() -> Self {
         Self::with(Config {

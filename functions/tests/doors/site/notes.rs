@@ -1,4 +1,4 @@
-//! A table in memory that notes what is asked of it, and takes a fixed time for each request.
+//! A table in memory that notes what is asked of it, takes a fixed time for each request, and breaks where it is told to.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
 use functions::deploy::Action;
 use serde_json::Value;
 use store::embedded::{Embedded, Options};
@@ -21,11 +22,32 @@ pub(crate) struct Touch {
     pub(crate) key: String,
 }
 
+/// Where the table breaks: it refuses every write after so many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Break {
+    /// Writes that still succeed.
+    pub(crate) after: usize,
+    /// Whether the first that is refused is done nevertheless.
+    pub(crate) done: bool,
+}
+
+impl Break {
+    /// What becomes of the next write: whether it is done, if it is refused.
+    fn next(&mut self) -> Option<bool> {
+        if self.after > 0 {
+            self.after -= 1;
+            return None;
+        }
+        Some(std::mem::take(&mut self.done))
+    }
+}
+
 /// What was asked, and how long each answer takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Notes {
     touched: Arc<Mutex<Vec<Touch>>>,
     latency: Arc<Mutex<Duration>>,
+    broken: Arc<Mutex<Option<Break>>>,
     inner: SharedHttpClient,
 }
 
@@ -35,6 +57,7 @@ impl Notes {
         Self {
             touched: Arc::default(),
             latency: Arc::default(),
+            broken: Arc::default(),
             inner: SharedHttpClient::new(database),
         }
     }
@@ -46,6 +69,11 @@ impl Notes {
     /// Makes each request of the table take this long, on the clock of the runtime.
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.latency.lock().expect("not poisoned") = latency;
+    }
+
+    /// Breaks the table, or mends it.
+    pub(crate) fn set_broken(&self, broken: Option<Break>) {
+        *self.broken.lock().expect("not poisoned") = broken;
     }
 
     /// What was asked since the last call.
@@ -76,19 +104,39 @@ impl HttpConnector for Connector {
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
         let body = serde_json::from_slice(&body).expect("the SDK sends JSON");
-        self.notes
-            .touched
-            .lock()
-            .expect("not poisoned")
-            .extend(touches(&operation, &body));
+        let touched = touches(&operation, &body);
+        let writes = touched.iter().any(|touch| touch.action.writes());
+        self.notes.touched.lock().expect("not poisoned").extend(touched);
+        let refused = match &mut *self.notes.broken.lock().expect("not poisoned") {
+            Some(broken) if writes => broken.next(),
+            _ => None,
+        };
         let (latency, inner) = (*self.notes.latency.lock().expect("not poisoned"), self.inner.clone());
         HttpConnectorFuture::new(async move {
             if !latency.is_zero() {
                 tokio::time::sleep(latency).await;
             }
-            inner.call(request).await
+            match refused {
+                None => inner.call(request).await,
+                Some(done) => {
+                    if done {
+                        inner.call(request).await?;
+                    }
+                    Ok(refusal())
+                }
+            }
         })
     }
+}
+
+/// An answer that nobody tries again after.
+fn refusal() -> HttpResponse {
+    let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"broken"}"#;
+    let mut response = HttpResponse::new(400.try_into().expect("a status"), SdkBody::from(body));
+    response
+        .headers_mut()
+        .insert("content-type", "application/x-amz-json-1.0");
+    response
 }
 
 fn touches(operation: &str, body: &Value) -> Vec<Touch> {
