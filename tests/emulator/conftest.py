@@ -16,7 +16,8 @@ import pytest
 import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
+sys.path[:0] = [str(ROOT / "deploy"), str(ROOT / "tests/clients")]
+pytest.register_assert_rewrite("published_clients")
 
 import deploy as deployment  # noqa: E402
 
@@ -89,18 +90,19 @@ class Stack:
         parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64", "Rates": "session_per_minute=700"} | self.keys
         return deployment.deploy(self.target, "convoke", self.code, parameters)
 
+    @property
+    def gateway(self) -> str:
+        """Where the API answers. By path: at the API's own host name the emulator takes `/login` for a sign-in page of its own."""
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/$default"
+
+    def edge(self, host: str) -> dict[str, str]:
+        """What the edge says of a request for `host`."""
+        return {"x-convoke-edge": self.keys["EdgeSecret"], "x-convoke-host": host, "x-convoke-client": "192.0.2.7"}
+
     def call(self, method: str, path: str, host: str, headers: dict[str, str] | None = None, **request) -> requests.Response:
         """One request through the gateway, as the edge brings it for a visitor of `host`."""
-        # By path: at the API's own host name the emulator takes `/login` for a sign-in page of its own.
-        gateway = f"{self.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/$default"
-        edge = {
-            "x-convoke-edge": self.keys["EdgeSecret"],
-            "x-convoke-host": host,
-            "x-convoke-client": "192.0.2.7",
-        }
-        answer = requests.request(
-            method, gateway + path, headers=edge | (headers or {}), allow_redirects=False, timeout=60, **request
-        )
+        sent = self.edge(host) | (headers or {})
+        answer = requests.request(method, self.gateway + path, headers=sent, allow_redirects=False, timeout=60, **request)
         if answer.ok:
             self.invoked |= {handler for known, pattern, handler in self.routes if known == method and pattern.fullmatch(path)}
         return answer

@@ -1,0 +1,3 @@
+"""The published clients against `convoke run`."""
+
+from published_clients import *  # noqa: F403
