@@ -117,8 +117,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for JsonBody<T> {
         if request.media_type().as_deref() != Some("application/json") {
             return Err(Refusal::new(Code::UnsupportedMediaType, "the body must be application/json").into());
         }
-        let body: Value = serde_json::from_slice(&request.body)
-            .map_err(|_| Refusal::new(Code::InvalidField, "the body is not valid JSON"))?;
+        let malformed = |why| Refusal::new(Code::InvalidField, why);
+        let body: Value = serde_json::from_slice(&request.body).map_err(|_| malformed("the body is not valid JSON"))?;
+        if !body.is_object() {
+            return Err(malformed("the body must be a JSON object").into());
+        }
         let read = from_value(&body).map_err(crate::parameters::Fault::into_refusal)?;
         Ok(Self(read))
     }

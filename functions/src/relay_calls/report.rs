@@ -56,6 +56,9 @@ pub(super) async fn read<R: Report>(context: &Context<'_>, body: &[u8]) -> Resul
     let key = VerifyingKey::from_jwk(&relay.key).map_err(|_| Error::Broken("a relay's key in the table is none"))?;
     let claims: ReportClaims = key.verify(token).map_err(refused)?;
     claims.check(body, now.as_second()).map_err(refused)?;
+    if context.request.media_type().as_deref() != Some("application/json") {
+        return Err(Refusal::new(Code::UnsupportedMediaType, "The report must be application/json").into());
+    }
     let report: R = serde_json::from_slice(body)
         .map_err(|error| Refusal::new(Code::InvalidField, "The report does not read").with_detail(error))?;
     if claims.iss != relay.id || *report.relay() != relay.id {

@@ -4,6 +4,7 @@
 mod a_moved_company_is_found;
 mod an_end_reaches_the_relays;
 mod auth_sign_in;
+mod bodies_are_read_or_refused;
 mod every_page_says_who_may_frame_it;
 mod hosts_are_erased;
 mod hosts_are_exported;
