@@ -85,20 +85,63 @@ test('by password: to the own meeting, and out again', async () => {
   await page.browserContext().close();
 });
 
-test('in this tab, by a form of the partner', async () => {
+test('by the link of a new account, which sets its password once', async () => {
+  const { host } = await partner.company('Foxnew');
+  const made = await partner.call('host/create', {
+    company_id: host.company_id, name: 'Nora New', email: `nora@${new URL(host.meeting_url).hostname}`, no_welcome_email: true,
+  });
+  const page = await visitor();
+  await page.goto(made.password_creation_link);
+  await page.locator('input[name="password"]').fill('short');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('::-p-text(A password has at least 8 characters.)');
+  await page.locator('input[name="password"]').fill('long enough now');
+  await page.keyboard.press('Enter');
+  await heading(page, 'Hello, Nora New');
+  await page.goto(made.password_creation_link);
+  await page.waitForSelector('::-p-text(This link is no longer valid)');
+  await page.browserContext().close();
+  assert.ok((await partner.call('authenticate', { email: made.email, password: 'long enough now' })).auth_token);
+});
+
+/** A page of the partner with a form that signs a host of its own in, shown in a window of its own. */
+async function portal(fields, target = '') {
   let host;
   const site = await partnerSite(async (origin) => {
     ({ host } = await partner.company('Foxform', { embed_origins: [origin] }));
-    const fields = { host_id: host.host_id, login_token_public_key: host.login_token_public_key, redirect_url: '/' };
-    const inputs = Object.entries(fields).map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`);
-    return `<!doctype html><meta charset="utf-8"><form method="post" action="${new URL('/auth', host.meeting_url).href}">${inputs.join('')}<button>Meet</button></form>`;
+    const all = { host_id: host.host_id, login_token_public_key: host.login_token_public_key, ...fields };
+    const inputs = Object.entries(all).map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`);
+    const action = new URL('/auth', host.meeting_url).href;
+    return `<!doctype html><meta charset="utf-8"><form method="post" action="${action}" ${target}>${inputs.join('')}<button>Meet</button></form>`;
   });
   const page = await visitor();
   await page.goto(site.url);
+  return { page, host, close: () => page.browserContext().close().then(() => site.close()) };
+}
+
+test('in this tab, by a form of the partner, and out to where the partner said', async () => {
+  const bye = await partnerSite(() => '<!doctype html><title>Bye</title><h1>Bye</h1>');
+  const { page, host, close } = await portal({ redirect_url: '/', remote_logout_url: bye.url });
   await button(page, 'Meet').click();
   await heading(page, `Hello, ${host.name}`);
-  await page.browserContext().close();
-  site.close();
+  await button(page, 'Sign out').click();
+  await heading(page, 'Bye');
+  assert.equal(page.url(), bye.url);
+  await page.goto(new URL('/', host.meeting_url).href);
+  await link(page, 'Sign in').wait();
+  await close();
+  bye.close();
+});
+
+test('in a new tab, which the partner keeps beside its own page', async () => {
+  const { page, host, close } = await portal({ redirect_url: '/page_to_see' }, 'target="_blank"');
+  const own = page.url();
+  await button(page, 'Meet').click();
+  const opened = await until('a new tab', async () => (await page.browserContext().pages()).find((other) => other !== page));
+  await heading(opened, `Hello, ${host.name}`);
+  assert.equal(new URL(opened.url()).pathname, '/');
+  assert.equal(page.url(), own);
+  await close();
 });
 
 test('framed, all its cookies blocked: the host leads the meeting, and the frame tells its parent alone', async () => {
