@@ -1,5 +1,7 @@
 //! The ways in: what an endpoint reads from its request.
 
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 use domain::{Code, Error as Refusal};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -34,8 +36,6 @@ pub enum InputShape {
     Json(Schema),
     /// Fields of a form: in the query, in a body of a form's type, or in a JSON body.
     Form(Schema),
-    /// Something that has no schema: signed bytes.
-    Other,
 }
 
 /// Nothing is read.
@@ -131,17 +131,25 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for JsonBody<T> {
     }
 }
 
-/// The bytes of the body as they came, for what is signed as a whole. Headers are in [`crate::Context::request`].
+/// A JSON body as it came, for what is signed as a whole: a `T`, once the signature is checked. Headers are in
+/// [`crate::Context::request`].
 #[derive(Clone, Debug)]
-pub struct RawBody(pub Bytes);
+pub struct Signed<T> {
+    /// The bytes.
+    pub bytes: Bytes,
+    of: PhantomData<fn() -> T>,
+}
 
-impl Input for RawBody {
+impl<T: JsonSchema + 'static> Input for Signed<T> {
     fn read(request: &Request) -> Result<Self, Error> {
-        Ok(Self(request.body.clone()))
+        Ok(Self {
+            bytes: request.body.clone(),
+            of: PhantomData,
+        })
     }
 
-    fn describe(_: &mut SchemaGenerator) -> InputShape {
-        InputShape::Other
+    fn describe(generator: &mut SchemaGenerator) -> InputShape {
+        InputShape::Json(generator.subschema_for::<T>())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The ways out: what an endpoint answers.
 
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
@@ -27,8 +29,8 @@ pub enum ReplyShape {
     Html,
     /// A JSON document that is described nowhere: that of the API itself.
     Document,
-    /// A redirect, or what asks a person first.
-    Onward,
+    /// A redirect, what asks a person first, or JSON for a page's own script.
+    Onward(Option<Schema>),
 }
 
 /// 200 with a JSON document.
@@ -101,7 +103,34 @@ impl Reply for Response {
     }
 
     fn describe(_: &mut SchemaGenerator) -> ReplyShape {
-        ReplyShape::Onward
+        ReplyShape::Onward(None)
+    }
+}
+
+/// The same, where a page's own script gets a `T`.
+#[derive(Debug)]
+pub struct Onward<T> {
+    /// What the endpoint made.
+    pub response: Response,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> From<Response> for Onward<T> {
+    fn from(response: Response) -> Self {
+        Self {
+            response,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: JsonSchema> Reply for Onward<T> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Onward(Some(generator.subschema_for::<T>()))
     }
 }
 

@@ -21,7 +21,9 @@ test('every method of the document is shown, with its fields and an example', as
   page.on('request', (request) => asked.push(new URL(request.url()).host));
   await page.goto(new URL('/enterprise_api/docs', platform.admin_url).href);
   const create = page.getByRole('region', { name: 'POST /enterprise_api/conference/create', exact: true });
-  await create.getByText('"subject": "Test Conference"').waitFor();
+  await create.getByText('"subject": "Test Conference"').first().waitFor();
+  await create.getByText('Example answer').click();
+  await create.getByText('"conference_id": 183').waitFor();
   const paths = await page.evaluate(async () => Object.keys((await (await fetch('/enterprise_api/openapi.json')).json()).paths));
   for (const path of paths) assert.ok((await page.getByRole('heading', { name: path }).count()) > 0, path);
   await page.getByRole('searchbox', { name: 'Find a method' }).fill('sso_ticket');

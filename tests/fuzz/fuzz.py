@@ -11,6 +11,8 @@ import sys
 import tempfile
 import urllib.request
 
+import jsonschema_rs
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What is no matter of the document: a wrong method is 404 by contract, a value that a schema refuses may be one that the
 # contract reads (booleans as "true"), and the other way round (a start that is in the past).
@@ -28,10 +30,32 @@ def call(base: str, host: str, method: str, body: dict) -> dict:
         return json.load(answer)
 
 
-def operations(base: str, host: str) -> int:
+def served(base: str, host: str) -> dict:
+    """The document."""
     request = urllib.request.Request(f"{base}/enterprise_api/openapi.json", headers={"host": host})
     with urllib.request.urlopen(request, timeout=20) as answer:
-        return sum(len(methods) for methods in json.load(answer)["paths"].values())
+        return json.load(answer)
+
+
+def wrong_examples(document: dict) -> list[str]:
+    """Which of the document's examples are not what it says beside them."""
+    examples = [
+        (name, {"$ref": f"#/components/schemas/{name}"}, example)
+        for name, schema in document["components"]["schemas"].items()
+        for example in schema.get("examples", [])
+    ]
+    for path in document["paths"].values():
+        for operation in path.values():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content:
+                examples.append((operation["operationId"], content["schema"], content["example"]))
+    wrong = []
+    for name, schema, example in examples:
+        # Nothing that is not described, either.
+        whole = {"allOf": [schema], "unevaluatedProperties": False, "components": document["components"]}
+        errors = jsonschema_rs.Draft202012Validator(whole).iter_errors(example)
+        wrong += [f"the example of {name}, at {list(error.instance_path)}: {error.message}" for error in errors]
+    return wrong
 
 
 def main() -> int:
@@ -80,8 +104,13 @@ def fuzz(about: dict, options: argparse.Namespace) -> int:
         known["code"].append(made["access_code"]["number"])
         known["token"].append(made["password_creation_link"].rsplit("/", 1)[1])
         known["login_token_public_key"].append(made["login_token_public_key"])
+    document = served(base, host)
+    if wrong := wrong_examples(document):
+        print(*wrong, "========= 1 failed in 0.0s =========", sep="\n")
+        return 1
+    operations = sum(len(methods) for methods in document["paths"].values())
     # Some operations have few cases to make up, so the others make up more.
-    each = max(1, options.requests * 3 // (2 * operations(base, host)))
+    each = max(1, options.requests * 3 // (2 * operations))
     command = ["schemathesis", "run", f"{base}/enterprise_api/openapi.json", "--url", base, "--checks", CHECKS]
     command += ["-H", f"Host: {host}", "-H", f"Authorization: AuthToken {token}", "-H", f"Origin: http://{host}", "--exclude-operation-id", "SignOut"]
     command += ["--max-examples", str(each), "--phases", "examples,fuzzing", "--suppress-health-check", "all", "--workers", "1"]

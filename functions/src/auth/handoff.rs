@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Form;
-use crate::reply::{Json, Reply as _, Response};
+use crate::reply::{Json, Onward, Reply as _, Response};
 use crate::visit::Place;
 
 /// What the trade reads.
@@ -82,10 +82,10 @@ impl Endpoint for SignInHandoff {
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::Pages];
     const SUMMARY: &'static str = "Trades a one-time value of a sign-in for a session.";
     type Input = Form<HandoffParameters>;
-    type Output = Response;
+    type Output = Onward<HandoffAnswer>;
 
-    async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Response, Error> {
-        for_people(context, trade(context, input.0).await)
+    async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Self::Output, Error> {
+        for_people(context, trade(context, input.0).await).map(Onward::from)
     }
 }
 

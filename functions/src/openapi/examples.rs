@@ -1,8 +1,11 @@
-//! What partners send, as examples: of the published guide where it has one.
+//! What partners and relays send, as examples: of the published guide where it has one.
 
 use serde_json::{Value, json};
 
 const TOKEN: &str = "dd6d5d51-9ea5-4c4c-82c8-677267aece98";
+const RELAY: &str = "relay-1";
+const ROOM: &str = "1/183/1821355200";
+const EPOCH: u64 = 1_821_355_200_000;
 
 /// The request of a method, by its id.
 pub(super) fn request(id: &str) -> Option<Value> {
@@ -18,6 +21,30 @@ pub(super) fn request(id: &str) -> Option<Value> {
                 "host_id": 9, "login_token_public_key": "a1b2c3d4e5f6", "redirect_url": "/conf/call/1234567",
                 "after_call_url": "https://portal.partner.example/thanks",
             }));
+        }
+        "sign_in_handoff" => {
+            return Some(json!({"handoff": "pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM", "redirect_url": "/"}));
+        }
+        "relay_register" => {
+            return Some(json!({
+                "relay": RELAY, "region": "eu", "url": "https://r1.eu.relay.example", "version": "0.1.0", "capacity": 500,
+                "epoch": EPOCH,
+            }));
+        }
+        "relay_heartbeat" => {
+            return Some(json!({
+                "relay": RELAY, "epoch": EPOCH, "participants": 2, "load": 0.01, "rooms": [{"room": ROOM, "participants": 2}],
+            }));
+        }
+        "relay_enter" => {
+            return Some(json!({"relay": RELAY, "epoch": EPOCH, "room": ROOM, "participant": 17, "jti": TOKEN}));
+        }
+        "relay_leave" => return Some(json!({"relay": RELAY, "epoch": EPOCH, "room": ROOM})),
+        "relay_events" => {
+            return Some(json!({"relay": RELAY, "epoch": EPOCH, "n": 1, "events": [{
+                "room": ROOM, "at": EPOCH, "kind": "participant_join", "participant": 17, "jti": TOKEN, "name": "Ann",
+                "moderator": false, "region": "eu",
+            }]}));
         }
         "company_create" => json!({"subdomain": "joe", "name": "The Joe Company"}),
         "company_fetch" => json!({"company_id": 5}),

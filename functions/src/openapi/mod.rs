@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the endpoints: what is read and answered is described by the types that read
 //! and answer it.
 
+mod answers;
 mod examples;
 mod statuses;
 
@@ -65,6 +66,11 @@ pub fn document(routes: &[Route]) -> Value {
             name
         };
         schemas.insert(name, schema);
+    }
+    for (name, schema) in &mut schemas {
+        if let Some(example) = answers::example(name) {
+            schema["examples"] = json!([example]);
+        }
     }
     schemas.sort_keys();
     let mut paths = Map::new();
@@ -193,7 +199,7 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, answers: &mut SchemaGen
 fn request_body(route: &Route, input: InputShape, reads: &mut SchemaGenerator) -> Option<Value> {
     let forms = matches!(input, InputShape::Form(_));
     let schema = match input {
-        InputShape::Nothing | InputShape::Other => return None,
+        InputShape::Nothing => return None,
         InputShape::Form(_) if route.method == "GET" => return None,
         InputShape::Json(schema) | InputShape::Form(schema) => schema.to_value(),
         InputShape::Parameters(own) => {
@@ -273,12 +279,15 @@ fn responses(route: &Route, reply: &ReplyShape, answers: &mut SchemaGenerator) -
                 json!({ "description": "The document.", "content": content }),
             );
         }
-        ReplyShape::Onward => {
+        ReplyShape::Onward(schema) => {
+            let schema = schema
+                .as_ref()
+                .map_or_else(|| json!({ "type": "object" }), |schema| schema.as_value().clone());
             all.insert(
                 "200".into(),
                 json!({ "description": "A question to the person, or a session.", "content": {
                 "text/html": { "schema": { "type": "string" } },
-                "application/json": { "schema": { "type": "object" } },
+                "application/json": { "schema": schema },
             } }),
             );
             all.insert(

@@ -7,7 +7,7 @@ use super::report;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
-use crate::input::RawBody;
+use crate::input::Signed;
 use crate::reply::Json;
 
 /// `POST /relay/enter`.
@@ -22,11 +22,11 @@ impl Endpoint for RelayEnter {
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
     const SUMMARY: &'static str = "The first participant of a room is at a relay.";
-    type Input = RawBody;
+    type Input = Signed<Enter>;
     type Output = Json<Entered>;
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Self::Output, Error> {
-        let enter: Enter = report::read(context, &input.0).await?;
+        let enter = report::read(context, &input).await?;
         Ok(Json(context.store().relay_enter(&enter, context.now).await?))
     }
 }

@@ -8,7 +8,7 @@ use super::report;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
-use crate::input::RawBody;
+use crate::input::Signed;
 use crate::reply::Json;
 
 /// `POST /relay/events`.
@@ -23,11 +23,11 @@ impl Endpoint for RelayEvents {
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
     const SUMMARY: &'static str = "What happened in a relay's rooms.";
-    type Input = RawBody;
+    type Input = Signed<Events>;
     type Output = Json<EventsAnswer>;
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Self::Output, Error> {
-        let events: Events = report::read(context, &input.0).await?;
+        let events = report::read(context, &input).await?;
         if events.events.len() > LARGEST_BATCH {
             return Err(Refusal::new(Code::TooLarge, "Too many events in one batch").into());
         }

@@ -7,7 +7,7 @@ use super::report;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
-use crate::input::RawBody;
+use crate::input::Signed;
 use crate::reply::Json;
 
 /// `POST /relay/heartbeat`.
@@ -22,11 +22,11 @@ impl Endpoint for RelayHeartbeat {
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
     const SUMMARY: &'static str = "A relay lives, and what it holds.";
-    type Input = RawBody;
+    type Input = Signed<Heartbeat>;
     type Output = Json<HeartbeatAnswer>;
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Self::Output, Error> {
-        let heartbeat: Heartbeat = report::read(context, &input.0).await?;
+        let heartbeat = report::read(context, &input).await?;
         Ok(Json(context.store().relay_heartbeat(&heartbeat, context.now).await?))
     }
 }

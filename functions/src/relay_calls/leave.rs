@@ -7,7 +7,7 @@ use super::report;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
-use crate::input::RawBody;
+use crate::input::Signed;
 use crate::reply::Json;
 
 /// `POST /relay/leave`.
@@ -22,11 +22,11 @@ impl Endpoint for RelayLeave {
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
     const SUMMARY: &'static str = "A room is empty at a relay.";
-    type Input = RawBody;
+    type Input = Signed<Leave>;
     type Output = Json<Left>;
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Self::Output, Error> {
-        let leave: Leave = report::read(context, &input.0).await?;
+        let leave = report::read(context, &input).await?;
         let state = context.store().relay_leave(&leave, context.now).await?;
         Ok(Json(Left { state }))
     }

@@ -7,7 +7,7 @@ use super::report;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
-use crate::input::RawBody;
+use crate::input::Signed;
 use crate::reply::Json;
 
 /// `POST /relay/register`.
@@ -22,11 +22,11 @@ impl Endpoint for RelayRegister {
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SigningKey];
     const SUMMARY: &'static str = "A relay has started.";
-    type Input = RawBody;
+    type Input = Signed<Register>;
     type Output = Json<Registered>;
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Self::Output, Error> {
-        let register: Register = report::read(context, &input.0).await?;
+        let register = report::read(context, &input).await?;
         context.store().relay_register(&register, context.now).await?;
         let keys = vec![context.app.keys.signing.verifying_key().to_jwk()];
         Ok(Json(Registered {

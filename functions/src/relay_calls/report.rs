@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::input::Signed;
 
 /// How long a report's id is remembered: longer than the report can be valid, with both clocks' leeway.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(REPORT_SECONDS + 60);
@@ -40,7 +41,8 @@ reports!(
 /// Reads a report that is to be believed. Two round trips: the relay's key, the report's id.
 ///
 /// What is wrong with a report that is not believed is logged and not told.
-pub(super) async fn read<R: Report>(context: &Context<'_>, body: &[u8]) -> Result<R, Error> {
+pub(super) async fn read<R: Report>(context: &Context<'_>, input: &Signed<R>) -> Result<R, Error> {
+    let body = input.bytes.as_ref();
     let (app, now) = (context.app, context.now);
     let token = context
         .request

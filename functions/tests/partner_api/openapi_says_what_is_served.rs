@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use functions::{all, openapi};
-use serde_json::Value;
+use functions::{Access, all, openapi};
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -41,26 +41,71 @@ fn every_endpoint_is_described_and_every_reference_leads_somewhere() {
     }
 }
 
-/// An example that is refused as malformed would mislead everybody who pastes it.
+/// An example that is refused as malformed would mislead everybody who pastes it. Reports of relays are read once they are
+/// signed.
 #[tokio::test]
-async fn every_partner_method_has_an_example_that_is_read() {
+async fn every_body_has_an_example_that_is_read() {
     let world = World::new().await;
     let document = openapi::document(&all());
-    for route in all()
-        .iter()
-        .filter(|route| route.method == "POST" && route.path.starts_with("/enterprise_api/"))
-    {
-        let body = &document["paths"][route.path]["post"]["requestBody"]["content"]["application/json"]["example"];
+    for route in all().iter().filter(|route| route.method == "POST") {
+        let operation = &document["paths"][route.path]["post"];
+        if operation["requestBody"].is_null() {
+            // Nothing is read: the session is in a header or a cookie.
+            assert!(
+                ["sign_out", "sign_in_pass_on"].contains(&route.id),
+                "{} reads nothing",
+                route.id
+            );
+            continue;
+        }
+        let mut body = operation["requestBody"]["content"]["application/json"]["example"].clone();
         assert!(body.is_object(), "{} has no example", route.id);
-        let mut body = body.clone();
+        if route.access == Access::Relay {
+            assert!(reads(route.id, body), "{}", route.id);
+            continue;
+        }
         body["auth_token"] = world.acme.reseller_admin.token.clone().into();
-        let answer = world.post(&world.acme.fqdn, route.path).json(&body).send().await;
+        let path = route.path.replace("{token}", "a-link");
+        let answer = world.post(&world.acme.fqdn, &path).json(&body).send().await;
         assert!(
             ![400, 415, 500].contains(&answer.status()),
             "{}: {:?}",
             route.id,
             answer.0.body()
         );
+    }
+}
+
+/// Whether a relay's report reads.
+fn reads(id: &str, body: Value) -> bool {
+    use domain::relay::{Enter, Events, Heartbeat, Leave, Register};
+    match id {
+        "relay_register" => serde_json::from_value::<Register>(body).is_ok(),
+        "relay_heartbeat" => serde_json::from_value::<Heartbeat>(body).is_ok(),
+        "relay_enter" => serde_json::from_value::<Enter>(body).is_ok(),
+        "relay_leave" => serde_json::from_value::<Leave>(body).is_ok(),
+        "relay_events" => serde_json::from_value::<Events>(body).is_ok(),
+        _ => false,
+    }
+}
+
+/// That it is one of the schema is tested where schemas are (`tests/fuzz`).
+#[test]
+fn every_object_that_is_answered_has_an_example() {
+    let document = openapi::document(&all());
+    for route in all() {
+        let operation = &document["paths"][route.path][route.method.to_ascii_lowercase()];
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        let object = schema["items"].as_object().map_or(schema, |_| &schema["items"]);
+        let Some(link) = object["$ref"].as_str() else {
+            // Pages, sign-ins that lead on, and the document itself.
+            assert!(schema.is_null() || *schema == json!({"type": "object"}), "{}", route.id);
+            continue;
+        };
+        let object = document
+            .pointer(link.trim_start_matches('#'))
+            .expect("it leads somewhere");
+        assert!(object["examples"][0].is_object(), "{link} of {}", route.id);
     }
 }
 

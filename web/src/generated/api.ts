@@ -861,6 +861,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Who is signed in. */
+        AccountAnswer: {
+            /** @description The account's name. */
+            name: string;
+            /**
+             * Format: email
+             * @description Its mail address.
+             */
+            email: string;
+            /** @description The code of its own room. */
+            access_code: string;
+        };
         /** @description How an account is, beside its name and mail address. */
         AccountParameters: {
             /** @description Its password; an account made without one is entered by the link that sets one. */
@@ -898,7 +910,27 @@ export interface components {
         };
         /** @description What kind of actor changed something. */
         ActorKind: "host" | "operator" | "system";
-        /** @description Somebody who is or was in a meeting. Times are wall clock in the meeting's zone. */
+        /**
+         * @description Somebody who is or was in a meeting. Times are wall clock in the meeting's zone.
+         * @example {
+         *       "participant": 17,
+         *       "identity": "p17",
+         *       "name": "Ann",
+         *       "moderator": false,
+         *       "occurrence": "2027-09-19 13:00:00",
+         *       "present": false,
+         *       "join_time": "2027-09-19 13:01:12",
+         *       "leave_time": "2027-09-19 13:58:40",
+         *       "reason": "left",
+         *       "stays": [
+         *         {
+         *           "join_time": "2027-09-19 13:01:12",
+         *           "leave_time": "2027-09-19 13:58:40",
+         *           "reason": "left"
+         *         }
+         *       ]
+         *     }
+         */
         AttendanceAnswer: {
             /** @description Its number in the conference. */
             participant: number;
@@ -1015,7 +1047,26 @@ export interface components {
         };
         /** @description A livestream, empty while there is none. */
         BroadcastStream: Record<string, never>;
-        /** @description A change. Secrets are never in it, nor people who are no accounts. */
+        /**
+         * @description A change. Secrets are never in it, nor people who are no accounts.
+         * @example {
+         *       "id": "01821355200000-5f2c9a1b",
+         *       "at": "2027-09-18T09:30:00.000Z",
+         *       "by": {
+         *         "kind": "host",
+         *         "host_id": 2,
+         *         "role": "COMPANY_ADMIN"
+         *       },
+         *       "action": "host_update",
+         *       "object": "host/9",
+         *       "before": {
+         *         "name": "John"
+         *       },
+         *       "after": {
+         *         "name": "John Host"
+         *       }
+         *     }
+         */
         Change: {
             /** @description Its name; what `after` takes. */
             id: string;
@@ -1036,7 +1087,52 @@ export interface components {
         Channel: "email" | "sms";
         /** @description A failure's meaning, stable for programs (contract/enterprise-api.md §1). */
         Code: "invalid_field" | "missing_field" | "not_found" | "conflict" | "forbidden" | "unauthenticated" | "rate_limited" | "internal" | "in_progress" | "too_large" | "unsupported_media_type" | "not_started" | "expired" | "unavailable";
-        /** @description A company. */
+        /**
+         * @description A company.
+         * @example {
+         *       "id": 5,
+         *       "company_id": 5,
+         *       "subdomain": "joe",
+         *       "name": "The Joe Company",
+         *       "subscription_ids": [
+         *         102
+         *       ],
+         *       "openid_provider": false,
+         *       "branding": {
+         *         "product_name": "Joe Meet",
+         *         "logo_url": null,
+         *         "icon_url": null,
+         *         "primary_color": "#0b6b53",
+         *         "background_color": null,
+         *         "support_url": "https://joe.example/help"
+         *       },
+         *       "embed_origins": [
+         *         "https://portal.joe.example"
+         *       ],
+         *       "embed_policy": "anyone",
+         *       "media_policy": {
+         *         "h264": true,
+         *         "max_resolution": 720,
+         *         "max_participants": 100
+         *       },
+         *       "retention_days": {
+         *         "recordings": null,
+         *         "chat": 30,
+         *         "events": null
+         *       },
+         *       "dialin_numbers": [
+         *         {
+         *           "number": "+14165551234",
+         *           "country": "CA"
+         *         }
+         *       ],
+         *       "time_zone": "America/Toronto",
+         *       "locale": "en",
+         *       "hidden_controls": [
+         *         "whiteboard"
+         *       ]
+         *     }
+         */
         Company: {
             /** @description Its id. */
             id: number;
@@ -1145,7 +1241,12 @@ export interface components {
             /** @description Its id; a company's own admin may leave it out. */
             company_id?: number | null;
         };
-        /** @description The company that is gone. */
+        /**
+         * @description The company that is gone.
+         * @example {
+         *       "company_id": 5
+         *     }
+         */
         CompanyGone: {
             /** @description Its id. */
             company_id: number;
@@ -1229,7 +1330,51 @@ export interface components {
             /** @description Plans of the reseller that it subscribes to. Instances that hosts have of what is left out are gone. */
             subscription_ids?: number[] | null;
         };
-        /** @description A conference. Secrets are absent where its host is ranked above the caller. */
+        /**
+         * @description A conference. Secrets are absent where its host is ranked above the caller.
+         * @example {
+         *       "conference_id": 183,
+         *       "subject": "Test Conference",
+         *       "agenda": "An agenda",
+         *       "start": "2027-09-19 13:00:00",
+         *       "end_time": "2027-09-19 14:00:00",
+         *       "time_zone": "Europe/London",
+         *       "duration": 60,
+         *       "active": false,
+         *       "auto_record": "none",
+         *       "auto_stream": "none",
+         *       "auto_transcribe": false,
+         *       "host_initiated_recording": false,
+         *       "waiting_room": false,
+         *       "one_time_access_code": 987654321,
+         *       "security_pin": "123456",
+         *       "mute_mode": "conversation",
+         *       "participants": [
+         *         11,
+         *         12
+         *       ],
+         *       "moderators": [
+         *         11,
+         *         12
+         *       ],
+         *       "participant_emails": [
+         *         {
+         *           "email": "bob@royalteck.example",
+         *           "name": "Bob",
+         *           "phone": null,
+         *           "moderator": true
+         *         }
+         *       ],
+         *       "room_url": "https://joe.partner.example/conf/call/987654321",
+         *       "livestream_url": "https://joe.partner.example/livestream/987654321",
+         *       "recordings": [],
+         *       "broadcast_stream": {},
+         *       "is_streaming": false,
+         *       "moderator_token": "fN3q2-7wAAxY",
+         *       "ics_uid": "183@joe.partner.example",
+         *       "recurrence": null
+         *     }
+         */
         Conference: {
             /** @description Its id. */
             conference_id: number;
@@ -1294,7 +1439,14 @@ export interface components {
             /** @description Where it repeats: its occurrences, or those that were asked for. */
             occurrences?: components["schemas"]["Occurrence"][] | null;
         };
-        /** @description What was done. */
+        /**
+         * @description What was done.
+         * @example {
+         *       "conference_id": 183,
+         *       "action": "remove",
+         *       "participant": 17
+         *     }
+         */
         ConferenceControlAnswer: {
             /** @description In which meeting. */
             conference_id: number;
@@ -1406,7 +1558,16 @@ export interface components {
             /** @description How long it is planned, in minutes. */
             duration?: number | null;
         };
-        /** @description A contact. */
+        /**
+         * @description A contact.
+         * @example {
+         *       "contact_id": 12,
+         *       "host_id": 9,
+         *       "name": "Bob",
+         *       "email": "bob@royalteck.example",
+         *       "phone": "+14165551234"
+         *     }
+         */
         Contact: {
             /** @description Its id. */
             contact_id: number;
@@ -1448,7 +1609,12 @@ export interface components {
             /** @description The last id of the page before. */
             after?: number | null;
         };
-        /** @description The contact that is gone. */
+        /**
+         * @description The contact that is gone.
+         * @example {
+         *       "contact_id": 12
+         *     }
+         */
         ContactGone: {
             /** @description Its id. */
             contact_id: number;
@@ -1511,7 +1677,39 @@ export interface components {
             /** @description Why. */
             reason: components["schemas"]["Reason"];
         };
-        /** @description The answer to [`Enter`]. */
+        /** @description `POST /relay/enter`: the first participant of a room is at this relay. */
+        Enter: {
+            /** @description The relay. */
+            relay: string;
+            /**
+             * Format: uint64
+             * @description Its start.
+             */
+            epoch: number;
+            /** @description The room. */
+            room: string;
+            /** @description The participant, where its token is one of ours. */
+            participant?: number | null;
+            /** @description The token's id. */
+            jti?: string | null;
+        };
+        /**
+         * @description The answer to [`Enter`].
+         * @example {
+         *       "settings": {
+         *         "conference": 183,
+         *         "subject": "Test Conference",
+         *         "max_participants": 100,
+         *         "mute_mode": "conversation",
+         *         "hard_stop": 1821441600,
+         *         "window_end": 1821358800,
+         *         "empty_grace_seconds": 30
+         *       },
+         *       "members": [
+         *         "relay-1"
+         *       ]
+         *     }
+         */
         Entered: {
             /** @description How the room is set. */
             settings: components["schemas"]["RoomSettings"];
@@ -1535,7 +1733,73 @@ export interface components {
             /** @description Its subject. */
             subject?: string | null;
         };
-        /** @description The answer to [`Events`]. */
+        /** @description One thing that happened in a room. */
+        Event: {
+            /** @description The room. */
+            room: string;
+            /**
+             * Format: int64
+             * @description When, in Unix milliseconds.
+             */
+            at: number;
+        } & ({
+            /** @constant */
+            kind: "participant_join";
+            /** @description Who. */
+            participant: number;
+            /** @description The token's id. */
+            jti: string;
+            /** @description The name as shown. */
+            name: string;
+            /** @description Whether a moderator. */
+            moderator: boolean;
+            /** @description The relay's region. */
+            region: string;
+        } | {
+            /** @constant */
+            kind: "participant_leave";
+            /** @description Who. */
+            participant: number;
+            /** @description The token's id. */
+            jti: string;
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+            /**
+             * Format: uint64
+             * @description How long it was in, in milliseconds.
+             */
+            duration_ms: number;
+        } | {
+            /** @constant */
+            kind: "room_end";
+            /** @description Why. */
+            reason: components["schemas"]["Reason"];
+            /** @description The moderator who ended it. */
+            by?: number | null;
+        });
+        /** @description `POST /relay/events`: what happened, in order. */
+        Events: {
+            /** @description The relay. */
+            relay: string;
+            /**
+             * Format: uint64
+             * @description Its start.
+             */
+            epoch: number;
+            /**
+             * Format: uint64
+             * @description The batch's number, from 1 in each epoch: a repeat has no effect, a gap is refused.
+             */
+            n: number;
+            /** @description The events, at most [`LARGEST_BATCH`]. */
+            events: components["schemas"]["Event"][];
+        };
+        /**
+         * @description The answer to [`Events`].
+         * @example {
+         *       "n": 1
+         *     }
+         */
         EventsAnswer: {
             /**
              * Format: uint64
@@ -1650,6 +1914,26 @@ export interface components {
             /** @description Where its browser goes after a sign-out. */
             remote_logout_url: string | null;
         };
+        /**
+         * @description What a framed page gets.
+         * @example {
+         *       "session": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg",
+         *       "account": {
+         *         "name": "John Host",
+         *         "email": "john@company.example",
+         *         "access_code": "1234567"
+         *       },
+         *       "after_call_url": "https://portal.partner.example/thanks"
+         *     }
+         */
+        HandoffAnswer: {
+            /** @description Sent as `Authorization: Session <session>`, kept in memory. */
+            session: string;
+            /** @description Who is signed in. */
+            account: components["schemas"]["AccountAnswer"];
+            /** @description Where the browser goes after a call. */
+            after_call_url: string | null;
+        };
         /** @description What the trade reads. */
         HandoffParameters: {
             /** @description The one-time value. */
@@ -1662,14 +1946,92 @@ export interface components {
              */
             remember_me?: number | null;
         };
-        /** @description The answer to [`Heartbeat`]. */
+        /** @description `POST /relay/heartbeat`: a relay lives, and this is what it holds. */
+        Heartbeat: {
+            /** @description The relay. */
+            relay: string;
+            /**
+             * Format: uint64
+             * @description Its start.
+             */
+            epoch: number;
+            /**
+             * Format: uint32
+             * @description Participants now.
+             */
+            participants: number;
+            /**
+             * Format: double
+             * @description Share of its capacity in use, 0 to 1.
+             */
+            load: number;
+            /** @description The rooms it holds. */
+            rooms: components["schemas"]["HeldRoom"][];
+        };
+        /**
+         * @description The answer to [`Heartbeat`].
+         * @example {
+         *       "ended": [
+         *         {
+         *           "room": "1/183/1821355200",
+         *           "reason": "ended"
+         *         }
+         *       ],
+         *       "known": true
+         *     }
+         */
         HeartbeatAnswer: {
             /** @description Rooms of the report that have ended: close them. */
             ended: components["schemas"]["EndedRoom"][];
             /** @description Whether this start of the relay is registered; if not, register again. */
             known: boolean;
         };
-        /** @description A host account. Secrets are absent where the account is ranked above the caller's. */
+        /** @description One room that a relay holds. */
+        HeldRoom: {
+            /** @description The room. */
+            room: string;
+            /**
+             * Format: uint32
+             * @description Participants in it at this relay.
+             */
+            participants: number;
+        };
+        /**
+         * @description A host account. Secrets are absent where the account is ranked above the caller's.
+         * @example {
+         *       "host_id": 9,
+         *       "company_id": 5,
+         *       "name": "John Host",
+         *       "email": "john@company.example",
+         *       "role": "HOST",
+         *       "primary_dialin_number": "+14165551234",
+         *       "meeting_url": "https://joe.partner.example/conf/call/1234567",
+         *       "moderator_pin": {
+         *         "number": "9876543"
+         *       },
+         *       "openid_sub": "23081912eca",
+         *       "login_token_public_key": "a1b2c3d4e5f6",
+         *       "subscription_ids": [
+         *         110
+         *       ],
+         *       "time_zone": "Europe/London",
+         *       "locale": "en",
+         *       "phone": null,
+         *       "auto_record": "none",
+         *       "auto_stream": "none",
+         *       "auto_transcribe": false,
+         *       "host_initiated_recording": false,
+         *       "waiting_room": false,
+         *       "one_time_access_code": false,
+         *       "secure_url": false,
+         *       "mute_mode": "conversation",
+         *       "stream_preview": null,
+         *       "access_code": {
+         *         "number": "1234567"
+         *       },
+         *       "password_creation_link": "https://joe.partner.example/password/3q2-7wAA"
+         *     }
+         */
         Host: {
             /** @description Its id. */
             host_id: number;
@@ -1744,7 +2106,39 @@ export interface components {
             /** @description Its id. */
             host_id: number;
         };
-        /** @description A host account in a list: the same, with its code as a number. */
+        /**
+         * @description A host account in a list: the same, with its code as a number.
+         * @example {
+         *       "host_id": 9,
+         *       "company_id": 5,
+         *       "name": "John Host",
+         *       "email": "john@company.example",
+         *       "role": "HOST",
+         *       "primary_dialin_number": "+14165551234",
+         *       "meeting_url": "https://joe.partner.example/conf/call/1234567",
+         *       "moderator_pin": {
+         *         "number": "9876543"
+         *       },
+         *       "openid_sub": "23081912eca",
+         *       "login_token_public_key": "a1b2c3d4e5f6",
+         *       "subscription_ids": [
+         *         110
+         *       ],
+         *       "time_zone": "Europe/London",
+         *       "locale": "en",
+         *       "phone": null,
+         *       "auto_record": "none",
+         *       "auto_stream": "none",
+         *       "auto_transcribe": false,
+         *       "host_initiated_recording": false,
+         *       "waiting_room": false,
+         *       "one_time_access_code": false,
+         *       "secure_url": false,
+         *       "mute_mode": "conversation",
+         *       "stream_preview": null,
+         *       "access_code": 1234567
+         *     }
+         */
         HostEntry: {
             /** @description Its id. */
             host_id: number;
@@ -1806,14 +2200,124 @@ export interface components {
             /** @description Its id; also of one that was deleted before. */
             host_id: number;
         };
-        /** @description An account that is being erased, or is. */
+        /**
+         * @description An account that is being erased, or is.
+         * @example {
+         *       "host_id": 9,
+         *       "erased": false
+         *     }
+         */
         HostErased: {
             /** @description Its id. */
             host_id: number;
             /** @description Whether it is done: a first call begins it, and it goes on by itself for some minutes. Asking again tells. */
             erased: boolean;
         };
-        /** @description What is held about an account. Secrets are not in it, nor counters and copies of answers that are dropped within a day. */
+        /**
+         * @description What is held about an account. Secrets are not in it, nor counters and copies of answers that are dropped within a day.
+         * @example {
+         *       "host_id": 9,
+         *       "company_id": 5,
+         *       "account": {
+         *         "created": "2027-01-04T09:00:00Z",
+         *         "has_password": true,
+         *         "name": "John Host",
+         *         "email": "john@company.example",
+         *         "role": "HOST",
+         *         "primary_dialin_number": "+14165551234",
+         *         "access_code": "1234567",
+         *         "stream_preview": null,
+         *         "openid_sub": "23081912eca",
+         *         "mute_mode": "conversation",
+         *         "subscription_ids": [
+         *           110
+         *         ],
+         *         "time_zone": "Europe/London",
+         *         "locale": "en",
+         *         "phone": null,
+         *         "auto_record": "none",
+         *         "auto_stream": "none",
+         *         "auto_transcribe": false,
+         *         "host_initiated_recording": false,
+         *         "waiting_room": false,
+         *         "one_time_access_code": false,
+         *         "secure_url": false
+         *       },
+         *       "contacts": [
+         *         {
+         *           "contact_id": 12,
+         *           "host_id": 9,
+         *           "name": "Bob",
+         *           "email": "bob@royalteck.example",
+         *           "phone": "+14165551234"
+         *         }
+         *       ],
+         *       "sessions": [
+         *         {
+         *           "created": "2027-09-18T09:00:00Z",
+         *           "ends": "2027-09-25T09:00:00Z",
+         *           "role": "HOST",
+         *           "after_call_url": null,
+         *           "remote_logout_url": null
+         *         }
+         *       ],
+         *       "conferences": [
+         *         {
+         *           "conference_id": 183,
+         *           "subject": "Test Conference",
+         *           "agenda": "An agenda",
+         *           "start": "2027-09-19 13:00:00",
+         *           "end_time": "2027-09-19 14:00:00",
+         *           "time_zone": "Europe/London",
+         *           "duration": 60,
+         *           "rrule": null,
+         *           "cancelled": false,
+         *           "invited": [],
+         *           "participants": [
+         *             {
+         *               "participant": 17,
+         *               "identity": "p17",
+         *               "name": "Ann",
+         *               "moderator": false,
+         *               "occurrence": "2027-09-19 13:00:00",
+         *               "present": false,
+         *               "join_time": "2027-09-19 13:01:12",
+         *               "leave_time": "2027-09-19 13:58:40",
+         *               "reason": "left",
+         *               "stays": [
+         *                 {
+         *                   "join_time": "2027-09-19 13:01:12",
+         *                   "leave_time": "2027-09-19 13:58:40",
+         *                   "reason": "left"
+         *                 }
+         *               ]
+         *             }
+         *           ],
+         *           "more_participants": false
+         *         }
+         *       ],
+         *       "changes": [
+         *         {
+         *           "id": "01821355200000-5f2c9a1b",
+         *           "at": "2027-09-18T09:30:00.000Z",
+         *           "by": {
+         *             "kind": "host",
+         *             "host_id": 2,
+         *             "role": "COMPANY_ADMIN"
+         *           },
+         *           "action": "host_update",
+         *           "object": "host/9",
+         *           "before": {
+         *             "name": "John"
+         *           },
+         *           "after": {
+         *             "name": "John Host"
+         *           }
+         *         }
+         *       ],
+         *       "next": null
+         *     }
+         */
         HostExport: {
             /** @description Its id. */
             host_id: number;
@@ -1861,7 +2365,12 @@ export interface components {
             /** @description Its id. */
             host_id: number;
         };
-        /** @description The account that is gone. */
+        /**
+         * @description The account that is gone.
+         * @example {
+         *       "host_id": 9
+         *     }
+         */
         HostGone: {
             /** @description Its id. */
             host_id: number;
@@ -1888,7 +2397,33 @@ export interface components {
              */
             email?: string | null;
         };
-        /** @description The answer of an admitted participant. */
+        /**
+         * @description The answer of an admitted participant.
+         * @example {
+         *       "token": "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJ2aWRlbyI6e319.c2lnbmF0dXJl",
+         *       "identity": "p17",
+         *       "participant": 17,
+         *       "name": "Ann",
+         *       "role": "guest",
+         *       "relays": [
+         *         {
+         *           "url": "https://r1.eu.relay.example",
+         *           "region": "eu"
+         *         }
+         *       ],
+         *       "conference": {
+         *         "id": 183,
+         *         "subject": "Test Conference",
+         *         "mute_mode": "conversation",
+         *         "host_name": "John Host",
+         *         "hard_stop": 1821441600
+         *       },
+         *       "media": {
+         *         "h264": true,
+         *         "max_resolution": 720
+         *       }
+         *     }
+         */
         JoinAnswer: {
             /** @description The join token for the relay. */
             token: string;
@@ -1932,7 +2467,25 @@ export interface components {
              */
             observer: boolean;
         };
-        /** @description A way into a meeting. */
+        /**
+         * @description A way into a meeting.
+         * @example {
+         *       "token": "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJ2aWRlbyI6e319.c2lnbmF0dXJl",
+         *       "url": "wss://r1.eu.relay.example",
+         *       "relays": [
+         *         {
+         *           "url": "https://r1.eu.relay.example",
+         *           "region": "eu"
+         *         }
+         *       ],
+         *       "conference_id": 183,
+         *       "participant": 17,
+         *       "identity": "p17",
+         *       "role": "moderator",
+         *       "first_use_by": "2027-09-19T12:10:00Z",
+         *       "expires": "2027-09-20T12:00:00Z"
+         *     }
+         */
         JoinTokenAnswer: {
             /** @description The token for the client's SDK. */
             token: string;
@@ -2005,7 +2558,24 @@ export interface components {
             /** @description The key's id: the first 8 bytes of the SHA-256 of the uncompressed point, in hex. */
             kid: string;
         };
-        /** @description The answer to [`Leave`]. */
+        /** @description `POST /relay/leave`: a room is empty at this relay and closed there. */
+        Leave: {
+            /** @description The relay. */
+            relay: string;
+            /**
+             * Format: uint64
+             * @description Its start.
+             */
+            epoch: number;
+            /** @description The room. */
+            room: string;
+        };
+        /**
+         * @description The answer to [`Leave`].
+         * @example {
+         *       "state": "scheduled"
+         *     }
+         */
         Left: {
             /** @description What became of the occurrence. */
             state: components["schemas"]["OccurrenceState"];
@@ -2137,7 +2707,12 @@ export interface components {
         OccurrenceScope: "this" | "following" | "all";
         /** @description Where an occurrence is in its life. */
         OccurrenceState: "scheduled" | "active" | "ended";
-        /** @description Signed in, or out. */
+        /**
+         * @description Signed in, or out.
+         * @example {
+         *       "redirect_url": "/"
+         *     }
+         */
         Onward: {
             /** @description Where the browser goes now: a path of this domain, or after a sign-out what the sign-in named. */
             redirect_url: string;
@@ -2157,7 +2732,12 @@ export interface components {
             moderator: boolean;
         };
         ParticipantEmail: string | components["schemas"]["Person"];
-        /** @description What the next page trades. */
+        /**
+         * @description What the next page trades.
+         * @example {
+         *       "handoff": "pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM"
+         *     }
+         */
         PassOnAnswer: {
             /** @description For the fragment of the next page's address: `#handoff=<handoff>`. */
             handoff: string;
@@ -2181,7 +2761,19 @@ export interface components {
             /** @description Enters as moderator. */
             moderator?: boolean | null;
         };
-        /** @description A plan. */
+        /**
+         * @description A plan.
+         * @example {
+         *       "plan_id": 3,
+         *       "name": "Small",
+         *       "max_participants": 10,
+         *       "max_minutes": 1440,
+         *       "recording": false,
+         *       "streaming": false,
+         *       "sms": false,
+         *       "created": "2027-01-04T09:00:00Z"
+         *     }
+         */
         Plan: {
             /** @description Its id; what `subscription_ids` of a company's methods take. */
             plan_id: number;
@@ -2239,7 +2831,42 @@ export interface components {
             /** @description By RFC 5545, with `COUNT` or `UNTIL` within 2 years: `FREQ=WEEKLY;COUNT=10`. */
             rrule: string;
         };
-        /** @description The answer to [`Register`]. */
+        /** @description `POST /relay/register`: a relay has started. */
+        Register: {
+            /** @description The relay. */
+            relay: string;
+            /** @description Where it stands. */
+            region: string;
+            /** @description The base of its public addresses. */
+            url: string;
+            /** @description The program's version. */
+            version: string;
+            /**
+             * Format: uint32
+             * @description Most participants that it takes.
+             */
+            capacity: number;
+            /**
+             * Format: uint64
+             * @description Unix milliseconds of its start: reports of an earlier start are refused from now on.
+             */
+            epoch: number;
+        };
+        /**
+         * @description The answer to [`Register`].
+         * @example {
+         *       "heartbeat_seconds": 5,
+         *       "keys": [
+         *         {
+         *           "kty": "EC",
+         *           "crv": "P-256",
+         *           "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+         *           "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+         *           "kid": "0f1e2d3c4b5a6978"
+         *         }
+         *       ]
+         *     }
+         */
         Registered: {
             /**
              * Format: uint32
@@ -2370,7 +2997,12 @@ export interface components {
              */
             empty_grace_seconds: number;
         };
-        /** @description A session. */
+        /**
+         * @description A session.
+         * @example {
+         *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+         *     }
+         */
         Session: {
             /** @description Valid for 24 hours after its last use, at most 7 days. */
             auth_token: string;
@@ -2398,7 +3030,14 @@ export interface components {
              */
             remember_me?: number | null;
         };
-        /** @description A ticket. */
+        /**
+         * @description A ticket.
+         * @example {
+         *       "host_id": 9,
+         *       "sso_ticket": "ticket-9f86d081884c7d65",
+         *       "expires_in": 60
+         *     }
+         */
         SsoTicket: {
             /** @description The account. */
             host_id: number;
@@ -2459,7 +3098,20 @@ export interface components {
              */
             image_preview: boolean | null;
         };
-        /** @description A company's subscription to a plan. */
+        /**
+         * @description A company's subscription to a plan.
+         * @example {
+         *       "subscription_id": 102,
+         *       "company_id": 5,
+         *       "plan_id": 3,
+         *       "max_participants": 10,
+         *       "max_minutes": 1440,
+         *       "recording": false,
+         *       "streaming": false,
+         *       "sms": false,
+         *       "created": "2027-01-04T09:00:00Z"
+         *     }
+         */
         Subscription: {
             /** @description Its id; what `subscription_ids` of a host's methods take. */
             subscription_id: number;
@@ -2507,7 +3159,27 @@ export interface components {
             /** @description The last id of the page before. */
             after?: number | null;
         };
-        /** @description What a company's meetings came to. */
+        /**
+         * @description What a company's meetings came to.
+         * @example {
+         *       "company_id": 5,
+         *       "host_id": null,
+         *       "from": "2027-09-01 00:00:00",
+         *       "to": "2027-10-01 00:00:00",
+         *       "hosts": 4,
+         *       "meetings": 1,
+         *       "participants": 2,
+         *       "participant_seconds": 6900,
+         *       "days": [
+         *         {
+         *           "date": "2027-09-19",
+         *           "meetings": 1,
+         *           "participants": 2,
+         *           "participant_seconds": 6900
+         *         }
+         *       ]
+         *     }
+         */
         Usage: {
             /** @description Whose. */
             company_id: number;
@@ -7335,7 +8007,20 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "relay": "relay-1",
+                 *       "epoch": 1821355200000,
+                 *       "room": "1/183/1821355200",
+                 *       "participant": 17,
+                 *       "jti": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Enter"];
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -7447,7 +8132,30 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "relay": "relay-1",
+                 *       "epoch": 1821355200000,
+                 *       "n": 1,
+                 *       "events": [
+                 *         {
+                 *           "room": "1/183/1821355200",
+                 *           "at": 1821355200000,
+                 *           "kind": "participant_join",
+                 *           "participant": 17,
+                 *           "jti": "dd6d5d51-9ea5-4c4c-82c8-677267aece98",
+                 *           "name": "Ann",
+                 *           "moderator": false,
+                 *           "region": "eu"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Events"];
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -7559,7 +8267,25 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "relay": "relay-1",
+                 *       "epoch": 1821355200000,
+                 *       "participants": 2,
+                 *       "load": 0.01,
+                 *       "rooms": [
+                 *         {
+                 *           "room": "1/183/1821355200",
+                 *           "participants": 2
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Heartbeat"];
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -7671,7 +8397,18 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "relay": "relay-1",
+                 *       "epoch": 1821355200000,
+                 *       "room": "1/183/1821355200"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Leave"];
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -7783,7 +8520,21 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "relay": "relay-1",
+                 *       "region": "eu",
+                 *       "url": "https://r1.eu.relay.example",
+                 *       "version": "0.1.0",
+                 *       "capacity": 500,
+                 *       "epoch": 1821355200000
+                 *     }
+                 */
+                "application/json": components["schemas"]["Register"];
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -8280,7 +9031,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "handoff": "pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM",
+                 *       "redirect_url": "/"
+                 *     }
+                 */
                 "application/json": components["schemas"]["HandoffParameters"];
+                /**
+                 * @example {
+                 *       "handoff": "pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM",
+                 *       "redirect_url": "/"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["HandoffParameters"];
             };
         };
@@ -8292,7 +9055,7 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["HandoffAnswer"];
                 };
             };
             /** @description Signed in; `Location` is where the browser goes. */

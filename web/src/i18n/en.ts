@@ -75,6 +75,7 @@ export const en = {
   'docs.fields': 'Parameters',
   'docs.answer': 'Answer',
   'docs.example': 'Example',
+  'docs.sample': 'Example answer',
   'docs.statuses': 'Statuses',
   'docs.required': 'required',
   'docs.role': 'Needs a session of {role} or above.',

@@ -66,7 +66,7 @@ function short({ verb, path }: Method): string {
 }
 
 function One({ method, origin }: { method: Method; origin: string }) {
-  const { id, verb, path, summary, role, fields, answer, example, statuses } = method;
+  const { id, verb, path, summary, role, fields, answer, example, sample, statuses } = method;
   return (
     <section class="docs-method" id={id} aria-labelledby={`${id}-title`}>
       <h2 id={`${id}-title`}>
@@ -87,6 +87,14 @@ function One({ method, origin }: { method: Method; origin: string }) {
         title={t('docs.answer')}
         fields={answer.map((field) => ({ ...field, required: false }))}
       />
+      {sample !== null && (
+        <details>
+          <summary>{t('docs.sample')}</summary>
+          <pre tabIndex={0} aria-label={t('docs.sample')}>
+            {JSON.stringify(sample, null, 2)}
+          </pre>
+        </details>
+      )}
       <details>
         <summary>{t('docs.statuses')}</summary>
         <dl class="docs-statuses">

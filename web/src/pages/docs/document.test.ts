@@ -28,6 +28,9 @@ test('fields are flat, with their types and who must send them', () => {
   expect(field('idempotency_key')).toBeDefined();
   expect(create?.answer.map(({ name }) => name)).toContain('access_code.number');
   expect(create?.example).toMatchObject({ name: 'John Host' });
+  expect(create?.sample).toMatchObject({ host_id: 9, access_code: { number: '1234567' } });
+  const listed = all.find(({ id }) => id === 'HostFetchAll');
+  expect(listed?.sample).toMatchObject([{ host_id: 9, access_code: 1234567 }]);
 });
 
 test('nonsense gives an empty page', () => {

@@ -17,6 +17,8 @@ export interface Method {
   fields: readonly Field[];
   answer: readonly Field[];
   example: unknown;
+  /** An answer. */
+  sample: unknown;
   statuses: readonly { status: string; about: string }[];
 }
 
@@ -90,11 +92,20 @@ function method(root: Json, path: string, verb: string, operation: Json): Method
     ],
     answer: fields(root, object(done['schema'])),
     example: body['example'] ?? null,
+    sample: sampleOf(root, object(done['schema'])),
     statuses: Object.entries(responses).map(([status, response]) => ({
       status,
       about: text(object(response)['description']),
     })),
   };
+}
+
+/** The example that the schema of an object has, or of the objects in a list. */
+function sampleOf(root: Json, schema: Json): unknown {
+  const own = resolved(root, schema);
+  if (own['items'] === undefined) return list(own['examples'])[0] ?? null;
+  const one = sampleOf(root, object(own['items']));
+  return one === null ? null : [one];
 }
 
 /** What a `$ref` leads to. */
