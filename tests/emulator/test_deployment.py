@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import deploy as deployment
 import pytest
@@ -88,3 +89,53 @@ def test_rates_that_do_not_read_are_a_clear_failure():
     started = subprocess.run([os.environ["CONVOKE_BOOTSTRAP"]], env=environment, capture_output=True, text=True, timeout=20)
     assert started.returncode == 1
     assert "CONVOKE_RATES must be like session_per_minute=600" in started.stdout
+
+
+TOPIC = "arn:aws:sns:us-east-1:222222222222:operators"
+
+
+def test_the_command_deploys_what_it_is_told_and_nothing_the_second_time(stack):
+    # Another account: the stack that the other tests call stays the only one in theirs.
+    access = {"AWS_ACCESS_KEY_ID": "222222222222", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    target = deployment.Target(
+        stack.endpoint, aws_access_key_id="222222222222", aws_secret_access_key="test", region_name="us-east-1"
+    )
+
+    def run(*options: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, deployment.ROOT / "deploy/deploy.py", "--emulator", stack.endpoint, "--stack", "second"]
+        command += ["--bootstrap", os.environ["CONVOKE_BOOTSTRAP"], "--architecture", "x86_64", *options]
+        return subprocess.run(command, env=os.environ | access, capture_output=True, text=True, timeout=120)
+
+    def functions() -> dict[str, dict]:
+        pages = target.client("lambda").get_paginator("list_functions").paginate()
+        return {function["Handler"]: function for page in pages for function in page["Functions"]}
+
+    for option, value in (("--join-concurrency", "many"), ("--alarm-topic", "operators"), ("--rates", "session_per_minute=0")):
+        refused = run(option, value)
+        assert refused.returncode == 2 and f"argument {option}: must be " in refused.stderr, refused.stderr
+    assert functions() == {}
+
+    limits = ["--join-concurrency", "5", "--alarm-topic", TOPIC, "--rates", "session_per_minute=700,pin_failures=3"]
+    first = run(*limits)
+    assert first.returncode == 0, first.stderr
+    told = dict(line.split(" = ", 1) for line in first.stdout.splitlines())
+    assert {"ApiId", "ApiDomain", "TableName", "OperatorInit"} <= set(told)
+    made = functions()
+    assert made["operator-init"]["FunctionName"] == told["OperatorInit"]
+    assert set(made) == set(stack.functions)
+
+    def as_told():
+        for function in functions().values():
+            variables = function["Environment"]["Variables"]
+            assert variables["CONVOKE_RATES"] == "session_per_minute=700,pin_failures=3", function["Handler"]
+        # The emulator reserves nothing; what the template makes of the parameter is tested with it.
+        known = target.client("cloudformation").describe_stacks(StackName="second")["Stacks"][0]["Parameters"]
+        assert {"ParameterKey": "JoinConcurrency", "ParameterValue": "5"} in known
+        alarms = target.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        assert len(alarms) > 5 and all(alarm["AlarmActions"] == [TOPIC] for alarm in alarms)
+
+    as_told()
+    second = run()
+    assert (second.returncode, second.stdout) == (0, first.stdout), second.stderr
+    assert functions() == made
+    as_told()
