@@ -10,7 +10,7 @@
 use std::{
     fmt, io,
     net::{SocketAddr, UdpSocket},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
@@ -22,7 +22,7 @@ use relay_core::{
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rtc::crypto::RTCCryptoProvider;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Protocol, Type};
 use thiserror::Error;
 
 use self::{
@@ -31,11 +31,15 @@ use self::{
     sys::Waker,
     worker::{Worker, WorkerParts},
 };
-use crate::transport::{DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread};
+use crate::{
+    sockets,
+    transport::{DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread},
+};
 
 mod directory;
 mod egress;
 mod ice;
+pub(crate) mod link;
 mod outlet;
 mod srtp;
 mod stats;
@@ -44,8 +48,10 @@ mod sys;
 mod window;
 mod worker;
 
+pub use link::Gate;
 pub use stats::{EngineStats, TransportStats, WorkerStats};
 
+pub(crate) use link::Way;
 pub(crate) use srtp::Keys;
 pub(crate) use sys::thread_time;
 pub(crate) use worker::{WorkerHandle, WorkerInput};
@@ -116,6 +122,8 @@ pub struct Engine {
     transports: Sender<TransportInput>,
     workers: Vec<WorkerHandle>,
     directory: Option<Arc<Directory>>,
+    /// Counts the ids of links.
+    links: Arc<AtomicU32>,
     worker_stats: Vec<Arc<Mutex<WorkerStats>>>,
     transport_stats: Arc<Mutex<TransportStats>>,
     threads: Vec<JoinHandle<()>>,
@@ -151,6 +159,7 @@ impl Engine {
             transports,
             workers: Vec::new(),
             directory,
+            links: Arc::default(),
             worker_stats: Vec::new(),
             transport_stats: Arc::default(),
             threads: Vec::new(),
@@ -252,6 +261,12 @@ impl Engine {
         }
     }
 
+    /// Where clients that do not use the UDP port come in.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        Gate::new(self.workers.clone(), self.directory.clone(), self.links.clone())
+    }
+
     /// Where media is received.
     #[must_use]
     pub fn udp_addr(&self) -> SocketAddr {
@@ -329,11 +344,7 @@ fn forward_id(command: &forward::Command) -> u32 {
 /// Two sockets per worker, all on one port: first one each for everything, then one each for SRTCP.
 fn open_sockets(config: &EngineConfig) -> io::Result<Vec<UdpSocket>> {
     let bind = |address: SocketAddr, shared: bool| -> io::Result<UdpSocket> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM.nonblocking().cloexec(),
-            Some(Protocol::UDP),
-        )?;
+        let (socket, address) = sockets::socket(address, Type::DGRAM, Protocol::UDP)?;
         socket.set_reuse_port(shared)?;
         // As much as the system allows; with less, bursts are lost earlier.
         let _ = socket.set_recv_buffer_size(config.socket_buffer);

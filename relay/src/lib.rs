@@ -14,6 +14,7 @@ mod report;
 pub mod secret;
 mod service;
 mod signal;
+mod sockets;
 mod stun_port;
 mod tokens;
 pub mod transport;

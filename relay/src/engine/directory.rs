@@ -37,6 +37,12 @@ impl Directory {
             .insert(ice.ufrag.clone(), (worker, id));
     }
 
+    /// The worker that has the transport of this user fragment.
+    pub(super) fn worker(&self, ufrag: &str) -> Option<usize> {
+        let by_ufrag = self.by_ufrag.read().unwrap_or_else(PoisonError::into_inner);
+        by_ufrag.get(ufrag).map(|(worker, _)| *worker)
+    }
+
     /// The transport is closed.
     pub(super) fn remove(&self, id: TransportId) {
         self.by_ufrag
@@ -71,8 +77,7 @@ impl Routes {
 
     /// The other worker that has the transport of this user fragment.
     pub(super) fn by_ufrag(&self, ufrag: &str) -> Option<usize> {
-        let by_ufrag = &self.directory.as_ref()?.by_ufrag;
-        let (worker, _) = *by_ufrag.read().unwrap_or_else(PoisonError::into_inner).get(ufrag)?;
+        let worker = self.directory.as_ref()?.worker(ufrag)?;
         (worker != self.me).then_some(worker)
     }
 

@@ -5,11 +5,17 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::{SocketAddr, UdpSocket},
+    net::UdpSocket,
+    sync::Arc,
     time::Duration,
 };
 
-use super::sys::{self, Message, Outbox, SEND_BATCH};
+use relay_core::intmap::IntMap;
+
+use super::{
+    link::{Link, LinkId, Path},
+    sys::{self, Message, Outbox, SEND_BATCH},
+};
 
 /// Bytes of datagrams that wait at most; then they are sent.
 const SLAB: usize = 1 << 20;
@@ -33,6 +39,10 @@ pub(crate) struct Sent {
     pub(crate) full: u64,
     /// Datagrams dropped because the kernel refused them.
     pub(crate) refused: u64,
+    /// Datagrams handed to links.
+    pub(crate) linked: u64,
+    /// Datagrams that links dropped, or that were for links which had closed.
+    pub(crate) unlinked: u64,
 }
 
 /// The datagrams that wait for the next [`Egress::flush`].
@@ -46,6 +56,7 @@ pub(crate) struct Egress {
     outbox: Outbox,
     /// Whether the kernel and the device cut messages themselves.
     segments: bool,
+    links: IntMap<Arc<Link>, LinkId>,
     pub(crate) sent: Sent,
 }
 
@@ -59,6 +70,7 @@ impl Egress {
             open: false,
             outbox: Outbox::new(),
             segments: true,
+            links: IntMap::default(),
             sent: Sent::default(),
         }
     }
@@ -71,9 +83,38 @@ impl Egress {
         &mut self.slab[self.len..self.len + len]
     }
 
-    /// Adds the `len` bytes last written into [`Egress::room`] as a datagram to `to`.
-    pub(crate) fn commit(&mut self, to: SocketAddr, len: usize) {
+    /// A link that datagrams may be for from now on.
+    pub(crate) fn open(&mut self, link: Arc<Link>) {
+        self.links.insert(link.id(), link);
+    }
+
+    /// The link is no more.
+    pub(crate) fn close(&mut self, id: LinkId) {
+        if let Some(link) = self.links.remove(&id) {
+            link.close();
+        }
+    }
+
+    /// An open link.
+    pub(crate) fn link(&self, id: LinkId) -> Option<&Arc<Link>> {
+        self.links.get(&id)
+    }
+
+    /// Adds the `len` bytes last written into [`Egress::room`] as a datagram to `to`; what is for a link goes at once.
+    pub(crate) fn commit(&mut self, to: Path, len: usize) {
         let start = self.len;
+        let to = match to {
+            Path::Udp(address) => address,
+            Path::Link(id) => {
+                let datagram = &self.slab[start..start + len];
+                if self.links.get(&id).is_some_and(|link| link.send(datagram)) {
+                    self.sent.linked += 1;
+                } else {
+                    self.sent.unlinked += 1;
+                }
+                return;
+            }
+        };
         self.len += len;
         if self.open
             && self.segments
@@ -100,7 +141,7 @@ impl Egress {
     }
 
     /// Adds a whole datagram.
-    pub(crate) fn push(&mut self, socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, socket: &UdpSocket, to: Path, bytes: &[u8]) {
         self.room(socket, bytes.len()).copy_from_slice(bytes);
         self.commit(to, bytes.len());
     }
@@ -175,12 +216,14 @@ fn datagrams(message: &Message) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn equal_neighbours_form_runs_that_a_shorter_one_ends() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let to = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let to = |port| Path::Udp(SocketAddr::from(([127, 0, 0, 1], port)));
         let mut egress = Egress::new();
         for (port, len) in [(1, 100), (1, 100), (1, 60), (1, 60), (2, 60), (2, 61), (1, 60)] {
             egress.push(&socket, to(port), &vec![0; len]);
@@ -200,7 +243,7 @@ mod tests {
     fn runs_and_the_slab_are_bounded_and_everything_is_counted() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let receiver = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let to = receiver.local_addr().expect("an address");
+        let to = Path::Udp(receiver.local_addr().expect("an address"));
         let mut egress = Egress::new();
         for _ in 0..3_000 {
             egress.push(&socket, to, &[7; 1_100]);
@@ -217,7 +260,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         sys::refuse_segments(&socket);
         let receiver = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let to = receiver.local_addr().expect("an address");
+        let to = Path::Udp(receiver.local_addr().expect("an address"));
         let mut egress = Egress::new();
         for len in [900, 900, 900, 300, 40] {
             egress.push(&socket, to, &vec![1; len]);

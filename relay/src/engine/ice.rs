@@ -1,7 +1,7 @@
 //! The ICE-lite side of all transports of one worker (RFC 8445 §2.5): who a datagram comes from, and where to answer.
 //!
-//! A client proves an address by a Binding request signed with our password. What comes from a proven address
-//! belongs to its transport; media goes to the address that the client nominated last.
+//! A client proves a path (an address of UDP, or a link) by a Binding request signed with our password. What comes by a
+//! proven path belongs to its transport; media goes by the path that the client nominated last.
 
 use std::{
     collections::HashMap,
@@ -16,10 +16,13 @@ use relay_core::{
 };
 use ring::hmac;
 
-use super::stun::{self, MAX_ANSWER, Request, TransactionId};
+use super::{
+    link::Path,
+    stun::{self, MAX_ANSWER, Request, TransactionId},
+};
 
-/// Proven addresses of one transport; the oldest makes room for another.
-const MAX_ADDRESSES: usize = 8;
+/// Proven paths of one transport; the oldest makes room for another.
+const MAX_PATHS: usize = 16;
 /// Generations of local credentials of one transport.
 const MAX_CREDENTIALS: usize = 4;
 /// Transactions remembered per transport, to refuse a copy sent from elsewhere.
@@ -78,8 +81,8 @@ struct Agent {
     credentials: Vec<Credential>,
     /// Newest generation of credentials that a check used, and when one first did.
     used: Option<(u32, Instant)>,
-    addresses: Vec<SocketAddr>,
-    selected: Option<SocketAddr>,
+    paths: Vec<Path>,
+    selected: Option<Path>,
     nominated: bool,
     /// Recent transactions and a hash of where each came from, as a ring.
     transactions: Vec<(TransactionId, u64)>,
@@ -113,7 +116,7 @@ pub(crate) struct Agents {
     patience: Patience,
     agents: IntMap<Agent, TransportId>,
     by_ufrag: HashMap<String, TransportId>,
-    by_address: HashMap<SocketAddr, TransportId>,
+    by_path: HashMap<Path, TransportId>,
     hasher: RandomState,
     anonymous: u32,
     anonymous_since: Instant,
@@ -126,7 +129,7 @@ impl Agents {
             patience,
             agents: IntMap::default(),
             by_ufrag: HashMap::new(),
-            by_address: HashMap::new(),
+            by_path: HashMap::new(),
             hasher: RandomState::new(),
             anonymous: 0,
             anonymous_since: now,
@@ -138,7 +141,7 @@ impl Agents {
         self.agents.entry(id).or_insert_with(|| Agent {
             credentials: Vec::new(),
             used: None,
-            addresses: Vec::new(),
+            paths: Vec::new(),
             selected: None,
             nominated: false,
             transactions: Vec::new(),
@@ -171,43 +174,57 @@ impl Agents {
         self.by_ufrag.insert(ice.ufrag.clone(), id);
     }
 
-    /// Forgets a transport.
-    pub(crate) fn remove(&mut self, id: TransportId) {
+    /// Forgets a transport, and says what paths it had.
+    pub(crate) fn remove(&mut self, id: TransportId) -> Vec<Path> {
         let Some(agent) = self.agents.remove(&id) else {
-            return;
+            return Vec::new();
         };
         for credential in agent.credentials {
             self.by_ufrag.remove(&credential.ufrag);
         }
-        for address in agent.addresses {
-            if self.by_address.get(&address) == Some(&id) {
-                self.by_address.remove(&address);
+        for path in &agent.paths {
+            if self.by_path.get(path) == Some(&id) {
+                self.by_path.remove(path);
             }
+        }
+        agent.paths
+    }
+
+    /// A path is no more. If it was the chosen one, the next check chooses.
+    pub(crate) fn close(&mut self, path: Path) {
+        let Some(agent) = self.by_path.remove(&path).and_then(|id| self.agents.get_mut(&id)) else {
+            return;
+        };
+        agent.paths.retain(|known| *known != path);
+        if agent.selected == Some(path) {
+            agent.selected = None;
+            agent.selected_check = None;
         }
     }
 
-    /// The transport that proved this address.
-    pub(crate) fn owner(&self, address: SocketAddr) -> Option<TransportId> {
-        self.by_address.get(&address).copied()
+    /// The transport that proved this path.
+    pub(crate) fn owner(&self, path: Path) -> Option<TransportId> {
+        self.by_path.get(&path).copied()
     }
 
     /// Where to send to: nowhere before the first check and while the transport is silent.
-    pub(crate) fn destination(&self, id: TransportId) -> Option<SocketAddr> {
+    pub(crate) fn destination(&self, id: TransportId) -> Option<Path> {
         let agent = self.agents.get(&id)?;
         if agent.paused { None } else { agent.selected }
     }
 
-    /// Takes a Binding request and writes the answer, if there is one. A transport that was gone is told by `back`.
+    /// Takes a Binding request of a client that is seen at `seen`, and writes the answer, if there is one. A transport that
+    /// was gone is told by `back`.
     pub(crate) fn handle_request(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        (from, seen): (Path, SocketAddr),
         request: &Request<'_>,
         out: &mut [u8; MAX_ANSWER],
         back: &mut Option<Life>,
     ) -> Verdict {
         if request.is_anonymous() {
-            return self.answer_anonymous(now, from, request, out);
+            return self.answer_anonymous(now, seen, request, out);
         }
         let Some(id) = request.local_ufrag.and_then(|ufrag| self.by_ufrag.get(ufrag)).copied() else {
             return Verdict::Unknown;
@@ -259,7 +276,7 @@ impl Agents {
         }
         self.prove(id, from);
         Verdict::Answer {
-            len: stun::write_success(out, &request.id, from, Some(&key)),
+            len: stun::write_success(out, &request.id, seen, Some(&key)),
             of: Some(id),
             moved,
         }
@@ -268,7 +285,7 @@ impl Agents {
     fn answer_anonymous(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        seen: SocketAddr,
         request: &Request<'_>,
         out: &mut [u8; MAX_ANSWER],
     ) -> Verdict {
@@ -281,30 +298,30 @@ impl Agents {
             return Verdict::Refused;
         }
         Verdict::Answer {
-            len: stun::write_success(out, &request.id, from, None),
+            len: stun::write_success(out, &request.id, seen, None),
             of: None,
             moved: false,
         }
     }
 
-    fn prove(&mut self, id: TransportId, from: SocketAddr) {
-        if self.by_address.insert(from, id) == Some(id) {
+    fn prove(&mut self, id: TransportId, from: Path) {
+        if self.by_path.insert(from, id) == Some(id) {
             return;
         }
         let Some(agent) = self.agents.get_mut(&id) else {
             return;
         };
-        if agent.addresses.contains(&from) {
+        if agent.paths.contains(&from) {
             return;
         }
-        if agent.addresses.len() == MAX_ADDRESSES {
-            let oldest = usize::from(Some(agent.addresses[0]) == agent.selected);
-            let forgotten = agent.addresses.remove(oldest);
-            if self.by_address.get(&forgotten) == Some(&id) {
-                self.by_address.remove(&forgotten);
+        if agent.paths.len() == MAX_PATHS {
+            let oldest = usize::from(Some(agent.paths[0]) == agent.selected);
+            let forgotten = agent.paths.remove(oldest);
+            if self.by_path.get(&forgotten) == Some(&id) {
+                self.by_path.remove(&forgotten);
             }
         }
-        agent.addresses.push(from);
+        agent.paths.push(from);
     }
 
     /// Notices silence; to be called about once a second.

@@ -1,6 +1,6 @@
 //! The way out for a shard's packets: sealed with the key of their transport, straight into the slab.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 
 use relay_core::{
     forward::{Outgoing, Transmit},
@@ -11,6 +11,7 @@ use relay_core::{
 use super::{
     egress::Egress,
     ice::Agents,
+    link::Path,
     srtp::{Opener, RTCP_OVERHEAD, RTP_OVERHEAD, Sealer},
 };
 
@@ -75,7 +76,7 @@ pub(super) struct Outlet<'a> {
     socket: &'a UdpSocket,
     unsent: &'a mut Unsent,
     /// The transport of the last packet, and where its packets go: packets come in runs.
-    current: Option<(TransportId, Option<(usize, SocketAddr)>)>,
+    current: Option<(TransportId, Option<(usize, Path)>)>,
 }
 
 impl<'a> Outlet<'a> {
@@ -96,8 +97,8 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Slot of the transport's context and its address.
-    fn way(&mut self, to: TransportId) -> Option<(usize, SocketAddr)> {
+    /// Slot of the transport's context and its path.
+    fn way(&mut self, to: TransportId) -> Option<(usize, Path)> {
         if let Some((id, way)) = self.current
             && id == to
         {
@@ -116,7 +117,7 @@ impl<'a> Outlet<'a> {
         overhead: usize,
         seal: impl FnOnce(&mut Sealer, &mut [u8]) -> bool,
     ) {
-        let Some((slot, address)) = self.way(to) else {
+        let Some((slot, path)) = self.way(to) else {
             self.unsent.closed += 1;
             return;
         };
@@ -137,7 +138,7 @@ impl<'a> Outlet<'a> {
             .get_mut(slot)
             .is_some_and(|context| seal(&mut context.sealer, packet));
         if sealed {
-            self.egress.commit(address, len);
+            self.egress.commit(path, len);
         } else {
             self.unsent.unsealed += 1;
         }

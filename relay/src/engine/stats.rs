@@ -33,6 +33,10 @@ pub struct WorkerStats {
     pub dropped_full: u64,
     /// Datagrams not sent because the kernel refused them.
     pub dropped_refused: u64,
+    /// Datagrams handed to links: to clients behind TCP or TURN.
+    pub linked_out: u64,
+    /// Datagrams that links dropped because their client reads slowly, or that were for closed links.
+    pub dropped_links: u64,
     /// Packets of the shard for transports that are not, or no longer, connected.
     pub dropped_closed: u64,
     /// Packets of the shard that could not be sealed: a defect, and kept from being sent.

@@ -19,6 +19,7 @@ use super::{
     directory::Routes,
     egress::Egress,
     ice::{Agents, Life, Patience},
+    link::{Link, LinkId, Path},
     outlet::{Contexts, Outlet, Unsent},
     srtp::{Keys, Opener, Sealer},
     stats::WorkerStats,
@@ -61,6 +62,12 @@ pub(crate) enum WorkerInput {
     },
     /// Datagrams from there are to be handed to that worker.
     Route(SocketAddr, usize),
+    /// A link whose first check is for a transport of this worker.
+    LinkOpened(Arc<Link>),
+    /// A datagram that came by a link.
+    FromLink(LinkId, Bytes),
+    /// The link is no more.
+    LinkClosed(LinkId),
     /// End the thread.
     Stop,
 }
@@ -198,7 +205,7 @@ impl Worker {
     fn handle_datagrams(&mut self, now: Instant, inbox: &mut Inbox, count: usize) {
         for i in 0..count {
             if let Some((from, bytes)) = inbox.datagram(i) {
-                self.handle_datagram(now, from, bytes, None);
+                self.handle_datagram(now, Path::Udp(from), bytes, None);
             }
         }
     }
@@ -226,14 +233,26 @@ impl Worker {
                 self.contexts.insert(id, sealer, opener);
             }
             WorkerInput::Remove(id) => {
-                self.agents.remove(id);
+                for path in self.agents.remove(id) {
+                    if let Path::Link(link) = path {
+                        self.egress.close(link);
+                    }
+                }
                 self.contexts.remove(id);
             }
             WorkerInput::Forward(command) => self.shard.handle_command(now, command),
             WorkerInput::Datagram { via, from, bytes } => {
-                self.handle_datagram(now, from, &mut Vec::from(bytes), Some(via));
+                self.handle_datagram(now, Path::Udp(from), &mut Vec::from(bytes), Some(via));
             }
             WorkerInput::Route(address, worker) => self.parts.routes.learn(address, worker),
+            WorkerInput::LinkOpened(link) => self.egress.open(link),
+            WorkerInput::FromLink(id, bytes) => {
+                self.handle_datagram(now, Path::Link(id), &mut Vec::from(bytes), None);
+            }
+            WorkerInput::LinkClosed(id) => {
+                self.agents.close(Path::Link(id));
+                self.egress.close(id);
+            }
             WorkerInput::Stop => self.running = false,
         }
     }
@@ -273,6 +292,8 @@ impl Worker {
             messages_out: sent.messages,
             dropped_full: sent.full,
             dropped_refused: sent.refused,
+            linked_out: sent.linked,
+            dropped_links: sent.unlinked,
             dropped_closed: self.unsent.closed,
             dropped_unsealed: self.unsent.unsealed,
             transports: self.agents.len(),

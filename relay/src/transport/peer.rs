@@ -1,6 +1,6 @@
 //! One client as the transport thread knows it: DTLS, the check of its certificate, and SCTP inside.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use relay_core::types::{DisconnectReason, Fingerprint};
@@ -9,7 +9,7 @@ use super::{
     channels::{ChannelEvent, Channels},
     dtls::{Dtls, DtlsConfig, DtlsEvent},
 };
-use crate::engine::Keys;
+use crate::engine::{Keys, Way};
 
 /// SCTP packets kept while DTLS is up and the client's description is not known yet.
 const MAX_EARLY: usize = 32;
@@ -31,7 +31,7 @@ pub(super) struct Peer {
     dtls: Dtls,
     channels: Channels,
     /// Where to send to.
-    pub(super) to: Option<SocketAddr>,
+    pub(super) to: Option<Way>,
     expected: Option<Fingerprint>,
     /// The certificate it showed, with the keys, until the expected one is known.
     shown: Option<(Fingerprint, Box<Keys>)>,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    net::{SocketAddr, UdpSocket},
+    net::UdpSocket,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,7 +16,7 @@ use super::{
     dtls::DtlsConfig,
     peer::{Peer, PeerEvent},
 };
-use crate::engine::{self, EngineEvent, TransportStats, WorkerHandle, WorkerInput};
+use crate::engine::{self, EngineEvent, TransportStats, Way, WorkerHandle, WorkerInput};
 
 /// Inputs taken in a row before what they caused is sent: acknowledgements of a burst go out together.
 const BURST: usize = 64;
@@ -31,8 +31,8 @@ const RETRY: Duration = Duration::from_millis(5);
 pub(crate) enum TransportInput {
     /// By room control.
     Command(TransportCommand),
-    /// The client nominated this address.
-    Selected(TransportId, SocketAddr),
+    /// The client nominated this way to it.
+    Selected(TransportId, Way),
     /// A datagram of DTLS, and when it arrived.
     Datagram(TransportId, Instant, BytesMut),
     /// End the thread.
@@ -126,9 +126,9 @@ impl TransportThread {
     fn handle(&mut self, input: TransportInput) {
         match input {
             TransportInput::Command(command) => self.handle_command(Instant::now(), command),
-            TransportInput::Selected(id, address) => {
+            TransportInput::Selected(id, way) => {
                 if let Some(entry) = self.peers.get_mut(&id) {
-                    entry.peer.to = Some(address);
+                    entry.peer.to = Some(way);
                 }
             }
             TransportInput::Datagram(id, now, datagram) => {
@@ -249,11 +249,14 @@ impl TransportThread {
     }
 
     fn send_all(&mut self, now: Instant, peer: &mut Peer) {
-        let to = peer.to;
+        let to = peer.to.clone();
         let (socket, counts) = (&self.parts.socket, &mut self.counts);
-        peer.transmit(now, |datagram| match to.map(|to| socket.send_to(datagram, to)) {
-            Some(Ok(_)) => counts.packets_out += 1,
-            Some(Err(_)) | None => counts.dropped += 1,
+        peer.transmit(now, |datagram| {
+            if to.as_ref().is_some_and(|to| to.send(socket, datagram)) {
+                counts.packets_out += 1;
+            } else {
+                counts.dropped += 1;
+            }
         });
     }
 

@@ -71,16 +71,16 @@ impl Fixture {
         }
     }
 
-    fn send(&mut self, from: SocketAddr, bytes: &[u8]) -> (Verdict, Option<Life>) {
+    fn send(&mut self, from: Path, bytes: &[u8]) -> (Verdict, Option<Life>) {
         let request = Request::parse(bytes).expect("a well-formed request");
         let mut back = None;
-        let verdict = self
-            .agents
-            .handle_request(self.now, from, &request, &mut [0; MAX_ANSWER], &mut back);
+        let verdict =
+            self.agents
+                .handle_request(self.now, (from, seen(from)), &request, &mut [0; MAX_ANSWER], &mut back);
         (verdict, back)
     }
 
-    fn check(&mut self, from: SocketAddr, ufrag: &str, nominates: bool) -> Verdict {
+    fn check(&mut self, from: Path, ufrag: &str, nominates: bool) -> Verdict {
         self.transaction += 1;
         let check = Check {
             ufrag,
@@ -111,8 +111,15 @@ fn ice(ufrag: &str) -> IceCredentials {
     }
 }
 
-fn address(port: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], port))
+fn address(port: u16) -> Path {
+    Path::Udp(SocketAddr::from(([192, 0, 2, 1], port)))
+}
+
+fn seen(from: Path) -> SocketAddr {
+    match from {
+        Path::Udp(address) => address,
+        Path::Link(_) => SocketAddr::from(([192, 0, 2, 2], 9)),
+    }
 }
 
 fn moved(verdict: Verdict) -> bool {
@@ -268,10 +275,10 @@ fn addresses_and_transactions_are_bounded() {
     for port in 1..200 {
         f.check(address(port), "first", port == 1);
     }
-    assert!(f.agents.by_address.len() <= MAX_ADDRESSES);
+    assert!(f.agents.by_path.len() <= MAX_PATHS);
     assert_eq!(f.agents.owner(address(1)), Some(ID), "the nominated one stays");
     assert!(f.agents.agents[&ID].transactions.len() <= MAX_TRANSACTIONS);
     f.agents.remove(ID);
-    assert_eq!((f.agents.len(), f.agents.by_address.len()), (0, 0));
+    assert_eq!((f.agents.len(), f.agents.by_path.len()), (0, 0));
     assert!(f.agents.by_ufrag.is_empty());
 }

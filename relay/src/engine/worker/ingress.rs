@@ -1,6 +1,6 @@
 //! What a datagram is (RFC 7983), and who takes it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use relay_core::types::TransportId;
@@ -9,6 +9,7 @@ use super::{Worker, WorkerInput};
 use crate::{
     engine::{
         ice::Verdict,
+        link::{Path, Way},
         srtp::SrtpError,
         stun::{MAX_ANSWER, Request},
     },
@@ -20,7 +21,7 @@ const MAX_LAG: usize = 8_192;
 
 impl Worker {
     /// Takes one datagram, received here or (`via`) by another worker.
-    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8], via: Option<usize>) {
+    pub(super) fn handle_datagram(&mut self, now: Instant, from: Path, bytes: &mut [u8], via: Option<usize>) {
         self.counts.packets_in += 1;
         self.counts.bytes_in += bytes.len() as u64;
         match bytes {
@@ -34,24 +35,30 @@ impl Worker {
         }
     }
 
-    fn handle_stun(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], via: Option<usize>) {
+    fn handle_stun(&mut self, now: Instant, from: Path, bytes: &[u8], via: Option<usize>) {
+        let Some(way) = self.way(from) else {
+            return;
+        };
         let Some(request) = Request::parse(bytes) else {
             self.counts.garbage += 1;
             return;
         };
         let mut answer = [0; MAX_ANSWER];
         let mut back = None;
-        let verdict = self.agents.handle_request(now, from, &request, &mut answer, &mut back);
+        let verdict = self
+            .agents
+            .handle_request(now, (from, way.address()), &request, &mut answer, &mut back);
         match verdict {
             Verdict::Answer { len, of, moved } => {
                 self.counts.checks_answered += 1;
                 self.egress.push(&self.parts.socket, from, &answer[..len]);
                 if let Some(id) = of {
-                    if moved {
-                        self.to_transports(TransportInput::Selected(id, from));
-                    }
-                    if let Some(via) = via {
+                    way.prove();
+                    if let (Some(via), Path::Udp(from)) = (via, from) {
                         self.parts.routes.teach(via, from);
+                    }
+                    if moved {
+                        self.to_transports(TransportInput::Selected(id, way));
                     }
                 }
             }
@@ -63,6 +70,14 @@ impl Worker {
         }
         if let Some(life) = back {
             self.report_life(life);
+        }
+    }
+
+    /// The way to where something came from; none once its link is closed.
+    fn way(&self, from: Path) -> Option<Way> {
+        match from {
+            Path::Udp(address) => Some(Way::Udp(address)),
+            Path::Link(id) => self.egress.link(id).cloned().map(Way::Link),
         }
     }
 
@@ -100,15 +115,22 @@ impl Worker {
         }
     }
 
-    /// Nobody here proved this address; another worker may know it.
-    fn hand_over(&mut self, from: SocketAddr, bytes: &[u8], via: Option<usize>) {
-        match self.parts.routes.by_address(from) {
+    /// Nobody here proved this path; another worker may know it. Links are with the right worker from the start.
+    fn hand_over(&mut self, from: Path, bytes: &[u8], via: Option<usize>) {
+        let worker = match from {
+            Path::Udp(address) => self.parts.routes.by_address(address),
+            Path::Link(_) => None,
+        };
+        match worker {
             Some(worker) if via.is_none() => self.pass(worker, from, bytes),
             _ => self.counts.strangers += 1,
         }
     }
 
-    fn pass(&self, worker: usize, from: SocketAddr, bytes: &[u8]) {
+    fn pass(&self, worker: usize, from: Path, bytes: &[u8]) {
+        let Path::Udp(from) = from else {
+            return;
+        };
         let input = WorkerInput::Datagram {
             via: self.parts.routes.me(),
             from,
