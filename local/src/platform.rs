@@ -303,6 +303,7 @@ fn relay_config(data: &DataFolder, app: &App, port: u16, [media, stun]: [u16; 2]
         media: Media {
             udp: local(media),
             stun: local(stun),
+            tcp: local(0),
             ..Media::default()
         },
         control: Some(ControlPlane {

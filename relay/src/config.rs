@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -48,14 +48,24 @@ pub struct Config {
 pub struct Media {
     /// Address of the UDP port for everybody's media; port 0 takes a free one.
     pub udp: SocketAddr,
-    /// Address of the UDP port that answers STUN, another one than `udp`; port 0 takes a free one.
+    /// Address of the UDP port for STUN and TURN, another one than `udp`; port 0 takes a free one.
     pub stun: SocketAddr,
+    /// Address of the TCP port for ICE-TCP and TURN; port 0 takes a free one.
+    pub tcp: SocketAddr,
     /// Addresses at which clients reach these ports, best first; empty: that of `udp`, or 127.0.0.1.
     pub addresses: Vec<IpAddr>,
     /// Media threads.
     pub workers: usize,
     /// Send and receive buffer asked of the kernel per socket, in bytes.
     pub socket_buffer: usize,
+    /// TCP connections for media (and, with `[tls]`, for HTTPS).
+    pub connections: usize,
+    /// Of these, of one address (IPv4) or network (IPv6, /64).
+    pub connections_per_address: usize,
+    /// Allocations of TURN.
+    pub allocations: usize,
+    /// Of these, of one participant: a browser makes one for each address of its own, each URL, and each connection.
+    pub allocations_per_participant: usize,
 }
 
 /// How the control plane is reached.
@@ -90,11 +100,16 @@ impl Default for Config {
 impl Default for Media {
     fn default() -> Self {
         Self {
-            udp: SocketAddr::from(([0, 0, 0, 0], 7882)),
-            stun: SocketAddr::from(([0, 0, 0, 0], 0)),
+            udp: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 7882)),
+            stun: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+            tcp: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
             addresses: Vec::new(),
             workers: 1,
             socket_buffer: 4 * 1024 * 1024,
+            connections: 8_192,
+            connections_per_address: 1_024,
+            allocations: 8_192,
+            allocations_per_participant: 64,
         }
     }
 }
@@ -134,9 +149,9 @@ impl Config {
         }
     }
 
-    /// The addresses that clients are told for a UDP port that is open at `udp`.
+    /// The addresses that clients are told for a port of the relay, whose media port is open at `udp`.
     #[must_use]
-    pub fn media_addresses(&self, udp: SocketAddr) -> Vec<SocketAddr> {
+    pub fn media_addresses(&self, udp: SocketAddr, port: u16) -> Vec<SocketAddr> {
         let own = if udp.ip().is_unspecified() {
             IpAddr::from([127, 0, 0, 1])
         } else {
@@ -147,7 +162,7 @@ impl Config {
         } else {
             &self.media.addresses
         };
-        addresses.iter().map(|ip| SocketAddr::new(*ip, udp.port())).collect()
+        addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
     }
 }
 

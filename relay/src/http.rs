@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use relay_core::room::{Input, Order, Refusal, RoomKey, Ticket};
 
 use crate::{
+    access::Meter,
     control::{Connection, Rooms, ToClient, unix_ms},
     service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) relay: RelayId,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) rooms: Rooms,
+    /// Counters of the ways in for media beside UDP.
+    pub(crate) access: Meter,
     /// Ids of the last commands, oldest first.
     pub(crate) commands: Mutex<VecDeque<String>>,
 }
@@ -249,10 +252,12 @@ async fn room_service(
 
 async fn metrics(State(app): State<Arc<App>>) -> String {
     let census = app.rooms.census().await;
-    format!(
+    let mut text = format!(
         "# TYPE convoke_relay_rooms gauge\nconvoke_relay_rooms {}\n# TYPE convoke_relay_participants gauge\nconvoke_relay_participants {}\n# TYPE convoke_relay_tracks gauge\nconvoke_relay_tracks {}\n",
         census.rooms, census.participants, census.tracks
-    )
+    );
+    app.access.read().write(&mut text);
+    text
 }
 
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {

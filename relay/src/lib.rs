@@ -2,6 +2,7 @@
 //!
 //! [`Relay::start`] runs one inside a process; the binary `relay` is a thin main around it.
 
+pub mod access;
 mod call;
 pub mod config;
 mod control;
@@ -15,7 +16,6 @@ pub mod secret;
 mod service;
 mod signal;
 mod sockets;
-mod stun_port;
 mod tokens;
 pub mod transport;
 

@@ -34,10 +34,13 @@ struct Options {
     /// Address of the UDP port for media.
     #[arg(long, env = "CONVOKE_RELAY_UDP")]
     udp: Option<SocketAddr>,
-    /// Address of the UDP port that answers STUN; another one than `--udp`.
+    /// Address of the UDP port for STUN and TURN; another one than `--udp`.
     #[arg(long, env = "CONVOKE_RELAY_STUN")]
     stun: Option<SocketAddr>,
-    /// Addresses at which clients reach the UDP ports, separated by commas.
+    /// Address of the TCP port for ICE-TCP and TURN.
+    #[arg(long, env = "CONVOKE_RELAY_TCP")]
+    tcp: Option<SocketAddr>,
+    /// Addresses at which clients reach these ports, separated by commas.
     #[arg(long, env = "CONVOKE_RELAY_ADDRESSES", value_delimiter = ',')]
     addresses: Vec<IpAddr>,
     /// Media threads.
@@ -91,6 +94,9 @@ impl Options {
         }
         if let Some(stun) = self.stun {
             config.media.stun = stun;
+        }
+        if let Some(tcp) = self.tcp {
+            config.media.tcp = tcp;
         }
         if !self.addresses.is_empty() {
             config.media.addresses = self.addresses;

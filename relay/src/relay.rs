@@ -18,6 +18,7 @@ use thiserror::Error;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
+    access::{Access, AccessConfig, AccessError, Limits},
     call::Caller,
     config::{Config, ConfigError},
     control::{self, Rooms},
@@ -25,7 +26,6 @@ use crate::{
     http::{App, router},
     key::{self, KeyError},
     report::{About, Reporter, Reports},
-    stun_port,
     tokens::Tokens,
 };
 
@@ -50,9 +50,9 @@ pub enum StartError {
     /// The HTTP port cannot be opened.
     #[error("HTTP port {0}")]
     Listen(SocketAddr, #[source] io::Error),
-    /// The STUN port cannot be opened.
-    #[error("STUN port {0}")]
-    Stun(SocketAddr, #[source] io::Error),
+    /// A port beside the media port cannot be opened.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The media threads do not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -68,13 +68,14 @@ pub enum StartError {
 pub struct Relay {
     http: SocketAddr,
     udp: SocketAddr,
+    tcp: SocketAddr,
     url: String,
     public_key: Jwk,
     rooms: Rooms,
     reports: Reports,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
-    stun: JoinHandle<()>,
+    access: Option<Access>,
     reporter: Option<JoinHandle<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -123,11 +124,9 @@ impl Relay {
             None => (Reports::none(), None),
         };
         let tokens = Arc::new(tokens(&config)?);
-        let (stun, stun_address) = stun_port::open(config.media.stun)
-            .await
-            .map_err(|error| StartError::Stun(config.media.stun, error))?;
-        let stun = tokio::spawn(stun_port::answer(stun));
-        let room_config = room_config(&config, &engine, stun_address.port());
+        let access = Access::open(&access_config(&config, udp), engine.gate(), &rand::random())?;
+        let tcp = access.tcp_addr();
+        let room_config = room_config(&config, &engine, &access);
         let (rooms, thread) =
             control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
         let reporter = match (&config.control, receiver) {
@@ -149,6 +148,7 @@ impl Relay {
             tokens,
             rooms: rooms.clone(),
             commands: Mutex::new(VecDeque::new()),
+            access: access.meter(),
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(ListenerNoDelay(listener), router(app)).with_graceful_shutdown(async {
@@ -159,17 +159,18 @@ impl Relay {
                 tracing::error!(%error, "HTTP server");
             }
         });
-        tracing::info!(relay = %config.name, region = config.region, %http, %udp, standalone = config.control.is_none(), "relay started");
+        tracing::info!(relay = %config.name, region = config.region, %http, %udp, %tcp, standalone = config.control.is_none(), "relay started");
         Ok(Self {
             http,
             udp,
+            tcp,
             url,
             public_key,
             rooms,
             reports,
             stop: Some(stop),
             server,
-            stun,
+            access: Some(access),
             reporter,
             thread: Some(thread),
         })
@@ -185,6 +186,12 @@ impl Relay {
     #[must_use]
     pub fn udp_addr(&self) -> SocketAddr {
         self.udp
+    }
+
+    /// Where ICE-TCP and TURN by TCP are served.
+    #[must_use]
+    pub fn tcp_addr(&self) -> SocketAddr {
+        self.tcp
     }
 
     /// Base of the public address.
@@ -219,7 +226,7 @@ impl Relay {
     fn end(&mut self) {
         self.rooms.stop();
         self.server.abort();
-        self.stun.abort();
+        drop(self.access.take());
         if let Some(reporter) = self.reporter.take() {
             reporter.abort();
         }
@@ -243,20 +250,40 @@ fn tokens(config: &Config) -> Result<Tokens, StartError> {
     Ok(Tokens::new(keys, secrets))
 }
 
-fn room_config(config: &Config, engine: &Engine, stun_port: u16) -> room::Config {
-    let addresses = config.media_addresses(engine.udp_addr());
+fn access_config(config: &Config, udp: SocketAddr) -> AccessConfig {
+    let media = &config.media;
+    AccessConfig {
+        tcp: media.tcp,
+        udp: media.stun,
+        peers: config.media_addresses(udp, udp.port()),
+        connections: Limits {
+            total: media.connections,
+            each: media.connections_per_address,
+        },
+        allocations: Limits {
+            total: media.allocations,
+            each: media.allocations_per_participant,
+        },
+    }
+}
+
+fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Config {
+    let udp = engine.udp_addr();
+    let candidates = [
+        (CandidateProtocol::Udp, udp.port()),
+        (CandidateProtocol::TcpPassive, access.tcp_addr().port()),
+    ];
     room::Config {
         region: config.region.clone(),
         relay: config.name.to_string(),
-        ice_urls: addresses
-            .iter()
-            .map(|address| format!("stun:{}", SocketAddr::new(address.ip(), stun_port)))
-            .collect(),
-        candidates: addresses
+        ice_servers: access.servers(),
+        candidates: candidates
             .into_iter()
-            .map(|address| Candidate {
-                address,
-                protocol: CandidateProtocol::Udp,
+            .flat_map(|(protocol, port)| {
+                let addresses = config.media_addresses(udp, port);
+                addresses
+                    .into_iter()
+                    .map(move |address| Candidate { address, protocol })
             })
             .collect(),
         fingerprint: engine.fingerprint(),

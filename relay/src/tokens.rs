@@ -155,6 +155,7 @@ fn ticket(claims: JoinToken, room: RoomKey, token: &str) -> Ticket {
         name,
         jti,
         first_use_by,
+        exp: expires,
         video,
         attributes,
         metadata,
@@ -168,6 +169,7 @@ fn ticket(claims: JoinToken, room: RoomKey, token: &str) -> Ticket {
         identity,
         token: Arc::from(token),
         first_use_by,
+        expires,
         number: convoke.as_ref().map(|grant| grant.participant),
         moderator,
         grants: Grants {

@@ -60,6 +60,11 @@ pub struct Client {
 
 impl Client {
     pub fn new(engine: SocketAddr, options: ClientOptions) -> Self {
+        Self::over(Link::new(engine, options.loss, options.seed), options)
+    }
+
+    /// By another way than a UDP socket of its own.
+    pub fn over(link: Link, options: ClientOptions) -> Self {
         let now = Instant::now();
         let mut media = MediaEngine::default();
         media.register_default_codecs().expect("codecs");
@@ -98,7 +103,7 @@ impl Client {
         });
         Self {
             pc,
-            link: Link::new(engine, options.loss, options.seed),
+            link,
             state: RTCPeerConnectionState::New,
             channels: HashMap::new(),
             messages: Vec::new(),

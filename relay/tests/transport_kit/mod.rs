@@ -9,12 +9,16 @@
 )]
 
 use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::Receiver;
-use relay::engine::{Engine, EngineCommand, EngineConfig, EngineEvent, EngineStats};
+use relay::{
+    access::{Access, AccessConfig, AccessStats, Limits},
+    engine::{Engine, EngineCommand, EngineConfig, EngineEvent, EngineStats},
+};
 use relay_core::{
     forward::{self, LayerSpec, SinkSpec, SourceSpec, Want},
     sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
@@ -24,9 +28,12 @@ use relay_core::{
 };
 
 mod client;
-mod link;
+pub mod link;
+pub mod turn;
 
 pub use client::{Client, ClientOptions};
+pub use link::Link;
+pub use turn::Turn;
 
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -39,6 +46,8 @@ pub struct Relay {
     receiver: Receiver<EngineEvent>,
     next: u32,
     step: u32,
+    /// Where the ways in beside UDP are served.
+    runtime: tokio::runtime::Runtime,
 }
 
 /// One transport of the engine with its negotiator.
@@ -64,7 +73,32 @@ impl Relay {
             receiver,
             next: 1,
             step: 1,
+            runtime: tokio::runtime::Runtime::new().expect("threads"),
         }
+    }
+
+    /// Opens the ways in beside UDP, on ports of their own.
+    pub fn access(&self) -> Access {
+        self.access_with(|_| {})
+    }
+
+    pub fn access_with(&self, change: impl FnOnce(&mut AccessConfig)) -> Access {
+        let any = SocketAddr::new(self.engine.udp_addr().ip(), 0);
+        let mut config = AccessConfig {
+            tcp: any,
+            udp: any,
+            peers: self.addresses().collect(),
+            connections: Limits { total: 100, each: 100 },
+            allocations: Limits { total: 100, each: 100 },
+        };
+        change(&mut config);
+        let _runtime = self.runtime.enter();
+        Access::open(&config, self.engine.gate(), &[7; 32]).expect("the ways in")
+    }
+
+    /// A client that comes by ICE-TCP.
+    pub fn tcp_client(&self, access: &Access, options: ClientOptions) -> Client {
+        Client::over(Link::tcp(access.tcp_addr(), self.engine.udp_addr()), options)
     }
 
     /// Mints ids that far apart.
@@ -94,6 +128,19 @@ impl Relay {
         self.engine.send(EngineCommand::Forward(command));
     }
 
+    /// Where clients reach the engine.
+    fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let udp = self.engine.udp_addr();
+        let own = [udp.ip()];
+        let both = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let ips = if udp.ip().is_unspecified() {
+            both.to_vec()
+        } else {
+            own.to_vec()
+        };
+        ips.into_iter().map(move |ip| SocketAddr::new(ip, udp.port()))
+    }
+
     /// A transport on our side only.
     pub fn peer(&mut self, role: Role) -> Peer {
         let id = TransportId(self.fresh());
@@ -104,10 +151,13 @@ impl Relay {
             session: u64::from(id.0),
             ice,
             fingerprint: self.engine.fingerprint(),
-            candidates: vec![Candidate {
-                address: self.engine.udp_addr(),
-                protocol: CandidateProtocol::Udp,
-            }],
+            candidates: self
+                .addresses()
+                .map(|address| Candidate {
+                    address,
+                    protocol: CandidateProtocol::Udp,
+                })
+                .collect(),
             codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
         };
         Peer {
@@ -304,6 +354,12 @@ impl Relay {
             _ => None,
         };
         self.events.iter().filter_map(of).collect()
+    }
+
+    /// Waits until the ways in have counted this.
+    pub fn access_when(&mut self, access: &Access, what: &str, holds: impl Fn(&AccessStats) -> bool) -> AccessStats {
+        self.until(what, &mut [], |_, _| holds(&access.stats()));
+        access.stats()
     }
 
     /// Counters that are newer than this call.

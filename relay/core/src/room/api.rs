@@ -7,7 +7,9 @@ use domain::{
     id::{ParticipantNumber, RoomName},
     relay::{Entered, Event},
 };
-use livekit_protocol::{AddTrackRequest, ClientInfo, SessionDescription, SignalResponse, SyncState, signal_request};
+use livekit_protocol::{
+    AddTrackRequest, ClientInfo, IceServer, SessionDescription, SignalResponse, SyncState, signal_request,
+};
 
 use crate::{
     forward,
@@ -81,6 +83,8 @@ pub struct Ticket {
     pub token: Arc<str>,
     /// Unix seconds before which the session must have begun.
     pub first_use_by: Option<i64>,
+    /// Unix seconds at which the token ends.
+    pub expires: i64,
     /// The participant's number; absent for classic keys.
     pub number: Option<ParticipantNumber>,
     /// May end the room.
@@ -276,6 +280,12 @@ pub enum Output {
     Forward(forward::Command),
 }
 
+/// Names the servers that a client's ICE agent asks: the owner of the ports knows them, and makes the credentials.
+pub trait IceServers: fmt::Debug + Send + Sync {
+    /// Servers for the holder of `ticket`, who asks now; never none, or clients ask public ones.
+    fn servers(&self, now: Now, ticket: &Ticket) -> Vec<IceServer>;
+}
+
 /// What room control is configured with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -285,8 +295,8 @@ pub struct Config {
     pub relay: String,
     /// Addresses on which clients reach our UDP port.
     pub candidates: Vec<crate::sdp::Candidate>,
-    /// STUN and TURN addresses for the clients; never empty, or they ask public servers.
-    pub ice_urls: Vec<String>,
+    /// Names the STUN and TURN servers for each client.
+    pub ice_servers: Arc<dyn IceServers>,
     /// SHA-256 of our DTLS certificate.
     pub fingerprint: Fingerprint,
     /// Media workers: the ids of one room are congruent modulo this.

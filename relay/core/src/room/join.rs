@@ -263,7 +263,7 @@ impl Room {
                 .map(|other| self.participant_info(ctx, other))
                 .collect(),
             server_version: SPEAKS.to_owned(),
-            ice_servers: ice_servers(ctx),
+            ice_servers: ctx.config.ice_servers.servers(ctx.now, &participant.ticket),
             subscriber_primary: participant.mode == Mode::Dual,
             server_region: ctx.config.region.clone(),
             ping_timeout: PING_TIMEOUT,
@@ -303,14 +303,6 @@ impl Room {
             ..lk::Room::default()
         }
     }
-}
-
-/// Servers for the client's ICE agent.
-pub(super) fn ice_servers(ctx: &Context<'_>) -> Vec<lk::IceServer> {
-    vec![lk::IceServer {
-        urls: ctx.config.ice_urls.clone(),
-        ..lk::IceServer::default()
-    }]
 }
 
 /// What clients are told about this relay.

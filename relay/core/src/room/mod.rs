@@ -32,7 +32,9 @@ mod updates;
 #[cfg(test)]
 mod tests;
 
-pub use api::{Config, ConnectionId, Grants, Input, Join, Mode, Now, Order, Output, Refusal, Resume, RoomKey, Ticket};
+pub use api::{
+    Config, ConnectionId, Grants, IceServers, Input, Join, Mode, Now, Order, Output, Refusal, Resume, RoomKey, Ticket,
+};
 pub use context::Random;
 pub use control::{Census, Control};
 pub use service::Failure;

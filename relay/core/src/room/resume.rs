@@ -5,7 +5,7 @@ use livekit_protocol::{ReconnectResponse, signal_response::Message};
 use super::{
     api::{Output, Resume},
     context::{Context, SessionId},
-    join::{ice_servers, server_info},
+    join::server_info,
     leave::{Departure, leave_message},
     state::{Room, Timer},
 };
@@ -41,7 +41,7 @@ impl Room {
         ctx.index.connections.insert(connection, (self.id, session));
         ctx.out.push_back(Output::Accept { connection });
         let reconnect = ReconnectResponse {
-            ice_servers: ice_servers(ctx),
+            ice_servers: ctx.config.ice_servers.servers(ctx.now, &resume.ticket),
             server_info: Some(server_info(ctx)),
             last_message_seq: participant.last_sequence,
             ..ReconnectResponse::default()

@@ -35,6 +35,7 @@ fn with_one_connection_everything_comes_in_one_go() {
         !welcome.subscriber_primary && welcome.fast_publish && welcome.ping_interval == 5 && welcome.ping_timeout == 15
     );
     assert_eq!(welcome.ice_servers[0].urls, ["stun:203.0.113.7:7882"]);
+    assert!(welcome.ice_servers[0].username.starts_with("jti-"));
     let created = world
         .transports
         .iter()
