@@ -8,6 +8,9 @@ mod identity;
 mod peer;
 mod thread;
 
+/// Longest datagram that we make, in bytes of UDP payload: it passes every path that IPv6 allows, through tunnels too.
+const MTU: usize = 1_200;
+
 pub use identity::{Identity, IdentityError};
 
 pub(crate) use dtls::DtlsConfig;

@@ -26,12 +26,17 @@ use rtc::{
     },
 };
 
+use super::dtls::MAX_DATA;
+
 /// Longest message in either direction, as our descriptions say.
 pub(super) const MAX_MESSAGE: usize = 64 * 1024;
 /// Bytes that wait in a reliable channel at most.
 const MAX_RELIABLE: usize = 2 * 1024 * 1024;
 /// Bytes that wait in a lossy channel at most: what waits longer is stale.
 const MAX_LOSSY: usize = 64 * 1024;
+/// Longest payload of a DATA chunk: with the headers of packet and chunk around it, and DTLS around that, it fits a datagram.
+/// Chunks are filled up to a multiple of four.
+const MAX_PAYLOAD: u32 = ((MAX_DATA - 12 - 16) & !3) as u32;
 /// Channels of one client.
 const MAX_CHANNELS: usize = 64;
 /// Longest label, in bytes.
@@ -109,10 +114,12 @@ impl Channels {
             .with_max_message_size(MAX_MESSAGE as u32)
             .with_max_num_inbound_streams(1024)
             .with_max_num_outbound_streams(1024);
+        let mut config = EndpointConfig::new();
+        config.max_payload_size(MAX_PAYLOAD);
         let endpoint = Endpoint::new(
             PEER,
             TransportProtocol::UDP,
-            Arc::new(EndpointConfig::new()),
+            Arc::new(config),
             Some(Arc::new(ServerConfig::new(transport))),
         );
         Self {

@@ -25,12 +25,21 @@ use rtc::{
     shared::{TransportProtocol, error::Error},
 };
 
-use super::identity::{Identity, IdentityError, fingerprint};
+use super::{
+    MTU,
+    identity::{Identity, IdentityError, fingerprint},
+};
 use crate::engine::Keys;
 
 /// The address that the endpoint knows the client by; the true one may change.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 const RECORD_HEADER: usize = 13;
+/// Header of a fragment of a handshake message.
+const FRAGMENT_HEADER: usize = 12;
+/// What encryption adds to a record: nonce and tag of AES-128-GCM (RFC 5288).
+const RECORD_OVERHEAD: usize = RECORD_HEADER + 8 + 16;
+/// Longest data of the application that fits a datagram.
+pub(super) const MAX_DATA: usize = MTU - RECORD_OVERHEAD;
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 
@@ -67,6 +76,8 @@ impl DtlsConfig {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            // Of a fragment's content: what is around it is not counted there.
+            .with_mtu(MTU - RECORD_HEADER - FRAGMENT_HEADER)
             .build(false, None)
             .map(|config| Self(Arc::new(config)))
             .map_err(|error| IdentityError::new(&error))
