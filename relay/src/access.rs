@@ -14,25 +14,33 @@ use tokio::{
 
 use self::{
     admission::{Admission, network},
+    certificate::{Certificate, Files},
     counts::Counts,
     servers::Servers,
+    tls::Held,
     turn::{Credentials, Server},
 };
-use crate::{engine::Gate, sockets};
+use crate::{config::Tls, engine::Gate, sockets};
 
 mod admission;
+mod certificate;
 mod counts;
 mod frames;
 mod outflow;
 mod servers;
 mod stream;
+mod tls;
 mod turn;
 
 pub use admission::Limits;
+pub use certificate::CertificateError;
 pub use counts::AccessStats;
+pub(crate) use tls::HttpsListener;
 
 /// Wait after the system has refused to hand a connection over: it has too few descriptors.
 const SYSTEM_FULL: Duration = Duration::from_millis(100);
+/// Bytes that the kernel is asked to hold of TURN's datagrams, in either direction.
+const UDP_BUFFER: usize = 1 << 22;
 /// Bytes that the kernel holds unsent per connection, besides ours: what waits there can no longer be dropped.
 const UNSENT: u32 = 32 * 1024;
 
@@ -43,6 +51,8 @@ pub struct AccessConfig {
     pub tcp: SocketAddr,
     /// Address of the UDP port for STUN and TURN; port 0 takes a free one.
     pub udp: SocketAddr,
+    /// The port for HTTPS and TURN by TLS, if there is to be one.
+    pub tls: Option<Tls>,
     /// Addresses at which clients reach the media port; TURN relays to these alone.
     pub peers: Vec<SocketAddr>,
     /// Connections, in all and of one address.
@@ -60,6 +70,12 @@ pub enum AccessError {
     /// The UDP port.
     #[error("STUN port {0}")]
     Udp(SocketAddr, #[source] io::Error),
+    /// The TLS port.
+    #[error("TLS port {0}")]
+    Tls(SocketAddr, #[source] io::Error),
+    /// The certificate.
+    #[error("TLS certificate")]
+    Certificate(#[from] CertificateError),
     /// There is no cryptography.
     #[error("cryptography: {0}")]
     Crypto(String),
@@ -74,12 +90,21 @@ struct Shared {
     counts: Arc<Counts>,
 }
 
+/// The open TLS port.
+#[derive(Debug)]
+struct TlsPort {
+    address: SocketAddr,
+    turn_name: String,
+    https: Option<HttpsListener>,
+}
+
 /// The open ways in. Dropping it closes them, and every connection.
 #[derive(Debug)]
 pub struct Access {
     tcp: SocketAddr,
     udp: SocketAddr,
     peers: Vec<SocketAddr>,
+    tls: Option<TlsPort>,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
@@ -95,7 +120,7 @@ impl Access {
         let udp_error = |error| AccessError::Udp(config.udp, error);
         let listener = sockets::listen(config.tcp).map_err(tcp_error)?;
         let tcp = listener.local_addr().map_err(tcp_error)?;
-        let socket = sockets::bind_udp(config.udp).map_err(udp_error)?;
+        let socket = sockets::bind_udp(config.udp, UDP_BUFFER).map_err(udp_error)?;
         let udp = socket.local_addr().map_err(udp_error)?;
         let counts = Arc::<Counts>::default();
         let turn = Arc::new(Server::new(
@@ -113,11 +138,18 @@ impl Access {
             counts,
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, shared.clone()));
+        tasks.spawn(accept(listener, shared.clone(), |stream, client, shared| async move {
+            stream::serve(stream, client, &shared).await;
+        }));
         tasks.spawn(turn::serve(Arc::new(socket), turn));
+        let tls = match &config.tls {
+            Some(config) => Some(open_tls(config, shared.clone(), &mut tasks)?),
+            None => None,
+        };
         Ok(Self {
             tcp,
             udp,
+            tls,
             peers: config.peers.clone(),
             shared,
             _tasks: tasks,
@@ -146,7 +178,22 @@ impl Access {
     pub(crate) fn servers(&self) -> Arc<dyn IceServers> {
         let turn = self.shared.turn.clone();
         let (udp, tcp) = (self.udp.port(), self.tcp.port());
-        Arc::new(Servers::new(turn, &self.peers, udp, tcp, None))
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|tls| (tls.turn_name.as_str(), tls.address.port()));
+        Arc::new(Servers::new(turn, &self.peers, udp, tcp, tls))
+    }
+
+    /// Where HTTPS and TURN by TLS are served.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|tls| tls.address)
+    }
+
+    /// The connections of HTTPS, once.
+    pub(crate) fn https(&mut self) -> Option<HttpsListener> {
+        self.tls.as_mut()?.https.take()
     }
 
     /// Counters.
@@ -181,8 +228,36 @@ impl Shared {
     }
 }
 
+fn open_tls(config: &Tls, shared: Arc<Shared>, tasks: &mut JoinSet<()>) -> Result<TlsPort, AccessError> {
+    let error = |error| AccessError::Tls(config.listen, error);
+    let certificate = Arc::new(Certificate::read(Files {
+        chain: config.certificate.clone(),
+        key: config.key.clone(),
+    })?);
+    let listener = sockets::listen(config.listen).map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    let (port, connections) = tls::Port::new(&config.turn_name, certificate.clone());
+    let port = Arc::new(port);
+    tasks.spawn(certificate.renew());
+    tasks.spawn(accept(listener, shared, move |stream, client, shared| {
+        let port = port.clone();
+        async move { port.serve(stream, client, &shared).await }
+    }));
+    Ok(TlsPort {
+        address,
+        turn_name: config.turn_name.clone(),
+        https: Some(HttpsListener { address, connections }),
+    })
+}
+
 /// Serves every connection to a port, each by a task that ends with this one.
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept<Served>(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    serve: impl Fn(Held, SocketAddr, Arc<Shared>) -> Served,
+) where
+    Served: Future<Output = ()> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -203,11 +278,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         };
         shared.counts.tcp_accepted.add();
         prepare(&stream);
-        let shared = shared.clone();
-        connections.spawn(async move {
-            stream::serve(stream, client, &shared).await;
-            drop(admitted);
-        });
+        connections.spawn(serve(Held::new(stream, admitted), client, shared.clone()));
     }
 }
 

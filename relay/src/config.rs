@@ -31,6 +31,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Media ports and threads.
     pub media: Media,
+    /// HTTPS and TURN on one TLS port; absent: something in front of the relay speaks TLS.
+    pub tls: Option<Tls>,
     /// The control plane; absent: the relay stands alone and opens rooms of API keys only.
     pub control: Option<ControlPlane>,
     /// Classic API keys (HS256): name to secret. Empty switches them off.
@@ -68,6 +70,20 @@ pub struct Media {
     pub allocations_per_participant: usize,
 }
 
+/// HTTPS and TURN on one TLS port, told apart by the name that the client asks for (SNI).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Address of the port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// File with the certificate chain (PEM), good for the relay's name and for `turn_name`; read again every hour.
+    pub certificate: PathBuf,
+    /// File with its private key (PEM).
+    pub key: PathBuf,
+    /// The name that is for TURN; every other is for HTTPS.
+    pub turn_name: String,
+}
+
 /// How the control plane is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +105,7 @@ impl Default for Config {
             capacity: 2_000,
             data: PathBuf::from("data/relay"),
             media: Media::default(),
+            tls: None,
             control: None,
             api_keys: BTreeMap::new(),
             max_participants: 200,
@@ -187,6 +204,12 @@ mod tests {
         let text = fs::read_to_string(example()).expect("the example exists");
         let full = Config {
             url: Some("x".to_owned()),
+            tls: Some(Tls {
+                listen: Media::default().tcp,
+                certificate: PathBuf::new(),
+                key: PathBuf::new(),
+                turn_name: "x".to_owned(),
+            }),
             control: Some(ControlPlane {
                 url: "x".to_owned(),
                 keys: Vec::new(),

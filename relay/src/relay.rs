@@ -15,7 +15,11 @@ use relay_core::{
     sdp::{Candidate, CandidateProtocol},
 };
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     access::{Access, AccessConfig, AccessError, Limits},
@@ -73,8 +77,8 @@ pub struct Relay {
     public_key: Jwk,
     rooms: Rooms,
     reports: Reports,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<()>,
     access: Option<Access>,
     reporter: Option<JoinHandle<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -124,8 +128,8 @@ impl Relay {
             None => (Reports::none(), None),
         };
         let tokens = Arc::new(tokens(&config)?);
-        let access = Access::open(&access_config(&config, udp), engine.gate(), &rand::random())?;
-        let tcp = access.tcp_addr();
+        let mut access = Access::open(&access_config(&config, udp), engine.gate(), &rand::random())?;
+        let (tcp, tls) = (access.tcp_addr(), access.tls_addr());
         let room_config = room_config(&config, &engine, &access);
         let (rooms, thread) =
             control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
@@ -150,16 +154,14 @@ impl Relay {
             commands: Mutex::new(VecDeque::new()),
             access: access.meter(),
         });
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(ListenerNoDelay(listener), router(app)).with_graceful_shutdown(async {
-            let _ = stopped.await;
-        });
-        let server = tokio::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "HTTP server");
-            }
-        });
-        tracing::info!(relay = %config.name, region = config.region, %http, %udp, %tcp, standalone = config.control.is_none(), "relay started");
+        let (stop, stopped) = watch::channel(false);
+        let router = router(app);
+        let mut servers = JoinSet::new();
+        servers.spawn(serve(ListenerNoDelay(listener), router.clone(), stopped.clone()));
+        if let Some(https) = access.https() {
+            servers.spawn(serve(https, router, stopped));
+        }
+        tracing::info!(relay = %config.name, region = config.region, %http, %udp, %tcp, tls = tls.map(tracing::field::display), standalone = config.control.is_none(), "relay started");
         Ok(Self {
             http,
             udp,
@@ -168,8 +170,8 @@ impl Relay {
             public_key,
             rooms,
             reports,
-            stop: Some(stop),
-            server,
+            stop,
+            servers,
             access: Some(access),
             reporter,
             thread: Some(thread),
@@ -194,6 +196,12 @@ impl Relay {
         self.tcp
     }
 
+    /// Where HTTPS and TURN by TLS are served, if they are.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.access.as_ref()?.tls_addr()
+    }
+
     /// Base of the public address.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -212,10 +220,10 @@ impl Relay {
         // The rooms have reported what they had before they answer this.
         self.rooms.census().await;
         self.reports.flush(FLUSH).await;
-        drop(self.stop.take());
-        if tokio::time::timeout(GOODBYE, &mut self.server).await.is_err() {
-            self.server.abort();
-        }
+        // It fails only when no server is left.
+        let _ = self.stop.send(true);
+        let ended = async { while self.servers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(GOODBYE, ended).await;
         self.end();
         if let Some(thread) = self.thread.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -225,7 +233,7 @@ impl Relay {
 
     fn end(&mut self) {
         self.rooms.stop();
-        self.server.abort();
+        self.servers.abort_all();
         drop(self.access.take());
         if let Some(reporter) = self.reporter.take() {
             reporter.abort();
@@ -255,6 +263,7 @@ fn access_config(config: &Config, udp: SocketAddr) -> AccessConfig {
     AccessConfig {
         tcp: media.tcp,
         udp: media.stun,
+        tls: config.tls.clone(),
         peers: config.media_addresses(udp, udp.port()),
         connections: Limits {
             total: media.connections,
@@ -290,6 +299,20 @@ fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Confi
         workers: u32::try_from(engine.workers()).unwrap_or(1),
         max_participants: config.max_participants,
         capacity: config.capacity,
+    }
+}
+
+/// Serves HTTP until it is told to stop and its connections have closed.
+async fn serve<L>(listener: L, router: axum::Router, mut stopped: watch::Receiver<bool>)
+where
+    L: axum::serve::Listener,
+    L::Addr: fmt::Debug,
+{
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    });
+    if let Err(error) = server.await {
+        tracing::error!(%error, "HTTP server");
     }
 }
 

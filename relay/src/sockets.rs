@@ -45,9 +45,11 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener>
     tokio::net::TcpListener::from_std(socket.into())
 }
 
-/// Opens a UDP port.
-pub(crate) fn bind_udp(address: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
+/// Opens a UDP port, with buffers of as many bytes as asked for, or as the system allows.
+pub(crate) fn bind_udp(address: SocketAddr, buffer: usize) -> io::Result<tokio::net::UdpSocket> {
     let (socket, address) = socket(address, Type::DGRAM, Protocol::UDP)?;
+    let _ = socket.set_recv_buffer_size(buffer);
+    let _ = socket.set_send_buffer_size(buffer);
     socket.bind(&address.into())?;
     tokio::net::UdpSocket::from_std(socket.into())
 }
@@ -65,7 +67,7 @@ mod tests {
     #[tokio::test]
     async fn one_port_takes_both_families() {
         let tcp = listen(any()).expect("a port");
-        let udp = bind_udp(any()).expect("a port");
+        let udp = bind_udp(any(), 1 << 16).expect("a port");
         let port = |address: io::Result<SocketAddr>| address.expect("an address").port();
         for local in ["127.0.0.1", "::1"] {
             let local: IpAddr = local.parse().expect("an address");

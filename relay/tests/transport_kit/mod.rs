@@ -4,6 +4,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     clippy::missing_panics_doc,
     reason = "each test file uses its part of this module, which is public within it only"
 )]
@@ -87,6 +88,7 @@ impl Relay {
         let mut config = AccessConfig {
             tcp: any,
             udp: any,
+            tls: None,
             peers: self.addresses().collect(),
             connections: Limits { total: 100, each: 100 },
             allocations: Limits { total: 100, each: 100 },

@@ -406,7 +406,7 @@ fn data_without_permission_or_to_another_port_is_dropped_and_counted() {
     let world = World::new();
     let mut client = world.client("a", 100);
     world.allocate(&mut client).expect("an allocation");
-    let mut send = |client: &mut Client, peer: &str| {
+    let send = |client: &mut Client, peer: &str| {
         let attributes = [
             (ATTR_XOR_PEER_ADDRESS, masked(9, address(peer))),
             (ATTR_DATA, vec![7; 10]),
