@@ -84,6 +84,9 @@ impl Keys {
 struct Session {
     key: LessSafeKey,
     salt: [u8; 12],
+    /// The key itself, for the tests' book of nonces.
+    #[cfg(test)]
+    name: [u8; 16],
 }
 
 impl fmt::Debug for Session {
@@ -104,11 +107,14 @@ impl Session {
                 .expect("AES-128 takes a key and a block of 16 bytes");
             block
         };
-        let key = UnboundKey::new(&aead::AES_128_GCM, &derive(key_label)).expect("AES-128-GCM takes a key of 16 bytes");
-        let salt = derive(salt_label);
+        let (key, salt) = (derive(key_label), derive(salt_label));
         Self {
-            key: LessSafeKey::new(key),
+            key: UnboundKey::new(&aead::AES_128_GCM, &key)
+                .map(LessSafeKey::new)
+                .expect("AES-128-GCM takes a key of 16 bytes"),
             salt: std::array::from_fn(|i| salt[i]),
+            #[cfg(test)]
+            name: key,
         }
     }
 
@@ -122,6 +128,10 @@ impl Session {
 
     /// The nonce of RFC 7714 §8.1; the one for RTCP (§9.1) is the same with a 31-bit index.
     fn nonce(&self, ssrc: [u8; 4], index: u64) -> Nonce {
+        Nonce::assume_unique_for_key(self.nonce_bytes(ssrc, index))
+    }
+
+    fn nonce_bytes(&self, ssrc: [u8; 4], index: u64) -> [u8; 12] {
         let mut nonce = self.salt;
         for (byte, mask) in nonce[2..6].iter_mut().zip(ssrc) {
             *byte ^= mask;
@@ -129,7 +139,25 @@ impl Session {
         for (byte, mask) in nonce[6..].iter_mut().zip(&index.to_be_bytes()[2..]) {
             *byte ^= mask;
         }
-        Nonce::assume_unique_for_key(nonce)
+        nonce
+    }
+
+    /// The one place where anything is sealed: the payload in place, and its tag.
+    fn seal(
+        &self,
+        (ssrc, index): ([u8; 4], u64),
+        aad: &[u8],
+        payload: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), SrtpError> {
+        #[cfg(test)]
+        ledger::note(&self.name, &self.nonce_bytes(ssrc, index), aad, payload);
+        let made = self
+            .key
+            .seal_in_place_separate_tag(self.nonce(ssrc, index), Aad::from(aad), payload)
+            .map_err(|_| SrtpError::Malformed)?;
+        tag.copy_from_slice(made.as_ref());
+        Ok(())
     }
 }
 
@@ -179,16 +207,9 @@ impl Sealer {
             "an index ends in the sequence number"
         );
         self.claim(u32::from_be_bytes(ssrc), index)?;
-        let nonce = self.rtp.nonce(ssrc, index);
         let (header, rest) = packet.split_at_mut(header);
         let (payload, tag) = rest.split_at_mut(rest.len() - TAG);
-        let made = self
-            .rtp
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::from(&*header), payload)
-            .map_err(|_| SrtpError::Malformed)?;
-        tag.copy_from_slice(made.as_ref());
-        Ok(())
+        self.rtp.seal((ssrc, index), header, payload, tag)
     }
 
     fn claim(&mut self, ssrc: u32, index: u64) -> Result<(), SrtpError> {
@@ -224,18 +245,10 @@ impl Sealer {
         self.rtcp_index += 1;
         let (sealed, trailer) = packet.split_at_mut(packet.len() - 4);
         trailer.copy_from_slice(&(index | 1 << 31).to_be_bytes());
-        let nonce = self.rtcp.nonce(rtcp_ssrc(sealed), index.into());
-        let aad = rtcp_aad(sealed, trailer);
-        let payload_end = sealed.len() - TAG;
-        let (payload, tag) = sealed.split_at_mut(payload_end);
-        let payload = &mut payload[RTCP_HEADER..];
-        let made = self
-            .rtcp
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::from(aad), payload)
-            .map_err(|_| SrtpError::Malformed)?;
-        tag.copy_from_slice(made.as_ref());
-        Ok(())
+        let (ssrc, aad) = (rtcp_ssrc(sealed), rtcp_aad(sealed, trailer));
+        let (payload, tag) = sealed.split_at_mut(sealed.len() - TAG);
+        self.rtcp
+            .seal((ssrc, index.into()), &aad, &mut payload[RTCP_HEADER..], tag)
     }
 }
 
@@ -370,6 +383,9 @@ fn rtcp_aad(packet: &[u8], trailer: &[u8]) -> [u8; RTCP_HEADER + 4] {
     aad[RTCP_HEADER..].copy_from_slice(trailer);
     aad
 }
+
+#[cfg(test)]
+pub(crate) mod ledger;
 
 #[cfg(test)]
 mod tests;

@@ -167,24 +167,29 @@ impl Worker {
                 self.handle_datagrams(now, &mut inbox, reports);
                 self.reports_wait = now + REPORTS_WAIT;
             }
-            if self.shard.poll_timeout().is_some_and(|at| at <= now) {
-                self.shard.handle_timeout(now);
-            }
-            let mut outlet = Outlet::new(
-                &mut self.contexts,
-                &self.agents,
-                &mut self.egress,
-                &self.parts.socket,
-                &mut self.unsent,
-            );
-            self.shard.transmit(now, &mut outlet);
-            self.egress.flush(&self.parts.socket);
-            while let Some(event) = self.shard.poll_event() {
-                self.report(EngineEvent::Forward(event));
-            }
-            if self.next_tick <= now {
-                self.tick(now);
-            }
+            self.give_out(now);
+        }
+    }
+
+    /// Does what is due and sends what came of it, and of what was received.
+    fn give_out(&mut self, now: Instant) {
+        if self.shard.poll_timeout().is_some_and(|at| at <= now) {
+            self.shard.handle_timeout(now);
+        }
+        let mut outlet = Outlet::new(
+            &mut self.contexts,
+            &self.agents,
+            &mut self.egress,
+            &self.parts.socket,
+            &mut self.unsent,
+        );
+        self.shard.transmit(now, &mut outlet);
+        self.egress.flush(&self.parts.socket);
+        while let Some(event) = self.shard.poll_event() {
+            self.report(EngineEvent::Forward(event));
+        }
+        if self.next_tick <= now {
+            self.tick(now);
         }
     }
 
@@ -304,3 +309,6 @@ impl Worker {
         *self.parts.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 }
+
+#[cfg(test)]
+mod nonces;

@@ -151,6 +151,7 @@ impl<T: Transmit> Egress<'_, T> {
             return;
         };
         if packet.starts {
+            self.stats.switches += u64::from(sink.runs.last().is_some());
             sink.start_run(&source.layers, packet.layer, slot, source.spec.codec.clock_rate());
         }
         let Some((number, run)) = sink.runs.send(packet.layer, packet.seq) else {

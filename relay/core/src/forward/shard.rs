@@ -69,6 +69,8 @@ pub struct Stats {
     pub padding: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests: u64,
+    /// Streams that went on with another layer, or after a stop.
+    pub switches: u64,
 }
 
 impl Shard {

@@ -123,6 +123,12 @@ impl Publisher {
         self
     }
 
+    /// In that m-section instead of the first one.
+    pub fn in_section(mut self, mid: Mid) -> Self {
+        self.mid = mid;
+        self
+    }
+
     pub fn start(&mut self, now: Instant) {
         self.started = now;
         self.next_frame = now;

@@ -130,6 +130,24 @@ fn no_index_is_sealed_twice_whatever_the_bytes() {
 }
 
 #[test]
+fn the_book_of_nonces_sees_a_second_sealer_of_one_key() {
+    ledger::close();
+    let (mut one, mut two) = (sealer(&master(9)), sealer(&master(9)));
+    let (packet, header) = rtp(9, 10, 0, b"one");
+    seal(&mut one, &packet, header, 10).expect("sealed");
+    seal(&mut two, &packet, header, 10).expect("sealed");
+    let (other, header) = rtp(9, 10, 0, b"two");
+    seal(&mut sealer(&master(9)), &other, header, 10).expect("sealed");
+    for sealer in [&mut one, &mut two] {
+        let mut report = rtcp(9, 3);
+        report.resize(report.len() + RTCP_OVERHEAD, 0);
+        sealer.seal_rtcp(&mut report).expect("sealed");
+    }
+    let seen = ledger::close();
+    assert_eq!((seen.packets, seen.repeated, seen.broken), (5, 3, 1));
+}
+
+#[test]
 fn a_replayed_or_forged_packet_is_refused() {
     let master = master(5);
     let (mut ours, mut theirs) = (sealer(&master), opener(&master));

@@ -1,0 +1,671 @@
+//! The relay and all its clients on one virtual clock.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+use livekit_protocol::{
+    AddTrackRequest, ClientInfo, MuteTrackRequest, TrackSource, TrackType, UpdateSubscription, UpdateTrackSettings,
+    VideoLayer, VideoQuality, signal_request as ask, signal_response as told,
+};
+use relay_core::{
+    forward,
+    link::LinkConfig,
+    room::{Config, ConnectionId, Control, Grants, Input, Join, Mode, Now, Output, Random, Resume, RoomKey, Ticket},
+    sdp::{Candidate, CandidateProtocol},
+    types::{Codec, Fingerprint, IceCredentials, Mid, TransportCommand, TransportEvent, TransportId},
+};
+use rtc::crypto::RTCCryptoProvider;
+
+use super::{
+    Chance, Datagram, Lived, MS,
+    client::{Client, LINK, Leg, Published, Secured},
+    description::{self, Section},
+    publisher::Publisher,
+};
+use crate::engine::{
+    EngineEvent,
+    directory::Routes,
+    ice::Patience,
+    srtp::{Keys, MasterKey},
+    sys::Waker,
+    worker::{Worker, WorkerInput, WorkerParts},
+};
+
+/// The wall clock at the start.
+const START_MS: i64 = 1_790_000_000_000;
+/// Between two looks at what has arrived.
+const TURN: Duration = Duration::from_millis(5);
+
+/// Something that happens in a meeting.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    Publish,
+    Unpublish,
+    Mute,
+    Resize,
+    Hide,
+    Subscribe,
+    Unsubscribe,
+    Resume,
+    RestartIce,
+    Move,
+    Rejoin,
+    Rate,
+    Encoder,
+    Layer,
+}
+
+impl Step {
+    /// Each as often as it shall come.
+    pub(super) const ALL: [Self; 24] = [
+        Self::Publish,
+        Self::Publish,
+        Self::Unpublish,
+        Self::Mute,
+        Self::Mute,
+        Self::Resize,
+        Self::Resize,
+        Self::Resize,
+        Self::Resize,
+        Self::Hide,
+        Self::Subscribe,
+        Self::Subscribe,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::Resume,
+        Self::RestartIce,
+        Self::Move,
+        Self::Rejoin,
+        Self::Rate,
+        Self::Rate,
+        Self::Rate,
+        Self::Encoder,
+        Self::Layer,
+        Self::Layer,
+    ];
+}
+
+/// See the module.
+pub(super) struct Site {
+    now: Instant,
+    start: Instant,
+    control: Control,
+    pub(super) worker: Worker,
+    events: Receiver<EngineEvent>,
+    clients: BTreeMap<usize, Client>,
+    pub(super) chance: Chance,
+    pub(super) lived: Lived,
+    crypto: Arc<dyn RTCCryptoProvider>,
+    connections: u64,
+    tracks: u32,
+    /// Transports made since somebody last looked.
+    created: Vec<(TransportId, IceCredentials)>,
+    inbox: VecDeque<(u64, told::Message)>,
+    lost: u64,
+}
+
+struct Chances(Chance);
+
+impl Random for Chances {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.fill_with(|| self.0.next().to_be_bytes()[0]);
+    }
+}
+
+impl Site {
+    pub(super) fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        let crypto = rtc::crypto::default_provider().expect("a crypto provider");
+        let socket = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            socket.set_nonblocking(true).expect("a socket");
+            socket
+        };
+        let (event_sender, events) = crossbeam_channel::unbounded();
+        let parts = WorkerParts {
+            socket: socket(),
+            reports: socket(),
+            inputs: crossbeam_channel::never(),
+            waker: Arc::new(Waker::new().expect("a pipe")),
+            transports: crossbeam_channel::unbounded().0,
+            events: event_sender,
+            routes: Routes::new(0, None),
+            patience: Patience {
+                pause: Duration::from_secs(15),
+                disconnect: Duration::from_secs(30),
+            },
+            forward: forward::Config::new(start, 0xe800_0000 << 32, seed),
+            crypto: crypto.clone(),
+            stats: Arc::default(),
+        };
+        let config = Config {
+            region: "eu".into(),
+            relay: "relay-1".into(),
+            candidates: vec![Candidate {
+                address: "203.0.113.7:7882".parse().expect("an address"),
+                protocol: CandidateProtocol::Udp,
+            }],
+            ice_urls: vec!["stun:203.0.113.7:7882".into()],
+            fingerprint: Fingerprint([7; 32]),
+            workers: 1,
+            max_participants: 100,
+            capacity: 100,
+        };
+        Self {
+            now: start,
+            start,
+            control: Control::new(config, Box::new(Chances(Chance(seed ^ 0x55)))),
+            worker: Worker::new(parts, start),
+            events,
+            clients: BTreeMap::new(),
+            chance: Chance(seed),
+            lived: Lived::default(),
+            crypto,
+            connections: 0,
+            tracks: 0,
+            created: Vec::new(),
+            inbox: VecDeque::new(),
+            lost: 0,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Packets that clients could not open.
+    pub(super) fn unopened(&self) -> u64 {
+        let legs = self.clients.values().flat_map(|client| &client.legs);
+        self.lost + legs.map(|leg| leg.unopened).sum::<u64>()
+    }
+
+    fn time(&self) -> Now {
+        Now {
+            at: self.now,
+            unix_ms: START_MS + i64::try_from(self.elapsed().as_millis()).expect("a short test"),
+        }
+    }
+
+    // ---- What clients do ----
+
+    /// Somebody comes, or comes anew under the same name.
+    pub(super) fn join(&mut self, n: usize) {
+        self.connections += 1;
+        let mode = if n.is_multiple_of(2) { Mode::Dual } else { Mode::Single };
+        if let Some(former) = self.clients.remove(&n) {
+            self.lived.rejoins += 1;
+            self.lost += former.legs.iter().map(|leg| leg.unopened).sum::<u64>();
+        }
+        let connection = self.connections;
+        let client = Client {
+            identity: format!("client-{n}"),
+            connection: Some(connection),
+            sid: String::new(),
+            legs: Vec::new(),
+            sections: Vec::new(),
+            published: Vec::new(),
+            tracks: Default::default(),
+            version: 1,
+            ice: u32::try_from(connection).expect("few"),
+        };
+        let join = Join {
+            connection: ConnectionId(connection),
+            ticket: ticket(&client.identity),
+            client: ClientInfo {
+                protocol: 17,
+                ..ClientInfo::default()
+            },
+            mode,
+            auto_subscribe: true,
+            adaptive_stream: true,
+            allow_pause: true,
+            offer: (mode == Mode::Single).then(|| description::offer(1, client.ice, &[])),
+            add_tracks: Vec::new(),
+        };
+        self.created.clear();
+        self.clients.insert(n, client);
+        self.input(Input::Join(Box::new(join)));
+        let created = std::mem::take(&mut self.created);
+        assert_eq!(created.len(), if mode == Mode::Dual { 2 } else { 1 }, "its transports");
+        let legs = created.into_iter().map(|(id, ice)| Leg::new(id, ice, self.now));
+        let client = self.clients.get_mut(&n).expect("just inserted");
+        client.legs = legs.collect();
+        if mode == Mode::Dual {
+            self.offer(n);
+        }
+        self.settle();
+    }
+
+    /// A camera or a microphone more.
+    pub(super) fn publish(&mut self, n: usize) {
+        let Some(client) = self.clients.get_mut(&n) else { return };
+        if client.connection.is_none() || client.published.len() >= 3 {
+            return;
+        }
+        self.tracks += 1;
+        let cid = format!("cid-{}", self.tracks);
+        let codec = [Codec::Vp8, Codec::H264, Codec::Opus][client.published.len() % 3];
+        let section = client.sections.len();
+        client.sections.push(Section {
+            codecs: vec![codec],
+            cid: Some(cid.clone()),
+            receives: false,
+        });
+        let mid = Mid::new((section + 1).to_string().as_bytes()).expect("a short number");
+        let mut model = match codec {
+            Codec::Opus => Publisher::microphone(self.now),
+            codec => Publisher::camera(codec, self.now),
+        }
+        .in_section(mid);
+        for layer in &mut model.layers {
+            layer.ssrc += 10_000 * self.tracks;
+        }
+        model.start(self.now);
+        client.published.push(Published {
+            section,
+            sid: None,
+            model,
+        });
+        self.signal(n, add_track(cid, codec));
+        self.offer(n);
+        self.settle();
+    }
+
+    fn unpublish(&mut self, n: usize) {
+        let Some(client) = self.clients.get_mut(&n) else { return };
+        if client.published.is_empty() || client.connection.is_none() {
+            return;
+        }
+        let published = client.published.remove(0);
+        client.sections[published.section].cid = None;
+        self.offer(n);
+        self.settle();
+    }
+
+    fn offer(&mut self, n: usize) {
+        let client = self.clients.get_mut(&n).expect("a client");
+        client.version += 1;
+        let offer = description::offer(client.version, client.ice, &client.sections);
+        if let Some(leg) = client.legs.first_mut() {
+            (leg.receiver.number_ext, leg.receiver.rtx) = description::numbers(&offer.sdp);
+        }
+        self.lived.negotiations += 1;
+        self.signal(n, ask::Message::Offer(offer));
+    }
+
+    /// A step of somebody.
+    pub(super) fn step(&mut self, step: Step) {
+        let n = self.chance.below(self.clients.len());
+        let Some(client) = self.clients.get_mut(&n) else { return };
+        let track = self.chance.below(client.tracks.len());
+        let track: Vec<String> = client.tracks.iter().skip(track).take(1).cloned().collect();
+        let published = self.chance.below(client.published.len());
+        match step {
+            Step::Publish => self.publish(n),
+            Step::Unpublish => self.unpublish(n),
+            Step::Mute => {
+                let Some(published) = client.published.get_mut(published) else {
+                    return;
+                };
+                published.model.silent = !published.model.silent;
+                let mute = MuteTrackRequest {
+                    sid: published.sid.clone().unwrap_or_default(),
+                    muted: published.model.silent,
+                };
+                self.signal(n, ask::Message::Mute(mute));
+            }
+            Step::Resize | Step::Hide => {
+                let width = [0, 160, 320, 640, 1_280][self.chance.below(5)];
+                let settings = UpdateTrackSettings {
+                    track_sids: track,
+                    disabled: matches!(step, Step::Hide),
+                    width,
+                    height: width * 9 / 16,
+                    ..UpdateTrackSettings::default()
+                };
+                self.signal(n, ask::Message::TrackSetting(settings));
+            }
+            Step::Subscribe | Step::Unsubscribe => {
+                let update = UpdateSubscription {
+                    track_sids: track,
+                    subscribe: matches!(step, Step::Subscribe),
+                    ..UpdateSubscription::default()
+                };
+                self.signal(n, ask::Message::Subscription(update));
+            }
+            Step::Resume => self.resume(n),
+            Step::RestartIce => {
+                client.ice += 1_000;
+                self.offer(n);
+            }
+            Step::Move => {
+                let leg = self.chance.below(client.legs.len());
+                client.legs[leg].move_away(self.now);
+            }
+            Step::Rejoin => self.join(n),
+            Step::Rate => {
+                let rate = [None, Some(200_000), Some(500_000), Some(1_200_000), Some(4_000_000)];
+                let rate = rate[self.chance.below(5)];
+                for leg in &mut client.legs {
+                    leg.down.configure(LinkConfig { rate, ..LINK });
+                }
+            }
+            Step::Encoder => {
+                if let Some(published) = client.published.get_mut(published) {
+                    published.model.restart();
+                }
+            }
+            Step::Layer => {
+                if let Some(published) = client.published.get_mut(published) {
+                    let layer = self.chance.below(published.model.layers.len());
+                    let layer = &mut published.model.layers[layer];
+                    layer.enabled = !layer.enabled;
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Signalling is lost and comes back; media goes on, and ICE is restarted.
+    fn resume(&mut self, n: usize) {
+        let client = self.clients.get_mut(&n).expect("a client");
+        if let Some(connection) = client.connection.take() {
+            self.input(Input::SignalClosed {
+                connection: ConnectionId(connection),
+            });
+        }
+        self.run(50 * MS);
+        self.connections += 1;
+        let connection = self.connections;
+        let client = self.clients.get_mut(&n).expect("a client");
+        client.connection = Some(connection);
+        client.ice += 1_000;
+        let resume = Resume {
+            connection: ConnectionId(connection),
+            ticket: ticket(&client.identity),
+            sid: client.sid.clone(),
+            sync_state: None,
+        };
+        self.lived.resumes += 1;
+        self.input(Input::Resume(Box::new(resume)));
+        self.offer(n);
+    }
+
+    // ---- What the relay is told and says ----
+
+    fn signal(&mut self, n: usize, message: ask::Message) {
+        if let Some(connection) = self.clients.get(&n).and_then(|client| client.connection) {
+            let connection = ConnectionId(connection);
+            self.input(Input::Signal { connection, message });
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.control.handle(self.time(), input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.control.poll_output() {
+            match output {
+                Output::Send { connection, message } => {
+                    let message = message.message.clone().expect("a message");
+                    self.inbox.push_back((connection.0, message));
+                }
+                Output::Forward(command) => self.worker.handle_input(self.now, WorkerInput::Forward(command)),
+                Output::Transport(TransportCommand::Create { id, ice }) => {
+                    self.created.push((id, ice.clone()));
+                    self.worker.handle_input(self.now, WorkerInput::Create(id, ice));
+                }
+                Output::Transport(TransportCommand::RestartIce { id, ice }) => self.restart(id, ice),
+                Output::Transport(TransportCommand::Close { id }) => {
+                    self.worker.handle_input(self.now, WorkerInput::Remove(id));
+                }
+                Output::Refuse { connection, refusal } => panic!("{connection:?} is refused: {refusal:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The client hears of new credentials, and often is somewhere else when it uses them.
+    fn restart(&mut self, id: TransportId, ice: IceCredentials) {
+        self.lived.restarts += 1;
+        self.worker
+            .handle_input(self.now, WorkerInput::RestartIce(id, ice.clone()));
+        let legs = self.clients.values_mut().flat_map(|client| &mut client.legs);
+        let Some(leg) = legs.into_iter().find(|leg| leg.id == id) else {
+            return;
+        };
+        leg.ice = ice;
+        leg.next_check = self.now;
+        if self.chance.once_in(2) {
+            leg.move_away(self.now);
+        }
+        // Keys that come once more make no second sealer.
+        if let Some(secured) = leg.secured.as_ref().filter(|_| self.chance.once_in(2)) {
+            let keys = Box::new(secured.keys.clone());
+            self.worker.handle_input(self.now, WorkerInput::Keys(id, keys));
+        }
+    }
+
+    /// Clients react to what they were told.
+    fn settle(&mut self) {
+        while let Some((connection, message)) = self.inbox.pop_front() {
+            let hers = |client: &Client| client.connection == Some(connection);
+            let Some(n) = self.clients.iter().find(|(_, client)| hers(client)).map(|(n, _)| *n) else {
+                continue;
+            };
+            self.react(n, message);
+        }
+    }
+
+    fn react(&mut self, n: usize, message: told::Message) {
+        let client = self.clients.get_mut(&n).expect("a client");
+        let infos = match message {
+            told::Message::Offer(offer) => {
+                if let Some(leg) = client.legs.get_mut(1) {
+                    (leg.receiver.number_ext, leg.receiver.rtx) = description::numbers(&offer.sdp);
+                }
+                self.lived.negotiations += 1;
+                self.signal(n, ask::Message::Answer(description::answer_to(&offer)));
+                return;
+            }
+            told::Message::MediaSectionsRequirement(wanted) => {
+                let audio = std::iter::repeat_n(vec![Codec::Opus], wanted.num_audios as usize);
+                let video = std::iter::repeat_n(vec![Codec::Vp8, Codec::H264], wanted.num_videos as usize);
+                client.sections.extend(audio.chain(video).map(|codecs| Section {
+                    codecs,
+                    cid: None,
+                    receives: true,
+                }));
+                self.offer(n);
+                return;
+            }
+            told::Message::TrackPublished(published) => {
+                let section = client
+                    .sections
+                    .iter()
+                    .position(|section| section.cid.as_ref() == Some(&published.cid));
+                let of = |one: &&mut Published| Some(one.section) == section;
+                if let Some(one) = client.published.iter_mut().find(of) {
+                    one.sid = published.track.map(|track| track.sid);
+                }
+                return;
+            }
+            told::Message::Leave(leave) => panic!("client {n} is put out: {:?}", leave.reason()),
+            told::Message::Join(join) => {
+                client.sid = join.participant.unwrap_or_default().sid;
+                join.other_participants
+            }
+            told::Message::Update(update) => update.participants,
+            _ => return,
+        };
+        let others = infos.into_iter().filter(|info| info.sid != client.sid);
+        let sids = others.flat_map(|info| info.tracks).map(|track| track.sid);
+        client.tracks.extend(sids);
+    }
+
+    // ---- Time ----
+
+    /// Lets time pass.
+    pub(super) fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.now < end {
+            self.now += TURN;
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        let now = self.now;
+        if self.control.poll_timeout().is_some_and(|at| at <= now) {
+            self.control.handle_timeout(self.time());
+            self.drain();
+        }
+        for n in 0..self.clients.len() {
+            self.turn_of(n);
+        }
+        self.worker.give_out(now);
+        while let Ok(event) = self.events.try_recv() {
+            self.input(match event {
+                EngineEvent::Transport(event) => Input::Transport(event),
+                EngineEvent::Forward(event) => Input::Forward(event),
+            });
+        }
+        self.settle();
+    }
+
+    fn turn_of(&mut self, n: usize) {
+        let now = self.now;
+        let client = self.clients.get_mut(&n).expect("a client");
+        let (mut sent, mut connected): (Vec<(SocketAddr, Vec<u8>)>, Vec<TransportId>) = Default::default();
+        for (place, leg) in client.legs.iter_mut().enumerate() {
+            let from = leg.socket.local_addr().expect("an address");
+            for datagram in leg.receive(now) {
+                match datagram {
+                    Datagram::Rtp(bytes) => leg.receiver.handle_rtp(now, &bytes),
+                    Datagram::Rtcp(bytes) => {
+                        for one in &mut client.published {
+                            one.model.handle_rtcp(now, &bytes);
+                        }
+                    }
+                }
+            }
+            if now >= leg.next_check {
+                leg.next_check = now + Duration::from_secs(2);
+                sent.push((from, leg.check()));
+                if leg.secured.is_none() {
+                    connected.push(leg.id);
+                }
+            }
+            let mut media = leg.receiver.send(now, &mut self.chance);
+            if place == 0 {
+                for one in &mut client.published {
+                    let codec = one.model.codec;
+                    let renamed = |datagram| with_types_of(codec, datagram);
+                    media.extend(one.model.send(now).into_iter().map(renamed));
+                }
+            }
+            for datagram in media {
+                let bytes = leg.seal(datagram);
+                sent.extend(bytes.filter(|_| !self.chance.once_in(50)).map(|bytes| (from, bytes)));
+            }
+        }
+        for (from, mut bytes) in sent {
+            self.worker.handle_datagram(now, from, &mut bytes, None);
+        }
+        for id in connected {
+            self.connect(n, id);
+        }
+    }
+
+    /// DTLS of a connection is done.
+    fn connect(&mut self, n: usize, id: TransportId) {
+        let mut master = || MasterKey {
+            key: std::array::from_fn(|_| self.chance.next().to_be_bytes()[0]),
+            salt: std::array::from_fn(|_| self.chance.next().to_be_bytes()[0]),
+        };
+        let keys = Keys {
+            ours: master(),
+            theirs: master(),
+        };
+        let client = self.clients.get_mut(&n).expect("a client");
+        let leg = client.legs.iter_mut().find(|leg| leg.id == id).expect("its connection");
+        leg.secured = Some(Secured::new(keys.clone(), &*self.crypto));
+        self.worker
+            .handle_input(self.now, WorkerInput::Keys(id, Box::new(keys)));
+        self.input(Input::Transport(TransportEvent::Connected { id }));
+    }
+}
+
+fn ticket(identity: &str) -> Ticket {
+    Ticket {
+        room: RoomKey::Named("room".into()),
+        identity: identity.into(),
+        name: identity.to_uppercase(),
+        jti: format!("jti-{identity}"),
+        token: Arc::from(format!("token-{identity}")),
+        first_use_by: None,
+        number: None,
+        moderator: false,
+        grants: Grants {
+            subscribe: true,
+            publish: true,
+            publish_data: true,
+            update_metadata: true,
+            hidden: false,
+            sources: Vec::new(),
+        },
+        attributes: BTreeMap::new(),
+        metadata: String::new(),
+        h264: false,
+    }
+}
+
+fn add_track(cid: String, codec: Codec) -> ask::Message {
+    let layer = |quality: VideoQuality, width: u32| VideoLayer {
+        quality: quality.into(),
+        width,
+        height: width * 9 / 16,
+        ..VideoLayer::default()
+    };
+    let sound = codec == Codec::Opus;
+    ask::Message::AddTrack(AddTrackRequest {
+        cid,
+        r#type: if sound { TrackType::Audio } else { TrackType::Video }.into(),
+        source: if sound {
+            TrackSource::Microphone
+        } else {
+            TrackSource::Camera
+        }
+        .into(),
+        width: 1_280,
+        height: 720,
+        layers: if sound {
+            Vec::new()
+        } else {
+            vec![
+                layer(VideoQuality::Low, 320),
+                layer(VideoQuality::Medium, 640),
+                layer(VideoQuality::High, 1_280),
+            ]
+        },
+        ..AddTrackRequest::default()
+    })
+}
+
+/// The publishers write one payload type for every codec.
+fn with_types_of(codec: Codec, datagram: Datagram) -> Datagram {
+    let Datagram::Rtp(mut bytes) = datagram else {
+        return datagram;
+    };
+    let (pt, rtx) = description::payload_types(codec);
+    let pt = if bytes[1] & 0x7f == 97 { rtx.unwrap_or(pt) } else { pt };
+    bytes[1] = bytes[1] & 0x80 | pt;
+    Datagram::Rtp(bytes)
+}
