@@ -41,6 +41,9 @@ const MAX_PAYLOAD: u32 = ((MAX_DATA - 12 - 16) & !3) as u32;
 const MAX_CHANNELS: usize = 64;
 /// Longest label, in bytes.
 const MAX_LABEL: usize = 256;
+/// The types of message of DCEP (RFC 8832 §8.2.1).
+const DCEP_ACK: u8 = 2;
+const DCEP_OPEN: u8 = 3;
 /// The address that the endpoint knows the client by.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
@@ -309,8 +312,11 @@ impl Channels {
         };
         let data = match message.ppi {
             Ppi::Dcep => {
-                // Malformed ones are ignored: the channel stays closed.
-                if let Ok(message) = Message::unmarshal(&mut &payload[..]) {
+                // Malformed ones are ignored: the channel stays closed. The library has types for its own use beside those of
+                // RFC 8832, and panics when one of these is too short.
+                if let Some(&(DCEP_ACK | DCEP_OPEN)) = payload.first()
+                    && let Ok(message) = Message::unmarshal(&mut &payload[..])
+                {
                     self.handle_dcep(now, id, message);
                 }
                 return;
