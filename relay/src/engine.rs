@@ -38,6 +38,8 @@ use crate::{
 
 mod directory;
 mod egress;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod ice;
 pub(crate) mod link;
 mod outlet;

@@ -7,6 +7,8 @@ mod call;
 pub mod config;
 mod control;
 pub mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod key;
 mod limit;

@@ -222,7 +222,7 @@ fn from_query(query: &[(String, String)]) -> Result<JoinRequest, BadRequest> {
 
 /// How frames are written: as the client's last one was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Binary,
     Json,
 }
@@ -237,7 +237,7 @@ impl Form {
 }
 
 /// One message of a client, and the form it wants answers in; `None` when it cannot be read.
-fn read(frame: &Frame) -> Option<(SignalRequest, Form)> {
+pub(crate) fn read(frame: &Frame) -> Option<(SignalRequest, Form)> {
     match frame {
         Frame::Binary(bytes) => Some((SignalRequest::decode(bytes.clone()).ok()?, Form::Binary)),
         Frame::Text(text) => Some((serde_json::from_str(text.as_str()).ok()?, Form::Json)),

@@ -4,6 +4,8 @@
 
 mod channels;
 mod dtls;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod identity;
 mod peer;
 mod thread;

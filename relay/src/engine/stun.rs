@@ -7,7 +7,7 @@ use ring::hmac;
 
 const HEADER: usize = 20;
 const MAGIC: u32 = 0x2112_A442;
-const FINGERPRINT_XOR: u32 = 0x5354_554E;
+pub(super) const FINGERPRINT_XOR: u32 = 0x5354_554E;
 
 const BINDING_REQUEST: u16 = 0x0001;
 const BINDING_SUCCESS: u16 = 0x0101;
@@ -220,7 +220,7 @@ fn read_u32(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// CRC-32 of ITU V.42, as FINGERPRINT wants it.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut i = 0;
