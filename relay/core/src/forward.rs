@@ -21,6 +21,7 @@ mod bwe;
 mod cache;
 mod clock;
 mod commands;
+mod delays;
 mod egress;
 mod feedback;
 mod ingress;
@@ -40,8 +41,11 @@ mod source;
 mod speakers;
 mod tick;
 mod transport;
+mod view;
 
+pub use delays::Delays;
 pub use shard::{Shard, Stats};
+pub use view::{LayerView, SinkView, SourceView, TransportView};
 
 /// What a shard is told at its start.
 #[derive(Debug, Clone)]

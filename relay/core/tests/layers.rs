@@ -6,7 +6,7 @@ use common::{MS, SECOND, World, publisher::Publisher};
 use relay_core::{
     forward::{Command, Event, Want},
     link::LinkConfig,
-    types::Codec,
+    types::{Codec, TransportId},
 };
 
 const NEAR: LinkConfig = LinkConfig {
@@ -313,4 +313,41 @@ fn extensions_have_the_subscribers_ids() {
     assert!(stream.packets.len() > 40);
     assert!(stream.packets.values().all(|packet| packet.level == Some(20)));
     assert_eq!(stream.mid.as_deref(), Some(sink.0.to_string().as_bytes()));
+}
+
+#[test]
+fn an_operator_sees_what_flows() {
+    let mut world = World::new(9);
+    let source = world.publish(Publisher::camera(Codec::Vp8, world.now), LinkConfig::default());
+    let subscriber = world.join(LinkConfig::default());
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, Want::default());
+    world.run(5 * SECOND);
+    let ids = [
+        world.publishers[0].id,
+        world.subscribers[subscriber].id,
+        TransportId(99),
+    ];
+    let view = world.shard.view(world.now, &ids);
+    assert_eq!(view.len(), 2, "those that are here");
+    let layers = &view[0].sources[0].layers;
+    assert_eq!(layers.len(), 3);
+    assert!(layers.iter().all(|layer| layer.active && layer.packets.0 > 0));
+    assert!(
+        (1_200_000..1_900_000).contains(&layers[2].bits_per_second),
+        "{layers:?}"
+    );
+    assert_eq!((layers[0].listeners, layers[2].listeners), (0, 1));
+    let sent = view[1].sinks[0];
+    assert_eq!(
+        (sent.id, sent.source, sent.layer, sent.paused),
+        (sink, source, Some(2), false)
+    );
+    assert!(sent.sent.0 > 100 && view[1].rtt_ms.is_some());
+    let stats = world.shard.stats();
+    let waited = stats.delays.counts.iter().sum::<u64>();
+    assert!(
+        waited > 100 && waited <= stats.packets_out,
+        "{waited} of {}",
+        stats.packets_out
+    );
 }

@@ -152,11 +152,15 @@ impl<T: Transmit> Egress<'_, T> {
         };
         if packet.starts {
             self.stats.switches += u64::from(sink.runs.last().is_some());
+            sink.run_since = self.now;
             sink.start_run(&source.layers, packet.layer, slot, source.spec.codec.clock_rate());
         }
         let Some((number, run)) = sink.runs.send(packet.layer, packet.seq) else {
             return;
         };
+        if slot.at >= sink.run_since {
+            self.stats.delays.add(self.now.saturating_sub(slot.at));
+        }
         let timestamp = slot.timestamp.wrapping_add(run.ts_shift);
         let last = LastSent {
             layer: packet.layer,

@@ -96,6 +96,7 @@ impl Shard {
         }
         // More in one message than are remembered is an attack on our time.
         for seq in seqs.take(MAX_ASKED) {
+            self.stats.asked_by_subscribers += 1;
             let Some(number) = sink.runs.extend(seq) else {
                 continue;
             };
@@ -128,6 +129,7 @@ impl Shard {
         if source.is_audio() {
             return;
         }
+        self.stats.keyframes_asked += 1;
         source.layers[usize::from(index)].want_keyframe(now);
         self.request_for_layer(now, self.sinks[sink_key as usize].source, index);
     }

@@ -132,6 +132,11 @@ impl Pacer {
         }
     }
 
+    /// Packets that wait.
+    pub(super) fn len(&self) -> usize {
+        self.audio.len() + self.repairs.len() + self.video.len()
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.audio.is_empty() && self.repairs.is_empty() && self.video.is_empty()

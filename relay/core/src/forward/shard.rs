@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use slab::Slab;
 
 use super::{
-    Command, Config, Event, Transmit,
+    Command, Config, Delays, Event, Transmit,
     allocate::Demand,
     clock::{Clock, Micros},
     outbox::Outbox,
@@ -71,6 +71,19 @@ pub struct Stats {
     pub keyframe_requests: u64,
     /// Streams that went on with another layer, or after a stop.
     pub switches: u64,
+    /// Packets that subscribers asked for again.
+    pub asked_by_subscribers: u64,
+    /// Packets that publishers were asked for again.
+    pub asked_of_publishers: u64,
+    /// Keyframes that subscribers asked for.
+    pub keyframes_asked: u64,
+    /// Packets expected of publishers, as of the last quality event of each.
+    pub expected: u64,
+    /// Those of them that never came, even when asked for.
+    pub lost: u64,
+    /// From the arrival of a packet to its first sending to a subscriber: the time that the pacer and the rest of a picture
+    /// take. What newcomers are given from the cache is not in it.
+    pub delays: Delays,
 }
 
 impl Shard {

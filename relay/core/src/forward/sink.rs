@@ -28,6 +28,8 @@ pub(super) struct Sink {
     /// The layer that it waits for.
     pub(super) target: Option<u8>,
     pub(super) runs: Runs,
+    /// When the last run began.
+    pub(super) run_since: Micros,
     /// The next number of the RTX stream; never falls.
     pub(super) rtx_next: u64,
     /// Whether packets flow, as told.
@@ -70,6 +72,7 @@ impl Sink {
             current: None,
             target: None,
             runs: Runs::new(first),
+            run_since: 0,
             rtx_next: rtx_first,
             flowing: false,
             paused: false,

@@ -63,6 +63,7 @@ impl Shard {
             seqs.clear();
             layer.nack.due(now, seqs);
             if let Some(ssrc) = layer.ssrc.filter(|_| !seqs.is_empty()) {
+                self.stats.asked_of_publishers += seqs.len() as u64;
                 self.outbox.write(to, |out| write::nack(out, OWN_SSRC, ssrc, seqs));
             }
             // What was given up on leaves broken pictures behind.
@@ -262,10 +263,13 @@ impl Shard {
         if !quality.media {
             return;
         }
-        let loss_up = share(
-            lost.saturating_sub(quality.lost),
+        let (expected, lost) = (
             expected.saturating_sub(quality.expected),
+            lost.saturating_sub(quality.lost),
         );
+        self.stats.expected += expected;
+        self.stats.lost += lost;
+        let loss_up = share(lost, expected);
         let loss_down = share(u64::from(quality.fractions), u64::from(quality.reports) * 256);
         let rtt_ms = transport
             .rtt

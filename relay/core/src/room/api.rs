@@ -227,6 +227,8 @@ pub enum Input {
     Transport(TransportEvent),
     /// From the forwarding shards.
     Forward(forward::Event),
+    /// No room is to be opened any more; those that are open go on.
+    Drain,
     /// The relay goes down: everybody is told to reconnect.
     Shutdown,
 }

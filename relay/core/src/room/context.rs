@@ -9,7 +9,10 @@ use std::{
 
 use livekit_protocol::{SignalResponse, signal_response};
 
-use super::api::{Config, ConnectionId, Now, Output};
+use super::{
+    api::{Config, ConnectionId, Now, Output},
+    view::Counts,
+};
 use crate::{
     forward,
     types::{IceCredentials, SinkId, SourceId, Ssrc, TransportCommand, TransportId},
@@ -64,6 +67,7 @@ pub(super) struct Context<'a> {
     pub(super) config: &'a Config,
     pub(super) ids: &'a mut Ids,
     pub(super) index: &'a mut Index,
+    pub(super) counts: &'a mut Counts,
     pub(super) random: &'a mut dyn Random,
     pub(super) out: &'a mut VecDeque<Output>,
 }

@@ -14,6 +14,7 @@ use super::{
     resume::turn_away,
     service::Failure,
     state::{Limits, Phase, Room},
+    view::{Counts, Sample},
 };
 use crate::{
     forward,
@@ -37,6 +38,9 @@ pub struct Control {
     random: Box<dyn Random>,
     ids: Ids,
     index: Index,
+    counts: Counts,
+    /// No room is opened any more; those that are open go on.
+    draining: bool,
     rooms: HashMap<RoomId, Room>,
     by_key: HashMap<RoomKey, RoomId>,
     /// Rooms by their next deadline.
@@ -73,6 +77,8 @@ impl Control {
             random,
             ids: Ids::default(),
             index: Index::default(),
+            counts: Counts::default(),
+            draining: false,
             rooms: HashMap::new(),
             by_key: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -110,6 +116,11 @@ impl Control {
                 }
             }
             Input::Forward(event) => self.handle_forward(now, event),
+            Input::Drain => {
+                if !std::mem::replace(&mut self.draining, true) {
+                    tracing::info!(rooms = self.rooms.len(), "draining: no room is opened any more");
+                }
+            }
             Input::Shutdown => {
                 for id in self.rooms.keys().copied().collect::<Vec<_>>() {
                     self.step(now, id, |room, ctx| room.close(ctx, Departure::Sent, None));
@@ -196,9 +207,14 @@ impl Control {
         self.rooms.values()
     }
 
-    /// Whether there is no place for a room that nobody has joined: one for each participant that fits.
+    /// Counters since the start.
+    pub(super) const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether there is no place for a room that nobody has joined: one for each participant that fits, none while draining.
     pub(super) fn is_full_of_rooms(&self) -> bool {
-        self.rooms.len() >= usize::try_from(self.config.capacity).unwrap_or(usize::MAX)
+        self.draining || self.rooms.len() >= usize::try_from(self.config.capacity).unwrap_or(usize::MAX)
     }
 
     /// A step of a room that has an answer.
@@ -223,7 +239,7 @@ impl Control {
             id,
             &self.config,
             &mut self.ids,
-            &mut self.index,
+            (&mut self.index, &mut self.counts),
             &mut *self.random,
             &mut self.out,
         );
@@ -247,7 +263,7 @@ impl Control {
                     RoomId(0),
                     &self.config,
                     &mut self.ids,
-                    &mut self.index,
+                    (&mut self.index, &mut self.counts),
                     &mut *self.random,
                     &mut self.out,
                 );
@@ -268,6 +284,10 @@ impl Control {
             && now.unix_ms < *until
         {
             return Err(*refusal);
+        }
+        // A meeting lives on one relay: those of its people who come late are let in where it is.
+        if self.draining && !self.by_key.contains_key(&ticket.room) {
+            return Err(Refusal::Unavailable);
         }
         let missed = ticket
             .first_use_by
@@ -349,9 +369,21 @@ impl Control {
                     self.step(now, room, |room, ctx| room.stream_state(ctx, session, &sid, active));
                 }
             }
-            forward::Event::Quality { transport, score, .. } => {
+            forward::Event::Quality {
+                transport,
+                loss_up,
+                loss_down,
+                rtt_ms,
+                score,
+            } => {
+                let sample = Sample {
+                    loss_up,
+                    loss_down,
+                    rtt_ms,
+                    score,
+                };
                 if let Some((room, session)) = self.index.transports.get(&transport).copied() {
-                    self.step(now, room, |room, _| room.quality(session, transport, score));
+                    self.step(now, room, |room, _| room.quality(session, transport, sample));
                 }
             }
             forward::Event::LayerStopped { .. } | forward::Event::Estimate { .. } => {}
@@ -368,7 +400,7 @@ impl Control {
             id,
             &self.config,
             &mut self.ids,
-            &mut self.index,
+            (&mut self.index, &mut self.counts),
             &mut *self.random,
             &mut self.out,
         );
@@ -423,7 +455,7 @@ fn context<'a>(
     room: RoomId,
     config: &'a Config,
     ids: &'a mut Ids,
-    index: &'a mut Index,
+    (index, counts): (&'a mut Index, &'a mut Counts),
     random: &'a mut dyn Random,
     out: &'a mut VecDeque<Output>,
 ) -> Context<'a> {
@@ -433,6 +465,7 @@ fn context<'a>(
         config,
         ids,
         index,
+        counts,
         random,
         out,
     }

@@ -207,7 +207,11 @@ impl Room {
         self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));
         self.start_quality(ctx);
         if before.is_none() {
+            ctx.counts.joined += 1;
             self.report_join(ctx, &participant);
+        } else {
+            ctx.counts.rejoined += 1;
+            tracing::info!(room = %self.key, participant = %participant.sid, "participant joined anew");
         }
         self.participants.insert(session, participant);
         self.counts_changed = true;

@@ -157,7 +157,14 @@ impl Room {
         if departure != Departure::Replaced {
             self.report_leave(ctx, &participant, departure.reported());
         }
-        tracing::info!(room = %self.key, participant = %participant.sid, reason = departure.reported().word(), "participant left");
+        ctx.counts.left(departure.reported());
+        tracing::info!(
+            room = %self.key,
+            participant = %participant.sid,
+            reason = departure.reported().word(),
+            seconds = (ctx.now.unix_ms - participant.joined_at_ms) / 1000,
+            "participant left"
+        );
         if self.participants.is_empty() && matches!(self.phase, Phase::Open) {
             self.timers.set(Timer::Empty, ctx.after(self.limits.empty_grace));
         }

@@ -13,14 +13,12 @@ use super::{
     context::{Context, SessionId, TrackSid},
     state::{Room, Timer},
     track::short_name,
+    view::{Grade, Sample},
 };
 use crate::types::{MediaKind, Ssrc, TransportId};
 
 /// Connection quality is told this often.
 const QUALITY_EVERY: Duration = Duration::from_secs(5);
-
-/// The best score.
-const BEST: f32 = 4.5;
 
 impl Room {
     /// Loudness of some tracks changed; levels are eighths of full scale.
@@ -154,9 +152,9 @@ impl Room {
     }
 
     /// How well a connection does.
-    pub(super) fn quality(&mut self, session: SessionId, transport: TransportId, score: f32) {
+    pub(super) fn quality(&mut self, session: SessionId, transport: TransportId, sample: Sample) {
         if let Some(participant) = self.participants.get_mut(&session) {
-            participant.quality.insert(transport, score);
+            participant.quality.insert(transport, sample);
         }
     }
 
@@ -176,20 +174,16 @@ impl Room {
             // One that is still connecting is not lost.
             .filter(|participant| !participant.grants.hidden && participant.state == State::Active)
             .map(|participant| {
-                let score = participant.quality.values().copied().fold(BEST, f32::min);
-                let quality = if !participant.is_connected() {
-                    ConnectionQuality::Lost
-                } else if score > 4.0 {
-                    ConnectionQuality::Excellent
-                } else if score > 3.0 {
-                    ConnectionQuality::Good
-                } else {
-                    ConnectionQuality::Poor
+                let quality = match Grade::of(participant) {
+                    Grade::Lost => ConnectionQuality::Lost,
+                    Grade::Poor => ConnectionQuality::Poor,
+                    Grade::Good => ConnectionQuality::Good,
+                    Grade::Excellent => ConnectionQuality::Excellent,
                 };
                 let info = ConnectionQualityInfo {
                     participant_sid: participant.sid.clone(),
                     quality: quality.into(),
-                    score,
+                    score: participant.score(),
                 };
                 (participant.session, info)
             })

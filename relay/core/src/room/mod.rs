@@ -28,6 +28,7 @@ mod tiles;
 mod timers;
 mod track;
 mod updates;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -38,3 +39,4 @@ pub use api::{
 pub use context::Random;
 pub use control::{Census, Control};
 pub use service::Failure;
+pub use view::{Counts, Grade, Overview, ParticipantView, RoomLine, RoomView, Sample, SubscriptionView, TrackView};

@@ -267,6 +267,7 @@ impl Room {
             if participant.state == State::Joined {
                 participant.state = State::Active;
                 participant.touch();
+                ctx.counts.connected(ctx.now.unix_ms - participant.joined_at_ms);
                 tracing::info!(
                     room = %self.key,
                     participant = %participant.sid,

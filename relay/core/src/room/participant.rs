@@ -12,6 +12,7 @@ use super::{
     context::{Context, SessionId, TrackSid},
     subscription::Subscription,
     updates::MAX_METADATA,
+    view::Sample,
 };
 use crate::{
     sdp::Negotiator,
@@ -112,8 +113,8 @@ pub(super) struct Participant {
     pub(super) allowed: Option<SubscriptionPermission>,
     /// Tracks announced or published, in order.
     pub(super) published: Vec<TrackSid>,
-    /// Score of each connection, from 1.0 to 4.5.
-    pub(super) quality: HashMap<TransportId, f32>,
+    /// How each connection did last.
+    pub(super) quality: HashMap<TransportId, Sample>,
     /// Reliable data messages received, by the sender's numbering.
     pub(super) last_sequence: u32,
     /// Its information changed and the others have not heard of it.
@@ -149,6 +150,11 @@ impl Participant {
     /// Whether DTLS is up on what this participant needs: its primary connection.
     pub(super) fn is_connected(&self) -> bool {
         self.subscriber.as_ref().unwrap_or(&self.publisher).connected
+    }
+
+    /// Score of its worst connection, from 1.0 to 4.5, which is the score of one that nothing is known of.
+    pub(super) fn score(&self) -> f32 {
+        self.quality.values().map(|sample| sample.score).fold(4.5, f32::min)
     }
 
     /// Marks that the others must hear of a change.

@@ -9,7 +9,7 @@ use livekit_protocol::{
 use super::{
     context::{Context, SessionId, TrackSid},
     state::Room,
-    track::{Media, Track},
+    track::{Media, Track, short_name},
 };
 use crate::{
     forward::{self, SourceSpec},
@@ -191,6 +191,15 @@ impl Room {
                 muted: track.info.muted,
             },
         });
+        tracing::info!(
+            room = %self.key,
+            participant = %participant.sid,
+            track = %sid,
+            codec = short_name(section.codec),
+            layers = media.layers,
+            "track published"
+        );
+        ctx.counts.published += 1;
         track.carried_by(media, section);
         participant.touch();
         self.counts_changed = true;
@@ -216,6 +225,7 @@ impl Room {
             ctx.index.sources.remove(&media.source);
         }
         if let Some(publisher) = self.participants.get_mut(&track.publisher) {
+            tracing::info!(room = %self.key, participant = %publisher.sid, track = %sid, "track unpublished");
             publisher.published.retain(|other| other != sid);
             for cid in &track.cids {
                 publisher.publisher.negotiator.forget(cid);

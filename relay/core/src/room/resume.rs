@@ -56,6 +56,7 @@ impl Room {
         }
         self.restart_subscriber(ctx, session);
         self.unsettled.insert(session);
+        ctx.counts.resumed += 1;
         tracing::info!(room = %self.key, participant = %resume.sid, "participant resumed");
     }
 

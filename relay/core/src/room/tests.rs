@@ -7,6 +7,7 @@ mod leaving;
 mod media;
 mod resuming;
 mod service;
+mod watching;
 
 use std::{
     collections::BTreeMap,
