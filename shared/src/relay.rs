@@ -132,6 +132,9 @@ pub struct Heartbeat {
     pub participants: u32,
     /// Share of its capacity in use, 0 to 1.
     pub load: f64,
+    /// Whether it opens no more rooms: those that it holds go on there, others begin elsewhere.
+    #[serde(default)]
+    pub draining: bool,
     /// The rooms it holds.
     pub rooms: Vec<HeldRoom>,
 }

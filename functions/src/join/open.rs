@@ -58,11 +58,20 @@ pub(super) async fn place(
     known: Option<ParticipantNumber>,
 ) -> Result<Option<Opened>, Error> {
     let store = &context.app.store;
-    let alive: Vec<RelayId> = relays.iter().map(|relay| relay.id.clone()).collect();
-    let free = relays
+    // A relay that drains keeps the meetings that run on it, and gets no other.
+    let runs_at = |relay: &Relay| {
+        let live = view.room.live.as_ref();
+        live.is_some_and(|held| held.home == relay.id && held.live.lease.is_none())
+    };
+    let open: Vec<&Relay> = relays
+        .iter()
+        .filter(|relay| !relay.draining || runs_at(relay))
+        .collect();
+    let alive: Vec<RelayId> = open.iter().map(|relay| relay.id.clone()).collect();
+    let free = open
         .iter()
         .find(|relay| relay.participants < relay.capacity)
-        .or(relays.first());
+        .or(open.first());
     let Some(free) = free else {
         return Err(Refusal::new(Code::Unavailable, "No relay is available")
             .with_retry_after(5)

@@ -193,6 +193,44 @@ async fn a_meeting_lives_at_its_relay_until_it_is_ended() {
 }
 
 #[tokio::test]
+async fn a_relay_that_drains_keeps_its_meetings_and_gets_no_others() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let (ann, ben) = (site.host("Ann").await, site.host("Ben").await);
+    let mut rooms = Vec::new();
+    for host in [&ann, &ben] {
+        let made = site
+            .admin_api("conference/create/reservationless", json!({"host_id": host.id}))
+            .await;
+        rooms.push(format!("1/{}/{}", made["conference_id"], site.now().as_second()));
+    }
+    let join = async |code: &Value, name: &str| site.join(ACME, &json!({"code": code, "name": name})).send().await;
+    let first = join(&json!(ann.code), "Cid").await.ok();
+    let enter =
+        json!({"relay": "relay-1", "epoch": 1, "room": rooms[0], "participant": first["participant"], "jti": "j"});
+    site.report("enter", enter).await.ok();
+    // Somebody is on the way to the other meeting, and nobody has come yet.
+    join(&json!(ben.code), "Dot").await.ok();
+
+    let held = json!([{"room": rooms[0], "participants": 1}]);
+    let beat = json!({"relay": "relay-1", "epoch": 1, "participants": 1, "load": 0.1, "draining": true, "rooms": held});
+    site.report("heartbeat", beat).await.ok();
+    assert_eq!(
+        join(&json!(ann.code), "Eve").await.ok()["relays"][0]["url"],
+        "https://r1.relay.test"
+    );
+    assert_eq!(
+        join(&json!(ben.code), "Flo").await.refused(),
+        (503, "unavailable".into())
+    );
+
+    // A relay that has started anew is open again.
+    let body = json!({"relay": "relay-1", "region": "eu", "url": "https://r1.relay.test", "version": "1", "capacity": 100, "epoch": 2});
+    site.report("register", body).await.ok();
+    join(&json!(ben.code), "Gus").await.ok();
+}
+
+#[tokio::test]
 async fn too_many_events_are_refused() {
     let site = Site::new().await;
     site.relay_up().await;

@@ -47,6 +47,9 @@ pub struct Relay {
     /// Load at its last report, in thousandths of its capacity.
     #[serde(default)]
     pub load_permille: u32,
+    /// Whether it opens no more rooms, by its last report.
+    #[serde(default)]
+    pub draining: bool,
     /// When its key was registered.
     #[serde(with = "millis")]
     pub created: Timestamp,
@@ -96,7 +99,7 @@ impl Store {
         let op = Op::update(
             keys::relay(&register.relay),
             "SET #region = :region, #url = :url, #version = :version, #capacity = :capacity, #epoch = :epoch, \
-             #last_seen = :now, #participants = :none, #load_permille = :none",
+             #last_seen = :now, #participants = :none, #load_permille = :none, #draining = :no",
         )
         .value(":region", &register.region)
         .value(":url", &register.url)
@@ -105,6 +108,7 @@ impl Store {
         .value(":epoch", &register.epoch)
         .value(":now", &now.as_millisecond())
         .value(":none", &0)
+        .value(":no", &false)
         .when(
             "attribute_exists(#pk) AND (attribute_not_exists(#epoch) OR #epoch <= :epoch)",
             Failure::Raced,
@@ -121,11 +125,12 @@ impl Store {
         let load = (heartbeat.load.clamp(0.0, 1.0) * 1_000.0).round();
         let op = Op::update(
             keys::relay(&heartbeat.relay),
-            "SET #last_seen = :now, #participants = :participants, #load_permille = :load",
+            "SET #last_seen = :now, #participants = :participants, #load_permille = :load, #draining = :draining",
         )
         .value(":now", &now.as_millisecond())
         .value(":participants", &heartbeat.participants)
         .value(":load", &format!("{load}").parse::<u32>().unwrap_or(1_000))
+        .value(":draining", &heartbeat.draining)
         .value(":epoch", &heartbeat.epoch)
         .when("#epoch = :epoch", Failure::Raced);
         let relay = &heartbeat.relay;

@@ -15,6 +15,7 @@ pub fn heartbeat(relay: &TestRelay, rooms: &[domain::id::RoomName]) -> Heartbeat
         epoch: relay.epoch,
         participants: 1,
         load: 0.1,
+        draining: false,
         rooms: rooms
             .iter()
             .map(|room| HeldRoom {

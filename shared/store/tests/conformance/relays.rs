@@ -13,6 +13,7 @@ fn heartbeat(relay: &TestRelay, rooms: Vec<HeldRoom>) -> Heartbeat {
         epoch: relay.epoch,
         participants: 3,
         load: 0.25,
+        draining: false,
         rooms,
     }
 }
