@@ -18,7 +18,7 @@ use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
 use functions::{App, Config, Keys, Rates};
 use relay::Relay;
-use relay::config::{ControlPlane, Media};
+use relay::config::{ControlPlane, Media, Operator};
 use relay::secret::Secret;
 use serde_json::json;
 use store::Store;
@@ -305,6 +305,10 @@ fn relay_config(data: &DataFolder, app: &App, port: u16, [media, stun]: [u16; 2]
             stun: local(stun),
             tcp: local(0),
             ..Media::default()
+        },
+        operator: Operator {
+            listen: local(0),
+            ..Operator::default()
         },
         control: Some(ControlPlane {
             url: format!("http://127.0.0.1:{port}"),

@@ -33,6 +33,8 @@ pub struct Config {
     pub media: Media,
     /// HTTPS and TURN on one TLS port; absent: something in front of the relay speaks TLS.
     pub tls: Option<Tls>,
+    /// The operator's door and how the relay ends.
+    pub operator: Operator,
     /// The control plane; absent: the relay stands alone and opens rooms of API keys only.
     pub control: Option<ControlPlane>,
     /// Classic API keys (HS256): name to secret. Empty switches them off.
@@ -84,6 +86,17 @@ pub struct Tls {
     pub turn_name: String,
 }
 
+/// The operator's door and how the relay ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Operator {
+    /// Address of the port for metrics, health, drain and the pages of rooms; port 0 takes a free one. Nobody is asked for a
+    /// name there.
+    pub listen: SocketAddr,
+    /// How long running meetings are waited for once the relay was told to end, in seconds.
+    pub drain_seconds: u32,
+}
+
 /// How the control plane is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,10 +119,20 @@ impl Default for Config {
             data: PathBuf::from("data/relay"),
             media: Media::default(),
             tls: None,
+            operator: Operator::default(),
             control: None,
             api_keys: BTreeMap::new(),
             max_participants: 200,
             key: None,
+        }
+    }
+}
+
+impl Default for Operator {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7881)),
+            drain_seconds: 600,
         }
     }
 }

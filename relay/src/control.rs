@@ -54,7 +54,9 @@ enum Message {
 }
 
 /// Something to be asked of the rooms, on their thread.
-struct Call(Box<dyn FnOnce(&mut Control) + Send>);
+struct Call(Box<Ask>);
+
+type Ask = dyn FnOnce(&mut Control, &Engine) + Send;
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,10 +128,18 @@ impl Rooms {
         &self,
         ask: impl FnOnce(&mut Control) -> T + Send + 'static,
     ) -> Option<T> {
+        self.ask(|control, _| ask(control)).await
+    }
+
+    /// The same of the rooms and of the media threads.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Control, &Engine) -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = oneshot::channel();
-        self.push(Message::Call(Call(Box::new(move |control| {
+        self.push(Message::Call(Call(Box::new(move |control, engine| {
             // Who asked may be gone.
-            let _ = sender.send(ask(control));
+            let _ = sender.send(ask(control, engine));
         }))));
         receiver.await.ok()
     }
@@ -230,7 +240,7 @@ impl RoomThread {
                 self.handle(input);
             }
             Message::Call(Call(ask)) => {
-                ask(&mut self.control);
+                ask(&mut self.control, &self.engine);
                 self.drain();
             }
             Message::Stop => {}

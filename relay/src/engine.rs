@@ -24,6 +24,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rtc::crypto::RTCCryptoProvider;
 use socket2::{Protocol, Type};
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 use self::{
     directory::{Directory, Routes},
@@ -285,6 +286,23 @@ impl Engine {
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// What flows on these transports, from each worker that has some of them.
+    pub(crate) fn view(&self, transports: &[TransportId]) -> Vec<oneshot::Receiver<Vec<forward::TransportView>>> {
+        let of = |number: usize| -> Vec<TransportId> {
+            let here = |id: &&TransportId| worker_of(id.0, self.workers.len()) == number;
+            transports.iter().filter(here).copied().collect()
+        };
+        let ask = |(number, worker): (usize, &WorkerHandle)| {
+            let ids = of(number);
+            let (sender, receiver) = oneshot::channel();
+            (!ids.is_empty()).then(|| {
+                worker.send(WorkerInput::View(ids, sender));
+                receiver
+            })
+        };
+        self.workers.iter().enumerate().filter_map(ask).collect()
     }
 
     /// Counters, as of at most a quarter of a second ago.

@@ -1,4 +1,4 @@
-//! The relay's HTTP side: signalling, its validation, orders, health and figures.
+//! The relay's public HTTP side: signalling, its validation, orders, and whether it takes rooms.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,8 +22,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use relay_core::room::{Input, Order, Refusal, RoomKey, Ticket};
 
 use crate::{
-    access::Meter,
     control::{Connection, Rooms, ToClient, unix_ms},
+    drain::Drain,
+    operator::Refusals,
     service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
     tokens::{Refused, Tokens},
@@ -41,8 +42,8 @@ pub(crate) struct App {
     pub(crate) relay: RelayId,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) rooms: Rooms,
-    /// Counters of the ways in for media beside UDP.
-    pub(crate) access: Meter,
+    pub(crate) drain: Drain,
+    pub(crate) refusals: Refusals,
     /// Ids of the last commands, oldest first.
     pub(crate) commands: Mutex<VecDeque<String>>,
 }
@@ -50,14 +51,13 @@ pub(crate) struct App {
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(|| async { "OK" }))
+        .route("/", get(open))
         .route("/rtc", any(rtc))
         .route("/rtc/v1", any(rtc_v1))
         .route("/rtc/validate", get(validate))
         .route("/rtc/v1/validate", get(validate_v1))
         .route("/command", post(command))
         .route("/room/end", post(room_end))
-        .route("/metrics", get(metrics))
         .route(
             "/twirp/livekit.RoomService/{method}",
             post(room_service).layer(DefaultBodyLimit::max(service::MAX_BODY)),
@@ -65,6 +65,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(cross_origin))
         .with_state(app)
+}
+
+/// What clients race for, and load balancers ask: a relay that drains takes no new rooms.
+async fn open(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.drain.is_on() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "OK")
+    }
 }
 
 /// Any page may talk to a relay: the token decides, not the origin.
@@ -115,7 +124,7 @@ async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool)
         Err(response) => return *response,
     };
     let mut connection = app.rooms.connect(|id| asked.into_input(id, ticket));
-    if let Err(response) = admitted(&mut connection).await {
+    if let Err(response) = admitted(app, &mut connection).await {
         return *response;
     }
     upgrade
@@ -143,7 +152,7 @@ async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, 
         connection,
         ticket: Box::new(ticket),
     });
-    match admitted(&mut connection).await {
+    match admitted(app, &mut connection).await {
         Ok(()) => "success".into_response(),
         Err(response) => *response,
     }
@@ -158,23 +167,25 @@ fn read(
     let ticket = access_token(query, headers)
         .ok_or(Refused::Missing)
         .and_then(|token| app.tokens.ticket(token, unix_ms() / 1000))
-        .map_err(|refused| Box::new(turned_away(refused)))?;
+        .map_err(|refused| Box::new(turned_away(app, refused)))?;
     let asked = Asked::read(query, v1)
         .map_err(|error| Box::new((StatusCode::BAD_REQUEST, error.to_string()).into_response()))?;
     Ok((ticket, asked))
 }
 
-async fn admitted(connection: &mut Connection) -> Result<(), Box<Response>> {
+async fn admitted(app: &App, connection: &mut Connection) -> Result<(), Box<Response>> {
     let (status, text) = match connection.from_rooms.recv().await {
         Some(ToClient::Accept) => return Ok(()),
         Some(ToClient::Refuse(Refusal::Because(reason))) => (StatusCode::FORBIDDEN, reason.word()),
         Some(ToClient::Refuse(Refusal::Unavailable)) | None => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         Some(ToClient::Message(_) | ToClient::Close) => (StatusCode::INTERNAL_SERVER_ERROR, "error"),
     };
+    app.refusals.count(text);
     Err(Box::new((status, text).into_response()))
 }
 
-fn turned_away(refused: Refused) -> Response {
+fn turned_away(app: &App, refused: Refused) -> Response {
+    app.refusals.count(refused.reason().map_or("token", Reason::word));
     match (refused.reason(), refused) {
         (Some(reason), _) => (StatusCode::FORBIDDEN, reason.word()).into_response(),
         (None, Refused::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable").into_response(),
@@ -248,16 +259,6 @@ async fn room_service(
     body: Bytes,
 ) -> Response {
     service::serve(&app.tokens, &app.rooms, &method, &headers, &body).await
-}
-
-async fn metrics(State(app): State<Arc<App>>) -> String {
-    let census = app.rooms.census().await;
-    let mut text = format!(
-        "# TYPE convoke_relay_rooms gauge\nconvoke_relay_rooms {}\n# TYPE convoke_relay_participants gauge\nconvoke_relay_participants {}\n# TYPE convoke_relay_tracks gauge\nconvoke_relay_tracks {}\n",
-        census.rooms, census.participants, census.tracks
-    );
-    app.access.read().write(&mut text);
-    text
 }
 
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {

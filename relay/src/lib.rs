@@ -6,12 +6,15 @@ pub mod access;
 mod call;
 pub mod config;
 mod control;
+mod drain;
 pub mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
 mod key;
 mod limit;
+mod metrics;
+mod operator;
 mod relay;
 mod report;
 pub mod secret;

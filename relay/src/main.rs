@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -46,6 +47,12 @@ struct Options {
     /// Media threads.
     #[arg(long, env = "CONVOKE_RELAY_WORKERS")]
     workers: Option<usize>,
+    /// Address of the operator's port.
+    #[arg(long, env = "CONVOKE_RELAY_OPERATOR")]
+    operator: Option<SocketAddr>,
+    /// Seconds that running meetings are waited for once the relay was told to end.
+    #[arg(long, env = "CONVOKE_RELAY_DRAIN_SECONDS")]
+    drain_seconds: Option<u32>,
     /// Folder in which the relay keeps its key.
     #[arg(long, env = "CONVOKE_RELAY_DATA")]
     data: Option<PathBuf>,
@@ -104,6 +111,12 @@ impl Options {
         if let Some(workers) = self.workers {
             config.media.workers = workers;
         }
+        if let Some(operator) = self.operator {
+            config.operator.listen = operator;
+        }
+        if let Some(seconds) = self.drain_seconds {
+            config.operator.drain_seconds = seconds;
+        }
         if let Some(data) = self.data {
             config.data = data;
         }
@@ -140,11 +153,21 @@ async fn main() -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(&key)?);
         return Ok(());
     }
-    let relay = Relay::start(config).await?;
+    let patience = Duration::from_secs(config.operator.drain_seconds.into());
+    let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
+    let relay = Relay::start(config).await?;
     tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {
+            // Running meetings go on until they are over, the time is, or somebody insists.
+            relay.drain();
+            tokio::select! {
+                () = relay.emptied(patience) => {}
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+        }
     }
     relay.shutdown().await;
     Ok(())

@@ -25,10 +25,12 @@ use crate::{
     access::{Access, AccessConfig, AccessError, Limits},
     call::Caller,
     config::{Config, ConfigError},
-    control::{self, Rooms},
+    control::{self, Rooms, unix_ms},
+    drain::Drain,
     engine::{Engine, EngineConfig, EngineError},
     http::{App, router},
     key::{self, KeyError},
+    operator::{self, Desk, Refusals},
     report::{About, Reporter, Reports},
     tokens::Tokens,
 };
@@ -38,6 +40,9 @@ const FLUSH: Duration = Duration::from_secs(3);
 
 /// Open connections are given this long to close at the end.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How often a relay that is to end looks whether somebody is still here.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Why a relay did not start.
 #[derive(Debug, Error)]
@@ -57,6 +62,9 @@ pub enum StartError {
     /// A port beside the media port cannot be opened.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// The operator's port cannot be opened.
+    #[error("operator's port {0}")]
+    Operator(SocketAddr, #[source] io::Error),
     /// The media threads do not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -71,15 +79,19 @@ pub enum StartError {
 /// A running relay. Dropping it stops it at once; [`shutdown`](Self::shutdown) says goodbye first.
 pub struct Relay {
     http: SocketAddr,
+    operator: SocketAddr,
     udp: SocketAddr,
     tcp: SocketAddr,
     url: String,
     public_key: Jwk,
     rooms: Rooms,
+    drain: Drain,
     reports: Reports,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
     access: Option<Access>,
+    /// The operator's door, and what follows when drain begins.
+    desk: [JoinHandle<()>; 2],
     reporter: Option<JoinHandle<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -108,6 +120,12 @@ impl Relay {
         let http = listener
             .local_addr()
             .map_err(|error| StartError::Listen(config.listen, error))?;
+        let operator = TcpListener::bind(config.operator.listen)
+            .await
+            .map_err(|error| StartError::Operator(config.operator.listen, error))?;
+        let operator_address = operator
+            .local_addr()
+            .map_err(|error| StartError::Operator(config.operator.listen, error))?;
         let url = config.url.clone().unwrap_or_else(|| format!("http://{http}"));
         let (events_in, events) = crossbeam_channel::unbounded();
         let engine = Engine::start(
@@ -133,6 +151,8 @@ impl Relay {
         let room_config = room_config(&config, &engine, &access);
         let (rooms, thread) =
             control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
+        let drain = Drain::default();
+        let refusals = Refusals::default();
         let reporter = match (&config.control, receiver) {
             (Some(control), Some(receiver)) => {
                 let caller = Caller::new(config.name.clone(), &control.url, key).map_err(StartError::Client)?;
@@ -142,7 +162,14 @@ impl Relay {
                     url: url.clone(),
                     capacity: config.capacity,
                 };
-                let reporter = Reporter::new(about, caller, tokens.clone(), rooms.clone());
+                let reporter = Reporter::new(
+                    about,
+                    caller,
+                    tokens.clone(),
+                    rooms.clone(),
+                    drain.clone(),
+                    reports.tally(),
+                );
                 Some(tokio::spawn(reporter.run(receiver)))
             }
             _ => None,
@@ -151,8 +178,9 @@ impl Relay {
             relay: config.name.clone(),
             tokens,
             rooms: rooms.clone(),
+            drain: drain.clone(),
+            refusals: refusals.clone(),
             commands: Mutex::new(VecDeque::new()),
-            access: access.meter(),
         });
         let (stop, stopped) = watch::channel(false);
         let router = router(app);
@@ -161,18 +189,41 @@ impl Relay {
         if let Some(https) = access.https() {
             servers.spawn(serve(https, router, stopped));
         }
-        tracing::info!(relay = %config.name, region = config.region, %http, %udp, %tcp, tls = tls.map(tracing::field::display), standalone = config.control.is_none(), "relay started");
+        let desk = Arc::new(Desk {
+            relay: config.name.to_string(),
+            region: config.region.clone(),
+            rooms: rooms.clone(),
+            drain: drain.clone(),
+            refusals,
+            reports: reports.clone(),
+            access: access.meter(),
+            started: unix_ms() / 1000,
+        });
+        let desk = tokio::spawn(async move {
+            if let Err(error) = axum::serve(operator, operator::router(desk)).await {
+                tracing::error!(%error, "operator's server");
+            }
+        });
+        let (begun, told) = (drain.clone(), rooms.clone());
+        let drained = tokio::spawn(async move {
+            begun.begun().await;
+            told.send(Input::Drain);
+        });
+        tracing::info!(relay = %config.name, region = config.region, %http, operator = %operator_address, %udp, %tcp, tls = tls.map(tracing::field::display), standalone = config.control.is_none(), "relay started");
         Ok(Self {
             http,
+            operator: operator_address,
             udp,
             tcp,
             url,
             public_key,
             rooms,
+            drain,
             reports,
             stop,
             servers,
             access: Some(access),
+            desk: [desk, drained],
             reporter,
             thread: Some(thread),
         })
@@ -182,6 +233,29 @@ impl Relay {
     #[must_use]
     pub fn http_addr(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where operators look.
+    #[must_use]
+    pub fn operator_addr(&self) -> SocketAddr {
+        self.operator
+    }
+
+    /// Opens no room any more; those that are open go on, and their people still come and go. The control plane hears of it.
+    pub fn drain(&self) {
+        self.drain.begin();
+    }
+
+    /// Waits until nobody is here, for at most `limit`.
+    pub async fn emptied(&self, limit: Duration) {
+        let empty = async {
+            while self.rooms.census().await.participants > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(limit, empty).await.is_err() {
+            tracing::warn!("somebody is still here, and the time is over");
+        }
     }
 
     /// Where media is received.
@@ -235,6 +309,9 @@ impl Relay {
         self.rooms.stop();
         self.servers.abort_all();
         drop(self.access.take());
+        for task in &self.desk {
+            task.abort();
+        }
         if let Some(reporter) = self.reporter.take() {
             reporter.abort();
         }

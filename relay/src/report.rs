@@ -1,6 +1,12 @@
 //! Reports to the control plane: what happens in meetings, in order and until it is heard, while the meetings go on.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{
     id::{ParticipantNumber, RelayId, RoomName},
@@ -31,31 +37,61 @@ pub(crate) enum Report {
 
 /// The way to the control plane, if there is one. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Reports(Option<mpsc::UnboundedSender<Report>>);
+pub(crate) struct Reports {
+    sender: Option<mpsc::UnboundedSender<Report>>,
+    counts: Arc<ReportCounts>,
+}
+
+/// What became of the reports.
+#[derive(Debug, Default)]
+pub(crate) struct ReportCounts {
+    /// Those that wait.
+    waiting: AtomicU64,
+    /// Those that were given up.
+    dropped: AtomicU64,
+}
 
 impl Reports {
     /// Reports that go nowhere, and reports that a [`Reporter`] takes.
-    pub(crate) const fn none() -> Self {
-        Self(None)
+    pub(crate) fn none() -> Self {
+        Self {
+            sender: None,
+            counts: Arc::default(),
+        }
     }
 
     pub(crate) fn channel() -> (Self, mpsc::UnboundedReceiver<Report>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(Some(sender)), receiver)
+        let reports = Self {
+            sender: Some(sender),
+            counts: Arc::default(),
+        };
+        (reports, receiver)
     }
 
     pub(crate) fn send(&self, report: Report) {
-        if let Some(sender) = &self.0 {
+        if let Some(sender) = &self.sender {
             // Its end is the relay's end.
             let _ = sender.send(report);
         }
+    }
+
+    /// Where a [`Reporter`] of these counts.
+    pub(crate) fn tally(&self) -> Arc<ReportCounts> {
+        self.counts.clone()
+    }
+
+    /// Reports that wait to be heard, and reports that were given up.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.counts.waiting), read(&self.counts.dropped))
     }
 
     /// Waits until what was reported is heard, for at most `limit`.
     pub(crate) async fn flush(&self, limit: Duration) {
         let (sender, receiver) = oneshot::channel();
         self.send(Report::Flush(sender));
-        if self.0.is_some() {
+        if self.sender.is_some() {
             let _ = tokio::time::timeout(limit, receiver).await;
         }
     }

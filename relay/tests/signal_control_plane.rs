@@ -49,6 +49,8 @@ struct Heard {
     /// Batches to fail before one is taken.
     fail: u32,
     registrations: u32,
+    /// Heartbeats of a relay that drains.
+    draining: u32,
 }
 
 type Shared = Arc<Plane>;
@@ -138,6 +140,10 @@ async fn heartbeat(State(plane): State<Shared>, headers: HeaderMap, body: axum::
     let Some(beat) = plane.check::<Heartbeat>(&headers, &body) else {
         return refused(Code::Unauthenticated, None);
     };
+    if beat.draining {
+        plane.heard.lock().expect("unpoisoned").draining += 1;
+        plane.changed.notify_waiters();
+    }
     let held: BTreeSet<RoomName> = beat.rooms.iter().map(|held| held.room).collect();
     let ended = plane
         .heard
@@ -418,4 +424,17 @@ async fn a_relay_that_stops_reports_what_it_knows() {
     );
     let heard = plane.heard.lock().expect("unpoisoned");
     assert_eq!((heard.events.len(), heard.leaves.as_slice()), (2, &[room()][..]));
+}
+
+#[tokio::test]
+async fn the_control_plane_hears_at_once_that_a_relay_drains() {
+    let (relay, plane, _folder) = started().await;
+    assert_eq!(plane.heard.lock().expect("unpoisoned").draining, 0);
+    relay.drain();
+    plane.until(|heard| heard.draining > 0).await;
+    let refused = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .err()
+        .expect("refused");
+    assert_eq!(refusal(&refused), (503, "unavailable".into()));
 }

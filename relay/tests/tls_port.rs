@@ -83,7 +83,7 @@ fn read_all(mut stream: StreamOwned<ClientConnection, TcpStream>) -> String {
 }
 
 async fn metric(relay: &Relay, name: &str) -> u64 {
-    let text = reqwest::get(format!("http://{}/metrics", relay.http_addr())).await;
+    let text = reqwest::get(format!("http://{}/metrics", relay.operator_addr())).await;
     let text = text.expect("an answer").text().await.expect("text");
     let line = text
         .lines()

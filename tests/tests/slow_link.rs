@@ -62,7 +62,7 @@ impl Drop for SlowHost {
 fn relay_config(folder: &std::path::Path, key: &ApiKey) -> Config {
     let path = folder.join("relay.toml");
     let text = format!(
-        "listen = \"10.86.17.1:0\"\ndata = \"{}\"\n[media]\nudp = \"10.86.17.1:0\"\nstun = \"10.86.17.1:0\"\n[api_keys]\n{} = \"{}\"\n",
+        "listen = \"10.86.17.1:0\"\ndata = \"{}\"\n[media]\nudp = \"10.86.17.1:0\"\nstun = \"10.86.17.1:0\"\n[operator]\nlisten = \"127.0.0.1:0\"\n[api_keys]\n{} = \"{}\"\n",
         folder.display(),
         key.key,
         key.secret

@@ -13,6 +13,7 @@ use relay_core::{
     types::{DisconnectReason, IceCredentials, TransportEvent, TransportId},
 };
 use rtc::crypto::RTCCryptoProvider;
+use tokio::sync::oneshot;
 
 use super::{
     EngineEvent,
@@ -51,6 +52,8 @@ pub(crate) enum WorkerInput {
     Remove(TransportId),
     /// To the shard.
     Forward(forward::Command),
+    /// What flows on these transports?
+    View(Vec<TransportId>, oneshot::Sender<Vec<forward::TransportView>>),
     /// A datagram that another worker received, for a transport of this one.
     Datagram {
         /// The worker that received it.
@@ -246,6 +249,10 @@ impl Worker {
                 self.contexts.remove(id);
             }
             WorkerInput::Forward(command) => self.shard.handle_command(now, command),
+            WorkerInput::View(ids, answer) => {
+                // Who asked may be gone.
+                let _ = answer.send(self.shard.view(now, &ids));
+            }
             WorkerInput::Datagram { via, from, bytes } => {
                 self.handle_datagram(now, Path::Udp(from), &mut Vec::from(bytes), Some(via));
             }

@@ -1,6 +1,11 @@
 //! The task that talks to the control plane.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use domain::{
     Code, Reason,
@@ -18,10 +23,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{About, Report};
+use super::{About, Report, ReportCounts};
 use crate::{
     call::{CallError, Caller},
     control::{Rooms, unix_ms},
+    drain::Drain,
     tokens::Tokens,
 };
 
@@ -55,6 +61,10 @@ pub(crate) struct Reporter {
     caller: Arc<Caller>,
     tokens: Arc<Tokens>,
     rooms: Rooms,
+    drain: Drain,
+    /// The control plane hears of the drain with the next heartbeat, which is not waited for.
+    drain_seen: bool,
+    counts: Arc<ReportCounts>,
     /// Unix milliseconds of the registration that counts.
     epoch: u64,
     registered: bool,
@@ -77,13 +87,23 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(about: About, caller: Caller, tokens: Arc<Tokens>, rooms: Rooms) -> Self {
+    pub(crate) fn new(
+        about: About,
+        caller: Caller,
+        tokens: Arc<Tokens>,
+        rooms: Rooms,
+        drain: Drain,
+        counts: Arc<ReportCounts>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             about,
             caller: Arc::new(caller),
             tokens,
             rooms,
+            drain,
+            drain_seen: false,
+            counts,
             epoch: u64::try_from(unix_ms()).unwrap_or(0),
             registered: false,
             heartbeat: Duration::from_secs(10),
@@ -106,6 +126,7 @@ impl Reporter {
     pub(crate) async fn run(mut self, mut reports: mpsc::UnboundedReceiver<Report>) {
         loop {
             self.start_job();
+            self.counts.waiting.store(self.queue.len() as u64, Ordering::Relaxed);
             if self.queue.is_empty() && self.job.is_none() {
                 for sender in self.flush.drain(..) {
                     let _ = sender.send(());
@@ -129,6 +150,10 @@ impl Reporter {
                 Some((room, answer)) = self.enters.next(), if !self.enters.is_empty() => self.entered(room, answer),
                 () = sleep_until(self.next_beat), if beats => self.start_beat().await,
                 () = sleep_until(self.retry_at), if retries => {}
+                () = self.drain.begun(), if !self.drain_seen => {
+                    self.drain_seen = true;
+                    self.next_beat = Instant::now();
+                }
             }
         }
     }
@@ -158,6 +183,7 @@ impl Reporter {
         if self.queue.len() < QUEUE {
             self.queue.push_back(item);
         } else {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             tracing::warn!("a report was dropped: the control plane has been away for too long");
         }
     }
@@ -271,6 +297,7 @@ impl Reporter {
             tracing::warn!(error = error.chain(), "events refused, registering again");
             self.register_again();
         } else {
+            self.counts.dropped.fetch_add(count as u64, Ordering::Relaxed);
             tracing::error!(count, error = error.chain(), "events refused, they are lost");
             self.drop_front(count);
         }
@@ -316,6 +343,7 @@ impl Reporter {
             relay: self.about.relay.clone(),
             epoch: self.epoch,
             participants: census.participants,
+            draining: self.drain.is_on(),
             load: (f64::from(census.participants) / f64::from(self.about.capacity.max(1))).min(1.0),
             rooms: census
                 .meetings

@@ -38,6 +38,7 @@ pub fn config(folder: &std::path::Path) -> Config {
         ..Config::default()
     };
     config.media.udp = "127.0.0.1:0".parse().expect("an address");
+    config.operator.listen = "127.0.0.1:0".parse().expect("an address");
     config.media.stun = "127.0.0.1:0".parse().expect("an address");
     config.media.tcp = "127.0.0.1:0".parse().expect("an address");
     config
