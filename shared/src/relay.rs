@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ParticipantNumber, RelayId, RoomName};
 use crate::jws::{Jwk, TokenError, body_hash};
 use crate::reason::Reason;
-use crate::room::RoomSettings;
+use crate::room::{MuteMode, RoomSettings};
 
 /// The audience of a relay's reports.
 pub const CONTROL_AUDIENCE: &str = "convoke-control";
@@ -272,6 +272,15 @@ pub enum EventKind {
         /// The relay's region.
         region: String,
     },
+    /// Somebody who is in leads from now on, or does not any more.
+    ParticipantRole {
+        /// Who.
+        participant: ParticipantNumber,
+        /// The token's id.
+        jti: String,
+        /// Whether a moderator.
+        moderator: bool,
+    },
     /// Somebody is out for good.
     ParticipantLeave {
         /// Who.
@@ -303,13 +312,25 @@ pub struct Command {
     pub action: Action,
 }
 
-/// What a command asks for.
+/// `POST <relay url>/room/control`: a moderator who is in the room wants something done, by its join token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoomControl {
+    /// Names the request: another one of the same session under this id has no effect. At most 64 bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+    /// What to do.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What is done in a room (contract/enterprise-api.md, `conference/control`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// Close the room for everybody.
     End {
         /// The reason told to everybody.
+        #[serde(default = "ended")]
         reason: Reason,
     },
     /// Take one participant out.
@@ -317,8 +338,55 @@ pub enum Action {
         /// Who.
         participant: ParticipantNumber,
         /// The reason told.
+        #[serde(default = "removed")]
         reason: Reason,
     },
+    /// Mute somebody's sound. In a presentation that also takes the word back.
+    Mute {
+        /// Who.
+        participant: ParticipantNumber,
+    },
+    /// Ask somebody to unmute. In a presentation that also gives the word.
+    AskUnmute {
+        /// Who.
+        participant: ParticipantNumber,
+    },
+    /// Switch somebody's camera off.
+    CameraOff {
+        /// Who.
+        participant: ParticipantNumber,
+    },
+    /// Make somebody a moderator.
+    Promote {
+        /// Who.
+        participant: ParticipantNumber,
+    },
+    /// Make a moderator a guest.
+    Demote {
+        /// Who.
+        participant: ParticipantNumber,
+    },
+    /// Mute everybody but the moderators.
+    MuteAll,
+    /// Ask everybody who is muted to unmute.
+    UnmuteAll,
+    /// Let nobody new in.
+    Lock,
+    /// Let people in again.
+    Unlock,
+    /// Change who is heard.
+    SetMuteMode {
+        /// To this.
+        mute_mode: MuteMode,
+    },
+}
+
+const fn ended() -> Reason {
+    Reason::Ended
+}
+
+const fn removed() -> Reason {
+    Reason::Removed
 }
 
 #[cfg(test)]
@@ -335,6 +403,13 @@ mod tests {
         let command = json!({"room": "1/2/3", "action": "remove", "participant": 4, "reason": "removed"});
         let read: Command = serde_json::from_value(command.clone()).expect("a command");
         assert_eq!(serde_json::to_value(read).expect("json"), command);
+        let control = json!({"id": "c1", "action": "set_mute_mode", "mute_mode": "q&a"});
+        let read: RoomControl = serde_json::from_value(control.clone()).expect("a request");
+        assert_eq!(serde_json::to_value(read).expect("json"), control);
+        let read: RoomControl =
+            serde_json::from_value(json!({"action": "remove", "participant": 4})).expect("a request");
+        let reason = Reason::Removed;
+        assert!(matches!(read.action, Action::Remove { reason: told, .. } if told == reason));
     }
 
     #[test]

@@ -51,6 +51,22 @@ pub struct RoomSettings {
     pub empty_grace_seconds: u32,
 }
 
+/// What everybody in a room is told about it: the room's metadata, as JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoomRules {
+    /// Nobody new gets in.
+    pub locked: bool,
+    /// Who is heard.
+    pub mute_mode: MuteMode,
+}
+
+impl RoomRules {
+    /// The metadata.
+    pub fn to_metadata(self) -> String {
+        serde_json::to_string(&self).expect("rules are plain data")
+    }
+}
+
 /// How long an emptied room waits for somebody to come back, in seconds.
 pub const EMPTY_GRACE_SECONDS: u32 = 30;
 
@@ -74,5 +90,10 @@ mod tests {
         ]
         .map(|mode| serde_json::to_value(mode).expect("json"));
         assert_eq!(words, ["conversation", "q&a", "presentation"]);
+        let rules = RoomRules {
+            locked: true,
+            mute_mode: MuteMode::QuestionsAndAnswers,
+        };
+        assert_eq!(rules.to_metadata(), r#"{"locked":true,"mute_mode":"q&a"}"#);
     }
 }

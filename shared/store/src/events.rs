@@ -257,9 +257,9 @@ impl Store {
 /// The participant that an event is about.
 fn who(event: &Event) -> Option<ParticipantNumber> {
     match event.kind {
-        EventKind::ParticipantJoin { participant, .. } | EventKind::ParticipantLeave { participant, .. } => {
-            Some(participant)
-        }
+        EventKind::ParticipantJoin { participant, .. }
+        | EventKind::ParticipantRole { participant, .. }
+        | EventKind::ParticipantLeave { participant, .. } => Some(participant),
         EventKind::RoomEnd { .. } => None,
     }
 }
@@ -302,6 +302,18 @@ impl Part {
                     .is_some_and(|former| former.moderator && former.left.is_none());
                 self.moderators += i64::from(*moderator) - i64::from(led);
                 self.used.push((at, usage));
+            }
+            EventKind::ParticipantRole {
+                participant, moderator, ..
+            } => {
+                if let Some((Some(present), changed)) = self.participants.get_mut(participant)
+                    && present.left.is_none()
+                    && self.member.is_of(source, present)
+                {
+                    self.moderators += i64::from(*moderator) - i64::from(present.moderator);
+                    present.moderator = *moderator;
+                    *changed = true;
+                }
             }
             EventKind::ParticipantLeave {
                 participant, reason, ..

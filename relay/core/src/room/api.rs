@@ -154,23 +154,29 @@ pub struct Resume {
     pub sync_state: Option<SyncState>,
 }
 
-/// Whom an order concerns.
+/// Who orders something in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Close the room for all.
-    End {
-        /// Why, as the participants hear it.
-        reason: Reason,
-        /// The moderator who asked; absent when the control plane did.
-        by: Option<ParticipantNumber>,
+pub enum By {
+    /// The control plane, which has checked its caller.
+    ControlPlane,
+    /// Somebody in the room, by the verified join token: it must lead.
+    Holder {
+        /// Who it is.
+        identity: String,
+        /// Its session.
+        jti: String,
     },
-    /// Put one participant out.
-    Remove {
-        /// Whom.
-        participant: ParticipantNumber,
-        /// Why.
-        reason: Reason,
-    },
+}
+
+/// Why an order is not carried out. Nothing is changed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// No such meeting is open here.
+    NoRoom,
+    /// Who orders is not in the room, or does not lead it.
+    NotModerator,
+    /// Nobody of this number is here.
+    NoParticipant,
 }
 
 /// Why somebody does not get in.
@@ -215,13 +221,6 @@ pub enum Input {
         room: RoomName,
         /// Its settings, or why it does not open here.
         answer: Result<Entered, Refusal>,
-    },
-    /// An order of a moderator or of the control plane.
-    Order {
-        /// The room.
-        room: RoomKey,
-        /// What to do.
-        order: Order,
     },
     /// From the transports.
     Transport(TransportEvent),

@@ -5,10 +5,10 @@ use std::{
     time::Instant,
 };
 
-use domain::{Reason, id::RoomName, join_token::LEEWAY_SECONDS};
+use domain::{Reason, id::RoomName, join_token::LEEWAY_SECONDS, relay::Action, room::RoomRules};
 
 use super::{
-    api::{Config, ConnectionId, Input, Join, Now, Order, Output, Refusal, Resume, RoomKey, Ticket},
+    api::{By, Config, ConnectionId, Denied, Input, Join, Now, Output, Refusal, Resume, RoomKey, Ticket},
     context::{Context, Ids, Index, Random, RoomId},
     leave::Departure,
     resume::turn_away,
@@ -109,7 +109,6 @@ impl Control {
             }
             Input::SignalClosed { connection } => self.signal_closed(now, connection),
             Input::Entered { room, answer } => self.entered(now, room, answer),
-            Input::Order { room, order } => self.order(now, &room, &order),
             Input::Transport(event) => {
                 if let Some((room, session)) = self.index.transports.get(&transport_of(&event)).copied() {
                     self.step(now, room, |room, ctx| room.handle_transport(ctx, session, event));
@@ -155,6 +154,17 @@ impl Control {
                 }
             });
         }
+    }
+
+    /// Does in a room what a moderator or the control plane orders. What is so already stays so.
+    ///
+    /// # Errors
+    /// No such meeting, somebody who may not order, or nobody of that number.
+    pub fn order(&mut self, now: Now, key: &RoomKey, by: &By, action: Action) -> Result<(), Denied> {
+        let id = self.room_of(key).ok_or(Denied::NoRoom)?;
+        let mut answer = Err(Denied::NoRoom);
+        self.step(now, id, |room, ctx| answer = room.obey(ctx, by, action));
+        answer
     }
 
     /// How full the relay is.
@@ -275,7 +285,7 @@ impl Control {
     fn would_admit(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
         self.may_open(now, ticket)?;
         let room = self.by_key.get(&ticket.room).and_then(|id| self.rooms.get(id));
-        room.map_or(Ok(()), |room| room.admission(&ticket.identity, &ticket.jti))
+        room.map_or(Ok(()), |room| room.admission(ticket))
     }
 
     /// What can be said without looking into the room.
@@ -325,15 +335,15 @@ impl Control {
             self.remember(key, refusal, now.unix_ms + REFUSAL_MS);
         }
         self.step(now, id, |room, ctx| match answer {
-            Ok(entered) => room.open(ctx, Limits::of_meeting(&entered.settings)),
+            Ok(entered) => {
+                room.set_rules(RoomRules {
+                    mute_mode: entered.settings.mute_mode,
+                    ..RoomRules::default()
+                });
+                room.open(ctx, Limits::of_meeting(&entered.settings));
+            }
             Err(refusal) => room.refuse_all(ctx, refusal),
         });
-    }
-
-    fn order(&mut self, now: Now, key: &RoomKey, order: &Order) {
-        if let Some(id) = self.by_key.get(key).copied() {
-            self.step(now, id, |room, ctx| room.obey(ctx, order));
-        }
     }
 
     fn handle_forward(&mut self, now: Now, event: forward::Event) {

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use domain::Reason;
+use domain::{Reason, room::MuteMode};
 use livekit_protocol as lk;
 use livekit_protocol::{participant_info::State, signal_response::Message};
 
 use super::{
-    api::{Join, Mode, Output, Refusal, RoomKey},
+    api::{Join, Mode, Output, Refusal, RoomKey, Ticket},
     context::{Context, SessionId},
     participant::{Participant, Peer},
     state::{Limits, Phase, Room, Timer},
@@ -52,17 +52,24 @@ const CHANNELS: [(&str, bool, Option<u16>); 3] = [
 
 impl Room {
     /// Would this session get in now?
-    pub(super) fn admission(&self, identity: &str, jti: &str) -> Result<(), Refusal> {
+    pub(super) fn admission(&self, ticket: &Ticket) -> Result<(), Refusal> {
         if let Phase::Closed { reason } = &self.phase {
             return Err(reason.map_or(Refusal::Unavailable, Refusal::Because));
         }
-        if self.revoked.contains(jti) {
-            return Err(Refusal::Because(Reason::Removed));
+        if let Some(reason) = self.revoked.get(&ticket.jti) {
+            return Err(Refusal::Because(*reason));
+        }
+        // Moderators pass, or a room that its only one has lost would stay locked; who was in comes back.
+        let passes_lock = self.leads(&ticket.identity, ticket.moderator)
+            || self.session_of(&ticket.identity).is_some()
+            || self.broken.contains(&ticket.jti);
+        if self.rules.locked && !passes_lock {
+            return Err(Refusal::Because(Reason::Locked));
         }
         let others = self
             .participants
             .values()
-            .filter(|participant| participant.ticket.identity != identity)
+            .filter(|participant| participant.ticket.identity != ticket.identity)
             .count();
         if others >= usize::try_from(self.limits.participants).unwrap_or(usize::MAX) {
             return Err(Refusal::Because(Reason::Full));
@@ -140,7 +147,7 @@ impl Room {
             offer,
             add_tracks,
         } = join;
-        if let Err(refusal) = self.admission(&ticket.identity, &ticket.jti) {
+        if let Err(refusal) = self.admission(&ticket) {
             ctx.out.push_back(Output::Refuse { connection, refusal });
             return;
         }
@@ -167,10 +174,12 @@ impl Room {
                 });
             }
         }
-        let participant = Participant {
+        self.broken.remove(&ticket.jti);
+        let mut participant = Participant {
             session,
             sid: ctx.name("PA_"),
             grants: ticket.grants.clone(),
+            leads: ticket.moderator,
             name: ticket.name.clone(),
             metadata: ticket.metadata.clone(),
             attributes: ticket.attributes.clone(),
@@ -194,6 +203,11 @@ impl Room {
             dirty: true,
             ticket,
         };
+        let leads = self.leads(&participant.ticket.identity, participant.leads);
+        if leads != participant.leads {
+            participant.show_role(leads);
+        }
+        participant.grants = self.grants_of(&participant);
         ctx.index.connections.insert(connection, (self.id, session));
         ctx.out.push_back(Output::Accept { connection });
         let welcome = self.welcome(ctx, &participant);
@@ -217,7 +231,10 @@ impl Room {
         self.counts_changed = true;
         self.unsettled.insert(session);
         self.subscribe_newcomer(ctx, session);
-        for request in add_tracks {
+        // Who speaks at once comes in muted where one has to ask for the word; to publish later is to unmute.
+        let muted = self.rules.mute_mode == MuteMode::QuestionsAndAnswers && !leads;
+        for mut request in add_tracks {
+            request.muted |= muted && request.r#type() == lk::TrackType::Audio;
             self.add_track(ctx, session, request);
         }
         if let Some(offer) = offer {

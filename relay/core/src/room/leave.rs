@@ -12,7 +12,7 @@ use livekit_protocol::{
 };
 
 use super::{
-    api::{Mode, Order, Output, RoomKey},
+    api::{Mode, Output, RoomKey},
     context::{Context, SessionId},
     participant::Participant,
     state::{Phase, Room, Timer},
@@ -154,6 +154,12 @@ impl Room {
             self.departed.push(info);
         }
         self.counts_changed = true;
+        if matches!(
+            departure,
+            Departure::Sent | Departure::Confused | Departure::Because(Reason::ConnectionLost | Reason::Timeout)
+        ) {
+            self.broken.insert(participant.ticket.jti.clone());
+        }
         if departure != Departure::Replaced {
             self.report_leave(ctx, &participant, departure.reported());
         }
@@ -188,24 +194,6 @@ impl Room {
     pub(super) fn stop_waiting(&mut self, connection: super::ConnectionId) {
         if let Phase::Entering { waiting } = &mut self.phase {
             waiting.retain(|join| join.connection != connection);
-        }
-    }
-
-    /// An order of a moderator or of the control plane.
-    pub(super) fn obey(&mut self, ctx: &mut Context<'_>, order: &Order) {
-        match *order {
-            Order::End { reason, by } => self.end(ctx, reason, by),
-            Order::Remove { participant, reason } => {
-                let meant = self
-                    .participants
-                    .values()
-                    .find(|other| other.ticket.number == Some(participant));
-                if let Some(meant) = meant {
-                    let session = meant.session;
-                    self.revoked.insert(meant.ticket.jti.clone());
-                    self.put_out(ctx, session, reason);
-                }
-            }
         }
     }
 
@@ -263,7 +251,7 @@ impl Room {
                     participant: number,
                     jti: participant.ticket.jti.clone(),
                     name: participant.name.clone(),
-                    moderator: participant.ticket.moderator,
+                    moderator: participant.leads,
                     region: ctx.config.region.clone(),
                 },
             );
@@ -284,7 +272,7 @@ impl Room {
         }
     }
 
-    fn report_event(&self, ctx: &mut Context<'_>, kind: EventKind) {
+    pub(super) fn report_event(&self, ctx: &mut Context<'_>, kind: EventKind) {
         if let RoomKey::Meeting(room) = self.key {
             ctx.out.push_back(Output::Report(Event {
                 room,

@@ -16,6 +16,7 @@ mod data;
 mod join;
 mod leave;
 mod media;
+mod moderation;
 mod negotiation;
 mod participant;
 mod publish;
@@ -34,9 +35,10 @@ mod view;
 mod tests;
 
 pub use api::{
-    Config, ConnectionId, Grants, IceServers, Input, Join, Mode, Now, Order, Output, Refusal, Resume, RoomKey, Ticket,
+    By, Config, ConnectionId, Denied, Grants, IceServers, Input, Join, Mode, Now, Output, Refusal, Resume, RoomKey, Ticket,
 };
 pub use context::Random;
 pub use control::{Census, Control};
+pub use moderation::ASK_UNMUTE;
 pub use service::Failure;
 pub use view::{Counts, Grade, Overview, ParticipantView, RoomLine, RoomView, Sample, SubscriptionView, TrackView};

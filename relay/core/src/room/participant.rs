@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use livekit_protocol::{
-    ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo, TrackSource,
+    ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo, TrackSource, TrackType,
     participant_info::State,
 };
 
@@ -23,6 +23,9 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooLong;
 
+/// Every source, by the names of [`source_name`].
+pub(super) const SOURCES: [&str; 4] = ["camera", "microphone", "screen_share", "screen_share_audio"];
+
 /// What tokens call a source.
 pub(super) const fn source_name(source: TrackSource) -> &'static str {
     match source {
@@ -31,6 +34,16 @@ pub(super) const fn source_name(source: TrackSource) -> &'static str {
         TrackSource::Microphone => "microphone",
         TrackSource::ScreenShare => "screen_share",
         TrackSource::ScreenShareAudio => "screen_share_audio",
+    }
+}
+
+/// Where a track comes from, as far as that can be: sound of a camera is of no known source, as its picture's rights do
+/// not allow it.
+pub(super) const fn real_source(kind: TrackType, source: TrackSource) -> TrackSource {
+    match (kind, source) {
+        (TrackType::Audio, TrackSource::Camera | TrackSource::ScreenShare)
+        | (TrackType::Video, TrackSource::Microphone | TrackSource::ScreenShareAudio) => TrackSource::Unknown,
+        (_, source) => source,
     }
 }
 
@@ -89,6 +102,8 @@ pub(super) struct Participant {
     pub(super) sid: String,
     pub(super) ticket: Ticket,
     pub(super) grants: Grants,
+    /// A moderator.
+    pub(super) leads: bool,
     pub(super) name: String,
     pub(super) metadata: String,
     pub(super) attributes: BTreeMap<String, String>,

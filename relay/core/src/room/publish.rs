@@ -8,6 +8,7 @@ use livekit_protocol::{
 
 use super::{
     context::{Context, SessionId, TrackSid},
+    participant::real_source,
     state::Room,
     track::{Media, Track, short_name},
 };
@@ -30,7 +31,7 @@ impl Room {
             return;
         };
         let connection = participant.connection;
-        let refused = if !participant.may_publish(request.source()) {
+        let refused = if !participant.may_publish(real_source(request.r#type(), request.source())) {
             Some((Refused::NotAllowed, "does not have permission to publish"))
         } else if participant.published.len() >= MAX_TRACKS {
             Some((Refused::LimitExceeded, "too many tracks"))

@@ -6,10 +6,9 @@ use std::time::Duration;
 use livekit_protocol::{
     CreateRoomRequest, DataPacket, DeleteRoomRequest, DeleteRoomResponse, ListParticipantsRequest,
     ListParticipantsResponse, ListRoomsRequest, ListRoomsResponse, MuteRoomTrackRequest, MuteRoomTrackResponse,
-    MuteTrackRequest, ParticipantInfo, ParticipantPermission, RemoveParticipantResponse, Room as RoomInfo,
-    RoomParticipantIdentity, SendDataRequest, SendDataResponse, TrackSource, TrackUnpublishedResponse,
-    UpdateParticipantRequest, UpdateRoomMetadataRequest, UpdateSubscription, UpdateSubscriptionsRequest,
-    UpdateSubscriptionsResponse, UserPacket,
+    ParticipantInfo, ParticipantPermission, RemoveParticipantResponse, Room as RoomInfo, RoomParticipantIdentity,
+    SendDataRequest, SendDataResponse, TrackSource, TrackUnpublishedResponse, UpdateParticipantRequest,
+    UpdateRoomMetadataRequest, UpdateSubscription, UpdateSubscriptionsRequest, UpdateSubscriptionsResponse, UserPacket,
     data_packet::{Kind, Value},
     signal_response::Message,
 };
@@ -17,11 +16,11 @@ use prost::Message as _;
 
 use super::{
     Control,
-    api::{Now, RoomKey},
+    api::{Grants, Now, RoomKey},
     context::{Context, SessionId, TrackSid},
     data::MAX_MESSAGE,
     leave::Departure,
-    participant::{TooLong, source_name},
+    participant::{TooLong, real_source, source_name},
     state::{Room, Timer},
     updates::{MAX_METADATA, MAX_NAME},
 };
@@ -177,13 +176,7 @@ impl Control {
                 return Err(Failure::Refused("a track is unmuted by its publisher only"));
             }
             if request.muted {
-                let order = MuteTrackRequest {
-                    sid: request.track_sid.clone(),
-                    muted: true,
-                };
-                room.mute(ctx, session, &order);
-                let connection = room.participants.get(&session).and_then(|one| one.connection);
-                ctx.send(connection, Message::Mute(order));
+                room.mute_for(ctx, session, &request.track_sid);
             }
             let track = room.tracks.get(request.track_sid.as_str());
             Ok(MuteRoomTrackResponse {
@@ -214,7 +207,8 @@ impl Control {
                 .map_err(|TooLong| Failure::Invalid("attributes are too long"))?;
             participant.describe(request.name, request.metadata, attributes);
             if let Some(permission) = &request.permission {
-                room.permit(ctx, session, permission);
+                let hidden = participant.grants.hidden;
+                room.permit(ctx, session, grants(permission, hidden));
             }
             room.info_of(ctx, &request.identity)
         })
@@ -299,27 +293,20 @@ impl Room {
     }
 
     /// Gives a participant other rights, and takes away what it has by those that it lost.
-    fn permit(&mut self, ctx: &mut Context<'_>, session: SessionId, permission: &ParticipantPermission) {
+    pub(super) fn permit(&mut self, ctx: &mut Context<'_>, session: SessionId, grants: Grants) {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
         let could_subscribe = participant.grants.subscribe;
-        let grants = &mut participant.grants;
-        grants.subscribe = permission.can_subscribe;
-        grants.publish = permission.can_publish;
-        grants.publish_data = permission.can_publish_data;
-        grants.update_metadata = permission.can_update_metadata;
-        grants.sources = permission
-            .can_publish_sources()
-            .map(|source| source_name(source).to_owned())
-            .collect();
+        let can_subscribe = grants.subscribe;
+        participant.grants = grants;
         participant.touch();
         let connection = participant.connection;
         let participant = &self.participants[&session];
         let source_of = |sid: &TrackSid| {
-            self.tracks
-                .get(sid)
-                .map_or(TrackSource::Unknown, |track| track.info.source())
+            self.tracks.get(sid).map_or(TrackSource::Unknown, |track| {
+                real_source(track.info.r#type(), track.info.source())
+            })
         };
         let lost: Vec<TrackSid> = participant
             .published
@@ -335,14 +322,29 @@ impl Room {
                 Message::TrackUnpublished(TrackUnpublishedResponse { track_sid }),
             );
         }
-        if could_subscribe && !permission.can_subscribe {
+        if could_subscribe && !can_subscribe {
             let subscribed: Vec<TrackSid> = self.participants[&session].subscriptions.keys().cloned().collect();
             for sid in subscribed {
                 self.forget_subscription(ctx, session, &sid);
             }
-        } else if !could_subscribe && permission.can_subscribe {
+        } else if !could_subscribe && can_subscribe {
             self.subscribe_newcomer(ctx, session);
         }
+    }
+}
+
+/// What a permission of the server API allows; whether somebody is hidden stays as it is.
+fn grants(permission: &ParticipantPermission, hidden: bool) -> Grants {
+    Grants {
+        subscribe: permission.can_subscribe,
+        publish: permission.can_publish,
+        publish_data: permission.can_publish_data,
+        update_metadata: permission.can_update_metadata,
+        hidden,
+        sources: permission
+            .can_publish_sources()
+            .map(|source| source_name(source).to_owned())
+            .collect(),
     }
 }
 

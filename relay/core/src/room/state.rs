@@ -1,17 +1,21 @@
 //! A room: its participants, tracks and deadlines, and what happens at the end of every step.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
-use domain::{Reason, room::RoomSettings};
+use domain::{
+    Reason,
+    room::{RoomRules, RoomSettings},
+};
 use livekit_protocol::{ParticipantInfo, TrackInfo};
 
 use super::{
     api::{Config, Join, RoomKey},
     context::{Context, RoomId, SessionId, TrackSid},
     data::History,
+    moderation::Standing,
     participant::Participant,
     timers::Timers,
     track::Track,
@@ -85,8 +89,14 @@ pub(super) struct Room {
     pub(super) participants: BTreeMap<SessionId, Participant>,
     pub(super) tracks: BTreeMap<TrackSid, Track>,
     pub(super) timers: Timers<Timer>,
-    /// Sessions that were put out: their tokens open nothing any more.
-    pub(super) revoked: HashSet<String>,
+    /// What moderators have set.
+    pub(super) rules: RoomRules,
+    /// What moderators have made of people, by identity.
+    pub(super) standings: HashMap<String, Standing>,
+    /// Sessions that were put out, by `jti`, and why: their tokens open nothing any more.
+    pub(super) revoked: HashMap<String, Reason>,
+    /// Sessions whose connection broke: they come back through a lock.
+    pub(super) broken: HashSet<String>,
     /// Last information of those who went and whom the others still see.
     pub(super) departed: Vec<ParticipantInfo>,
     /// The same, for those who come back to a broken connection.
@@ -112,7 +122,10 @@ impl Room {
             participants: BTreeMap::new(),
             tracks: BTreeMap::new(),
             timers: Timers::default(),
-            revoked: HashSet::new(),
+            rules: RoomRules::default(),
+            standings: HashMap::new(),
+            revoked: HashMap::new(),
+            broken: HashSet::new(),
             departed: Vec::new(),
             recently_departed: VecDeque::new(),
             counts_changed: false,

@@ -5,6 +5,7 @@ mod data;
 mod joining;
 mod leaving;
 mod media;
+mod moderation;
 mod resuming;
 mod service;
 mod watching;
@@ -17,7 +18,7 @@ use std::{
 
 use domain::{
     id::{ParticipantNumber, RoomName},
-    relay::{Entered, Event},
+    relay::{Action as Do, Entered, Event},
     room::{MuteMode, RoomSettings},
 };
 use livekit_protocol::{
@@ -136,6 +137,41 @@ impl IceServers for OneServer {
             credential: String::new(),
         }]
     }
+}
+
+fn number(number: u32) -> ParticipantNumber {
+    ParticipantNumber::new(number).expect("from 1")
+}
+
+/// The participant of this number, by its token.
+fn holder(number: u32) -> By {
+    By::Holder {
+        identity: format!("p{number}"),
+        jti: format!("jti-p{number}"),
+    }
+}
+
+/// A meeting of `p1`, `p2` and so on, each of whom comes with one connection of its number.
+fn opened_by(settings: RoomSettings, tickets: impl IntoIterator<Item = Ticket>) -> World {
+    let mut world = World::new();
+    for ticket in tickets {
+        world.come(ticket);
+    }
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings,
+            members: Default::default(),
+        }),
+    });
+    world.connect_all();
+    world.events.clear();
+    world
+}
+
+/// A meeting of two guests.
+fn opened() -> World {
+    opened_by(settings(), [1, 2].map(|n| ticket(&format!("p{n}"), Some(n))))
 }
 
 fn offer(sdp: &str, id: u32) -> SessionDescription {
@@ -310,6 +346,23 @@ impl World {
             self.signal(connection, signal_request::Message::Offer(offer(PUBLISHER_DATA, 1)));
         }
         self.connect_all();
+    }
+
+    /// Somebody of a meeting comes, on the connection of its number.
+    fn come(&mut self, ticket: Ticket) {
+        let connection = ticket.number.expect("of a meeting").value().into();
+        self.handle(Input::Join(Box::new(join(connection, ticket, Mode::Single))));
+    }
+
+    /// The control plane orders something in the meeting.
+    fn order(&mut self, action: Do) -> Result<(), Denied> {
+        self.order_by(&By::ControlPlane, action)
+    }
+
+    fn order_by(&mut self, by: &By, action: Do) -> Result<(), Denied> {
+        let answer = self.control.order(self.now(), &RoomKey::Meeting(meeting()), by, action);
+        self.drain();
+        answer
     }
 
     /// Answers the last offer to a client.

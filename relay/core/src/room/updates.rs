@@ -54,13 +54,19 @@ impl Room {
     /// What waited goes out.
     pub(super) fn flush(&mut self, ctx: &mut Context<'_>) {
         self.tell_participants(ctx);
-        if std::mem::take(&mut self.counts_changed) {
-            let update = shared(Message::RoomUpdate(RoomUpdate {
-                room: Some(self.info(0)),
-            }));
-            for participant in self.participants.values() {
-                ctx.send_shared(participant.connection, &update);
-            }
+        if self.counts_changed {
+            self.tell_room(ctx);
+        }
+    }
+
+    /// Tells what the room is now.
+    pub(super) fn tell_room(&mut self, ctx: &mut Context<'_>) {
+        self.counts_changed = false;
+        let update = shared(Message::RoomUpdate(RoomUpdate {
+            room: Some(self.info(0)),
+        }));
+        for participant in self.participants.values() {
+            ctx.send_shared(participant.connection, &update);
         }
     }
 
@@ -147,11 +153,11 @@ impl Room {
         let connection = participant.connection;
         let request_id = request.request_id;
         let attributes = participant.attributes_with(&request.attributes);
-        // What the control plane wrote is not the participant's to change.
+        // What the control plane or a moderator wrote is not the participant's to change.
         let kept = |attributes: &BTreeMap<String, String>| {
             ["role", "observer"]
                 .iter()
-                .all(|key| attributes.get(*key) == participant.ticket.attributes.get(*key))
+                .all(|key| attributes.get(*key) == participant.attributes.get(*key))
         };
         let fits = request.metadata.len() <= MAX_METADATA && request.name.len() <= MAX_NAME;
         let accepted = match attributes {

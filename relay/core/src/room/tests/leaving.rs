@@ -3,38 +3,6 @@ use livekit_protocol::{DisconnectReason, LeaveRequest, leave_request::Action, pa
 
 use super::*;
 
-fn opened() -> World {
-    let mut world = World::new();
-    for number in 1..=2 {
-        world.handle(Input::Join(Box::new(join(
-            number.into(),
-            ticket(&format!("p{number}"), Some(number)),
-            Mode::Single,
-        ))));
-    }
-    world.handle(Input::Entered {
-        room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
-    });
-    world.connect_all();
-    world.events.clear();
-    world
-}
-
-fn order(order: Order) -> Input {
-    Input::Order {
-        room: RoomKey::Meeting(meeting()),
-        order,
-    }
-}
-
-fn number(number: u32) -> ParticipantNumber {
-    ParticipantNumber::new(number).expect("from 1")
-}
-
 #[test]
 fn who_says_goodbye_is_answered_reported_and_seen_as_gone() {
     let mut world = opened();
@@ -64,11 +32,15 @@ fn who_says_goodbye_is_answered_reported_and_seen_as_gone() {
 
 #[test]
 fn a_moderators_end_closes_the_room_for_good() {
-    let mut world = opened();
-    world.handle(order(Order::End {
-        reason: Reason::Ended,
-        by: Some(number(2)),
-    }));
+    let leader = Ticket {
+        moderator: true,
+        ..ticket("p2", Some(2))
+    };
+    let mut world = opened_by(settings(), [ticket("p1", Some(1)), leader]);
+    let end = Do::End { reason: Reason::Ended };
+    assert_eq!(world.order_by(&holder(1), end), Err(Denied::NotModerator));
+    assert!(world.closed.is_empty());
+    assert_eq!(world.order_by(&holder(2), end), Ok(()));
     for connection in [1, 2] {
         assert_eq!(
             world.leave(connection),
@@ -103,10 +75,12 @@ fn at_the_hard_stop_the_meeting_is_over() {
 #[test]
 fn who_is_removed_does_not_come_back_with_the_same_token() {
     let mut world = opened();
-    world.handle(order(Order::Remove {
+    let remove = Do::Remove {
         participant: number(1),
         reason: Reason::Removed,
-    }));
+    };
+    assert_eq!(world.order(remove), Ok(()));
+    assert_eq!(world.order(remove), Err(Denied::NoParticipant));
     assert_eq!(
         world.leave(1),
         Some((DisconnectReason::ParticipantRemoved, Action::Disconnect))

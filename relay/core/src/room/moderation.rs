@@ -1,0 +1,328 @@
+//! What moderators do in a meeting, and the control plane in a partner's name (contract/enterprise-api.md,
+//! `conference/control`). Outcomes are muted tracks, permissions, attributes and the room's metadata, which every client of
+//! the protocol sees; only the wish that somebody unmutes is a data message of a topic of its own.
+
+use std::sync::Arc;
+
+use domain::{
+    Reason,
+    id::ParticipantNumber,
+    relay::{Action, EventKind},
+    room::{MuteMode, RoomRules},
+};
+use livekit_protocol::{
+    DataPacket, MuteTrackRequest, UserPacket,
+    data_packet::{Kind, Value},
+    signal_response::Message,
+};
+use prost::Message as _;
+
+use super::{
+    api::{By, Denied, Grants, RoomKey},
+    context::{Context, SessionId, TrackSid},
+    participant::{Participant, SOURCES},
+    state::Room,
+};
+use crate::types::MediaKind;
+
+/// The topic of the data message by which somebody is asked to unmute. It comes from the server, so without a sender, and
+/// its text is JSON: `{"by": <number>}` names the moderator, `{}` is the control plane.
+pub const ASK_UNMUTE: &str = "convoke.ask_unmute";
+
+/// The attribute that tells who leads.
+const ROLE: &str = "role";
+
+/// What moderators have made of somebody; it outlives a session, since people reconnect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Leads, or does not, whatever the token says.
+    pub(super) leads: Option<bool>,
+    /// Has the word in a presentation.
+    pub(super) has_word: bool,
+}
+
+impl Room {
+    /// Carries an order out.
+    pub(super) fn obey(&mut self, ctx: &mut Context<'_>, by: &By, action: Action) -> Result<(), Denied> {
+        let leader = self.leader(by)?;
+        if let Action::End { reason } = action {
+            self.end(ctx, reason, leader);
+            return Ok(());
+        }
+        if !matches!(self.key, RoomKey::Meeting(_)) {
+            return Err(Denied::NoRoom);
+        }
+        match action {
+            Action::End { .. } => {}
+            Action::Remove { participant, reason } => {
+                let session = self.numbered(participant)?;
+                self.remove(ctx, session, reason);
+            }
+            Action::Mute { participant } => {
+                let session = self.numbered(participant)?;
+                self.silence(ctx, session);
+            }
+            Action::AskUnmute { participant } => {
+                let session = self.numbered(participant)?;
+                self.ask_unmute(ctx, session, leader);
+            }
+            Action::CameraOff { participant } => {
+                let session = self.numbered(participant)?;
+                self.mute_tracks(ctx, session, MediaKind::Video);
+            }
+            Action::Promote { participant } => {
+                let session = self.numbered(participant)?;
+                self.set_leads(ctx, session, true);
+            }
+            Action::Demote { participant } => {
+                let session = self.numbered(participant)?;
+                self.set_leads(ctx, session, false);
+            }
+            Action::MuteAll => {
+                for session in self.followers() {
+                    self.silence(ctx, session);
+                }
+            }
+            Action::UnmuteAll => {
+                for session in self.followers() {
+                    if !self.is_heard(session) {
+                        self.ask_unmute(ctx, session, leader);
+                    }
+                }
+            }
+            Action::Lock => self.change_rules(ctx, |rules| rules.locked = true),
+            Action::Unlock => self.change_rules(ctx, |rules| rules.locked = false),
+            Action::SetMuteMode { mute_mode } => self.set_mute_mode(ctx, mute_mode),
+        }
+        Ok(())
+    }
+
+    /// The number of the moderator who orders; none where the control plane does.
+    fn leader(&self, by: &By) -> Result<Option<ParticipantNumber>, Denied> {
+        let By::Holder { identity, jti } = by else {
+            return Ok(None);
+        };
+        self.session_of(identity)
+            .and_then(|session| self.participants.get(&session))
+            .filter(|holder| holder.ticket.jti == *jti && holder.leads)
+            .map(|holder| holder.ticket.number)
+            .ok_or(Denied::NotModerator)
+    }
+
+    fn numbered(&self, number: ParticipantNumber) -> Result<SessionId, Denied> {
+        self.participants
+            .values()
+            .find(|participant| participant.ticket.number == Some(number))
+            .map(|participant| participant.session)
+            .ok_or(Denied::NoParticipant)
+    }
+
+    /// Everybody who does not lead.
+    fn followers(&self) -> Vec<SessionId> {
+        let followers = self.participants.values().filter(|participant| !participant.leads);
+        followers.map(|participant| participant.session).collect()
+    }
+
+    fn standing(&mut self, session: SessionId) -> Option<&mut Standing> {
+        let identity = self.participants.get(&session)?.ticket.identity.clone();
+        Some(self.standings.entry(identity).or_default())
+    }
+
+    fn remove(&mut self, ctx: &mut Context<'_>, session: SessionId, reason: Reason) {
+        if let Some(participant) = self.participants.get(&session) {
+            self.revoked.insert(participant.ticket.jti.clone(), reason);
+            self.standings.remove(&participant.ticket.identity);
+        }
+        self.put_out(ctx, session, reason);
+    }
+
+    // --- sound and picture
+
+    /// Mutes somebody, and takes its word back.
+    fn silence(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        if let Some(standing) = self.standing(session) {
+            standing.has_word = false;
+        }
+        self.mute_tracks(ctx, session, MediaKind::Audio);
+        self.settle_grants(ctx, session);
+    }
+
+    /// Mutes what somebody publishes of that kind, except a shared screen's picture. Its client is told, and may unmute.
+    fn mute_tracks(&mut self, ctx: &mut Context<'_>, session: SessionId, kind: MediaKind) {
+        let Some(participant) = self.participants.get(&session) else {
+            return;
+        };
+        let loud: Vec<TrackSid> = participant
+            .published
+            .iter()
+            .filter_map(|sid| self.tracks.get(sid))
+            .filter(|track| track.kind == kind && !track.info.muted)
+            .filter(|track| kind == MediaKind::Audio || !track.is_screen())
+            .map(|track| track.sid.clone())
+            .collect();
+        for sid in loud {
+            self.mute_for(ctx, session, &sid);
+        }
+    }
+
+    /// Mutes a track in its publisher's place.
+    pub(super) fn mute_for(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &str) {
+        let order = MuteTrackRequest {
+            sid: sid.to_owned(),
+            muted: true,
+        };
+        self.mute(ctx, session, &order);
+        let connection = self.participants.get(&session).and_then(|one| one.connection);
+        ctx.send(connection, Message::Mute(order));
+    }
+
+    fn is_heard(&self, session: SessionId) -> bool {
+        let published = self.participants.get(&session).map(|one| one.published.as_slice());
+        published
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|sid| self.tracks.get(sid))
+            .any(|track| track.kind == MediaKind::Audio && !track.info.muted)
+    }
+
+    /// Asks somebody to unmute, and gives it the word.
+    fn ask_unmute(&mut self, ctx: &mut Context<'_>, session: SessionId, by: Option<ParticipantNumber>) {
+        if let Some(standing) = self.standing(session) {
+            standing.has_word = true;
+        }
+        self.settle_grants(ctx, session);
+        let Some(participant) = self.participants.get(&session) else {
+            return;
+        };
+        let payload = by.map_or_else(|| "{}".to_owned(), |by| format!(r#"{{"by":{by}}}"#));
+        let mut packet = DataPacket {
+            value: Some(Value::User(UserPacket {
+                payload: payload.into_bytes(),
+                topic: Some(ASK_UNMUTE.to_owned()),
+                ..UserPacket::default()
+            })),
+            ..DataPacket::default()
+        };
+        packet.set_kind(Kind::Reliable);
+        let destinations = [participant.sid.clone()];
+        let label = Arc::from("_reliable");
+        self.deliver(ctx, None, &label, &destinations, &packet.encode_to_vec().into());
+    }
+
+    fn set_mute_mode(&mut self, ctx: &mut Context<'_>, mode: MuteMode) {
+        if self.rules.mute_mode == mode {
+            return;
+        }
+        for standing in self.standings.values_mut() {
+            standing.has_word = false;
+        }
+        self.change_rules(ctx, |rules| rules.mute_mode = mode);
+        for session in self.followers() {
+            if mode != MuteMode::Conversation {
+                self.mute_tracks(ctx, session, MediaKind::Audio);
+            }
+            self.settle_grants(ctx, session);
+        }
+    }
+
+    // --- the room's rules
+
+    /// How the room is set at its opening.
+    pub(super) fn set_rules(&mut self, rules: RoomRules) {
+        self.rules = rules;
+        self.metadata = rules.to_metadata();
+    }
+
+    fn change_rules(&mut self, ctx: &mut Context<'_>, change: impl FnOnce(&mut RoomRules)) {
+        let mut rules = self.rules;
+        change(&mut rules);
+        if rules != self.rules {
+            self.set_rules(rules);
+            self.tell_room(ctx);
+        }
+    }
+
+    // --- roles and rights
+
+    /// Whether the holder of a token leads.
+    pub(super) fn leads(&self, identity: &str, by_token: bool) -> bool {
+        self.standings
+            .get(identity)
+            .and_then(|standing| standing.leads)
+            .unwrap_or(by_token)
+    }
+
+    fn set_leads(&mut self, ctx: &mut Context<'_>, session: SessionId, leads: bool) {
+        let Some(participant) = self.participants.get_mut(&session) else {
+            return;
+        };
+        if participant.leads == leads {
+            return;
+        }
+        participant.show_role(leads);
+        participant.touch();
+        let jti = participant.ticket.jti.clone();
+        let number = participant.ticket.number;
+        if let Some(standing) = self.standing(session) {
+            standing.leads = Some(leads);
+        }
+        self.settle_grants(ctx, session);
+        if let Some(participant) = number {
+            let moderator = leads;
+            self.report_event(
+                ctx,
+                EventKind::ParticipantRole {
+                    participant,
+                    jti,
+                    moderator,
+                },
+            );
+        }
+    }
+
+    /// What somebody may do now: what its token says, less what the room's rules take away.
+    pub(super) fn grants_of(&self, participant: &Participant) -> Grants {
+        let mut grants = participant.ticket.grants.clone();
+        let has_word = self
+            .standings
+            .get(&participant.ticket.identity)
+            .is_some_and(|standing| standing.has_word);
+        if self.rules.mute_mode == MuteMode::Presentation && !participant.leads && !has_word {
+            grants.without_sound();
+        }
+        grants
+    }
+
+    /// Gives somebody the rights that it has now, where they changed.
+    fn settle_grants(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        let Some(participant) = self.participants.get(&session) else {
+            return;
+        };
+        let grants = self.grants_of(participant);
+        if grants != participant.grants {
+            self.permit(ctx, session, grants);
+        }
+    }
+}
+
+impl Grants {
+    fn without_sound(&mut self) {
+        let mut sources = std::mem::take(&mut self.sources);
+        if sources.is_empty() {
+            sources = SOURCES.map(str::to_owned).to_vec();
+        }
+        sources.retain(|source| source != "microphone" && source != "screen_share_audio");
+        // An empty list would allow every source.
+        self.publish &= !sources.is_empty();
+        self.sources = sources;
+    }
+}
+
+impl Participant {
+    /// Takes the role on, and shows it where all look for it.
+    pub(super) fn show_role(&mut self, leads: bool) {
+        self.leads = leads;
+        let role = if leads { "moderator" } else { "guest" };
+        self.attributes.insert(ROLE.to_owned(), role.to_owned());
+    }
+}
