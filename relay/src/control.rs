@@ -12,9 +12,10 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
+use domain::relay::Action;
 use livekit_protocol::SignalResponse;
 use rand::Rng as _;
-use relay_core::room::{Census, Config, ConnectionId, Control, Input, Now, Output, Random, Refusal};
+use relay_core::room::{By, Census, Config, ConnectionId, Control, Input, Now, Output, Random, Refusal, RoomKey};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -116,6 +117,15 @@ impl Rooms {
     /// Tells the rooms something.
     pub(crate) fn send(&self, input: Input) {
         self.push(Message::Input(input));
+    }
+
+    /// The control plane orders something, and needs no answer.
+    pub(crate) fn order(&self, room: RoomKey, action: Action) {
+        self.push(Message::Call(Call(Box::new(move |control| {
+            if let Err(why) = control.order(now(), &room, &By::ControlPlane, action) {
+                tracing::info!(%room, ?action, ?why, "order not carried out");
+            }
+        }))));
     }
 
     /// How full the relay is.

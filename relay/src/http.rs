@@ -1,9 +1,6 @@
 //! The relay's public HTTP side: signalling, its validation, orders, and whether it takes rooms.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -13,18 +10,15 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{any, get, post},
 };
-use domain::{
-    Code, Error, Reason,
-    id::RelayId,
-    relay::{Action, Command, CommandClaims},
-};
+use domain::id::RelayId;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use relay_core::room::{Input, Order, Refusal, RoomKey, Ticket};
+use relay_core::room::{Input, Refusal, Ticket};
 
 use crate::{
     control::{Connection, Rooms, ToClient, unix_ms},
     drain::Drain,
     operator::Refusals,
+    orders::{self, Seen},
     service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
     tokens::{Refused, Tokens},
@@ -32,9 +26,6 @@ use crate::{
 
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-
-/// Commands remembered, so that none is carried out twice.
-const NONCES: usize = 10_000;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -44,8 +35,10 @@ pub(crate) struct App {
     pub(crate) rooms: Rooms,
     pub(crate) drain: Drain,
     pub(crate) refusals: Refusals,
-    /// Ids of the last commands, oldest first.
-    pub(crate) commands: Mutex<VecDeque<String>>,
+    /// Commands of the control plane.
+    pub(crate) commands: Seen,
+    /// What moderators asked for.
+    pub(crate) requests: Seen,
 }
 
 /// All routes.
@@ -56,8 +49,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/rtc/v1", any(rtc_v1))
         .route("/rtc/validate", get(validate))
         .route("/rtc/v1/validate", get(validate_v1))
-        .route("/command", post(command))
-        .route("/room/end", post(room_end))
+        .route("/command", post(orders::command))
+        .route("/room/control", post(orders::room_control))
+        .route("/room/end", post(orders::room_end))
         .route(
             "/twirp/livekit.RoomService/{method}",
             post(room_service).layer(DefaultBodyLimit::max(service::MAX_BODY)),
@@ -193,65 +187,6 @@ fn turned_away(app: &App, refused: Refused) -> Response {
     }
 }
 
-/// The control plane orders something. The same command again has no effect.
-async fn command(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    let unauthenticated = || failure(&Error::new(Code::Unauthenticated, "not a command for this relay"));
-    let Some(claims) =
-        credentials(&headers, "Command ").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
-    else {
-        return unauthenticated();
-    };
-    if claims.check(&app.relay, &body, unix_ms() / 1000).is_err() {
-        return unauthenticated();
-    }
-    let Ok(command) = serde_json::from_slice::<Command>(&body) else {
-        return failure(&Error::new(Code::InvalidField, "not a command"));
-    };
-    {
-        let mut done = app.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        if done.contains(&claims.jti) {
-            return axum::Json(HashMap::<(), ()>::new()).into_response();
-        }
-        if done.len() >= NONCES {
-            done.pop_front();
-        }
-        done.push_back(claims.jti);
-    }
-    let order = match command.action {
-        Action::End { reason } => Order::End { reason, by: None },
-        Action::Remove { participant, reason } => Order::Remove { participant, reason },
-    };
-    tracing::info!(room = %command.room, ?order, "command");
-    app.rooms.send(Input::Order {
-        room: RoomKey::Meeting(command.room),
-        order,
-    });
-    axum::Json(HashMap::<(), ()>::new()).into_response()
-}
-
-/// A moderator ends the meeting for all, by the join token.
-async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let ticket = credentials(&headers, "Bearer ")
-        .ok_or(Refused::Missing)
-        .and_then(|token| app.tokens.ticket(token, unix_ms() / 1000));
-    let ticket = match ticket {
-        Ok(ticket) => ticket,
-        Err(refused) => return failure(&Error::new(Code::Unauthenticated, refused.to_string())),
-    };
-    if !ticket.moderator {
-        return failure(&Error::new(Code::Forbidden, "only a moderator ends a meeting"));
-    }
-    tracing::info!(room = %ticket.room, "ended by a moderator");
-    app.rooms.send(Input::Order {
-        room: ticket.room,
-        order: Order::End {
-            reason: Reason::Ended,
-            by: ticket.number,
-        },
-    });
-    axum::Json(HashMap::<(), ()>::new()).into_response()
-}
-
 async fn room_service(
     State(app): State<Arc<App>>,
     Path(method): Path<String>,
@@ -259,14 +194,4 @@ async fn room_service(
     body: Bytes,
 ) -> Response {
     service::serve(&app.tokens, &app.rooms, &method, &headers, &body).await
-}
-
-fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix(scheme)
-}
-
-fn failure(error: &Error) -> Response {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::json!({"message": error.message, "code": error.code});
-    (status, axum::Json(body)).into_response()
 }

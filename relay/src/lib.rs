@@ -15,6 +15,7 @@ mod key;
 mod limit;
 mod metrics;
 mod operator;
+mod orders;
 mod relay;
 mod report;
 pub mod secret;

@@ -1,13 +1,6 @@
 //! Start and end of a relay.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt, io,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use domain::jws::{InvalidKey, Jwk, KeySet, SharedSecret};
 use relay_core::{
@@ -31,6 +24,7 @@ use crate::{
     http::{App, router},
     key::{self, KeyError},
     operator::{self, Desk, Refusals},
+    orders::Seen,
     report::{About, Reporter, Reports},
     tokens::Tokens,
 };
@@ -180,7 +174,8 @@ impl Relay {
             rooms: rooms.clone(),
             drain: drain.clone(),
             refusals: refusals.clone(),
-            commands: Mutex::new(VecDeque::new()),
+            commands: Seen::default(),
+            requests: Seen::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let router = router(app);

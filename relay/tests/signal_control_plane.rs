@@ -354,10 +354,10 @@ async fn a_command_ends_the_meeting_and_a_forged_one_does_not() {
             }
         )
         .await,
-        200
+        404
     );
-    // The same command again is answered, whatever it says now.
-    assert_eq!(command(&relay, &plane.key, "2", end()).await, 200);
+    // The same command again is answered as before, whatever it says now.
+    assert_eq!(command(&relay, &plane.key, "2", end()).await, 404);
     assert_eq!(command(&relay, &plane.key, "3", end()).await, 200);
     assert_eq!(left(&mut client).await, livekit_protocol::DisconnectReason::RoomDeleted);
     let error = Client::single(&relay, &plane.token(2, RoomRole::Guest))
@@ -365,6 +365,89 @@ async fn a_command_ends_the_meeting_and_a_forged_one_does_not() {
         .err()
         .expect("refused");
     assert_eq!(refusal(&error), (403, "ended".into()));
+    // What is not here has ended here; nothing else can be done to it.
+    assert_eq!(command(&relay, &plane.key, "4", end()).await, 200);
+    assert_eq!(command(&relay, &plane.key, "5", Action::Lock).await, 404);
+}
+
+/// What a moderator asks for with a join token, and the code of a refusal.
+async fn control(relay: &Relay, token: &str, body: serde_json::Value) -> (u16, String) {
+    let answer = reqwest::Client::new()
+        .post(format!("http://{}/room/control", relay.http_addr()))
+        .bearer_auth(token)
+        .body(body.to_string())
+        .send()
+        .await
+        .expect("an answer");
+    let status = answer.status().as_u16();
+    let body: serde_json::Value = answer.json().await.expect("json");
+    (status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_moderator_in_the_room_acts_by_the_join_token_and_others_do_not() {
+    let (relay, plane, _folder) = started().await;
+    let (leader, guest) = (plane.token(1, RoomRole::Moderator), plane.token(2, RoomRole::Guest));
+    let mut led = Client::single(&relay, &guest).await.expect("let in");
+    led.joined().await;
+    let lock = || serde_json::json!({"action": "lock"});
+    let forbidden = (403, "forbidden".to_owned());
+    assert_eq!(control(&relay, &guest, lock()).await, forbidden);
+    // Not in the room yet.
+    assert_eq!(control(&relay, &leader, lock()).await, forbidden);
+    assert_eq!(
+        control(&relay, "nonsense", lock()).await,
+        (401, "unauthenticated".into())
+    );
+    let mut leading = Client::single(&relay, &leader).await.expect("let in");
+    leading.joined().await;
+    for (body, code) in [
+        (
+            serde_json::json!({"action": "dance"}),
+            (400, "invalid_field".to_owned()),
+        ),
+        (serde_json::json!({"action": "mute"}), (400, "invalid_field".to_owned())),
+        (
+            serde_json::json!({"action": "lock", "id": "x".repeat(65)}),
+            (400, "invalid_field".to_owned()),
+        ),
+        (
+            serde_json::json!({"action": "mute", "participant": 9}),
+            (404, "not_found".to_owned()),
+        ),
+    ] {
+        assert_eq!(control(&relay, &leader, body.clone()).await, code, "{body}");
+    }
+    let told = |word: &'static str| {
+        move |message| match message {
+            Message::RoomUpdate(update) => update.room.filter(|room| room.metadata.contains(word)).map(drop),
+            _ => None,
+        }
+    };
+    let lock = serde_json::json!({"action": "lock", "id": "a"});
+    assert_eq!(control(&relay, &leader, lock.clone()).await, (200, String::new()));
+    led.until(told(r#""locked":true"#)).await;
+    assert_eq!(
+        control(&relay, &leader, serde_json::json!({"action": "unlock"}))
+            .await
+            .0,
+        200
+    );
+    led.until(told(r#""locked":false"#)).await;
+    // The same request again locks nothing.
+    assert_eq!(control(&relay, &leader, lock).await, (200, String::new()));
+    let mut third = Client::single(&relay, &plane.token(3, RoomRole::Guest))
+        .await
+        .expect("let in");
+    third.joined().await;
+    let remove = serde_json::json!({"action": "remove", "participant": 3, "reason": "expired"});
+    assert_eq!(control(&relay, &leader, remove).await.0, 200);
+    assert_eq!(
+        left(&mut third).await,
+        livekit_protocol::DisconnectReason::ParticipantRemoved
+    );
+    let removed = |event: &Event| matches!(event.kind, EventKind::ParticipantLeave { participant, reason: Reason::Removed, .. } if participant.value() == 3);
+    plane.until(|heard| heard.events.iter().any(removed)).await;
 }
 
 #[tokio::test]

@@ -12,12 +12,12 @@ use domain::{
     id::{ParticipantNumber, RoomName},
     jws::KeySet,
     relay::{
-        Enter, Entered, Event, Events, EventsAnswer, Heartbeat, HeartbeatAnswer, HeldRoom, LARGEST_BATCH, Leave, Left,
-        Register, Registered,
+        Action, Enter, Entered, Event, Events, EventsAnswer, Heartbeat, HeartbeatAnswer, HeldRoom, LARGEST_BATCH,
+        Leave, Left, Register, Registered,
     },
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use relay_core::room::{Input, Order, Refusal, RoomKey};
+use relay_core::room::{Input, Refusal, RoomKey};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -360,13 +360,8 @@ impl Reporter {
         match answer {
             Ok(answer) => {
                 for ended in answer.ended {
-                    self.rooms.send(Input::Order {
-                        room: RoomKey::Meeting(ended.room),
-                        order: Order::End {
-                            reason: ended.reason,
-                            by: None,
-                        },
-                    });
+                    self.rooms
+                        .order(RoomKey::Meeting(ended.room), Action::End { reason: ended.reason });
                 }
                 if !answer.known && self.job.is_none() {
                     self.register_again();

@@ -35,7 +35,8 @@ mod view;
 mod tests;
 
 pub use api::{
-    By, Config, ConnectionId, Denied, Grants, IceServers, Input, Join, Mode, Now, Output, Refusal, Resume, RoomKey, Ticket,
+    By, Config, ConnectionId, Denied, Grants, IceServers, Input, Join, Mode, Now, Output, Refusal, Resume, RoomKey,
+    Ticket,
 };
 pub use context::Random;
 pub use control::{Census, Control};
