@@ -17,7 +17,10 @@ pub enum CommandError {
     /// It could not be sent (also where the process has no TLS provider), or no answer came.
     #[error("sending failed")]
     Sending(#[source] reqwest::Error),
-    /// The relay answered with another status than 200.
+    /// The room, or somebody of this number, is not there.
+    #[error("the relay knows no such room or participant")]
+    NotThere,
+    /// The relay answered with another status.
     #[error("the relay answered {0}")]
     Refused(u16),
 }
@@ -57,7 +60,7 @@ impl RelayCommands {
     ///
     /// # Errors
     ///
-    /// The relay did not confirm within three seconds. The caller must have left a durable mark before.
+    /// The relay did not confirm within three seconds, or what is meant is not there. An end must have left a durable mark before.
     pub async fn send(
         &self,
         relay: &RelayId,
@@ -86,6 +89,7 @@ impl RelayCommands {
             .map_err(|error| CommandError::Sending(error.without_url()))?;
         match answer.status().as_u16() {
             200 => Ok(()),
+            404 => Err(CommandError::NotThere),
             status => Err(CommandError::Refused(status)),
         }
     }

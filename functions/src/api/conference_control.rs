@@ -1,7 +1,7 @@
 //! `conference/control`: acts in a running meeting, through the relays that hold it.
 
 use domain::Reason;
-use domain::id::{ConferenceId, ParticipantNumber};
+use domain::id::{ConferenceId, ParticipantNumber, RoomName};
 use domain::relay::{Action, Command};
 use domain::room::MuteMode;
 use domain::{Code, Error as Refusal, Role};
@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Parameters;
+use crate::relay_command::CommandError;
 use crate::reply::Json;
 
 /// Acts in a meeting.
@@ -29,9 +30,9 @@ pub enum ControlAction {
     Admit,
     /// Turn somebody away from the waiting room.
     Reject,
-    /// Mute somebody.
+    /// Mute somebody. In a presentation that also takes the word back.
     Mute,
-    /// Ask somebody to unmute.
+    /// Ask somebody to unmute. In a presentation that also gives the word.
     AskUnmute,
     /// Switch somebody's camera off.
     CameraOff,
@@ -43,11 +44,11 @@ pub enum ControlAction {
     Demote,
     /// Put somebody out.
     Remove,
-    /// Mute everybody.
+    /// Mute everybody but the moderators.
     MuteAll,
-    /// Let everybody unmute.
+    /// Ask everybody who is muted to unmute.
     UnmuteAll,
-    /// Let nobody in any more.
+    /// Let nobody new in but moderators.
     Lock,
     /// Let people in again.
     Unlock,
@@ -68,9 +69,9 @@ pub enum ControlAction {
 pub struct ConferenceControlParameters {
     /// Its id.
     pub conference_id: ConferenceId,
-    /// What to do; this installation's relays carry out `remove`.
+    /// What to do. Not available yet: `admit`, `reject`, `lower_hand`, and whatever records or streams.
     pub action: ControlAction,
-    /// To whom, by its number.
+    /// To whom, by its number, where it is done to one.
     pub participant: Option<ParticipantNumber>,
     /// For `set_mute_mode`.
     pub mute_mode: Option<MuteMode>,
@@ -83,8 +84,48 @@ pub struct ConferenceControlAnswer {
     pub conference_id: ConferenceId,
     /// What.
     pub action: ControlAction,
-    /// To whom.
-    pub participant: ParticipantNumber,
+    /// To whom, where it was done to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub participant: Option<ParticipantNumber>,
+    /// How, for `set_mute_mode`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mute_mode: Option<MuteMode>,
+}
+
+impl ConferenceControlParameters {
+    /// What relays are told, and to whom it is done.
+    fn order(&self) -> Result<(Action, Option<ParticipantNumber>), Refusal> {
+        let one = || self.participant.ok_or_else(|| Refusal::missing("participant"));
+        let action = match self.action {
+            ControlAction::Mute => Action::Mute { participant: one()? },
+            ControlAction::AskUnmute => Action::AskUnmute { participant: one()? },
+            ControlAction::CameraOff => Action::CameraOff { participant: one()? },
+            ControlAction::Promote => Action::Promote { participant: one()? },
+            ControlAction::Demote => Action::Demote { participant: one()? },
+            ControlAction::Remove => Action::Remove {
+                participant: one()?,
+                reason: Reason::Removed,
+            },
+            ControlAction::MuteAll => return Ok((Action::MuteAll, None)),
+            ControlAction::UnmuteAll => return Ok((Action::UnmuteAll, None)),
+            ControlAction::Lock => return Ok((Action::Lock, None)),
+            ControlAction::Unlock => return Ok((Action::Unlock, None)),
+            ControlAction::SetMuteMode => {
+                let mute_mode = self.mute_mode.ok_or_else(|| Refusal::missing("mute_mode"))?;
+                return Ok((Action::SetMuteMode { mute_mode }, None));
+            }
+            ControlAction::Admit
+            | ControlAction::Reject
+            | ControlAction::LowerHand
+            | ControlAction::StartRecording
+            | ControlAction::StopRecording
+            | ControlAction::StartStream
+            | ControlAction::StopStream => {
+                return Err(Refusal::invalid("action", "is not available on this installation"));
+            }
+        };
+        Ok((action, self.participant))
+    }
 }
 
 impl Endpoint for ConferenceControl {
@@ -103,69 +144,107 @@ impl Endpoint for ConferenceControl {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        if asked.action != ControlAction::Remove {
-            return Err(Refusal::invalid("action", "is not available on this installation").into());
-        }
-        let participant = asked.participant.ok_or_else(|| Refusal::missing("participant"))?;
+        let (action, participant) = asked.order()?;
         let (caller, store) = (context.caller()?, context.store());
         let state = store.conference(&caller.scope, asked.conference_id).await?;
         let current = &state.conference;
         let of = (current.reseller, current.id);
-        let (host, around, people) = tokio::try_join!(
+        let running = || state.occurrences.iter().filter(|view| view.active);
+        let present = async {
+            match participant {
+                Some(participant) => store.present(of, running(), participant).await,
+                None => Ok(None),
+            }
+        };
+        let (host, around, occurrence) = tokio::try_join!(
             store.host(&caller.scope, current.host),
             store.surroundings(&state),
-            store.present(of, state.occurrences.iter().filter(|view| view.active), participant)
+            present
         )?;
         caller.check_rank(host.role)?;
         if !state.is_active() {
-            return Err(Refusal::new(Code::Conflict, "The meeting is not running").into());
+            return Err(not_running());
         }
-        let Some(occurrence) = people else {
-            return Err(Refusal::not_found("participant").with_field("participant").into());
+        let rooms: Vec<RoomName> = match (participant, occurrence) {
+            (Some(_), None) => return Err(nobody()),
+            (_, Some(occurrence)) => vec![current.room_of(occurrence)],
+            (None, None) => running().map(|view| current.room_of(view.slot.occurrence)).collect(),
         };
-        let command = Command {
-            room: current.room_of(occurrence),
-            action: Action::Remove {
-                participant,
-                reason: Reason::Removed,
-            },
-        };
-        send(context, &around.relays, &command).await?;
+        let sent = send(context, &around.relays, &rooms, action).await?;
+        match (sent, participant) {
+            (Sent::Done, _) => {}
+            (Sent::NotThere, Some(_)) => return Err(nobody()),
+            (Sent::NotThere, None) => return Err(not_running()),
+        }
         let answer = ConferenceControlAnswer {
             conference_id: current.id,
             action: asked.action,
             participant,
+            mute_mode: asked.mute_mode.filter(|_| asked.action == ControlAction::SetMuteMode),
         };
         let claim = context.claim(&answer)?;
-        let what = json!({"action": answer.action, "participant": participant, "occurrence": occurrence});
+        let mut what = json!({"action": answer.action});
+        for (name, value) in [
+            ("participant", json!(participant)),
+            ("occurrence", json!(occurrence)),
+            ("mute_mode", json!(answer.mute_mode)),
+        ] {
+            if !value.is_null() {
+                what[name] = value;
+            }
+        }
         let write = context.write(claim.as_ref()).await?;
         store.conference_controlled(current, &what, &write).await?;
         Ok(Json(answer))
     }
 }
 
-/// Has the living relays that hold the room carry a command out, all at once; a repeat has no further effect.
-async fn send(context: &Context<'_>, relays: &[Relay], command: &Command) -> Result<(), Refusal> {
+/// What came of a command.
+enum Sent {
+    Done,
+    /// No relay holds the room, or the participant meant.
+    NotThere,
+}
+
+/// Has the living relays carry an action out in these rooms, all at once; a repeat has no further effect. A relay that does
+/// not hold a room, or the participant meant, has no part in it.
+async fn send(context: &Context<'_>, relays: &[Relay], rooms: &[RoomName], action: Action) -> Result<Sent, Error> {
     let mut sending = JoinSet::new();
     for relay in relays.iter().filter(|relay| relay.is_alive(context.now)) {
-        let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
-        let (nonce, now, command) = (context.app.uuid(), context.now, command.clone());
-        sending.spawn(async move {
-            let sent = commands.send(&id, &url, &nonce, now, &command).await;
-            if let Err(error) = &sent {
-                tracing::warn!(relay = %id, %error, "a relay did not carry out a command");
-            }
-            sent.is_ok()
-        });
+        for room in rooms.iter().copied() {
+            let (commands, id, url) = (context.app.commands.clone(), relay.id.clone(), relay.url.clone());
+            let (nonce, now) = (context.app.uuid(), context.now);
+            sending.spawn(async move {
+                let sent = commands.send(&id, &url, &nonce, now, &Command { room, action }).await;
+                if let Err(error) = &sent {
+                    tracing::warn!(relay = %id, %error, "a relay did not carry out a command");
+                }
+                sent
+            });
+        }
     }
-    let (mut asked, mut done) = (0, 0);
+    let (mut done, mut absent, mut failed) = (0, 0, 0);
     while let Some(sent) = sending.join_next().await {
-        asked += 1;
-        done += usize::from(sent.unwrap_or(false));
+        match sent {
+            Ok(Ok(())) => done += 1,
+            Ok(Err(CommandError::NotThere)) => absent += 1,
+            Ok(Err(_)) | Err(_) => failed += 1,
+        }
     }
-    if asked > 0 && asked == done {
-        return Ok(());
+    match (done, absent, failed) {
+        (1.., _, 0) => Ok(Sent::Done),
+        (0, 1.., 0) => Ok(Sent::NotThere),
+        _ => {
+            let why = "The meeting's relay cannot be reached, please try again";
+            Err(Refusal::new(Code::Unavailable, why).with_retry_after(5).into())
+        }
     }
-    let why = "The meeting's relay cannot be reached, please try again";
-    Err(Refusal::new(Code::Unavailable, why).with_retry_after(5))
+}
+
+fn not_running() -> Error {
+    Refusal::new(Code::Conflict, "The meeting is not running").into()
+}
+
+fn nobody() -> Error {
+    Refusal::not_found("participant").with_field("participant").into()
 }

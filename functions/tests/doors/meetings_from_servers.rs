@@ -302,27 +302,21 @@ async fn somebody_is_put_out_by_a_command_to_the_relay_and_the_rest_is_refused()
     let (_, failed) = tokio::join!(relay, refused(&site, "conference/control", again));
     assert_eq!((failed.0, failed.1.as_str()), (503, "unavailable"));
 
-    let others = [
+    let relay = async { one_request(listener.accept().await.expect("called").0, "404 Not Found").await };
+    let gone = json!({"conference_id": id, "action": "mute", "participant": 1});
+    let (_, found) = tokio::join!(relay, refused(&site, "conference/control", gone));
+    assert_eq!(found, (404, "not_found".into(), "participant".into()));
+
+    for action in [
         "admit",
         "reject",
-        "mute",
-        "ask_unmute",
-        "camera_off",
         "lower_hand",
-        "promote",
-        "demote",
-        "mute_all",
-        "unmute_all",
-        "lock",
-        "unlock",
-        "set_mute_mode",
         "start_recording",
         "stop_recording",
         "start_stream",
         "stop_stream",
         "dance",
-    ];
-    for action in others {
+    ] {
         let asked = json!({"conference_id": id, "action": action, "participant": 1});
         let found = refused(&site, "conference/control", asked).await;
         assert_eq!(found, (400, "invalid_field".into(), "action".into()), "{action}");
@@ -331,6 +325,71 @@ async fn somebody_is_put_out_by_a_command_to_the_relay_and_the_rest_is_refused()
     assert_eq!(refused(&site, "conference/control", asked).await.2, "participant");
     let asked = json!({"conference_id": id, "action": "remove", "participant": 99});
     assert_eq!(refused(&site, "conference/control", asked).await.0, 404);
+}
+
+#[tokio::test]
+async fn every_action_reaches_the_relay_in_its_own_words() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, &url).await;
+    let id = meeting["conference_id"].clone();
+    let join = json!({"room": meeting["room"], "at": site.now().as_millisecond(), "kind": "participant_join", "participant": 1,
+        "jti": "j", "name": "Bob", "moderator": false, "region": "eu"});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": [join]});
+    site.report("events", batch).await.ok();
+
+    for action in ["mute", "ask_unmute", "camera_off", "promote", "demote"] {
+        let asked = json!({"conference_id": id, "action": action, "participant": 1});
+        let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
+        let ((_, body), done) = tokio::join!(relay, site.admin_api("conference/control", asked.clone()));
+        assert_eq!(done, asked);
+        let told: Value = serde_json::from_slice(&body).expect("json");
+        assert_eq!(
+            told,
+            json!({"room": meeting["room"], "action": action, "participant": 1})
+        );
+        let nobody = json!({"conference_id": id, "action": action});
+        let missing = (400, "missing_field".to_owned(), json!("participant"));
+        assert_eq!(refused(&site, "conference/control", nobody).await, missing, "{action}");
+    }
+    let whole = ["mute_all", "unmute_all", "lock", "unlock"].map(|action| json!({"action": action}));
+    let modes =
+        ["conversation", "q&a", "presentation"].map(|mode| json!({"action": "set_mute_mode", "mute_mode": mode}));
+    for action in whole.into_iter().chain(modes) {
+        let mut asked = action.clone();
+        asked["conference_id"] = id.clone();
+        let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
+        let ((_, body), done) = tokio::join!(relay, site.admin_api("conference/control", asked.clone()));
+        assert_eq!(done, asked);
+        let mut told: Value = serde_json::from_slice(&body).expect("json");
+        assert_eq!(told["room"].take(), meeting["room"]);
+        told.as_object_mut().expect("an object").remove("room");
+        assert_eq!(told, action);
+    }
+    let no_mode = json!({"conference_id": id, "action": "set_mute_mode"});
+    let missing = (400, "missing_field".to_owned(), json!("mute_mode"));
+    assert_eq!(refused(&site, "conference/control", no_mode).await, missing);
+    // A relay that holds the room no more: nothing runs.
+    let relay = async { one_request(listener.accept().await.expect("called").0, "404 Not Found").await };
+    let lock = json!({"conference_id": id, "action": "lock"});
+    let (_, found) = tokio::join!(relay, refused(&site, "conference/control", lock));
+    assert_eq!((found.0, found.1.as_str()), (409, "conflict"));
+}
+
+#[tokio::test]
+async fn who_is_made_a_moderator_is_shown_as_one() {
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, "https://r1.relay.test").await;
+    let at = site.now().as_millisecond();
+    let join = json!({"room": meeting["room"], "at": at, "kind": "participant_join", "participant": 1,
+        "jti": "j", "name": "Bob", "moderator": false, "region": "eu"});
+    let role = json!({"room": meeting["room"], "at": at, "kind": "participant_role", "participant": 1, "jti": "j", "moderator": true});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": [join, role]});
+    site.report("events", batch).await.ok();
+    let asked = json!({"conference_id": meeting["conference_id"]});
+    let all = site.admin_api("conference/participants", asked).await;
+    assert_eq!((&all[0]["moderator"], &all[0]["present"]), (&json!(true), &json!(true)));
 }
 
 #[tokio::test]
