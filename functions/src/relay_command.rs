@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use domain::error::ErrorBody;
 use domain::id::RelayId;
 use domain::jws::{SigningKey, body_hash};
 use domain::relay::{COMMAND_SECONDS, Command, CommandClaims};
@@ -20,6 +21,9 @@ pub enum CommandError {
     /// The room, or somebody of this number, is not there.
     #[error("the relay knows no such room or participant")]
     NotThere,
+    /// The room is not in a state for it; the text is for people.
+    #[error("the relay says: {0}")]
+    Conflict(String),
     /// The relay answered with another status.
     #[error("the relay answered {0}")]
     Refused(u16),
@@ -90,6 +94,13 @@ impl RelayCommands {
         match answer.status().as_u16() {
             200 => Ok(()),
             404 => Err(CommandError::NotThere),
+            409 => {
+                let told = answer.bytes().await.map_err(CommandError::Sending)?;
+                let told = serde_json::from_slice::<ErrorBody>(&told).map(|body| body.message);
+                Err(CommandError::Conflict(
+                    told.unwrap_or_else(|_| "The meeting does not allow it now".to_owned()),
+                ))
+            }
             status => Err(CommandError::Refused(status)),
         }
     }

@@ -164,6 +164,11 @@ fn answer(outcome: Outcome) -> Response {
         Ok(()) => return axum::Json(HashMap::<(), ()>::new()).into_response(),
         Err(Denied::NoRoom) => Error::not_found("meeting here"),
         Err(Denied::NoParticipant) => Error::not_found("participant").with_field("participant"),
+        Err(Denied::Waiting) => Error::new(
+            Code::Conflict,
+            "Who waits is admitted or rejected, who is in is neither",
+        ),
+        Err(Denied::Full) => Error::new(Code::Conflict, "The meeting is full").with_reason(Reason::Full),
         Err(Denied::NotModerator) => Error::new(Code::Forbidden, "only a moderator who is in the meeting may do this"),
     };
     failure(&error)

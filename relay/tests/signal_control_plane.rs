@@ -51,6 +51,7 @@ struct Heard {
     registrations: u32,
     /// Heartbeats of a relay that drains.
     draining: u32,
+    waiting_room: bool,
 }
 
 type Shared = Arc<Plane>;
@@ -169,6 +170,7 @@ async fn enter(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
         subject: "Tea".into(),
         max_participants: 100,
         mute_mode: MuteMode::Conversation,
+        waiting_room: plane.heard.lock().expect("unpoisoned").waiting_room,
         hard_stop: now() + 3_600,
         window_end: now() + 3_600,
         empty_grace_seconds: 1,
@@ -520,4 +522,53 @@ async fn the_control_plane_hears_at_once_that_a_relay_drains() {
         .err()
         .expect("refused");
     assert_eq!(refusal(&refused), (503, "unavailable".into()));
+}
+
+#[tokio::test]
+async fn a_guest_waits_at_the_relay_until_a_moderator_lets_it_in() {
+    let (relay, plane, _folder) = started().await;
+    plane.heard.lock().expect("unpoisoned").waiting_room = true;
+    let leader = plane.token(1, RoomRole::Moderator);
+    let mut leading = Client::single(&relay, &leader).await.expect("let in");
+    leading.joined().await;
+    let mut waiting = Client::single(&relay, &plane.token(2, RoomRole::Guest))
+        .await
+        .expect("taken to wait");
+    let welcome = waiting.joined().await;
+    assert!(welcome.other_participants.is_empty());
+    assert_eq!(welcome.participant.expect("itself").attributes["waiting"], "true");
+    let admit = serde_json::json!({"action": "admit", "participant": 2});
+    assert_eq!(control(&relay, &leader, admit).await.0, 200);
+    let seen = |message| match message {
+        Message::Update(update) => update
+            .participants
+            .iter()
+            .any(|info| info.identity == "p1")
+            .then_some(()),
+        _ => None,
+    };
+    waiting.until(seen).await;
+    let mut third = Client::single(&relay, &plane.token(3, RoomRole::Guest))
+        .await
+        .expect("taken to wait");
+    third.joined().await;
+    let reject = Action::Reject {
+        participant: ParticipantNumber::new(3).expect("from 1"),
+    };
+    assert_eq!(command(&relay, &plane.key, "1", reject).await, 200);
+    assert_eq!(left(&mut third).await, livekit_protocol::DisconnectReason::UserRejected);
+    let error = Client::single(&relay, &plane.token(3, RoomRole::Guest))
+        .await
+        .err()
+        .expect("refused");
+    assert_eq!(refusal(&error), (403, "rejected".into()));
+    let removed = Action::Reject {
+        participant: ParticipantNumber::new(2).expect("from 1"),
+    };
+    assert_eq!(command(&relay, &plane.key, "2", removed).await, 409);
+    let joins = |heard: &Heard| {
+        let joined = |event: &&Event| matches!(event.kind, EventKind::ParticipantJoin { .. });
+        heard.events.iter().filter(joined).count() == 2
+    };
+    plane.until(joins).await;
 }

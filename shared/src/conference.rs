@@ -225,6 +225,9 @@ pub struct Conference {
     pub security_pin: Option<Sealed>,
     /// Who is heard.
     pub mute_mode: MuteMode,
+    /// Guests wait until a moderator lets them in.
+    #[serde(default)]
+    pub waiting_room: bool,
     /// The token that makes a moderator, sealed.
     pub moderator_token: Sealed,
     /// Who is invited, the host's own contact first.

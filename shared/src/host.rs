@@ -136,6 +136,8 @@ pub struct MeetingDefaults {
     pub host_initiated_recording: bool,
     /// Who is heard.
     pub mute_mode: MuteMode,
+    /// Guests wait until a moderator lets them in.
+    pub waiting_room: bool,
     /// The livestream's preview.
     pub stream_preview: Option<StreamPreview>,
 }

@@ -92,6 +92,9 @@ pub struct JoinedConference {
     pub subject: String,
     /// Who is heard.
     pub mute_mode: MuteMode,
+    /// Guests wait at the relay until a moderator lets them in.
+    #[serde(default)]
+    pub waiting_room: bool,
     /// The host's name.
     pub host_name: String,
     /// When it closes for good, in Unix seconds.

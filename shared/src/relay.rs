@@ -341,6 +341,16 @@ pub enum Action {
         #[serde(default = "removed")]
         reason: Reason,
     },
+    /// Let somebody in from the waiting room.
+    Admit {
+        /// Who.
+        participant: ParticipantNumber,
+    },
+    /// Turn somebody away from the waiting room.
+    Reject {
+        /// Who.
+        participant: ParticipantNumber,
+    },
     /// Mute somebody's sound. In a presentation that also takes the word back.
     Mute {
         /// Who.

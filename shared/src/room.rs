@@ -43,6 +43,9 @@ pub struct RoomSettings {
     pub max_participants: u32,
     /// Who is heard.
     pub mute_mode: MuteMode,
+    /// Guests wait until a moderator lets them in.
+    #[serde(default)]
+    pub waiting_room: bool,
     /// When the room closes for good, in Unix seconds: 24 h after the first join.
     pub hard_stop: i64,
     /// Until when an emptied room goes back to scheduled, in Unix seconds.
@@ -58,6 +61,8 @@ pub struct RoomRules {
     pub locked: bool,
     /// Who is heard.
     pub mute_mode: MuteMode,
+    /// Guests wait until a moderator lets them in.
+    pub waiting_room: bool,
 }
 
 impl RoomRules {
@@ -93,7 +98,11 @@ mod tests {
         let rules = RoomRules {
             locked: true,
             mute_mode: MuteMode::QuestionsAndAnswers,
+            waiting_room: false,
         };
-        assert_eq!(rules.to_metadata(), r#"{"locked":true,"mute_mode":"q&a"}"#);
+        assert_eq!(
+            rules.to_metadata(),
+            r#"{"locked":true,"mute_mode":"q&a","waiting_room":false}"#
+        );
     }
 }

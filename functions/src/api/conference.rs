@@ -176,7 +176,7 @@ pub(super) fn answer(
         auto_stream: AutoMedia::None,
         auto_transcribe: false,
         host_initiated_recording: conference.host_initiated_recording,
-        waiting_room: false,
+        waiting_room: conference.waiting_room,
         one_time_access_code: (conference.code_kind == CodeKind::OneTime).then(|| conference.code.value()),
         security_pin: pin,
         mute_mode: conference.mute_mode,

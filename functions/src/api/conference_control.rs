@@ -69,7 +69,7 @@ pub enum ControlAction {
 pub struct ConferenceControlParameters {
     /// Its id.
     pub conference_id: ConferenceId,
-    /// What to do. Not available yet: `admit`, `reject`, `lower_hand`, and whatever records or streams.
+    /// What to do. Not available yet: `lower_hand`, and whatever records or streams.
     pub action: ControlAction,
     /// To whom, by its number, where it is done to one.
     pub participant: Option<ParticipantNumber>,
@@ -97,6 +97,8 @@ impl ConferenceControlParameters {
     fn order(&self) -> Result<(Action, Option<ParticipantNumber>), Refusal> {
         let one = || self.participant.ok_or_else(|| Refusal::missing("participant"));
         let action = match self.action {
+            ControlAction::Admit => Action::Admit { participant: one()? },
+            ControlAction::Reject => Action::Reject { participant: one()? },
             ControlAction::Mute => Action::Mute { participant: one()? },
             ControlAction::AskUnmute => Action::AskUnmute { participant: one()? },
             ControlAction::CameraOff => Action::CameraOff { participant: one()? },
@@ -114,9 +116,7 @@ impl ConferenceControlParameters {
                 let mute_mode = self.mute_mode.ok_or_else(|| Refusal::missing("mute_mode"))?;
                 return Ok((Action::SetMuteMode { mute_mode }, None));
             }
-            ControlAction::Admit
-            | ControlAction::Reject
-            | ControlAction::LowerHand
+            ControlAction::LowerHand
             | ControlAction::StartRecording
             | ControlAction::StopRecording
             | ControlAction::StartStream
@@ -150,8 +150,10 @@ impl Endpoint for ConferenceControl {
         let current = &state.conference;
         let of = (current.reseller, current.id);
         let running = || state.occurrences.iter().filter(|view| view.active);
+        // Of who waits only the relay knows.
+        let waits = matches!(action, Action::Admit { .. } | Action::Reject { .. });
         let present = async {
-            match participant {
+            match participant.filter(|_| !waits) {
                 Some(participant) => store.present(of, running(), participant).await,
                 None => Ok(None),
             }
@@ -166,9 +168,9 @@ impl Endpoint for ConferenceControl {
             return Err(not_running());
         }
         let rooms: Vec<RoomName> = match (participant, occurrence) {
-            (Some(_), None) => return Err(nobody()),
             (_, Some(occurrence)) => vec![current.room_of(occurrence)],
-            (None, None) => running().map(|view| current.room_of(view.slot.occurrence)).collect(),
+            (Some(_), None) if !waits => return Err(nobody()),
+            (_, None) => running().map(|view| current.room_of(view.slot.occurrence)).collect(),
         };
         let sent = send(context, &around.relays, &rooms, action).await?;
         match (sent, participant) {
@@ -224,12 +226,17 @@ async fn send(context: &Context<'_>, relays: &[Relay], rooms: &[RoomName], actio
         }
     }
     let (mut done, mut absent, mut failed) = (0, 0, 0);
+    let mut conflict = None;
     while let Some(sent) = sending.join_next().await {
         match sent {
             Ok(Ok(())) => done += 1,
             Ok(Err(CommandError::NotThere)) => absent += 1,
+            Ok(Err(CommandError::Conflict(why))) => conflict = Some(why),
             Ok(Err(_)) | Err(_) => failed += 1,
         }
+    }
+    if let Some(why) = conflict {
+        return Err(Refusal::new(Code::Conflict, why).into());
     }
     match (done, absent, failed) {
         (1.., _, 0) => Ok(Sent::Done),

@@ -92,7 +92,7 @@ pub struct DefaultsAnswer {
     pub auto_transcribe: bool,
     /// Recording and streaming start already when the host joins.
     pub host_initiated_recording: bool,
-    /// Nobody is let in before a moderator.
+    /// Guests wait until a moderator lets them in.
     pub waiting_room: bool,
     /// A code of their own.
     pub one_time_access_code: bool,
@@ -111,7 +111,7 @@ impl From<MeetingDefaults> for DefaultsAnswer {
             auto_stream: defaults.auto.stream,
             auto_transcribe: defaults.auto.transcribe,
             host_initiated_recording: defaults.host_initiated_recording,
-            waiting_room: false,
+            waiting_room: defaults.waiting_room,
             one_time_access_code: defaults.one_time_access_code,
             secure_url: defaults.secure_url,
             mute_mode: defaults.mute_mode,

@@ -14,7 +14,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::digits::Digits;
-use super::later::only_default;
 use super::words::is_locale;
 use crate::auth::Password;
 
@@ -75,7 +74,7 @@ pub struct DefaultsParameters {
     pub auto_transcribe: Option<bool>,
     /// Recording and streaming start already when the host joins.
     pub host_initiated_recording: Option<bool>,
-    /// Nobody is let in before a moderator; not available yet.
+    /// Guests wait until a moderator lets them in.
     pub waiting_room: Option<bool>,
     /// A code of their own.
     pub one_time_access_code: Option<bool>,
@@ -90,7 +89,6 @@ pub struct DefaultsParameters {
 impl DefaultsParameters {
     /// What meetings are set to that were set to `former` before.
     pub(super) fn over(self, former: MeetingDefaults) -> Result<MeetingDefaults, Refusal> {
-        only_default("waiting_room", self.waiting_room.as_ref())?;
         let auto = Automatic {
             record: self.auto_record.unwrap_or(former.auto.record),
             stream: self.auto_stream.unwrap_or(former.auto.stream),
@@ -116,6 +114,7 @@ impl DefaultsParameters {
             secure_url: self.secure_url.unwrap_or(former.secure_url),
             host_initiated_recording: self.host_initiated_recording.unwrap_or(former.host_initiated_recording),
             mute_mode: self.mute_mode.unwrap_or(former.mute_mode),
+            waiting_room: self.waiting_room.unwrap_or(former.waiting_room),
             stream_preview: self.stream_preview.or(former.stream_preview),
         })
     }

@@ -55,7 +55,7 @@ pub struct MeetingParameters {
     pub security_pin: Option<Pin>,
     /// Who is heard.
     pub mute_mode: Option<MuteMode>,
-    /// Nobody is let in before a moderator; not available yet.
+    /// Guests wait until a moderator lets them in.
     pub waiting_room: Option<bool>,
     /// Contacts of the host.
     pub participants: Option<Vec<ContactId>>,
@@ -134,7 +134,6 @@ impl MeetingParameters {
         only_default("auto_record", self.auto_record.as_ref())?;
         only_default("auto_stream", self.auto_stream.as_ref())?;
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
-        only_default("waiting_room", self.waiting_room.as_ref())?;
         only_default("registration", self.registration.as_ref())?;
         absent(
             "reminders",
@@ -246,6 +245,7 @@ impl MeetingParameters {
                 .security_pin
                 .map(|pin| app.seal(&format!("conference/{id}/security_pin"), pin.as_str())),
             mute_mode: self.mute_mode.unwrap_or(defaults.mute_mode),
+            waiting_room: self.waiting_room.unwrap_or(defaults.waiting_room),
             moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
             invited: Vec::new(),
             ics_uid: format!("{}@{}", app.uuid(), company.fqdn),

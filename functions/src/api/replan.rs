@@ -108,6 +108,10 @@ impl Replan<'_, '_> {
         if after.mute_mode != current.mute_mode && self.runs_at_all() {
             return Err(fixed("mute_mode", RUNS).into());
         }
+        after.waiting_room = meeting.waiting_room.unwrap_or(current.waiting_room);
+        if after.waiting_room != current.waiting_room && self.runs_at_all() {
+            return Err(fixed("waiting_room", RUNS).into());
+        }
         if let Some(pin) = &meeting.security_pin {
             let place = format!("conference/{}/security_pin", current.id);
             let same = match &current.security_pin {

@@ -252,6 +252,7 @@ impl Seat<'_> {
                 id: conference.id,
                 subject: conference.subject.to_string(),
                 mute_mode: conference.mute_mode,
+                waiting_room: conference.waiting_room,
                 host_name: host.name.to_string(),
                 hard_stop,
             },

@@ -121,6 +121,7 @@ pub(super) async fn ad_hoc(
         host_initiated_recording: host.defaults.host_initiated_recording,
         security_pin: None,
         mute_mode: host.defaults.mute_mode,
+        waiting_room: host.defaults.waiting_room,
         moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
         invited: vec![invited(host)],
         ics_uid: format!("{}@{}", app.uuid(), company.fqdn),

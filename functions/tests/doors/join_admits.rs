@@ -74,6 +74,22 @@ async fn a_guest_of_a_scheduled_meeting_gets_a_token_for_its_room() {
 }
 
 #[tokio::test]
+async fn a_meeting_with_a_waiting_room_says_so_to_who_joins_and_to_its_relay() {
+    let (site, host) = ready().await;
+    let made = scheduled(&site, &host, 10, json!({"waiting_room": true})).await;
+    let joined = join(&site, json!({"code": host.code, "name": "Bob"})).await.ok();
+    assert_eq!(joined["role"], "guest");
+    assert_eq!(joined["conference"]["waiting_room"], true);
+    let room = claims(&site, &joined).video.room;
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "j"});
+    let entered = site.report("enter", enter).await.ok();
+    assert_eq!(entered["settings"]["waiting_room"], true);
+    // Who waits is not in: nobody is shown.
+    let asked = json!({"conference_id": made["conference_id"]});
+    assert_eq!(site.admin_api("conference/participants", asked).await, json!([]));
+}
+
+#[tokio::test]
 async fn before_the_window_people_hear_when_it_opens() {
     let (site, host) = ready().await;
     scheduled(&site, &host, 60, json!({})).await;

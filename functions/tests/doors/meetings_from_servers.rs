@@ -308,8 +308,6 @@ async fn somebody_is_put_out_by_a_command_to_the_relay_and_the_rest_is_refused()
     assert_eq!(found, (404, "not_found".into(), "participant".into()));
 
     for action in [
-        "admit",
-        "reject",
         "lower_hand",
         "start_recording",
         "stop_recording",
@@ -370,6 +368,27 @@ async fn every_action_reaches_the_relay_in_its_own_words() {
     let no_mode = json!({"conference_id": id, "action": "set_mute_mode"});
     let missing = (400, "missing_field".to_owned(), json!("mute_mode"));
     assert_eq!(refused(&site, "conference/control", no_mode).await, missing);
+    // Of who waits only the relay knows: nobody of number 7 was reported.
+    for (action, status, code) in [
+        ("admit", "200 OK", None),
+        ("reject", "200 OK", None),
+        ("admit", "404 Not Found", Some((404, "not_found"))),
+        ("reject", "409 Conflict", Some((409, "conflict"))),
+    ] {
+        let asked = json!({"conference_id": id, "action": action, "participant": 7});
+        let relay = async { one_request(listener.accept().await.expect("called").0, status).await };
+        let body = json!({"auth_token": site.admin, "conference_id": id, "action": action, "participant": 7});
+        let ((_, told), answer) = tokio::join!(relay, site.api(ACME, "conference/control", body));
+        let told: Value = serde_json::from_slice(&told).expect("json");
+        assert_eq!(
+            told,
+            json!({"room": meeting["room"], "action": action, "participant": 7})
+        );
+        match code {
+            None => assert_eq!(answer.ok(), asked),
+            Some((status, code)) => assert_eq!(answer.refused(), (status, code.into())),
+        }
+    }
     // A relay that holds the room no more: nothing runs.
     let relay = async { one_request(listener.accept().await.expect("called").0, "404 Not Found").await };
     let lock = json!({"conference_id": id, "action": "lock"});

@@ -28,7 +28,7 @@ async fn the_guides_conference_call_works_as_printed() {
         "one_time_access_code": true, "security_pin": "123456", "mute_mode": "conversation", "participants": [bob],
         "participant_emails": [{"email": "alice@people.test", "name": "Alice", "phone": "+15551234567", "moderator": true},
             "BOB@people.test", "carol@people.test"],
-        "auto_stream": "none", "waiting_room": false, "registration": false, "recurrence": null,
+        "auto_stream": "none", "waiting_room": true, "registration": false, "recurrence": null,
         "reminders": [{"channel": "email", "minutes_before": 15}], "secure_url": false, "host_initiated_recording": false,
     });
     let made = world.root("conference/create", asked.clone()).await.ok();
@@ -164,7 +164,6 @@ async fn what_comes_later_is_refused_and_says_which() {
         ("auto_record", json!("video")),
         ("auto_stream", json!("video")),
         ("auto_transcribe", json!(true)),
-        ("waiting_room", json!(true)),
         ("registration", json!("true")),
         ("reminders", json!([])),
         ("reminders", json!([{"channel": "sms", "minutes_before": 15}])),

@@ -37,7 +37,7 @@ async fn what_is_given_changes_and_what_is_absent_stays() {
     assert_eq!(fetch(&world, &before).await, after);
 
     let change = json!({"start": "2026-06-03 09:30:00", "time_zone": "America/New_York", "duration": 45, "agenda": "More",
-        "security_pin": "9876", "mute_mode": "q&a", "host_initiated_recording": true, "secure_url": true});
+        "security_pin": "9876", "mute_mode": "q&a", "waiting_room": true, "host_initiated_recording": true, "secure_url": true});
     let after = update(&world, &before, change.clone()).await;
     for name in [
         "start",
@@ -46,6 +46,7 @@ async fn what_is_given_changes_and_what_is_absent_stays() {
         "agenda",
         "security_pin",
         "mute_mode",
+        "waiting_room",
         "host_initiated_recording",
     ] {
         assert_eq!(after[name], change[name], "{name}");
@@ -158,7 +159,7 @@ async fn bad_changes_name_their_field_and_change_nothing() {
         (json!({"time_zone": "Mars/Base"}), "time_zone"),
         (json!({"mute_mode": "loud"}), "mute_mode"),
         (json!({"security_pin": "12"}), "security_pin"),
-        (json!({"waiting_room": true}), "waiting_room"),
+        (json!({"waiting_room": "perhaps"}), "waiting_room"),
         (json!({"registration": true}), "registration"),
         (json!({"auto_record": "video"}), "auto_record"),
         (json!({"participant_emails": ["x"]}), "participant_emails[0]"),
@@ -197,6 +198,7 @@ async fn a_running_meeting_keeps_its_place_and_an_ended_one_too() {
         ("time_zone", json!("Asia/Tokyo")),
         ("one_time_access_code", json!(true)),
         ("mute_mode", json!("presentation")),
+        ("waiting_room", json!(true)),
         ("recurrence", json!({"rrule": "FREQ=DAILY;COUNT=2"})),
     ];
     let refused = async |field: &str, value: &Value| {
@@ -222,7 +224,10 @@ async fn a_running_meeting_keeps_its_place_and_an_ended_one_too() {
     assert_eq!(gone.refused(), refusal(409, "conflict", ""));
 
     world.root("conference/end", json!({"conference_id": id})).await.ok();
-    for (field, value) in kept.iter().filter(|(field, _)| *field != "mute_mode") {
+    for (field, value) in kept
+        .iter()
+        .filter(|(field, _)| !["mute_mode", "waiting_room"].contains(field))
+    {
         refused(field, value).await;
     }
     refused("duration", &json!(90)).await;

@@ -116,7 +116,7 @@ async fn a_host_takes_its_companys_defaults_and_its_own_settings() {
         "company_id": company, "name": "Own", "email": "own@people.test", "role": "COMPANY_ADMIN", "phone": "+15551234567",
         "primary_dialin_number": "+14165551234", "time_zone": "EST", "locale": "en", "access_code": "987654321",
         "moderator_pin": "0042", "auto_record": false, "auto_stream": "none", "auto_transcribe": "false",
-        "waiting_room": false, "host_initiated_recording": true, "one_time_access_code": true, "secure_url": true,
+        "waiting_room": true, "host_initiated_recording": true, "one_time_access_code": true, "secure_url": true,
         "mute_mode": "q&a", "stream_preview": {"duration": 5, "interval": 60, "image_preview": true},
     });
     let made = world.root("host/create", own.clone()).await.ok();
@@ -127,6 +127,7 @@ async fn a_host_takes_its_companys_defaults_and_its_own_settings() {
         "time_zone",
         "locale",
         "mute_mode",
+        "waiting_room",
         "stream_preview",
     ] {
         assert_eq!(made[name], own[name], "{name}");
@@ -143,6 +144,7 @@ async fn a_host_takes_its_companys_defaults_and_its_own_settings() {
         .await
         .ok();
     assert_eq!(meeting["mute_mode"], "q&a");
+    assert_eq!(meeting["waiting_room"], true);
     assert_eq!(meeting["host_initiated_recording"], true);
     assert_eq!(meeting["one_time_access_code"].to_string().len(), 9);
     let url = meeting["room_url"].as_str().expect("a link");

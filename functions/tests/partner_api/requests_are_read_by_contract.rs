@@ -142,7 +142,7 @@ async fn wrong_types_are_refused_by_the_field() {
         ("host/create", account.clone(), "auto_record", json!("loud")),
         ("host/create", account.clone(), "auto_record", json!(1)),
         ("host/create", account.clone(), "auto_transcribe", json!(true)),
-        ("host/create", account.clone(), "waiting_room", json!(true)),
+        ("host/create", account.clone(), "waiting_room", json!("perhaps")),
         ("host/create", account.clone(), "mute_mode", json!("loud")),
         ("host/create", account, "subscription_ids", json!({"a": 1})),
         ("conference/create", meeting(host), "host_id", json!(true)),

@@ -314,6 +314,7 @@ fn settings(conference: &Conference, occurrence: &OccurrenceItem, now: Timestamp
         subject: conference.subject.to_string(),
         max_participants: conference.max_participants,
         mute_mode: conference.mute_mode,
+        waiting_room: conference.waiting_room,
         hard_stop: later(occurrence.first_join.unwrap_or(now), HARD_STOP).as_second(),
         window_end: occurrence.window().closes.as_second(),
         empty_grace_seconds: EMPTY_GRACE_SECONDS,

@@ -1452,16 +1452,18 @@ export interface components {
             conference_id: number;
             /** @description What. */
             action: components["schemas"]["ControlAction"];
-            /** @description To whom. */
-            participant: number;
+            /** @description To whom, where it was done to one. */
+            participant?: number | null;
+            /** @description How, for `set_mute_mode`. */
+            mute_mode?: components["schemas"]["MuteMode"] | null;
         };
         /** @description In which meeting, and to whom. */
         ConferenceControlParameters: {
             /** @description Its id. */
             conference_id: number;
-            /** @description What to do; this installation's relays carry out `remove`. */
+            /** @description What to do. Not available yet: `lower_hand`, and whatever records or streams. */
             action: components["schemas"]["ControlAction"];
-            /** @description To whom, by its number. */
+            /** @description To whom, by its number, where it is done to one. */
             participant?: number | null;
             /** @description For `set_mute_mode`. */
             mute_mode?: components["schemas"]["MuteMode"] | null;
@@ -1650,7 +1652,7 @@ export interface components {
             auto_transcribe?: boolean | null;
             /** @description Recording and streaming start already when the host joins. */
             host_initiated_recording?: boolean | null;
-            /** @description Nobody is let in before a moderator; not available yet. */
+            /** @description Guests wait until a moderator lets them in. */
             waiting_room?: boolean | null;
             /** @description A code of their own. */
             one_time_access_code?: boolean | null;
@@ -1844,7 +1846,7 @@ export interface components {
             auto_transcribe: boolean;
             /** @description Recording and streaming start already when the host joins. */
             host_initiated_recording: boolean;
-            /** @description Nobody is let in before a moderator. */
+            /** @description Guests wait until a moderator lets them in. */
             waiting_room: boolean;
             /** @description A code of their own. */
             one_time_access_code: boolean;
@@ -2072,7 +2074,7 @@ export interface components {
             auto_transcribe: boolean;
             /** @description Recording and streaming start already when the host joins. */
             host_initiated_recording: boolean;
-            /** @description Nobody is let in before a moderator. */
+            /** @description Guests wait until a moderator lets them in. */
             waiting_room: boolean;
             /** @description A code of their own. */
             one_time_access_code: boolean;
@@ -2179,7 +2181,7 @@ export interface components {
             auto_transcribe: boolean;
             /** @description Recording and streaming start already when the host joins. */
             host_initiated_recording: boolean;
-            /** @description Nobody is let in before a moderator. */
+            /** @description Guests wait until a moderator lets them in. */
             waiting_room: boolean;
             /** @description A code of their own. */
             one_time_access_code: boolean;
@@ -2537,6 +2539,11 @@ export interface components {
             subject: string;
             /** @description Who is heard. */
             mute_mode: components["schemas"]["MuteMode"];
+            /**
+             * @description Guests wait at the relay until a moderator lets them in.
+             * @default false
+             */
+            waiting_room: boolean;
             /** @description The host's name. */
             host_name: string;
             /**
@@ -2666,7 +2673,7 @@ export interface components {
             security_pin?: string | null;
             /** @description Who is heard. */
             mute_mode?: components["schemas"]["MuteMode"] | null;
-            /** @description Nobody is let in before a moderator; not available yet. */
+            /** @description Guests wait until a moderator lets them in. */
             waiting_room?: boolean | null;
             /** @description Contacts of the host. */
             participants?: number[] | null;
@@ -2981,6 +2988,11 @@ export interface components {
             max_participants: number;
             /** @description Who is heard. */
             mute_mode: components["schemas"]["MuteMode"];
+            /**
+             * @description Guests wait until a moderator lets them in.
+             * @default false
+             */
+            waiting_room: boolean;
             /**
              * Format: int64
              * @description When the room closes for good, in Unix seconds: 24 h after the first join.

@@ -177,6 +177,10 @@ pub enum Denied {
     NotModerator,
     /// Nobody of this number is here.
     NoParticipant,
+    /// Who waits is let in or turned away, and nothing else; who is in is neither.
+    Waiting,
+    /// The room has as many participants as it may have.
+    Full,
 }
 
 /// Why somebody does not get in.

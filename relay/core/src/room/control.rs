@@ -337,8 +337,9 @@ impl Control {
         self.step(now, id, |room, ctx| match answer {
             Ok(entered) => {
                 room.set_rules(RoomRules {
+                    locked: false,
                     mute_mode: entered.settings.mute_mode,
-                    ..RoomRules::default()
+                    waiting_room: entered.settings.waiting_room,
                 });
                 room.open(ctx, Limits::of_meeting(&entered.settings));
             }

@@ -115,7 +115,7 @@ impl Room {
             let is_meant = destinations.is_empty()
                 || destinations.contains(&receiver.ticket.identity)
                 || destinations.contains(&receiver.sid);
-            if Some(receiver.session) != from && is_meant && receiver.state == State::Active {
+            if Some(receiver.session) != from && is_meant && !receiver.waits && receiver.state == State::Active {
                 ctx.transports(TransportCommand::Send {
                     id: receiver.receiving_transport(),
                     label: label.clone(),
@@ -127,7 +127,7 @@ impl Room {
 
     /// Sends again what a participant whose connection was broken has not got.
     pub(super) fn replay(&self, ctx: &mut Context<'_>, session: SessionId, received: &[DataChannelReceiveState]) {
-        let Some(receiver) = self.participants.get(&session) else {
+        let Some(receiver) = self.participants.get(&session).filter(|one| !one.waits) else {
             return;
         };
         for kept in &self.history.kept {

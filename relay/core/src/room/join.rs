@@ -15,6 +15,7 @@ use super::{
     context::{Context, SessionId},
     participant::{Participant, Peer},
     state::{Limits, Phase, Room, Timer},
+    waiting::WAITING,
 };
 use crate::{
     forward,
@@ -66,11 +67,8 @@ impl Room {
         if self.rules.locked && !passes_lock {
             return Err(Refusal::Because(Reason::Locked));
         }
-        let others = self
-            .participants
-            .values()
-            .filter(|participant| participant.ticket.identity != ticket.identity)
-            .count();
+        // As many may wait as may be in.
+        let others = self.count(self.has_to_wait(ticket), &ticket.identity);
         if others >= usize::try_from(self.limits.participants).unwrap_or(usize::MAX) {
             return Err(Refusal::Because(Reason::Full));
         }
@@ -154,7 +152,8 @@ impl Room {
         let before = self.session_of(&ticket.identity);
         let present_since_ms = before
             .and_then(|session| self.participants.get(&session))
-            .map_or(ctx.now.unix_ms, |old| old.present_since_ms);
+            .filter(|old| !old.waits)
+            .map(|old| old.present_since_ms);
         if let Some(before) = before {
             self.replace(ctx, before);
             // Not to the newcomer, who would take the old session's end for its own.
@@ -180,6 +179,7 @@ impl Room {
             sid: ctx.name("PA_"),
             grants: ticket.grants.clone(),
             leads: ticket.moderator,
+            waits: self.has_to_wait(&ticket),
             name: ticket.name.clone(),
             metadata: ticket.metadata.clone(),
             attributes: ticket.attributes.clone(),
@@ -192,7 +192,7 @@ impl Room {
             state: State::Joined,
             version: 1,
             joined_at_ms: ctx.now.unix_ms,
-            present_since_ms,
+            present_since_ms: present_since_ms.unwrap_or(ctx.now.unix_ms),
             publisher,
             subscriber,
             subscriptions: BTreeMap::new(),
@@ -207,6 +207,9 @@ impl Room {
         if leads != participant.leads {
             participant.show_role(leads);
         }
+        if participant.waits {
+            participant.attributes.insert(WAITING.to_owned(), "true".to_owned());
+        }
         participant.grants = self.grants_of(&participant);
         ctx.index.connections.insert(connection, (self.id, session));
         ctx.out.push_back(Output::Accept { connection });
@@ -220,12 +223,11 @@ impl Room {
         self.timers.set(Timer::Connect(session), ctx.after(CONNECT_TIMEOUT));
         self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));
         self.start_quality(ctx);
-        if before.is_none() {
-            ctx.counts.joined += 1;
-            self.report_join(ctx, &participant);
-        } else {
+        if present_since_ms.is_some() {
             ctx.counts.rejoined += 1;
             tracing::info!(room = %self.key, participant = %participant.sid, "participant joined anew");
+        } else if !participant.waits {
+            self.report_join(ctx, &participant);
         }
         self.participants.insert(session, participant);
         self.counts_changed = true;
@@ -275,12 +277,12 @@ impl Room {
             &["video/VP8", "video/H264"]
         };
         lk::JoinResponse {
-            room: Some(self.info(1)),
+            room: Some(self.info_for(participant, 1)),
             participant: Some(self.participant_info(ctx, participant)),
             other_participants: self
                 .participants
                 .values()
-                .filter(|other| !other.grants.hidden)
+                .filter(|other| self.sees(participant, other))
                 .map(|other| self.participant_info(ctx, other))
                 .collect(),
             server_version: SPEAKS.to_owned(),
@@ -303,6 +305,19 @@ impl Room {
         }
     }
 
+    /// What somebody is told about the room; who waits does not hear how many are in.
+    pub(super) fn info_for(&self, viewer: &Participant, more: u32) -> lk::Room {
+        let info = self.info(more);
+        if viewer.waits {
+            return lk::Room {
+                num_participants: 0,
+                num_publishers: 0,
+                ..info
+            };
+        }
+        info
+    }
+
     /// What clients are told about the room; `more` participants are about to come in.
     pub(super) fn info(&self, more: u32) -> lk::Room {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -314,7 +329,7 @@ impl Room {
             max_participants: self.limits.participants,
             creation_time: self.created_ms / 1000,
             creation_time_ms: self.created_ms,
-            num_participants: count(self.participants.len()) + more,
+            num_participants: count(self.count(false, "")) + more,
             num_publishers: count(
                 self.participants
                     .values()

@@ -63,7 +63,8 @@ impl Departure {
                 Reason::ConnectionLost => DisconnectReason::SignalClose,
                 Reason::MediaDenied => DisconnectReason::MediaFailure,
                 Reason::Full | Reason::NotStarted | Reason::WrongPin | Reason::Error => DisconnectReason::JoinFailure,
-                Reason::Removed | Reason::Rejected | Reason::Locked => DisconnectReason::ParticipantRemoved,
+                Reason::Rejected => DisconnectReason::UserRejected,
+                Reason::Removed | Reason::Locked => DisconnectReason::ParticipantRemoved,
             },
         }
     }
@@ -142,11 +143,13 @@ impl Room {
             ctx.send(Some(connection), leave_message(departure));
             ctx.close(connection);
         }
-        if !participant.grants.hidden {
-            participant.state = State::Disconnected;
-            participant.version += 1;
-            let mut info = participant.info(Vec::new(), &ctx.config.region);
-            info.disconnect_reason = departure.livekit().into();
+        participant.state = State::Disconnected;
+        participant.version += 1;
+        let mut info = participant.info(Vec::new(), &ctx.config.region);
+        info.disconnect_reason = departure.livekit().into();
+        if participant.waits {
+            self.tell_leaders(ctx, info);
+        } else if !participant.grants.hidden {
             self.recently_departed.push_back(info.clone());
             if self.recently_departed.len() > MAX_DEPARTED {
                 self.recently_departed.pop_front();
@@ -160,7 +163,7 @@ impl Room {
         ) {
             self.broken.insert(participant.ticket.jti.clone());
         }
-        if departure != Departure::Replaced {
+        if departure != Departure::Replaced && !participant.waits {
             self.report_leave(ctx, &participant, departure.reported());
         }
         ctx.counts.left(departure.reported());
@@ -238,6 +241,7 @@ impl Room {
 
     /// Reports that somebody came.
     pub(super) fn report_join(&self, ctx: &mut Context<'_>, participant: &Participant) {
+        ctx.counts.joined += 1;
         tracing::info!(
             room = %self.key,
             participant = %participant.sid,

@@ -30,6 +30,7 @@ mod timers;
 mod track;
 mod updates;
 mod view;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,16 @@ use crate::types::MediaKind;
 /// its text is JSON: `{"by": <number>}` names the moderator, `{}` is the control plane.
 pub const ASK_UNMUTE: &str = "convoke.ask_unmute";
 
+/// The rights of who waits.
+const NOTHING: Grants = Grants {
+    subscribe: false,
+    publish: false,
+    publish_data: false,
+    update_metadata: false,
+    hidden: true,
+    sources: Vec::new(),
+};
+
 /// The attribute that tells who leads.
 const ROLE: &str = "role";
 
@@ -39,6 +49,8 @@ pub(super) struct Standing {
     pub(super) leads: Option<bool>,
     /// Has the word in a presentation.
     pub(super) has_word: bool,
+    /// Was let in from the waiting room.
+    pub(super) admitted: bool,
 }
 
 impl Room {
@@ -58,24 +70,26 @@ impl Room {
                 let session = self.numbered(participant)?;
                 self.remove(ctx, session, reason);
             }
+            Action::Admit { participant } => self.let_in(ctx, participant)?,
+            Action::Reject { participant } => self.turn_away(ctx, participant)?,
             Action::Mute { participant } => {
-                let session = self.numbered(participant)?;
+                let session = self.inside(participant)?;
                 self.silence(ctx, session);
             }
             Action::AskUnmute { participant } => {
-                let session = self.numbered(participant)?;
+                let session = self.inside(participant)?;
                 self.ask_unmute(ctx, session, leader);
             }
             Action::CameraOff { participant } => {
-                let session = self.numbered(participant)?;
+                let session = self.inside(participant)?;
                 self.mute_tracks(ctx, session, MediaKind::Video);
             }
             Action::Promote { participant } => {
-                let session = self.numbered(participant)?;
+                let session = self.inside(participant)?;
                 self.set_leads(ctx, session, true);
             }
             Action::Demote { participant } => {
-                let session = self.numbered(participant)?;
+                let session = self.inside(participant)?;
                 self.set_leads(ctx, session, false);
             }
             Action::MuteAll => {
@@ -109,7 +123,8 @@ impl Room {
             .ok_or(Denied::NotModerator)
     }
 
-    fn numbered(&self, number: ParticipantNumber) -> Result<SessionId, Denied> {
+    /// Somebody of this number, waiting or in.
+    pub(super) fn numbered(&self, number: ParticipantNumber) -> Result<SessionId, Denied> {
         self.participants
             .values()
             .find(|participant| participant.ticket.number == Some(number))
@@ -117,18 +132,26 @@ impl Room {
             .ok_or(Denied::NoParticipant)
     }
 
-    /// Everybody who does not lead.
+    /// Somebody of this number who is in.
+    fn inside(&self, number: ParticipantNumber) -> Result<SessionId, Denied> {
+        let session = self.numbered(number)?;
+        let waits = self.participants.get(&session).is_some_and(|one| one.waits);
+        if waits { Err(Denied::Waiting) } else { Ok(session) }
+    }
+
+    /// Everybody who is in and does not lead.
     fn followers(&self) -> Vec<SessionId> {
-        let followers = self.participants.values().filter(|participant| !participant.leads);
+        let followers = self.participants.values().filter(|one| !one.leads && !one.waits);
         followers.map(|participant| participant.session).collect()
     }
 
-    fn standing(&mut self, session: SessionId) -> Option<&mut Standing> {
+    pub(super) fn standing(&mut self, session: SessionId) -> Option<&mut Standing> {
         let identity = self.participants.get(&session)?.ticket.identity.clone();
         Some(self.standings.entry(identity).or_default())
     }
 
-    fn remove(&mut self, ctx: &mut Context<'_>, session: SessionId, reason: Reason) {
+    /// Puts somebody out for good: its token opens nothing any more.
+    pub(super) fn remove(&mut self, ctx: &mut Context<'_>, session: SessionId, reason: Reason) {
         if let Some(participant) = self.participants.get(&session) {
             self.revoked.insert(participant.ticket.jti.clone(), reason);
             self.standings.remove(&participant.ticket.identity);
@@ -265,8 +288,11 @@ impl Room {
         let number = participant.ticket.number;
         if let Some(standing) = self.standing(session) {
             standing.leads = Some(leads);
+            // Who has led does not wait again.
+            standing.admitted = true;
         }
         self.settle_grants(ctx, session);
+        self.show_waiting(ctx, session, leads);
         if let Some(participant) = number {
             let moderator = leads;
             self.report_event(
@@ -282,6 +308,9 @@ impl Room {
 
     /// What somebody may do now: what its token says, less what the room's rules take away.
     pub(super) fn grants_of(&self, participant: &Participant) -> Grants {
+        if participant.waits {
+            return NOTHING;
+        }
         let mut grants = participant.ticket.grants.clone();
         let has_word = self
             .standings
@@ -294,7 +323,7 @@ impl Room {
     }
 
     /// Gives somebody the rights that it has now, where they changed.
-    fn settle_grants(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+    pub(super) fn settle_grants(&mut self, ctx: &mut Context<'_>, session: SessionId) {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };

@@ -104,6 +104,8 @@ pub(super) struct Participant {
     pub(super) grants: Grants,
     /// A moderator.
     pub(super) leads: bool,
+    /// In the waiting room.
+    pub(super) waits: bool,
     pub(super) name: String,
     pub(super) metadata: String,
     pub(super) attributes: BTreeMap<String, String>,

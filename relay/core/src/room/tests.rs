@@ -9,6 +9,7 @@ mod moderation;
 mod resuming;
 mod service;
 mod watching;
+mod waiting;
 
 use std::{
     collections::BTreeMap,
@@ -93,6 +94,7 @@ fn settings() -> RoomSettings {
         subject: "Tea".into(),
         max_participants: 3,
         mute_mode: MuteMode::Conversation,
+        waiting_room: false,
         hard_stop: START_MS / 1000 + 3_600,
         window_end: START_MS / 1000 + 3_600,
         empty_grace_seconds: 30,

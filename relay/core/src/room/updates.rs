@@ -11,7 +11,9 @@ use livekit_protocol::{
 use super::{
     context::{Context, SessionId, shared},
     join::TOKEN_EVERY,
+    participant::Participant,
     state::{Room, Timer},
+    waiting::WAITING,
 };
 
 /// In a room of more people, changes of those who publish nothing wait a little and go out together.
@@ -65,7 +67,7 @@ impl Room {
         let update = shared(Message::RoomUpdate(RoomUpdate {
             room: Some(self.info(0)),
         }));
-        for participant in self.participants.values() {
+        for participant in self.participants.values().filter(|one| !one.waits) {
             ctx.send_shared(participant.connection, &update);
         }
     }
@@ -88,7 +90,10 @@ impl Room {
                 continue;
             };
             let info = self.participant_info(ctx, participant);
-            if participant.grants.hidden {
+            if participant.waits {
+                self.tell_leaders(ctx, info.clone());
+                ctx.send(participant.connection, update(vec![info]));
+            } else if participant.grants.hidden {
                 ctx.send(participant.connection, update(vec![info]));
             } else {
                 public.push(info);
@@ -98,7 +103,7 @@ impl Room {
             return;
         }
         let update = shared(update(public));
-        for participant in self.participants.values() {
+        for participant in self.participants.values().filter(|one| !one.waits) {
             ctx.send_shared(participant.connection, &update);
         }
     }
@@ -108,23 +113,25 @@ impl Room {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };
-        let mut infos: Vec<ParticipantInfo> = self
-            .recently_departed
-            .iter()
-            .filter(|info| self.session_of(&info.identity).is_none())
-            .cloned()
-            .collect();
+        let departed = self.recently_departed.iter().filter(|_| !participant.waits);
+        let departed = departed.filter(|info| self.session_of(&info.identity).is_none());
+        self.tell_present(ctx, participant, departed.cloned().collect());
+    }
+
+    /// Everything about everybody who is here, behind what is told of others.
+    pub(super) fn tell_present(&self, ctx: &mut Context<'_>, participant: &Participant, others: Vec<ParticipantInfo>) {
+        let mut infos = others;
         infos.extend(
             self.participants
                 .values()
-                .filter(|other| !other.grants.hidden || other.session == session)
+                .filter(|other| self.sees(participant, other))
                 .map(|other| self.participant_info(ctx, other)),
         );
         ctx.send(participant.connection, update(infos));
         ctx.send(
             participant.connection,
             Message::RoomUpdate(RoomUpdate {
-                room: Some(self.info(0)),
+                room: Some(self.info_for(participant, 0)),
             }),
         );
     }
@@ -155,7 +162,7 @@ impl Room {
         let attributes = participant.attributes_with(&request.attributes);
         // What the control plane or a moderator wrote is not the participant's to change.
         let kept = |attributes: &BTreeMap<String, String>| {
-            ["role", "observer"]
+            ["role", "observer", WAITING]
                 .iter()
                 .all(|key| attributes.get(*key) == participant.attributes.get(*key))
         };

@@ -167,6 +167,7 @@ impl World {
             host_initiated_recording: false,
             security_pin: Some(sealed()),
             mute_mode: MuteMode::Conversation,
+            waiting_room: false,
             moderator_token: sealed(),
             invited: Vec::new(),
             ics_uid: "uid".into(),

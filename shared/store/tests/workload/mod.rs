@@ -180,6 +180,7 @@ fn template(world: &World) -> Conference {
         host_initiated_recording: false,
         security_pin: None,
         mute_mode: domain::room::MuteMode::Conversation,
+        waiting_room: false,
         moderator_token: sealed(),
         invited: Vec::new(),
         ics_uid: "uid".into(),

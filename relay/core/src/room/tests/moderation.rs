@@ -162,7 +162,10 @@ fn who_is_asked_to_unmute_and_nobody_else_gets_a_message_from_the_server() {
 fn a_locked_room_lets_in_moderators_and_those_whose_connection_broke() {
     let mut world = led();
     assert_eq!(world.order_by(&holder(1), Do::Lock), Ok(()));
-    assert_eq!(rules(&world, 2), r#"{"locked":true,"mute_mode":"conversation"}"#);
+    assert_eq!(
+        rules(&world, 2),
+        r#"{"locked":true,"mute_mode":"conversation","waiting_room":false}"#
+    );
     world.come(ticket("p4", Some(4)));
     world.handle(Input::Validate {
         connection: ConnectionId(40),
@@ -247,7 +250,10 @@ fn in_a_presentation_only_moderators_and_who_is_given_the_word_are_heard() {
     let mut world = led();
     let mode = |mute_mode| Do::SetMuteMode { mute_mode };
     assert_eq!(world.order_by(&holder(1), mode(MuteMode::Presentation)), Ok(()));
-    assert_eq!(rules(&world, 3), r#"{"locked":false,"mute_mode":"presentation"}"#);
+    assert_eq!(
+        rules(&world, 3),
+        r#"{"locked":false,"mute_mode":"presentation","waiting_room":false}"#
+    );
     assert_eq!(muted(&world), [(TrackSource::Camera, false)]);
     assert_eq!(
         sources(&world, 2, "p2"),
