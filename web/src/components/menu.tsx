@@ -10,6 +10,8 @@ export interface MenuItem {
   /** A choice among the items; absent for plain actions. */
   checked?: boolean;
   class?: string;
+  /** Takes something away that does not come back by itself. */
+  danger?: boolean;
   run: () => void;
 }
 
@@ -19,9 +21,12 @@ interface MenuButtonProps {
   children: ComponentChildren;
   items: readonly MenuItem[];
   align?: 'start' | 'center' | 'end';
+  /** Over everything at the button's side, for one in a list that scrolls. */
+  floating?: boolean;
 }
 
-export function MenuButton({ label, class: name, children, items, align }: MenuButtonProps) {
+export function MenuButton(props: MenuButtonProps) {
+  const { label, class: name, children, items, align, floating } = props;
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -33,10 +38,15 @@ export function MenuButton({ label, class: name, children, items, align }: MenuB
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
     document.addEventListener('pointerdown', elsewhere);
+    const gone = () => setOpen(false);
+    if (floating) document.addEventListener('scroll', gone, true);
     const list = root.current?.querySelectorAll<HTMLElement>('.menu-item') ?? [];
     const start = [...list].find((item) => item.ariaChecked === 'true') ?? list[0];
     start?.focus();
-    return () => document.removeEventListener('pointerdown', elsewhere);
+    return () => {
+      document.removeEventListener('pointerdown', elsewhere);
+      document.removeEventListener('scroll', gone, true);
+    };
   }, [open]);
 
   const close = () => {
@@ -63,7 +73,8 @@ export function MenuButton({ label, class: name, children, items, align }: MenuB
           id={id}
           role="menu"
           aria-label={label}
-          class={`menu menu-${align ?? 'center'}`}
+          class={floating ? 'menu menu-floating' : `menu menu-${align ?? 'center'}`}
+          style={floating ? besides(button.current) : undefined}
           onKeyDown={(event) => onMenuKey(event, close)}
         >
           {items.map((item) => (
@@ -75,6 +86,16 @@ export function MenuButton({ label, class: name, children, items, align }: MenuB
   );
 }
 
+/** Below the button where there is room, else above it; never beyond the window. */
+function besides(button: HTMLElement | null): Record<string, string> {
+  if (!button) return {};
+  const { top, bottom, right } = button.getBoundingClientRect();
+  const end = `${Math.max(8, innerWidth - right)}px`;
+  return bottom + 300 < innerHeight
+    ? { top: `${bottom + 6}px`, right: end }
+    : { bottom: `${innerHeight - top + 6}px`, right: end };
+}
+
 function MenuRow({ item, close }: { item: MenuItem; close: () => void }) {
   const choice = item.checked !== undefined;
   return (
@@ -83,7 +104,7 @@ function MenuRow({ item, close }: { item: MenuItem; close: () => void }) {
       role={choice ? 'menuitemradio' : 'menuitem'}
       aria-checked={choice ? item.checked : undefined}
       tabIndex={-1}
-      class={`menu-item ${item.class ?? ''}`}
+      class={`menu-item ${item.danger ? 'menu-item-danger' : ''} ${item.class ?? ''}`}
       onClick={() => {
         close();
         item.run();

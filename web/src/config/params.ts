@@ -16,6 +16,8 @@ export const CONTROLS = [
   'settings',
   'invite',
   'fullscreen',
+  'mute_mode',
+  'lock',
   'leave',
   'end',
   'logo',

@@ -12,6 +12,7 @@ function room() {
     end: vi.fn(),
     setSharing: vi.fn(),
     setView: vi.fn(),
+    mutePerson: vi.fn(),
     adjustAudio: vi.fn(),
   } satisfies RoomCommands;
 }
@@ -55,6 +56,12 @@ test('one participant’s sound', () => {
   expect(panOnly.target.adjustAudio).toHaveBeenCalledWith(4, { pan: 1 });
   expect(send('participant', 'adjustAudio', { id: 4 }).known).toBe(false);
   expect(send('participant', 'adjustAudio', { volume: 1 }).known).toBe(false);
+});
+
+test('a moderator’s page mutes somebody', () => {
+  expect(send('participant', 'mute', { id: 4 }).target.mutePerson).toHaveBeenCalledWith(4);
+  expect(send('participant', 'mute', { id: '4' }).known).toBe(false);
+  expect(send('participant', 'mute').known).toBe(false);
 });
 
 test('view, share, leave and end', () => {

@@ -15,6 +15,7 @@ export interface RoomCommands {
   end: () => void;
   setSharing: (on: boolean) => void;
   setView: (view: View) => void;
+  mutePerson: (participant: number) => void;
   adjustAudio: (participant: number, settings: { volume?: number; pan?: number }) => void;
 }
 
@@ -80,7 +81,12 @@ function conference(message: Message, room: RoomCommands): boolean {
 
 function participant(message: Message, room: RoomCommands): boolean {
   const id = message['id'];
-  if (message.action !== 'adjustAudio' || typeof id !== 'number') return false;
+  if (typeof id !== 'number') return false;
+  if (message.action === 'mute') {
+    room.mutePerson(id);
+    return true;
+  }
+  if (message.action !== 'adjustAudio') return false;
   const volume = within(message['volume'], 0, 1);
   const pan = within(message['pan'], -1, 1);
   if (volume === null && pan === null) return false;

@@ -3,7 +3,7 @@ import { effect, untracked, type ReadonlySignal } from '@preact/signals';
 import type { Devices } from '../room/devices';
 import type { Meeting } from '../room/meeting';
 import type { Person } from '../room/people';
-import type { Roster } from '../room/roster';
+import type { Roster, Waiting } from '../room/roster';
 import type { Channel } from './channel';
 
 export interface Watched {
@@ -33,6 +33,29 @@ export function participantFields(person: Person, isLeft: boolean) {
     isInternet: true,
     isJoining: false,
     isStreaming: person.screen.value !== null,
+    handRaised: false,
+  };
+}
+
+/** Somebody in the waiting room, as moderators' frames hear of it. */
+export function waitingFields({ number, name }: Waiting, isJoining: boolean) {
+  return {
+    id: number,
+    name,
+    isCurrent: false,
+    isOrganizer: false,
+    isModerator: false,
+    isObserver: false,
+    isOnCall: false,
+    isViewingOnly: false,
+    isLeft: !isJoining,
+    isBlocked: false,
+    isMuted: true,
+    isCameraOn: false,
+    isPhone: false,
+    isInternet: true,
+    isJoining,
+    isStreaming: false,
     handRaised: false,
   };
 }
@@ -87,12 +110,12 @@ export function report(channel: Channel, watched: Watched): () => void {
       change({
         id,
         name: subject ?? '',
-        mode: admission.conference.muteMode,
+        mode: meeting.rules.value.muteMode,
         roomSize: roster.people.value.length,
         isActive: true,
         isRecording: false,
         isStreaming: false,
-        isLocked: false,
+        isLocked: meeting.rules.value.locked,
         isSecured: false,
         incomingVideo: watched.incomingVideo.value,
       });
@@ -107,7 +130,7 @@ export function report(channel: Channel, watched: Watched): () => void {
       if (person && id !== undefined) speaker({ id, speakerId: person.number });
     }),
   );
-  stops.push(reportPeople(channel, watched));
+  stops.push(reportPeople(channel, watched), reportWaiting(channel, watched));
   return () => stops.forEach((stop) => stop());
 }
 
@@ -145,6 +168,27 @@ function reportPeople(channel: Channel, { meeting, roster, audioLevels }: Watche
     stop();
     for (const unwatch of watching.values()) unwatch();
   };
+}
+
+function reportWaiting(channel: Channel, { meeting, roster }: Watched): () => void {
+  let before: readonly Waiting[] = [];
+  return effect(() => {
+    const now = roster.waiting.value;
+    untracked(() => {
+      const still = new Set(now.map(({ number }) => number));
+      for (const one of before) {
+        // Who was let in is told of as a participant.
+        const over = !still.has(one.number) && !roster.byNumber(one.number);
+        if (over && meeting.phase.peek().at === 'in') {
+          channel.send('participant', 'CHANGE', waitingFields(one, false));
+        }
+      }
+      for (const one of now) {
+        if (!before.includes(one)) channel.send('participant', 'CHANGE', waitingFields(one, true));
+      }
+      before = now;
+    });
+  });
 }
 
 const round = (level: number) => Math.round(level * 100) / 100;

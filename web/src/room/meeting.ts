@@ -1,5 +1,5 @@
 // From the link to the end: the states a visit goes through. Knows no component and no media library.
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { ConferenceInfo, RoomPage } from '../config/page';
 import type { RoomParams } from '../config/params';
 import { tradeHandoff, type FrameSession } from '../account/session';
@@ -8,6 +8,7 @@ import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
 import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
 import type { Roster } from './roster';
+import { parseRules, type Order } from './rules';
 import { RelayRefused, type OpenSession, type Session } from './session';
 
 export type Phase =
@@ -17,6 +18,8 @@ export type Phase =
   /** Too early. `startsAt` is unknown where it is the host who opens the meeting. */
   | ({ at: 'waiting' } & Wait)
   | { at: 'joining' }
+  /** At the relay, until a moderator lets us in. */
+  | { at: 'knocking' }
   | { at: 'in' }
   | { at: 'over'; ending: Ending };
 
@@ -48,6 +51,7 @@ export interface Surroundings {
   devices: () => { mic: string | null; camera: string | null; speaker: string | null };
   deviceFailed: (name: 'mic' | 'camera', error: unknown) => void;
   mutedByOther: (name: 'mic' | 'camera') => void;
+  askedToUnmute: (by: number | null) => void;
   /** Told once per visit that it is over. */
   left: (reason: Ending) => void;
 }
@@ -74,6 +78,7 @@ export class Meeting {
   private relayUrl: string | null = null;
   /** What was on when the connection broke. */
   private hadOn = { mic: false, camera: false };
+  private wasIn = false;
   /** Counts visits, so that what belongs to a former one is dropped. */
   private visit = 0;
 
@@ -111,9 +116,14 @@ export class Meeting {
     );
   }
 
-  get isModerator(): boolean {
-    return this.admission.value?.role === 'moderator';
-  }
+  /** Moderators are made and unmade in the room: there its word counts. */
+  readonly moderates = computed(() => {
+    const here = this.around.roster.people.value.find((person) => person.isLocal);
+    return here ? here.moderator.value : this.admission.value?.role === 'moderator';
+  });
+
+  /** What holds for everybody in the room. */
+  readonly rules = computed(() => this.session.value?.rules.value ?? parseRules(undefined));
 
   /** Decides what the visitor sees first. `able` tells whether this browser can meet at all. */
   async start(able = true): Promise<void> {
@@ -176,7 +186,22 @@ export class Meeting {
     const failure = await this.connect(outcome.admission, visit, false);
     if (visit !== this.visit) return;
     if (failure) this.finish(failure === 'connection_lost' ? 'error' : failure);
-    else this.phase.value = { at: 'in' };
+    else this.goIn(visit);
+  }
+
+  // Past the relay's door, or in front of it until a moderator opens.
+  private goIn(visit: number): void {
+    const session = this.session.peek();
+    if (!session?.waiting.peek()) {
+      this.phase.value = { at: 'in' };
+      return;
+    }
+    this.phase.value = { at: 'knocking' };
+    const stop = session.waiting.subscribe((waiting) => {
+      if (waiting) return;
+      stop();
+      if (visit === this.visit) this.phase.value = { at: 'in' };
+    });
   }
 
   private async ask(name: string, token: string | null) {
@@ -317,11 +342,13 @@ export class Meeting {
       wantCamera: want.camera ?? false,
       devices: around.devices(),
       volume: this.volume.peek(),
+      returning: back,
       ended: (reason: Reason) => {
         if (visit === this.visit) void this.lost(reason);
       },
       deviceFailed: around.deviceFailed,
       mutedByOther: around.mutedByOther,
+      askedToUnmute: around.askedToUnmute,
     };
   }
 
@@ -332,13 +359,17 @@ export class Meeting {
     }
     const { session, admission } = this;
     const before = session.peek();
+    // Who was still at the door comes back as whoever knocks.
+    this.wasIn = before?.waiting.peek() === false;
     if (before) this.hadOn = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
     session.value = null;
     const former = admission.peek();
     if (!former) return;
     this.comingBack.value = true;
-    const verdict = await this.comeBack(former, this.beginVisit());
+    const visit = this.beginVisit();
+    const verdict = await this.comeBack(former, visit);
     if (verdict) this.finish(verdict);
+    else if (visit === this.visit) this.goIn(visit);
   }
 
   // The old token keeps our number and name. While the control plane is away it still opens any
@@ -355,7 +386,7 @@ export class Meeting {
         this.admission.value = admission;
       } else if (outcome.refusal.kind === 'reason') return outcome.refusal.reason;
       else if (outcome.refusal.kind === 'not_found') return 'ended';
-      const failure = await this.connect(admission, visit, true);
+      const failure = await this.connect(admission, visit, this.wasIn);
       if (visit !== this.visit) return null;
       if (failure === null) {
         this.comingBack.value = false;
@@ -379,22 +410,35 @@ export class Meeting {
 
   /** Ends the meeting for everybody; false if the relay would not. */
   async endForAll(): Promise<boolean> {
+    const done = (await this.toRelay('/room/end', {})) === 200;
+    if (done) await this.leave('ended');
+    return done;
+  }
+
+  /** Has the relay do what a moderator may; `gone` if whom it concerns is not there any more. */
+  async moderate(order: Order): Promise<'done' | 'gone' | 'failed'> {
+    const status = await this.toRelay('/room/control', order);
+    if (status === 200) return 'done';
+    return status === 404 ? 'gone' : 'failed';
+  }
+
+  /** Posts under our join token; the answer's status, 0 if there was none. */
+  private async toRelay(path: string, body: object): Promise<number> {
     const admission = this.admission.peek();
-    if (!admission || !this.relayUrl) return false;
+    if (!admission || !this.relayUrl) return 0;
     try {
-      const response = await this.around.fetch(`${this.relayUrl}/room/end`, {
+      const response = await this.around.fetch(`${this.relayUrl}${path}`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
           authorization: `Bearer ${admission.token}`,
         },
-        body: '{}',
+        body: JSON.stringify(body),
         credentials: 'omit',
       });
-      if (response.ok) await this.leave('ended');
-      return response.ok;
+      return response.status;
     } catch {
-      return false;
+      return 0;
     }
   }
 

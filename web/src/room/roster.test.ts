@@ -54,3 +54,29 @@ test('speaking is marked, and the stage turns after a while but never to ourselv
   expect(roster.floor.value).toBeNull();
   vi.useRealTimers();
 });
+
+test('who waits is no participant, and stops waiting by coming in or by going', () => {
+  const arrived = vi.fn();
+  const gone = vi.fn();
+  const roster = new Roster(() => 0, { arrived, gone });
+  const waiting = (number: number) => ({
+    identity: `p${number}`,
+    number,
+    name: `Person ${number}`,
+  });
+  roster.arrive(arrival(1, true));
+  roster.wait(waiting(2));
+  roster.wait(waiting(3));
+  roster.wait({ ...waiting(2), name: 'Bob' });
+  expect(roster.waiting.value.map(({ name }) => name)).toEqual(['Bob', 'Person 3']);
+  expect(roster.people.value.length).toBe(1);
+  roster.arrive(arrival(2));
+  expect(roster.waiting.value.map(({ number }) => number)).toEqual([3]);
+  roster.leave('p3');
+  expect(roster.waiting.value).toEqual([]);
+  expect([arrived.mock.calls.length, gone.mock.calls.length]).toEqual([2, 0]);
+  roster.wait(waiting(4));
+  roster.keepOnly(new Set(['p2']));
+  expect(roster.waiting.value).toEqual([]);
+  expect(roster.people.value.map(({ number }) => number)).toEqual([1, 2]);
+});

@@ -12,6 +12,13 @@ export interface Arrival {
   joinedAt: number;
 }
 
+/** Somebody who waits to be let in; only moderators know. */
+export interface Waiting {
+  identity: string;
+  number: number;
+  name: string;
+}
+
 export interface RosterListener {
   arrived?: (person: Person) => void;
   gone?: (person: Person) => void;
@@ -20,6 +27,8 @@ export interface RosterListener {
 /** The people of one meeting. Sessions fill it; components read it. */
 export class Roster {
   readonly people = signal<readonly Person[]>([]);
+  /** In order of their coming. */
+  readonly waiting = signal<readonly Waiting[]>([]);
   /** Identity of whoever has the stage. */
   readonly floor = signal<string | null>(null);
   readonly lastSpoke = signal<ReadonlyMap<string, number>>(new Map());
@@ -45,6 +54,19 @@ export class Roster {
     return this.people.peek().find((person) => person.isLocal);
   }
 
+  /** Somebody waits at the door. */
+  wait(waiting: Waiting): void {
+    const others = this.waiting.peek();
+    const known = others.findIndex(({ identity }) => identity === waiting.identity);
+    this.waiting.value = known < 0 ? [...others, waiting] : others.with(known, waiting);
+  }
+
+  private waitIsOver(identity: string): void {
+    if (this.waiting.peek().some((other) => other.identity === identity)) {
+      this.waiting.value = this.waiting.peek().filter((other) => other.identity !== identity);
+    }
+  }
+
   /** Adds somebody, or finds them again after a reconnection. */
   arrive(arrival: Arrival): Person {
     const known = this.find(arrival.identity);
@@ -55,11 +77,13 @@ export class Roster {
     const { identity, number, isLocal, name, joinedAt } = arrival;
     const person = new Person(identity, number, isLocal, name, joinedAt);
     this.people.value = [...this.people.peek(), person];
+    this.waitIsOver(identity);
     this.listener.arrived?.(person);
     return person;
   }
 
   leave(identity: string): void {
+    this.waitIsOver(identity);
     const person = this.find(identity);
     if (!person) return;
     batch(() => {
@@ -73,8 +97,8 @@ export class Roster {
 
   /** After a reconnection: whoever is not in `identities` has gone meanwhile. */
   keepOnly(identities: ReadonlySet<string>): void {
-    for (const person of this.people.peek()) {
-      if (!person.isLocal && !identities.has(person.identity)) this.leave(person.identity);
+    for (const { identity } of [...this.people.peek(), ...this.waiting.peek()]) {
+      if (identity !== this.local?.identity && !identities.has(identity)) this.leave(identity);
     }
   }
 
@@ -111,6 +135,7 @@ export class Roster {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     this.people.value = [];
+    this.waiting.value = [];
     this.state = EMPTY_FLOOR;
     this.speakers = [];
     this.floor.value = null;

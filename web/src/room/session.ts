@@ -3,6 +3,7 @@ import type { Signal } from '@preact/signals';
 import type { Admission, RelayAddress } from './join';
 import type { Reason } from './reasons';
 import type { Roster } from './roster';
+import type { Rules } from './rules';
 
 export interface SessionOptions {
   admission: Admission;
@@ -19,12 +20,16 @@ export interface SessionOptions {
   wantCamera: boolean;
   devices: { mic: string | null; camera: string | null; speaker: string | null };
   volume: number;
+  /** We were in the meeting before, and come back as we were. */
+  returning: boolean;
   /** The connection is over. Called once, not after `leave`. */
   ended: (reason: Reason) => void;
   /** A device could not be opened. */
   deviceFailed: (name: 'mic' | 'camera', error: unknown) => void;
   /** Somebody else, a moderator, switched our microphone or camera off. */
   mutedByOther: (name: 'mic' | 'camera') => void;
+  /** A moderator wants to hear us; `by` is its number, `null` if it is not in the room. */
+  askedToUnmute: (by: number | null) => void;
 }
 
 export interface Session {
@@ -34,6 +39,11 @@ export interface Session {
   readonly sharing: Signal<boolean>;
   readonly micOn: Signal<boolean>;
   readonly cameraOn: Signal<boolean>;
+  /** Whether the relay takes sound from us. */
+  readonly mayUnmute: Signal<boolean>;
+  /** In the waiting room: nobody is seen or heard until a moderator lets us in. */
+  readonly waiting: Signal<boolean>;
+  readonly rules: Signal<Rules>;
   setMic: (on: boolean, deviceId: string | null) => Promise<void>;
   setCamera: (on: boolean, deviceId: string | null) => Promise<void>;
   /** Resolves to false if the visitor closed the browser's picker. */

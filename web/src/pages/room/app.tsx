@@ -7,9 +7,10 @@ import { clock, t } from '../../i18n/text';
 import { Bar } from './bar';
 import { useRoom } from './context';
 import { Dialogs } from './dialogs';
-import { Joining, PinPrompt, Waiting } from './door';
+import { Joining, Knocking, PinPrompt, Waiting } from './door';
 import { Ending } from './ending';
 import { Lobby, OneClick } from './lobby';
+import { WaitingBanner } from './moderation';
 import { PeoplePanel } from './panel';
 import { onShortcut } from './shortcuts';
 import { Stage } from './stage';
@@ -65,6 +66,8 @@ function Face() {
       return <PinPrompt wrong={phase.wrong} />;
     case 'waiting':
       return <Waiting {...phase} />;
+    case 'knocking':
+      return <Knocking />;
     case 'over':
       return <Ending ending={phase.ending} without={() => void room.goWithout()} />;
     default:
@@ -113,6 +116,12 @@ function Head({ title }: { title: string }) {
     <header class="room-head">
       {room.shows('logo') && <Logo product={room.page.tenant.productName} />}
       {room.shows('title') && <span class="room-title">{title}</span>}
+      {room.meeting.rules.value.locked && (
+        <span class="room-lock">
+          <Icon name="lock" size={18} />
+          {t('banner.locked')}
+        </span>
+      )}
       {room.shows('timer') && (
         <span class="room-time" role="timer" aria-label={t('room.elapsed')}>
           {clock(room.elapsed.value)}
@@ -135,6 +144,7 @@ function Banners() {
           </div>
         )}
       </div>
+      <WaitingBanner />
       {blocked && !room.away.value && (
         <div class="banner" role="alert">
           <Icon name="volumeOff" size={20} />

@@ -13,6 +13,10 @@ export function Dialogs() {
       return <SettingsDialog />;
     case 'leave':
       return <LeaveDialog />;
+    case 'unmute':
+      return <UnmuteDialog />;
+    case 'remove':
+      return <RemoveDialog />;
     default:
       return null;
   }
@@ -89,6 +93,68 @@ function LeaveDialog() {
         </button>
         <button type="button" class="button" onClick={close}>
           {t('leave.stay')}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}
+
+/** A moderator would like to hear us; whether it does is ours to say. */
+function UnmuteDialog() {
+  const room = useRoom();
+  const close = () => (room.dialog.value = null);
+  const asker = room.asker.value;
+  return (
+    <Dialog title={t('unmute.title')} close={close} class="dialog-small">
+      <p class="dialog-text">
+        {asker ? t('unmute.by', { name: asker.name.value }) : t('unmute.text')}
+      </p>
+      <footer class="dialog-foot dialog-foot-stack">
+        <button
+          type="button"
+          class="button button-primary"
+          onClick={() => {
+            close();
+            void room.setMic(true);
+          }}
+        >
+          <Icon name="mic" size={20} />
+          {t('unmute.go')}
+        </button>
+        <button type="button" class="button" onClick={close}>
+          {t('unmute.stay')}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}
+
+function RemoveDialog() {
+  const room = useRoom();
+  const close = () => (room.dialog.value = null);
+  const person = room.removing.value;
+  if (!person) return null;
+  return (
+    <Dialog
+      title={t('remove.title', { name: person.name.value })}
+      close={close}
+      class="dialog-small"
+    >
+      <p class="dialog-text">{t('remove.text')}</p>
+      <footer class="dialog-foot dialog-foot-stack">
+        <button
+          type="button"
+          class="button button-danger"
+          onClick={() => {
+            close();
+            void room.moderate('remove', person.number);
+          }}
+        >
+          <Icon name="door" size={20} />
+          {t('remove.go')}
+        </button>
+        <button type="button" class="button" onClick={close}>
+          {t('remove.stay')}
         </button>
       </footer>
     </Dialog>

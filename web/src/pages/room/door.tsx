@@ -134,6 +134,34 @@ function Countdown({ startsAt, opensAt }: { startsAt: number; opensAt: number })
   );
 }
 
+/** In the waiting room: at the relay, and known to the moderators alone. */
+export function Knocking() {
+  const { meeting, page } = useRoom();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  const name = meeting.admission.value?.conference.subject ?? page.conference.subject;
+  return (
+    <div class="card card-center">
+      <span class="card-icon">
+        <Icon name="door" size={28} />
+      </span>
+      <h1 tabIndex={-1} ref={heading}>
+        {t('knocking.title')}
+      </h1>
+      {name && <p class="card-subject">{name}</p>}
+      <span class="waves" aria-hidden="true">
+        <i />
+        <i />
+        <i />
+      </span>
+      <p role="status">{t(meeting.comingBack.value ? 'banner.reconnecting' : 'knocking.text')}</p>
+      <button type="button" class="button" onClick={() => void meeting.leave()}>
+        {t('knocking.leave')}
+      </button>
+    </div>
+  );
+}
+
 export function Joining() {
   const { page } = useRoom();
   return (

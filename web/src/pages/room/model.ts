@@ -17,6 +17,7 @@ import { Meeting } from '../../room/meeting';
 import type { Person } from '../../room/people';
 import type { Ending } from '../../room/reasons';
 import { Roster } from '../../room/roster';
+import type { OneAction, Order } from '../../room/rules';
 import { Outward } from './outward';
 
 /** Somebody who is gone this short a time has not left. */
@@ -30,7 +31,11 @@ export class RoomModel {
   readonly controls: ReadonlySet<Control>;
   readonly view = signal<View>('gallery');
   readonly panel = signal<'people' | null>(null);
-  readonly dialog = signal<'settings' | 'leave' | null>(null);
+  readonly dialog = signal<'settings' | 'leave' | 'unmute' | 'remove' | null>(null);
+  /** Who asks us to unmute, for the dialog; `null` is somebody outside the room. */
+  readonly asker = signal<Person | null>(null);
+  /** Whom the dialog asks to remove. */
+  readonly removing = signal<Person | null>(null);
   readonly incomingVideo = signal(true);
   readonly mirror = signal(remembered('mirror') !== 'false');
   readonly shortcuts = signal(remembered('shortcuts') !== 'false');
@@ -70,6 +75,7 @@ export class RoomModel {
       },
       deviceFailed: (name, error) => this.deviceFailed(name, error),
       mutedByOther: (name) => this.toasts.show(t(`toast.muted.${name}`), { icon: `${name}Off` }),
+      askedToUnmute: (by) => this.askedToUnmute(by),
       left: (ending) => this.left(ending),
     });
     this.view.value = params.view;
@@ -114,6 +120,14 @@ export class RoomModel {
         this.toasts.show(t('toast.back'), { icon: 'check' });
       }
       wasAway = away;
+    });
+    let led: boolean | null = null;
+    effect(() => {
+      const leads = this.meeting.phase.value.at === 'in' ? this.meeting.moderates.value : null;
+      if (led !== null && leads !== null && leads !== led) {
+        this.toasts.show(t(leads ? 'toast.promoted' : 'toast.demoted'), { icon: 'star' });
+      }
+      led = leads;
     });
     effect(() => {
       const sharer = this.sharer.value;
@@ -260,6 +274,10 @@ export class RoomModel {
   async setMic(on: boolean): Promise<void> {
     const session = this.meeting.session.peek();
     if (!session || session.micOn.peek() === on) return;
+    if (on && !session.mayUnmute.peek()) {
+      this.toasts.show(t('toast.listening'), { icon: 'micOff' });
+      return;
+    }
     try {
       await session.setMic(on, this.devices.chosen.peek().audioinput);
       if (on) this.devices.opened('mic');
@@ -365,8 +383,41 @@ export class RoomModel {
 
   /** The leave button: moderators choose, others go. */
   async askToLeave(): Promise<void> {
-    if (this.meeting.isModerator && this.shows('end')) this.dialog.value = 'leave';
+    if (this.meeting.moderates.peek() && this.shows('end')) this.dialog.value = 'leave';
     else await this.meeting.leave();
+  }
+
+  // --- what moderators do
+
+  /** Does it to one person, by number. */
+  async moderate(action: OneAction, participant: number): Promise<void> {
+    await this.order({ action, participant });
+  }
+
+  /** Does what concerns everybody, or one. Somebody who is gone meanwhile needs nothing more. */
+  async order(order: Order): Promise<boolean> {
+    const outcome = await this.meeting.moderate(order);
+    if (outcome === 'failed') {
+      this.toasts.show(t('toast.order.failed'), { icon: 'warning', alarming: true });
+    }
+    return outcome === 'done';
+  }
+
+  async muteAll(): Promise<void> {
+    if (await this.order({ action: 'mute_all' })) {
+      this.toasts.show(t('toast.allMuted'), { icon: 'micOff' });
+    }
+  }
+
+  askToRemove(person: Person): void {
+    this.removing.value = person;
+    this.dialog.value = 'remove';
+  }
+
+  private askedToUnmute(by: number | null): void {
+    if (this.meeting.session.peek()?.micOn.peek() ?? true) return;
+    this.asker.value = by === null ? null : (this.roster.byNumber(by) ?? null);
+    this.dialog.value = 'unmute';
   }
 
   async endForAll(): Promise<void> {
@@ -391,7 +442,10 @@ export class RoomModel {
       setVolume: (volume: number) => this.setVolume(volume),
       leave: () => void this.meeting.leave(),
       end: () => {
-        if (this.meeting.isModerator) void this.endForAll();
+        if (this.meeting.moderates.peek()) void this.endForAll();
+      },
+      mutePerson: (number: number) => {
+        if (this.meeting.moderates.peek()) void this.moderate('mute', number);
       },
       setSharing: (on: boolean) => void this.setSharing(on),
       setView: (view: View) => (this.view.value = view),

@@ -5,6 +5,7 @@ import { Icon } from '../../components/icon';
 import { plural, t } from '../../i18n/text';
 import type { Person } from '../../room/people';
 import { useRoom } from './context';
+import { Lead, PersonMenu, WaitingList } from './moderation';
 
 export function PeoplePanel() {
   const room = useRoom();
@@ -38,11 +39,13 @@ export function PeoplePanel() {
           {t('people.invite')}
         </button>
       )}
+      <WaitingList />
       <ul class="people" aria-label={t('people.here')}>
         {people.map((person) => (
           <Row key={person.identity} person={person} />
         ))}
       </ul>
+      <Lead />
     </aside>
   );
 }
@@ -72,6 +75,7 @@ function Row({ person }: { person: Person }) {
         <Icon name={camera ? 'camera' : 'cameraOff'} size={18} />
         <span class="visually-hidden">{t(camera ? 'lobby.camera.on' : 'lobby.camera.off')}</span>
       </span>
+      <PersonMenu person={person} />
     </li>
   );
 }

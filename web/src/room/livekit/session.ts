@@ -20,6 +20,7 @@ import { numberOf } from '../join';
 import type { Person, Quality } from '../people';
 import { signalUrl } from '../race';
 import { parseReason, reasonOfDisconnect } from '../reasons';
+import { ASK_UNMUTE, parseAsker, parseRules } from '../rules';
 import { RelayRefused, type OpenSession, type Session, type SessionOptions } from '../session';
 import { roomOptions } from './options';
 import { Sound } from './sound';
@@ -33,6 +34,8 @@ export const openSession: OpenSession = async (options) => {
   await session.connect();
   return session;
 };
+
+const MICROPHONE = Track.sourceToProto(Track.Source.Microphone);
 
 const QUALITIES: Readonly<Record<ConnectionQuality, Quality>> = {
   [ConnectionQuality.Excellent]: 'excellent',
@@ -48,6 +51,9 @@ class LivekitSession implements Session {
   readonly sharing = signal(false);
   readonly micOn = signal(false);
   readonly cameraOn = signal(false);
+  readonly mayUnmute = signal(true);
+  readonly waiting = signal(false);
+  readonly rules = signal(parseRules(undefined));
 
   private readonly room: Room;
   private readonly sound: Sound;
@@ -77,12 +83,26 @@ class LivekitSession implements Session {
       throw refusal(error) ?? error;
     }
     this.live = true;
-    const { wantMic, wantCamera, observer } = this.options;
-    if (wantMic) this.starting.add('mic');
-    if (wantCamera && !observer) this.starting.add('camera');
+    this.rules.value = parseRules(this.room.metadata);
     this.syncEverybody();
-    // The visitor is in; their devices follow.
+    if (!this.waiting.peek()) this.goIn();
+  }
+
+  // The visitor is in; their devices follow.
+  private goIn(): void {
+    const { wantMic, wantCamera, observer, takeMic } = this.options;
+    if (wantMic && this.comesInMuted()) void takeMic().then((track) => track?.stop());
+    else if (wantMic) this.starting.add('mic');
+    if (wantCamera && !observer) this.starting.add('camera');
+    this.sync(this.room.localParticipant);
     void this.publishFirst();
+  }
+
+  // Where people speak by turns they come in muted, unless they had unmuted before their connection broke.
+  private comesInMuted(): boolean {
+    if (!this.mayUnmute.peek()) return true;
+    const moderator = this.room.localParticipant.attributes['role'] === 'moderator';
+    return this.rules.peek().muteMode !== 'conversation' && !moderator && !this.options.returning;
   }
 
   private async publishFirst(): Promise<void> {
@@ -136,6 +156,11 @@ class LivekitSession implements Session {
       .on(RoomEvent.ParticipantNameChanged, (_name, participant) => this.sync(participant))
       .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.sync(participant))
       .on(RoomEvent.ParticipantPermissionsChanged, (_before, participant) => this.sync(participant))
+      .on(RoomEvent.RoomMetadataChanged, (metadata) => (this.rules.value = parseRules(metadata)))
+      .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => {
+        // What comes from another participant has a sender.
+        if (topic === ASK_UNMUTE && !sender) this.options.askedToUnmute(parseAsker(payload));
+      })
       .on(RoomEvent.TrackPublished, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.TrackUnpublished, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.LocalTrackPublished, (_publication, participant) => this.sync(participant))
@@ -187,6 +212,9 @@ class LivekitSession implements Session {
   // coming back. On its own only a shared screen goes, when it is stopped in the browser's own bar.
   private unpublished(source: Track.Source): void {
     const person = this.options.roster.local;
+    if (source === Track.Source.Microphone && this.live && !this.mayUnmute.peek()) {
+      this.sync(this.room.localParticipant);
+    }
     if (source !== Track.Source.ScreenShare || !person) return;
     person.screen.value = null;
     this.sharing.value = false;
@@ -210,6 +238,15 @@ class LivekitSession implements Session {
   private sync(participant: Participant): void {
     const { identity } = participant;
     if (identity === '') return;
+    const waits = this.isWaiting(participant);
+    if (participant.isLocal) this.syncRights(participant, waits);
+    if (waits) {
+      if (!participant.isLocal) {
+        const name = participant.name ?? identity;
+        this.options.roster.wait({ identity, number: numberOf(identity), name });
+      }
+      return;
+    }
     // In one step, so that nobody is seen before they are described.
     batch(() => {
       const person = this.options.roster.arrive({
@@ -222,11 +259,32 @@ class LivekitSession implements Session {
       describe(person, participant);
       if (participant.isLocal) {
         // A device on its way counts as on: the bar does not flicker, and a click switches it off.
-        this.micOn.value = person.micOn.value || this.starting.has('mic');
+        this.micOn.value =
+          (person.micOn.value || this.starting.has('mic')) && this.mayUnmute.peek();
         this.cameraOn.value = participant.isCameraEnabled || this.starting.has('camera');
         this.sharing.value = participant.isScreenShareEnabled;
       }
     });
+  }
+
+  // We ourselves are let in when we have our rights, which come a moment after the attribute goes.
+  private isWaiting(participant: Participant): boolean {
+    const said = participant.attributes['waiting'] === 'true';
+    const mayListen = participant.permissions?.canSubscribe ?? true;
+    return said || (participant.isLocal && this.waiting.peek() && !mayListen);
+  }
+
+  // What the relay lets us do, and since when.
+  private syncRights(participant: Participant, waits: boolean): void {
+    const { canPublish = true, canPublishSources = [] } = participant.permissions ?? {};
+    const may =
+      canPublish && (canPublishSources.length === 0 || canPublishSources.includes(MICROPHONE));
+    const silenced = !waits && this.mayUnmute.peek() && !may && this.micOn.peek();
+    this.mayUnmute.value = may;
+    if (silenced) this.options.mutedByOther('mic');
+    const admitted = this.live && this.waiting.peek() && !waits;
+    this.waiting.value = waits;
+    if (admitted) this.goIn();
   }
 
   // --- what the page asks for
