@@ -39,13 +39,17 @@ export function MenuButton(props: MenuButtonProps) {
     };
     document.addEventListener('pointerdown', elsewhere);
     const gone = () => setOpen(false);
-    if (floating) document.addEventListener('scroll', gone, true);
+    if (floating) {
+      document.addEventListener('scroll', gone, true);
+      window.addEventListener('resize', gone);
+    }
     const list = root.current?.querySelectorAll<HTMLElement>('.menu-item') ?? [];
     const start = [...list].find((item) => item.ariaChecked === 'true') ?? list[0];
     start?.focus();
     return () => {
       document.removeEventListener('pointerdown', elsewhere);
       document.removeEventListener('scroll', gone, true);
+      window.removeEventListener('resize', gone);
     };
   }, [open]);
 

@@ -172,14 +172,6 @@ export function Lead() {
           <Icon name="micOff" size={18} />
           {t('lead.muteAll')}
         </button>
-        <button
-          type="button"
-          class="button button-small"
-          onClick={() => void room.order({ action: 'unmute_all' })}
-        >
-          <Icon name="mic" size={18} />
-          {t('lead.unmuteAll')}
-        </button>
         {room.shows('lock') && (
           <button
             type="button"
@@ -190,6 +182,14 @@ export function Lead() {
             {t(locked ? 'lead.unlock' : 'lead.lock')}
           </button>
         )}
+        <button
+          type="button"
+          class="button button-small"
+          onClick={() => void room.order({ action: 'unmute_all' })}
+        >
+          <Icon name="mic" size={18} />
+          {t('lead.unmuteAll')}
+        </button>
         {room.shows('end') && (
           <button
             type="button"
