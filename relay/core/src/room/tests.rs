@@ -8,8 +8,8 @@ mod media;
 mod moderation;
 mod resuming;
 mod service;
-mod watching;
 mod waiting;
+mod watching;
 
 use std::{
     collections::BTreeMap,
