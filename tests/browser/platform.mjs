@@ -131,9 +131,9 @@ export function partnerPage(src, attributes = '') {
 export const escape = (text) => String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 /** Chromium with a fake camera and microphone; nothing outside this machine resolves. */
-export function launchChromium({ args = [] } = {}) {
+export function launchChromium({ args = [], executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium' } = {}) {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath,
     headless: true,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

@@ -1,0 +1,57 @@
+// A network of its own for a browser, behind a wall. Needs root, and the commands `ip` and `nft`.
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launchChromium } from './platform.mjs';
+
+const run = (line) => execFileSync('/bin/sh', ['-c', line], { stdio: ['ignore', 'pipe', 'inherit'] });
+
+/** A namespace joined to this machine by a cable: here is `10.<net>.1`, there `10.<net>.2`. */
+export class Walled {
+  constructor(net) {
+    this.name = `convoke-wall-${process.pid}-${net.replace('.', '-')}`;
+    this.here = `10.${net}.1`;
+    const cable = `cw${process.pid}`.slice(0, 15);
+    for (const line of [
+      `ip netns add ${this.name}`,
+      `ip link add ${cable} type veth peer name wall netns ${this.name}`,
+      `ip address add ${this.here}/24 dev ${cable}`,
+      `ip link set ${cable} up`,
+      `ip -n ${this.name} address add 10.${net}.2/24 dev wall`,
+      `ip -n ${this.name} link set wall up`,
+      `ip -n ${this.name} link set lo up`,
+      `ip -n ${this.name} route add default via ${this.here}`,
+    ]) {
+      run(line);
+    }
+  }
+
+  /** Lets through what these rules of nft accept, and nothing else. */
+  wall(...rules) {
+    const inside = `ip netns exec ${this.name}`;
+    run(`${inside} nft flush ruleset`);
+    run(`${inside} nft add table inet wall`);
+    for (const [way, device] of [['output', 'oifname'], ['input', 'iifname']]) {
+      run(`${inside} nft 'add chain inet wall ${way} { type filter hook ${way} priority 0; policy drop; }'`);
+      run(`${inside} nft add rule inet wall ${way} ${device} lo accept`);
+      const port = way === 'output' ? 'dport' : 'sport';
+      for (const rule of rules) run(`${inside} nft add rule inet wall ${way} ${rule.replaceAll('PORT', port)} accept`);
+    }
+  }
+
+  /** Chromium in there. */
+  async launch(args) {
+    this.folder = await mkdtemp(join(tmpdir(), 'convoke-wall-'));
+    const wrapper = join(this.folder, 'chromium');
+    await writeFile(wrapper, `#!/bin/sh\nexec ip netns exec ${this.name} ${process.env.CHROMIUM ?? '/usr/bin/chromium'} "$@"\n`);
+    await chmod(wrapper, 0o755);
+    return launchChromium({ args, executablePath: wrapper });
+  }
+
+  async close() {
+    // The cable goes with it.
+    run(`ip netns delete ${this.name}`);
+    if (this.folder) await rm(this.folder, { recursive: true, force: true });
+  }
+}
