@@ -6,6 +6,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+#[path = "../../tests/asked/mod.rs"]
+mod asked;
 mod growth;
 mod methods;
 mod reports;
@@ -40,7 +42,7 @@ async fn new_world() -> World {
         rates,
         ..Config::default()
     };
-    Box::pin(World::with(config)).await
+    Box::pin(World::on(table::Table::new().without_roles(), config)).await
 }
 
 /// A relay that lives, so that meetings can be joined; its key.

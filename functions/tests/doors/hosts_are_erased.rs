@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::asked::work_of;
 use crate::site::{ACME, Host, Site};
 use functions::operator;
 
@@ -16,7 +17,9 @@ pub(crate) async fn relay_up(site: &Site) {
 /// Does all jobs, also those that wait.
 pub(crate) async fn work(site: &Site) {
     for _ in 0..4 {
-        let done = operator::dispatch(&site.app, &[]).await.expect("worked");
+        let done = work_of("dispatch", operator::dispatch(&site.app, &[]))
+            .await
+            .expect("worked");
         assert_eq!((done.failed, done.parked), (0, 0));
         site.advance(61);
         site.relay_up_again().await;
@@ -222,7 +225,9 @@ async fn who_was_deleted_before_can_be_erased_and_a_dead_worker_is_followed_by_a
         .conference_erase(reseller, first.id, site.now())
         .await
         .expect("done");
-    let done = operator::dispatch(&site.app, &[]).await.expect("worked");
+    let done = work_of("dispatch", operator::dispatch(&site.app, &[]))
+        .await
+        .expect("worked");
     assert_eq!(done.steps + done.done, 0, "it is held");
     site.advance(121);
     work(&site).await;

@@ -3,6 +3,8 @@
 
 mod a_moved_company_is_found;
 mod an_end_reaches_the_relays;
+#[path = "../asked/mod.rs"]
+mod asked;
 mod auth_sign_in;
 mod bodies_are_read_or_refused;
 mod every_page_says_who_may_frame_it;

@@ -5,6 +5,7 @@ use functions::operator::{self, DomainShown};
 use functions::own_domains::Certificate;
 use serde_json::{Value, json};
 
+use crate::asked::work_of;
 use crate::site::edge::record;
 use crate::site::{ACME, OTHER, Site};
 
@@ -411,7 +412,9 @@ async fn a_deleted_companys_names_go_with_it() {
     let company = added[0].company_id;
     site.admin_api("company/delete", json!({"company_id": company})).await;
     for _ in 0..6 {
-        operator::dispatch(&site.app, &[]).await.expect("worked");
+        work_of("dispatch", operator::dispatch(&site.app, &[]))
+            .await
+            .expect("worked");
         operator::domains(&site.app).await.expect("looked at");
         site.advance(61);
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::asked::work_of;
 use crate::hosts_are_erased::{batch, entered, event, joins, leaves, refused, relay_up};
 use crate::site::{ACME, Site};
 
@@ -71,7 +72,9 @@ async fn meetings_people_and_time_count_once_and_on_their_day() {
     // Who is there when the relay falls silent has stayed until that is noticed.
     for seconds in [3_540, 60] {
         site.advance(seconds);
-        functions::operator::sweep(&site.app).await.expect("swept");
+        work_of("sweep", functions::operator::sweep(&site.app))
+            .await
+            .expect("swept");
     }
     let used = site.admin_api("report/usage", june).await;
     assert_eq!(used["participant_seconds"], json!(overnight + 42 + 3_600));

@@ -3,13 +3,16 @@
 use serde_json::json;
 
 use crate::accounts_change::{as_admin, ids};
+use crate::asked::work_of;
 use crate::world::{PASSWORD, World, meeting, refusal};
 use functions::operator;
 
 /// Does all jobs, also those that wait a minute.
 async fn work(world: &World) {
     for _ in 0..4 {
-        let done = operator::dispatch(&world.app, &[]).await.expect("worked");
+        let done = work_of("dispatch", operator::dispatch(&world.app, &[]))
+            .await
+            .expect("worked");
         assert_eq!((done.failed, done.parked), (0, 0));
         world.advance(61);
     }

@@ -1,5 +1,7 @@
 //! The partner API through its front door, on the embedded table: one module per behaviour.
 
+#[path = "../asked/mod.rs"]
+mod asked;
 mod table;
 mod world;
 

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
 
+use crate::asked::work_of;
 use crate::table::Table;
 
 pub(crate) const EDGE: &str = "the edge's secret of the tests";
@@ -74,8 +75,11 @@ impl World {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        Self::on(Table::new(), config).await
+    }
+
+    pub(crate) async fn on(table: Table, config: Config) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let table = Table::new();
         let store = Store::new(&table.client(), "convoke");
         store.create_table().await.expect("a table");
         let signing = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");

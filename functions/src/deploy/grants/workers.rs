@@ -1,8 +1,8 @@
 //! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
 
 use store::Partition::{
-    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, OwnDomainList,
-    Relay, RelayList, Reseller, ResellerAudit, Usage,
+    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, OpenId,
+    OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -14,13 +14,16 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (
                 &[Delete],
-                &[Fqdn, Company, Host, Contact, Email, Conference, Active, Code, Job],
+                &[
+                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job,
+                ],
             ),
             (&[Update], &[Company, Host, Conference, Code, Job]),
             (&[Put], &[Fqdn, Company, Host, Conference, Job]),
             (&[QueryIndex], &[Company, Host, JobList]),
-            (&[Get], &[Fqdn, Company, Job]),
+            (&[Get], &[Fqdn, Company, Conference, Job]),
             (&[Query], &[Conference, Active]),
+            (&[Check], &[Conference]),
             (&[BatchGet], &[Code, Relay]),
         ],
     ),

@@ -1,5 +1,7 @@
 //! The walk through companies, hosts and contacts, and through what is done when they go.
 
+use domain::conference::later;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Walk;
@@ -157,17 +159,34 @@ async fn erased(walk: &mut Walk) {
 /// Hosts and companies that go, and the jobs that see to the rest: with meetings that run, are planned and repeat.
 pub(super) async fn deletions(walk: &mut Walk) {
     let host = walk.site.host("Going").await;
+    let own = json!({"email": "going@acme.test", "password": "SoSecret5!"});
+    walk.site.api(ACME, "authenticate", own).await.ok();
     let sub = json!({"host_id": host.id, "openid_sub": "going"});
     walk.site.admin_api("host/update", sub).await;
     walk.site.relay_up_again().await;
-    let planned = |one_time: bool, rule: Value| {
-        json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-20 12:05:00", "time_zone": "UTC", "duration": 60,
+    let planned = |start: &str, one_time: bool, rule: Value| {
+        json!({"host_id": host.id, "subject": "Plan", "start": start, "time_zone": "UTC", "duration": 60,
             "one_time_access_code": one_time, "recurrence": rule})
     };
     for one_time in [false, true] {
         for rule in [Value::Null, json!({"rrule": "FREQ=DAILY;COUNT=3"})] {
-            walk.site.admin_api("conference/create", planned(one_time, rule)).await;
+            walk.site
+                .admin_api("conference/create", planned("2026-06-20 12:05:00", one_time, rule))
+                .await;
         }
+    }
+    // One that opens while it is being cancelled, and more meetings than are seen to in one step.
+    let soon = domain::time::iso(later(walk.site.now(), SignedDuration::from_hours(12)));
+    walk.site
+        .admin_api(
+            "conference/create",
+            planned(&soon, false, json!({"rrule": "FREQ=DAILY;COUNT=3"})),
+        )
+        .await;
+    for _ in 0..51 {
+        walk.site
+            .admin_api("conference/create", planned("2026-06-20 12:05:00", false, Value::Null))
+            .await;
     }
     let led = json!({"code": host.code, "moderator_pin": host.pin, "name": "Ann"});
     let led = walk.site.join(ACME, &led).send().await.ok();
@@ -184,7 +203,9 @@ pub(super) async fn deletions(walk: &mut Walk) {
     let company = walk.site.admin_api("company/create", new).await["id"]
         .as_u64()
         .expect("an id");
-    walk.site.host_of(company, "Gone").await;
+    let gone = walk.site.host_of(company, "Gone").await;
+    let sub = json!({"host_id": gone.id, "openid_sub": "gone with it"});
+    walk.site.admin_api("host/update", sub).await;
     walk.api(
         "company_delete",
         json!({"company_id": company, "idempotency_key": "full"}),

@@ -32,6 +32,7 @@ pub(super) async fn repeating(walk: &mut Walk, host: &Host) {
     let gone = json!({"occurrence": "2026-06-03 12:05:00", "scope": "this"});
     walk.api("conference_delete", change(3, gone)).await.ok();
     walk.api("conference_delete", change(4, json!({}))).await.refused();
+    unheld(walk).await;
     let planned = json!({"host_id": host.id, "subject": "Once", "start": "2026-06-02 12:05:00", "time_zone": "UTC", "duration": 60});
     let once = walk.api("conference_create", planned).await.ok();
     for own in [true, false, true] {
@@ -51,6 +52,28 @@ pub(super) async fn repeating(walk: &mut Walk, host: &Host) {
     walk.api("conference_delete", json!({"conference_id": once["conference_id"]}))
         .await
         .ok();
+}
+
+/// Occurrences that the sweeper has made and nobody has come to: one is cancelled, of another its meeting repeats no more.
+async fn unheld(walk: &mut Walk) {
+    let host = walk.site.host("Alone").await;
+    let daily = |start: &str| {
+        json!({"host_id": host.id, "subject": "Daily", "start": start, "time_zone": "UTC", "duration": 60,
+            "recurrence": {"rrule": "FREQ=DAILY;COUNT=9"}})
+    };
+    let one = walk
+        .site
+        .admin_api("conference/create", daily("2026-06-01 12:07:00"))
+        .await;
+    let other = walk
+        .site
+        .admin_api("conference/create", daily("2026-05-31 12:09:00"))
+        .await;
+    operator::sweep(&walk.site.app).await.expect("swept");
+    let gone = json!({"conference_id": one["conference_id"], "occurrence": "2026-06-01 12:07:00", "scope": "this"});
+    walk.api("conference_delete", gone).await.ok();
+    let once = json!({"conference_id": other["conference_id"], "recurrence": null});
+    walk.api("conference_update", once).await.ok();
 }
 
 /// What partners' servers do in a running meeting.

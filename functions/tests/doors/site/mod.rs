@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Store;
 
+use crate::asked::work_of;
 use dns::TestDns;
 use edge::TestEdge;
 use notes::Notes;
@@ -310,8 +311,9 @@ impl<'a> Call<'a> {
 
     pub(crate) async fn send(self) -> Answer {
         let request = self.request.body(self.body).expect("a request");
-        // On the heap: tests hold many of these in one future, and their stacks are small.
-        let response = Box::pin(self.site.router.serve(&self.site.app, request)).await;
+        let route = self.site.router.find(request.method().as_str(), request.uri().path());
+        let id = route.map_or("nothing", |route| route.id);
+        let response = work_of(id, self.site.router.serve(&self.site.app, request)).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

@@ -1,5 +1,6 @@
 //! A table in memory that notes what is asked of it, takes a fixed time for each request, and breaks where it is told to.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,18 +10,9 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use functions::deploy::Action;
-use serde_json::Value;
 use store::embedded::{Embedded, Options};
 
-/// One item that a request asked for, by the partition it lies in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Touch {
-    /// What was done.
-    pub(crate) action: Action,
-    /// To which partition.
-    pub(crate) key: String,
-}
+use crate::asked::{Touch, hold, touches};
 
 /// Where the table breaks: it refuses every write after so many.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +40,7 @@ pub(crate) struct Notes {
     touched: Arc<Mutex<Vec<Touch>>>,
     latency: Arc<Mutex<Duration>>,
     broken: Arc<Mutex<Option<Break>>>,
+    held: Arc<AtomicBool>,
     inner: SharedHttpClient,
 }
 
@@ -58,6 +51,7 @@ impl Notes {
             touched: Arc::default(),
             latency: Arc::default(),
             broken: Arc::default(),
+            held: Arc::new(AtomicBool::new(true)),
             inner: SharedHttpClient::new(database),
         }
     }
@@ -74,6 +68,11 @@ impl Notes {
     /// Breaks the table, or mends it.
     pub(crate) fn set_broken(&self, broken: Option<Break>) {
         *self.broken.lock().expect("not poisoned") = broken;
+    }
+
+    /// From now on only notes what goes beyond a role, and lets it be.
+    pub(crate) fn let_all_be(&self) {
+        self.held.store(false, Ordering::Relaxed);
     }
 
     /// What was asked since the last call.
@@ -105,6 +104,9 @@ impl HttpConnector for Connector {
         let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
         let body = serde_json::from_slice(&body).expect("the SDK sends JSON");
         let touched = touches(&operation, &body);
+        if self.notes.held.load(Ordering::Relaxed) {
+            hold(&touched);
+        }
         let writes = touched.iter().any(|touch| touch.action.writes());
         self.notes.touched.lock().expect("not poisoned").extend(touched);
         let refused = match &mut *self.notes.broken.lock().expect("not poisoned") {
@@ -137,49 +139,4 @@ fn refusal() -> HttpResponse {
         .headers_mut()
         .insert("content-type", "application/x-amz-json-1.0");
     response
-}
-
-fn touches(operation: &str, body: &Value) -> Vec<Touch> {
-    let touch = |action, key: &Value| Touch {
-        action,
-        key: key["pk"]["S"].as_str().expect("a key").to_owned(),
-    };
-    match operation {
-        "GetItem" => vec![touch(Action::Get, &body["Key"])],
-        "PutItem" => vec![touch(Action::Put, &body["Item"])],
-        "UpdateItem" => vec![touch(Action::Update, &body["Key"])],
-        "DeleteItem" => vec![touch(Action::Delete, &body["Key"])],
-        "BatchGetItem" => body["RequestItems"]
-            .as_object()
-            .into_iter()
-            .flat_map(|tables| tables.values())
-            .flat_map(|table| table["Keys"].as_array().into_iter().flatten())
-            .map(|key| touch(Action::BatchGet, key))
-            .collect(),
-        "Query" => {
-            let action = if body["IndexName"].is_string() {
-                Action::QueryIndex
-            } else {
-                Action::Query
-            };
-            let key = body["ExpressionAttributeValues"][":pk"]["S"]
-                .as_str()
-                .expect("a partition")
-                .to_owned();
-            vec![Touch { action, key }]
-        }
-        "TransactWriteItems" => body["TransactItems"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .flat_map(|item| item.as_object().into_iter().flatten())
-            .map(|(verb, part)| match verb.as_str() {
-                "Put" => touch(Action::Put, &part["Item"]),
-                "Update" => touch(Action::Update, &part["Key"]),
-                "Delete" => touch(Action::Delete, &part["Key"]),
-                _ => touch(Action::Check, &part["Key"]),
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
 }

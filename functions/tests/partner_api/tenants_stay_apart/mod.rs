@@ -16,6 +16,7 @@ use functions::{Access, Kind, Route};
 use self::chance::Chance;
 use self::owners::{Snapshot, allows};
 use self::tree::{Caller, Tree};
+use crate::asked::work_of;
 
 /// Calls made in one tree before the next one is grown.
 const CALLS: usize = 250;
@@ -77,7 +78,9 @@ async fn try_tree(seed: u64, until: Instant, seen: &mut Seen) {
             tree.relay().await;
         }
         if chance.one_in(20) {
-            let _ = functions::operator::dispatch(&tree.world.app, &[]).await.expect("jobs");
+            let _ = work_of("dispatch", functions::operator::dispatch(&tree.world.app, &[]))
+                .await
+                .expect("jobs");
             before = Snapshot::take(&tree.world).await;
         }
         let route = chance.pick(&routes);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::chance::Chance;
 use super::owners::Owner;
+use crate::asked::work_of;
 use crate::world::{Answer, PASSWORD, World};
 
 /// A tree.
@@ -309,7 +310,9 @@ impl Tree {
             }
         }
         for _ in 0..chance.below(3) {
-            operator::dispatch(&self.world.app, &[]).await.expect("jobs");
+            work_of("dispatch", operator::dispatch(&self.world.app, &[]))
+                .await
+                .expect("jobs");
             self.world.advance(61);
         }
     }
