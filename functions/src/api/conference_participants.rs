@@ -159,7 +159,9 @@ impl Endpoint for ConferenceParticipants {
             Some(occurrence) => Behind::Place(occurrence, place.participant),
             None => Behind::Newest(place.participant),
         });
-        let (found, more) = store.attendance(of, occurrence, after, limit as usize).await?;
+        let (found, more) = store
+            .attendance(of, occurrence, after, limit as usize, context.now)
+            .await?;
         List::of(found.iter().map(|one| Ok(shown(one, &state.conference))), more)
     }
 }

@@ -1,6 +1,6 @@
 //! Where an export goes on: a place in each list that has not come to its end, as one text.
 
-use domain::id::ContactId;
+use domain::id::{ConferenceId, ContactId, Occurrence, ParticipantNumber};
 use jiff::Timestamp;
 use store::MeetingPlace;
 
@@ -33,12 +33,19 @@ impl<T: Clone> Start<T> {
     }
 }
 
+/// Where a list of meetings goes on: behind a meeting, or in one, behind somebody who was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reached {
+    pub(super) meeting: MeetingPlace,
+    pub(super) person: Option<(Occurrence, ParticipantNumber)>,
+}
+
 /// Where each list goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Place {
     pub(super) contacts: Start<ContactId>,
-    pub(super) held: Start<MeetingPlace>,
-    pub(super) cancelled: Start<MeetingPlace>,
+    pub(super) held: Start<Reached>,
+    pub(super) cancelled: Start<Reached>,
     pub(super) changes: Start<String>,
 }
 
@@ -50,7 +57,13 @@ impl Place {
 
     /// The text of a place behind a page; none where every list is at its end.
     pub(super) fn to_text(&self) -> Option<String> {
-        let meeting = |place: MeetingPlace| format!("{}-{}", place.created.as_millisecond(), place.id);
+        let meeting = |Reached { meeting, person }: Reached| {
+            let place = format!("{}-{}", meeting.created.as_millisecond(), meeting.id);
+            match person {
+                Some((occurrence, number)) => format!("{place}-{}-{number}", occurrence.value()),
+                None => place,
+            }
+        };
         let parts = [
             self.contacts.after().map(|id| format!("c{id}")),
             self.held.after().map(|place| format!("m{}", meeting(place))),
@@ -87,14 +100,25 @@ impl Place {
     }
 }
 
-fn meeting(text: &str) -> Option<MeetingPlace> {
-    let (created, id) = text.split_once('-')?;
-    let plain = !created.is_empty() && created.bytes().all(|byte| byte.is_ascii_digit());
-    let created = plain.then(|| created.parse().ok())??;
-    Some(MeetingPlace {
+fn meeting(text: &str) -> Option<Reached> {
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Option<Vec<i64>> = text
+        .split('-')
+        .map(|part| part.parse().ok().filter(|_| plain(part)))
+        .collect();
+    let (created, id, person) = match *parts? {
+        [created, id] => (created, id, None),
+        [created, id, occurrence, number] => {
+            let number = ParticipantNumber::new(u32::try_from(number).ok()?)?;
+            (created, id, Some((Occurrence::new(occurrence), number)))
+        }
+        _ => return None,
+    };
+    let meeting = MeetingPlace {
         created: Timestamp::from_millisecond(created).ok()?,
-        id: id.parse().ok()?,
-    })
+        id: ConferenceId::new(u64::try_from(id).ok()?)?,
+    };
+    Some(Reached { meeting, person })
 }
 
 #[cfg(test)]
@@ -109,10 +133,18 @@ mod tests {
             created: Timestamp::from_second(1_780_315_200).expect("a time"),
             id: "7".parse().expect("an id"),
         };
+        let behind = Reached {
+            meeting: place,
+            person: None,
+        };
+        let within = Reached {
+            person: ParticipantNumber::new(9).map(|number| (Occurrence::new(1_780_315_500), number)),
+            ..behind
+        };
         let all = Place {
             contacts: Start::Behind("5".parse().expect("an id")),
-            held: Start::Behind(place),
-            cancelled: Start::Done,
+            held: Start::Behind(behind),
+            cancelled: Start::Behind(within),
             changes: Start::Behind("01780315200000-0123456789abcdef".to_owned()),
         };
         let text = all.to_text().expect("more");
@@ -120,11 +152,25 @@ mod tests {
         let done = Place {
             contacts: Start::Done,
             held: Start::behind(None, true),
-            cancelled: Start::behind(Some(place), false),
+            cancelled: Start::behind(Some(within), false),
             changes: Start::Done,
         };
         assert_eq!(done.to_text(), None);
-        for wrong in ["", "c0", "c5.", "m5", "m-1-5", "z1", "a1", "é"] {
+        for wrong in [
+            "",
+            "c0",
+            "c5.",
+            "m5",
+            "m-1-5",
+            "m1-5-6",
+            "m1-5-6-0",
+            "m1-5-6-7-8",
+            "m1-5-",
+            "m1-5-x",
+            "z1",
+            "a1",
+            "é",
+        ] {
             assert_eq!(Place::parse(wrong), None, "{wrong}");
         }
     }

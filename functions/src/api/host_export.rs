@@ -1,5 +1,7 @@
 //! `host/export`: all that is held about an account, page by page.
 
+use std::ops::Bound;
+
 use domain::Error as Refusal;
 use domain::Role;
 use domain::code::{Email, Phone};
@@ -15,7 +17,7 @@ use store::{Attendance, Page, Paging, Session};
 use super::audit_fetch_all::{self, AuditAnswer};
 use super::conference_participants::{AttendanceAnswer, shown};
 use super::contact::ContactAnswer;
-use super::export_place::{Place, Start};
+use super::export_place::{Place, Reached, Start};
 use super::host::DefaultsAnswer;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
@@ -140,7 +142,7 @@ pub struct ExportedConference {
     pub invited: Vec<ExportedInvited>,
     /// Who is or was in it, newest first, as many as the page has of each list.
     pub participants: Vec<AttendanceAnswer>,
-    /// There were others, whom `conference/participants` answers.
+    /// There were others: the meeting stands on the next page again, with them.
     pub more_participants: bool,
 }
 
@@ -276,35 +278,52 @@ impl Lists<'_> {
         })
     }
 
-    /// A page of meetings with who was in them. Two sequential reads.
-    async fn meetings(&self, cancelled: bool) -> Result<(Vec<ExportedConference>, Start<store::MeetingPlace>), Error> {
+    /// A page of meetings with who was in them; the last one goes on on the next page where there were more. Two sequential
+    /// reads.
+    async fn meetings(&self, cancelled: bool) -> Result<(Vec<ExportedConference>, Start<Reached>), Error> {
         let (store, reseller) = (self.context.store(), self.context.caller()?.reseller);
         let start = match cancelled {
             true => &self.place.cancelled,
             false => &self.place.held,
         };
-        if matches!(start, Start::Done) {
-            return Ok((Vec::new(), Start::Done));
-        }
+        let from = match start {
+            Start::Done => return Ok((Vec::new(), Start::Done)),
+            Start::First => Bound::Unbounded,
+            Start::Behind(Reached { meeting, person: None }) => Bound::Excluded(*meeting),
+            Start::Behind(Reached { meeting, .. }) => Bound::Included(*meeting),
+        };
         let page = store
-            .meetings_of((reseller, self.id), cancelled, start.after(), self.limit)
+            .meetings_of((reseller, self.id), cancelled, from, self.limit)
             .await?;
-        let ids: Vec<ConferenceId> = page.items.iter().map(|meeting| meeting.id).collect();
+        let begun = |id| start.after().filter(|begun| begun.meeting.id == id)?.person;
+        let of: Vec<_> = page
+            .items
+            .iter()
+            .map(|meeting| (meeting.id, begun(meeting.id)))
+            .collect();
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let attended = store.attendances(reseller, &ids, most).await?;
+        let attended = store.attendances(reseller, &of, most, self.context.now).await?;
         let (mut meetings, mut bytes, mut last) = (Vec::new(), 0, None);
         for (meeting, (people, more)) in page.items.into_iter().zip(attended) {
             let place = store::MeetingPlace {
                 created: meeting.created,
                 id: meeting.id,
             };
+            let person = people.last().map(|one| (one.occurrence, one.participant));
             let meeting = exported(meeting, &people, more);
             bytes += serde_json::to_vec(&meeting).map_or(0, |text| text.len());
             if bytes > LARGEST && !meetings.is_empty() {
                 return Ok((meetings, Start::behind(last, true)));
             }
             meetings.push(meeting);
-            last = Some(place);
+            let reached = Reached {
+                meeting: place,
+                person: person.filter(|_| more),
+            };
+            if reached.person.is_some() {
+                return Ok((meetings, Start::Behind(reached)));
+            }
+            last = Some(reached);
         }
         Ok((meetings, Start::behind(last, page.more)))
     }

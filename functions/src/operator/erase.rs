@@ -1,6 +1,8 @@
 //! What goes on after a host shall be erased: all that a deletion does, and then names and words go out of what stays.
 //! Every step may be repeated, and one that finds its work done does nothing.
 
+use std::ops::Bound;
+
 use domain::id::HostId;
 use jiff::SignedDuration;
 use store::{Erasure, Job, MeetingPlace, Work};
@@ -52,8 +54,9 @@ async fn meetings(
 ) -> Result<Option<Option<MeetingPlace>>, Error> {
     let store = &app.store;
     let cancelled = progress.at == Erasure::Cancelled;
+    let from = progress.after.map_or(Bound::Unbounded, Bound::Excluded);
     let page = store
-        .meetings_of((job.reseller, host), cancelled, progress.after, MEETINGS)
+        .meetings_of((job.reseller, host), cancelled, from, MEETINGS)
         .await?;
     for meeting in &page.items {
         if !cancelled {

@@ -216,7 +216,12 @@ async fn who_was_deleted_before_can_be_erased_and_a_dead_worker_is_followed_by_a
     let page = site
         .app
         .store
-        .meetings_of((reseller, host.id.to_string().parse().expect("an id")), false, None, 1)
+        .meetings_of(
+            (reseller, host.id.to_string().parse().expect("an id")),
+            false,
+            std::ops::Bound::Unbounded,
+            1,
+        )
         .await
         .expect("read");
     let first = page.items.first().expect("a meeting");

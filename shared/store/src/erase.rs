@@ -2,6 +2,7 @@
 //! may be repeated, and finds nothing to do where it was done.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 
 use domain::Role;
 use domain::conference::Conference;
@@ -154,12 +155,12 @@ impl Store {
         self.commit(vec![forgotten(reseller, id), noted]).await
     }
 
-    /// A page of a host's meetings, oldest first: those that were cancelled as a whole, or all others.
+    /// A page of a host's meetings from a place on, oldest first: those that were cancelled as a whole, or all others.
     pub async fn meetings_of(
         &self,
         (reseller, host): (ResellerId, HostId),
         cancelled: bool,
-        after: Option<MeetingPlace>,
+        from: Bound<MeetingPlace>,
         limit: u32,
     ) -> Result<Page<Conference>> {
         let span = Span {
@@ -167,7 +168,12 @@ impl Store {
                 true => keys::conference_cancelled_pk(reseller, host),
                 false => keys::conference_list_pk(reseller, host),
             },
-            after: after.map(|place| (place.created, place.id.value())),
+            after: match from {
+                Bound::Unbounded => None,
+                Bound::Excluded(place) => Some((place.created, place.id.value())),
+                // Nothing lies between an id and the one below it.
+                Bound::Included(place) => Some((place.created, place.id.value() - 1)),
+            },
             newest_first: false,
             limit,
         };

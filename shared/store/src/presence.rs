@@ -11,7 +11,7 @@ use crate::events::STEP;
 use crate::membership::Membership;
 use crate::op::Op;
 use crate::retry::unraced;
-use crate::table::{Outcome, Query, beginning_with};
+use crate::table::{Outcome, Query, beginning_with, has_run_out};
 use crate::value::from_item;
 use crate::{Error, OccurrenceView, Result, Store, keys};
 
@@ -154,13 +154,15 @@ impl Store {
         occurrence: Option<Occurrence>,
         after: Option<Behind>,
         limit: usize,
+        now: Timestamp,
     ) -> Result<(Vec<Attendance>, bool)> {
+        let room = |occurrence| RoomName {
+            reseller,
+            conference,
+            occurrence,
+        };
         let list = match occurrence {
-            Some(occurrence) => keys::participant_list(&RoomName {
-                reseller,
-                conference,
-                occurrence,
-            }),
+            Some(occurrence) => keys::participant_list(&room(occurrence)),
             None => keys::participants(reseller, conference),
         };
         let mut query = Query {
@@ -170,12 +172,7 @@ impl Store {
         let mut sought = None;
         match after {
             Some(Behind::Place(occurrence, participant)) => {
-                let room = RoomName {
-                    reseller,
-                    conference,
-                    occurrence,
-                };
-                let place = keys::participant_before(&room, participant);
+                let place = keys::participant_before(&room(occurrence), participant);
                 query.to = place.sk.max(query.from.clone());
             }
             Some(Behind::Newest(participant)) => sought = Some(participant),
@@ -188,6 +185,9 @@ impl Store {
                 let known: Participant = from_item("participant", item)?;
                 if let Some(number) = sought {
                     sought = Some(number).filter(|number| *number != known.participant);
+                    continue;
+                }
+                if has_run_out(item, now) {
                     continue;
                 }
                 if found.len() == limit {
@@ -215,16 +215,18 @@ impl Store {
         Ok((found, true))
     }
 
-    /// The same of several conferences, each from its newest on, all at once.
+    /// The same of several conferences, each from its newest or behind somebody on, all at once.
     pub async fn attendances(
         &self,
         reseller: ResellerId,
-        conferences: &[ConferenceId],
+        conferences: &[(ConferenceId, Option<(Occurrence, ParticipantNumber)>)],
         limit: usize,
+        now: Timestamp,
     ) -> Result<Vec<(Vec<Attendance>, bool)>> {
-        let each = conferences
-            .iter()
-            .map(|id| self.attendance((reseller, *id), None, None, limit));
+        let each = conferences.iter().map(|(id, after)| {
+            let after = after.map(|(occurrence, participant)| Behind::Place(occurrence, participant));
+            self.attendance((reseller, *id), None, after, limit, now)
+        });
         futures_util::future::try_join_all(each).await
     }
 

@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 
 use crate::error::Cause;
 use crate::keys::{self, Key};
@@ -322,6 +323,13 @@ fn key_item(key: &Key) -> Item {
         (keys::PK.to_owned(), AttributeValue::S(key.pk.clone())),
         (keys::SK.to_owned(), AttributeValue::S(key.sk.clone())),
     ])
+}
+
+/// Whether an item's time is over: the table drops it some days later.
+pub(crate) fn has_run_out(item: &Item, now: Timestamp) -> bool {
+    let ttl = item.get(keys::TTL).and_then(|value| value.as_n().ok());
+    ttl.and_then(|ttl| ttl.parse::<i64>().ok())
+        .is_some_and(|ttl| ttl <= now.as_second())
 }
 
 /// The key of an item.
