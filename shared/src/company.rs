@@ -270,15 +270,15 @@ impl Default for MediaPolicy {
     }
 }
 
-/// How many days things are kept; for ever where absent.
+/// How many days things are kept; for ever where absent. A change counts for meetings that people enter from then on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RetentionDays {
-    /// Recordings.
+    /// Recordings; there are none yet.
     pub recordings: Option<u32>,
-    /// Chat.
+    /// Chat; it is not kept yet.
     pub chat: Option<u32>,
-    /// Events: joins, leaves and the like.
+    /// Who was in meetings: joins, leaves and the like.
     pub events: Option<u32>,
 }
 

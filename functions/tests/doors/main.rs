@@ -13,6 +13,7 @@ mod hosts_are_exported;
 mod join_admits;
 mod join_roles;
 mod join_round_trips;
+mod meetings_are_kept_for_days;
 mod meetings_from_servers;
 mod operators_begin;
 mod own_domains;

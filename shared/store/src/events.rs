@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::Reason;
 use domain::code::AccessCode;
+use domain::conference::{HARD_STOP, later};
 use domain::id::{ConferenceId, ParticipantNumber, ResellerId, RoomName};
 use domain::relay::{Event, EventKind, Events, LARGEST_BATCH, OccurrenceState};
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use crate::op::{Failure, Op};
 use crate::presence::{Participant, Source};
 use crate::retry::unraced;
 use crate::room::Room;
-use crate::table::Query;
+use crate::table::{Query, has_run_out};
 use crate::usage::{Counted, Usage};
 use crate::value::{Item, from_item};
 use crate::{Error, Relay, Result, Store, keys};
@@ -230,12 +231,13 @@ impl Store {
         Ok(parts)
     }
 
-    /// What happened in a conference, with its numbers, from after this number on, at most 1,000.
+    /// What happened in a conference and is still to be kept, with its numbers, from after this number on, at most 1,000.
     pub async fn events(
         &self,
         reseller: ResellerId,
         conference: ConferenceId,
         after: u64,
+        now: Timestamp,
     ) -> Result<Vec<(u64, Event)>> {
         let first = keys::event(reseller, conference, after.saturating_add(1));
         let query = Query {
@@ -247,9 +249,8 @@ impl Store {
             limit: Some(1_000),
         };
         let items = self.query(&query).await?;
-        items
-            .iter()
-            .map(|item| from_item("event", item).map(|Numbered { sequence, event }| (sequence, event)))
+        let kept = items.iter().filter(|item| !has_run_out(item, now));
+        kept.map(|item| from_item("event", item).map(|Numbered { sequence, event }| (sequence, event)))
             .collect()
     }
 }
@@ -264,6 +265,11 @@ fn who(event: &Event) -> Option<ParticipantNumber> {
     }
 }
 
+/// When an event happened.
+fn time_of(event: &Event) -> Timestamp {
+    Timestamp::from_millisecond(event.at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 impl Part {
     fn take(&mut self, source: Source<'_>, event: &Event) {
         let mut event = event.clone();
@@ -271,7 +277,7 @@ impl Part {
             crate::erase::nameless(&mut event);
         }
         self.kept.push(event.clone());
-        let at = Timestamp::from_millisecond(event.at).unwrap_or(Timestamp::UNIX_EPOCH);
+        let at = time_of(&event);
         match &event.kind {
             EventKind::ParticipantJoin {
                 participant,
@@ -361,14 +367,22 @@ impl Part {
         }
         for (sequence, event) in (sequence.last + 1..).zip(kept) {
             let key = keys::event(name.reseller, name.conference, sequence);
-            ops.push(Op::put(key, &Numbered { sequence, event }).when_new(Failure::Raced));
+            let kept = occurrence.kept_until(time_of(&event));
+            ops.push(
+                Op::put(key, &Numbered { sequence, event })
+                    .expiring(kept)
+                    .when_new(Failure::Raced),
+            );
         }
         for participant in participants
             .into_values()
             .filter(|(_, changed)| *changed)
             .filter_map(|(kept, _)| kept)
         {
-            ops.push(Op::put(keys::participant(&name, participant.participant), &participant));
+            // Who has not left yet is there for as long as a meeting lasts at most.
+            let left = participant.left.unwrap_or_else(|| later(participant.joined, HARD_STOP));
+            let put = Op::put(keys::participant(&name, participant.participant), &participant);
+            ops.push(put.expiring(occurrence.kept_until(left)));
         }
         let ends = ended.filter(|_| occurrence.state != OccurrenceState::Ended);
         if let Some(reason) = ends {

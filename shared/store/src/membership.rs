@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Reason;
+use domain::company::Company;
 use domain::conference::{Conference, HARD_STOP, LEASE, Live, later};
 use domain::id::{RelayId, RoomName};
 use domain::relay::{Enter, Entered, Leave, OccurrenceState};
@@ -96,13 +97,18 @@ impl Store {
             .as_ref()
             .map(|item| from_item("membership", item))
             .transpose()?;
-        let room = self.room_item(before.code).await?;
+        let company = keys::company(name.reseller, conference.company);
+        let (room, company) = tokio::try_join!(self.room_item(before.code), self.get(company))?;
         self.check_enter(&before, &room, relay, now).await?;
 
         let mut after = before.clone();
         after.state = OccurrenceState::Active;
         after.first_join = Some(before.first_join.unwrap_or(now));
         after.relays.insert(relay.clone());
+        if let Some(company) = &company {
+            let company: Company = from_item("company", company)?;
+            after.events_days = company.settings.retention_days.events;
+        }
         let held = room.live.as_ref().filter(|live| before.is_live_in(Some(live)));
         let live = LiveRoom {
             live: Live {

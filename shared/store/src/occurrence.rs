@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use domain::Reason;
 use domain::code::AccessCode;
-use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Planned, Slot, Window};
+use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Planned, Slot, Window, later};
 use domain::id::{HostId, RelayId, RoomName};
 use domain::relay::OccurrenceState;
 use domain::text::Subject;
 use domain::time::{millis, millis_option};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -42,6 +42,10 @@ pub(crate) struct OccurrenceItem {
     /// Whether its mark among the host's active meetings is set.
     #[serde(default)]
     pub(crate) marked: bool,
+    /// For how many days its events and who was in it are kept; for ever where absent. As its company was set when a relay
+    /// entered it last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) events_days: Option<u32>,
     /// Its host was erased: nobody in it is named any more.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub(crate) erased: bool,
@@ -65,6 +69,7 @@ impl OccurrenceItem {
             ended_reason: None,
             relays: BTreeSet::new(),
             marked: false,
+            events_days: None,
             erased: false,
             version: 0,
         }
@@ -91,6 +96,7 @@ impl OccurrenceItem {
             ended_reason: None,
             relays: BTreeSet::new(),
             marked: false,
+            events_days: None,
             erased: false,
             version: 0,
         }
@@ -122,6 +128,12 @@ impl OccurrenceItem {
         live.is_some_and(|live| {
             live.live.conference == self.room.conference && live.live.occurrence == self.room.occurrence
         })
+    }
+
+    /// Until when is kept what happened in it at this time; for ever where `None`.
+    pub(crate) fn kept_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let days = self.events_days?;
+        Some(later(at, SignedDuration::from_hours(24 * i64::from(days))))
     }
 
     /// When the sweeper must look at it next; none once it has ended.

@@ -121,6 +121,14 @@ impl Op {
         self.attribute(keys::TTL, AttributeValue::N(at.as_second().to_string()))
     }
 
+    /// The same where there is such a time.
+    pub(crate) fn expiring(self, at: Option<Timestamp>) -> Self {
+        match at {
+            Some(at) => self.expires(at),
+            None => self,
+        }
+    }
+
     /// A value named in an expression, such as `:now`.
     pub(crate) fn value(mut self, name: &str, value: &impl Serialize) -> Self {
         self.values.insert(name.into(), to_attribute(value));

@@ -1,6 +1,6 @@
 //! Grants of what relays call. In alphabetical order.
 
-use store::Partition::{Active, Code, Conference, Relay, Usage};
+use store::Partition::{Active, Code, Company, Conference, Relay, Usage};
 
 use super::Action::{BatchGet, Delete, Get, Put, Update};
 use super::Listed;
@@ -12,7 +12,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Code, Relay, Usage]),
             (&[Put], &[Conference, Active, Relay]),
             (&[BatchGet], &[Conference, Relay]),
-            (&[Get], &[Code, Relay]),
+            (&[Get], &[Company, Code, Relay]),
         ],
     ),
     (
@@ -30,7 +30,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Put], &[Conference, Active, Relay]),
             (&[BatchGet], &[Conference, Relay]),
-            (&[Get, Update], &[Code, Relay]),
+            (&[Get], &[Company, Code, Relay]),
+            (&[Update], &[Code, Relay]),
         ],
     ),
     (

@@ -35,11 +35,17 @@ pub async fn events_are_kept_once_and_in_order(store: &Store) {
         .await
         .expect("an old repeat too");
     assert!(matches!(relay.report(5, Vec::new(), noon()).await, Err(Error::Gap(4))));
-    let kept = store.events(world.reseller.id, room.conference, 0).await.expect("read");
+    let kept = store
+        .events(world.reseller.id, room.conference, 0, noon())
+        .await
+        .expect("read");
     let expected: Vec<(u64, Event)> = (1..).zip(batches.concat()).collect();
     assert_eq!(kept, expected);
     assert_eq!(
-        store.events(world.reseller.id, room.conference, 2).await.expect("read"),
+        store
+            .events(world.reseller.id, room.conference, 2, noon())
+            .await
+            .expect("read"),
         expected[2..]
     );
 
@@ -49,7 +55,13 @@ pub async fn events_are_kept_once_and_in_order(store: &Store) {
         .report(4, vec![joins(foreign.room(), 1, false)], noon())
         .await
         .expect("passed over");
-    assert_eq!(store.events(foreign.reseller, foreign.id, 0).await.expect("read"), []);
+    assert_eq!(
+        store
+            .events(foreign.reseller, foreign.id, 0, noon())
+            .await
+            .expect("read"),
+        []
+    );
     // The next start counts from one again.
     let next = TestRelay { epoch: 2, ..relay };
     next.register(noon()).await;
@@ -57,7 +69,7 @@ pub async fn events_are_kept_once_and_in_order(store: &Store) {
     next.report(1, vec![joins(room, 3, false)], noon()).await.expect("kept");
     assert_eq!(
         store
-            .events(world.reseller.id, room.conference, 3)
+            .events(world.reseller.id, room.conference, 3, noon())
             .await
             .expect("read")
             .len(),
@@ -69,7 +81,10 @@ pub async fn a_large_batch_is_kept_whole(store: &Store) {
     let (world, relay, room) = entered(store).await;
     let batch: Vec<Event> = (1..=100).map(|n| joins(room, n, false)).collect();
     relay.report(1, batch.clone(), noon()).await.expect("kept");
-    let kept = store.events(world.reseller.id, room.conference, 0).await.expect("read");
+    let kept = store
+        .events(world.reseller.id, room.conference, 0, noon())
+        .await
+        .expect("read");
     assert_eq!(kept, (1..).zip(batch.clone()).collect::<Vec<_>>());
     let more = [batch, vec![joins(room, 101, false)]].concat();
     assert!(matches!(relay.report(2, more, noon()).await, Err(Error::TooLarge(_))));
@@ -171,7 +186,7 @@ pub async fn two_meetings_on_one_code_in_one_batch(store: &Store) {
     relay.report(1, batch, noon()).await.expect("kept");
     assert_eq!(
         store
-            .events(world.reseller.id, first.conference, 0)
+            .events(world.reseller.id, first.conference, 0, noon())
             .await
             .expect("read")
             .len(),
@@ -179,7 +194,7 @@ pub async fn two_meetings_on_one_code_in_one_batch(store: &Store) {
     );
     assert_eq!(
         store
-            .events(world.reseller.id, second.conference, 0)
+            .events(world.reseller.id, second.conference, 0, noon())
             .await
             .expect("read")
             .len(),

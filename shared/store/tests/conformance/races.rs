@@ -30,7 +30,7 @@ pub fn heartbeat(relay: &TestRelay, rooms: &[domain::id::RoomName]) -> Heartbeat
 async fn left(world: &World, conference: domain::id::ConferenceId) -> Vec<(u32, Reason)> {
     let events = world
         .store
-        .events(world.reseller.id, conference, 0)
+        .events(world.reseller.id, conference, 0, noon())
         .await
         .expect("read");
     let leave = |(_, event): &(u64, domain::relay::Event)| match &event.kind {

@@ -109,7 +109,7 @@ pub async fn a_dead_relays_participants_have_left(store: &Store) {
         OccurrenceState::Scheduled
     );
     let kept = store
-        .events(world.reseller.id, room.conference, 25)
+        .events(world.reseller.id, room.conference, 25, noon())
         .await
         .expect("read");
     assert_eq!(kept.len(), 25);
@@ -282,7 +282,10 @@ pub async fn a_restarted_relay_begins_with_nothing(store: &Store) {
         sweep(&world, room.conference, minute(2)).await,
         (None, OccurrenceState::Active)
     );
-    let kept = store.events(world.reseller.id, room.conference, 3).await.expect("read");
+    let kept = store
+        .events(world.reseller.id, room.conference, 3, noon())
+        .await
+        .expect("read");
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert!(matches!(kept[0].1.kind, EventKind::ParticipantLeave { participant, .. } if participant.value() == 2));
     assert_eq!(

@@ -104,7 +104,10 @@ pub async fn run(faulty: &Client, clean: &Client, seed: u64) {
     }
     let done = done.lock().await;
     account(&clean, &world, &done, seed).await;
-    let events = clean.events(world.reseller.id, room.conference, 0).await.expect("read");
+    let events = clean
+        .events(world.reseller.id, room.conference, 0, noon())
+        .await
+        .expect("read");
     assert_eq!(events.len(), 50, "seed {seed}: events lost or doubled");
     assert!(
         events.iter().zip(1..).all(|((sequence, _), n)| *sequence == n),
