@@ -1,5 +1,7 @@
 //! Who calls, and what they may touch: the tenant of a host name, the account behind a token, the rank rule.
 
+use std::sync::OnceLock;
+
 use domain::id::{CompanyId, HostId, ResellerId};
 use domain::sealed::token_hash;
 use domain::{Code, Error as Refusal, Role};
@@ -63,7 +65,6 @@ impl Caller {
 pub(crate) struct Entered {
     pub(crate) tenant: Option<Tenant>,
     pub(crate) caller: Option<Caller>,
-    pub(crate) remaining: Option<u32>,
 }
 
 /// Finds the tenant whose host name was asked for.
@@ -75,8 +76,15 @@ pub(crate) async fn tenant(app: &App, request: &Request, now: Timestamp) -> Resu
     })
 }
 
-/// Finds the account behind the token, beside the tenant; both must be of one reseller.
-pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Timestamp) -> Result<Entered, Error> {
+/// Finds the account behind the token, beside the tenant; both must be of one reseller. What the session has left is in
+/// `remaining` as soon as the request is counted, whatever comes of it.
+pub(crate) async fn session(
+    app: &App,
+    request: &Request,
+    lowest: Role,
+    now: Timestamp,
+    remaining: &OnceLock<u32>,
+) -> Result<Entered, Error> {
     let hash = token_hash(token(request)?);
     let (tenant, used) = tokio::join!(
         app.tenants.find(&app.store, request.host.as_ref(), now),
@@ -95,6 +103,7 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
         return Err(unauthenticated("Invalid token").into());
     }
     let limit = app.config.rates.session_per_minute;
+    let _ = remaining.set(limit.saturating_sub(requests));
     if requests > limit {
         return Err(Error::rate_limited(seconds_left(now)));
     }
@@ -105,7 +114,6 @@ pub(crate) async fn session(app: &App, request: &Request, lowest: Role, now: Tim
     Ok(Entered {
         tenant: Some(tenant),
         caller: Some(caller),
-        remaining: Some(limit - requests),
     })
 }
 

@@ -30,35 +30,36 @@ pub struct Context<'a> {
     pub now: Timestamp,
     tenant: Option<Tenant>,
     caller: Option<Caller>,
-    remaining: OnceLock<u32>,
+    remaining: &'a OnceLock<u32>,
     admission: OnceLock<Admission>,
     stands: OnceCell<bool>,
 }
 
 impl<'a> Context<'a> {
-    /// Finds out who calls, and refuses who must not.
-    pub(crate) async fn enter(app: &'a App, route: &Route, request: &'a Request) -> Result<Self, Error> {
+    /// Finds out who calls, and refuses who must not. How many tries the caller has left is put into `remaining`.
+    pub(crate) async fn enter(
+        app: &'a App,
+        route: &Route,
+        request: &'a Request,
+        remaining: &'a OnceLock<u32>,
+    ) -> Result<Self, Error> {
         let now = app.now();
         let entered = match route.access {
             Access::Anyone | Access::Relay => access::Entered::default(),
             Access::Tenant => access::tenant(app, request, now).await?,
-            Access::Session(lowest) => access::session(app, request, lowest, now).await?,
+            Access::Session(lowest) => access::session(app, request, lowest, now, remaining).await?,
         };
-        let context = Self {
+        Ok(Self {
             app,
             request,
             endpoint: route.id,
             now,
             tenant: entered.tenant,
             caller: entered.caller,
-            remaining: OnceLock::new(),
+            remaining,
             admission: OnceLock::new(),
             stands: OnceCell::new(),
-        };
-        if let Some(remaining) = entered.remaining {
-            context.tell_remaining(remaining);
-        }
-        Ok(context)
+        })
     }
 
     /// The table.
@@ -169,10 +170,6 @@ impl<'a> Context<'a> {
     /// Tells the caller how many tries it has left: `X-RateLimit-Remaining`. The first word stands.
     pub fn tell_remaining(&self, remaining: u32) {
         let _ = self.remaining.set(remaining);
-    }
-
-    pub(crate) fn remaining(&self) -> Option<u32> {
-        self.remaining.get().copied()
     }
 
     /// Keeps what came of the admission. An endpoint runs once per context, so this is the only word.

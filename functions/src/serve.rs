@@ -1,5 +1,6 @@
 //! From a request to an answer: find the endpoint, know the caller, run, map errors, log.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -17,7 +18,8 @@ use crate::pages;
 use crate::reply::{Reply, Response};
 use crate::request::{BODY_LIMIT, Request};
 
-/// How many requests the session has left in this minute.
+/// How many requests the session has left in this minute; `authenticate` says how many failures are left. Where nothing is
+/// counted, since no session is known, it is what there is at the beginning.
 pub const REMAINING_HEADER: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 /// The request's id, as it stands in the log.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -50,7 +52,8 @@ impl Router {
             None => {
                 let id = hex::encode(app.random::<8>());
                 let error = Error::from(Refusal::new(Code::NotFound, "no such method"));
-                finish(error.into_response(&id), &id, None)
+                let remaining = at_first(app, request.uri().path());
+                finish(error.into_response(&id), &id, remaining)
             }
         }
     }
@@ -62,7 +65,8 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
     let started = Instant::now();
     let variables = variables(route.path, request.uri().path()).unwrap_or_default();
     let request = Request::new(id.clone(), &app.keys.edge_secret, variables, request);
-    let (outcome, remaining) = answer(app, route, &request).await;
+    let remaining = OnceLock::new();
+    let outcome = answer(app, route, &request, &remaining).await;
     let is_page = route.id.starts_with("page_");
     let outcome = match outcome {
         Err(error) if is_page => moved(app, &request, error).await,
@@ -77,6 +81,7 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
         };
         page.map_or_else(|| error.into_response(&id), Reply::into_response)
     });
+    let remaining = remaining.into_inner().or_else(|| at_first(app, &request.path));
     let response = finish(response, &id, remaining);
     tracing::info!(
         endpoint = route.id,
@@ -88,16 +93,25 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
     response
 }
 
-async fn answer(app: &App, route: &Route, request: &Request) -> (Result<Response, Error>, Option<u32>) {
+async fn answer<'a>(
+    app: &'a App,
+    route: &Route,
+    request: &'a Request,
+    remaining: &'a OnceLock<u32>,
+) -> Result<Response, Error> {
     if request.body.len() > BODY_LIMIT {
-        return (
-            Err(Refusal::new(Code::TooLarge, "the body is over 256 KiB").into()),
-            None,
-        );
+        return Err(Refusal::new(Code::TooLarge, "the body is over 256 KiB").into());
     }
-    match Context::enter(app, route, request).await {
-        Ok(context) => ((route.run)(&context, request).await, context.remaining()),
-        Err(error) => (Err(error), None),
+    let context = Context::enter(app, route, request, remaining).await?;
+    (route.run)(&context, request).await
+}
+
+/// What a caller of the partner API has left before anything is counted.
+fn at_first(app: &App, path: &str) -> Option<u32> {
+    let rates = &app.config.rates;
+    match path {
+        "/enterprise_api/authenticate" => Some(rates.sign_in_failures),
+        path => is_partners(path).then_some(rates.session_per_minute),
     }
 }
 
@@ -137,7 +151,7 @@ fn finish(mut response: Response, id: &str, remaining: Option<u32>) -> Response 
     }
     let spent = (response.status() == StatusCode::TOO_MANY_REQUESTS).then_some(0);
     let headers = response.headers_mut();
-    if let Some(remaining) = remaining.or(spent) {
+    if let Some(remaining) = spent.or(remaining) {
         headers.insert(REMAINING_HEADER, HeaderValue::from(remaining));
     }
     response

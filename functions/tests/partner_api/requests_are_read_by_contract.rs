@@ -364,6 +364,47 @@ async fn every_answer_forbids_keeping_and_says_what_is_left() {
             .and_then(|left| left.parse::<u32>().ok())
     };
     assert_eq!(left(&one).expect("said"), left(&two).expect("said") + 1);
+    // A refused one counts as well.
+    let all = left(&two).expect("said");
+    let create = json!({"subdomain": "x", "name": "X"});
+    let refused = world.api(&acme.fqdn, &acme.host.token, "company/create", create).await;
+    assert_eq!((refused.status(), left(&refused)), (403, Some(all - 1)));
+    let large = vec![b' '; 300 * 1_024];
+    let rates = world.app.config.rates;
+    // Nothing is counted where no session is known.
+    for (host, path, body, status, begin) in [
+        (
+            acme.fqdn.as_str(),
+            "host/fetch",
+            b"{}".to_vec(),
+            401,
+            rates.session_per_minute,
+        ),
+        (
+            "nobody.demo.test",
+            "host/fetch",
+            b"{}".to_vec(),
+            401,
+            rates.session_per_minute,
+        ),
+        (&acme.fqdn, "host/fetch", large, 413, rates.session_per_minute),
+        (
+            &acme.fqdn,
+            "no/such/method",
+            b"{}".to_vec(),
+            404,
+            rates.session_per_minute,
+        ),
+        (&acme.fqdn, "authenticate", b"{}".to_vec(), 400, rates.sign_in_failures),
+    ] {
+        let call = world.post(host, &format!("/enterprise_api/{path}"));
+        let answer = call.raw("application/json", body).send().await;
+        assert_eq!((answer.status(), left(&answer)), (status, Some(begin)), "{path}");
+    }
+    let nobody = world
+        .api("nobody.demo.test", &acme.host.token, "host/fetch", json!({}))
+        .await;
+    assert_eq!((nobody.status(), left(&nobody)), (404, Some(rates.session_per_minute)));
     assert!(one.header("x-request-id").is_some());
     for path in [
         "/enterprise_api/nothing",
