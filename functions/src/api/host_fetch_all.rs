@@ -47,9 +47,10 @@ impl Endpoint for HostFetchAll {
         };
         let (caller, store) = (context.caller()?, context.store());
         let Some(company) = asked.company_id.or(caller.scope.company) else {
-            let page = store.hosts_all(caller.reseller, paging).await?;
-            let entries = page.items.into_iter();
-            return List::of(entries.map(|(host, company)| entry(context, host, &company)), page.more);
+            let (hosts, next) = store.hosts_all(caller.reseller, paging).await?;
+            let entries = hosts.into_iter();
+            let entries = entries.map(|(host, company)| entry(context, host, &company));
+            return List::before(entries, next.map(|next| next.to_string()));
         };
         let (company, page) = tokio::join!(
             store.company(&caller.scope, company),

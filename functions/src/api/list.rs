@@ -100,8 +100,33 @@ impl<T: Entry> List<T> {
     ///
     /// What an entry fails with.
     pub(super) fn of(entries: impl IntoIterator<Item = Result<T, Error>>, more: bool) -> Result<Self, Error> {
+        let (mut list, last) = Self::read(entries)?;
+        if more && list.next.is_none() {
+            list.next = last;
+        }
+        Ok(list)
+    }
+
+    /// The page of these entries, perhaps of none. `next`: what the next page comes behind, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// What an entry fails with.
+    pub(super) fn before(
+        entries: impl IntoIterator<Item = Result<T, Error>>,
+        next: Option<String>,
+    ) -> Result<Self, Error> {
+        let (list, _) = Self::read(entries)?;
+        Ok(Self {
+            next: list.next.or(next),
+            ..list
+        })
+    }
+
+    /// As many entries as one answer holds, and the last one's id.
+    fn read(entries: impl IntoIterator<Item = Result<T, Error>>) -> Result<(Self, Option<String>), Error> {
         let mut body = b"[".to_vec();
-        let (mut last, mut cut) = (None, more);
+        let (mut last, mut cut) = (None, false);
         for entry in entries {
             let entry = entry?;
             let text = serde_json::to_vec(&entry).map_err(|_| Error::Broken("answers are plain data"))?;
@@ -116,11 +141,12 @@ impl<T: Entry> List<T> {
             last = Some(entry.id());
         }
         body.push(b']');
-        Ok(Self {
+        let list = Self {
             body,
-            next: last.filter(|_| cut),
+            next: last.clone().filter(|_| cut),
             of: PhantomData,
-        })
+        };
+        Ok((list, last))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::world::{PASSWORD, World, meeting, refusal};
 use functions::operator;
 
 /// Does all jobs, also those that wait a minute.
-async fn work(world: &World) {
+pub(crate) async fn work(world: &World) {
     for _ in 0..4 {
         let done = work_of("dispatch", operator::dispatch(&world.app, &[]))
             .await

@@ -9,6 +9,7 @@ mod accounts_change;
 mod accounts_go;
 mod bad_input_changes_nothing;
 mod every_endpoint_refuses_strangers;
+mod lists_go_on;
 mod meetings_answer_every_field;
 mod meetings_change;
 mod meetings_repeat;

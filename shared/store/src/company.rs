@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Change;
 use crate::job::{Job, Work};
-use crate::list::Span;
+use crate::list::{Left, Span};
 use crate::op::{Failure, Op};
 use crate::value::{Item, from_item};
 use crate::{Error, Page, Paging, Result, Scope, Store, Unique, Write, keys};
@@ -108,9 +108,11 @@ impl Store {
     pub async fn companies(&self, reseller: ResellerId, paging: Paging<CompanyId>) -> Result<Page<Company>> {
         let after = match paging.after {
             Some(id) => {
-                let company = self.company(&Scope::reseller(reseller), id).await;
-                let company = company.map_err(Error::of_list)?;
-                Some((company.created, company.id.value()))
+                let wanted = [keys::company(reseller, id), keys::company_gone(reseller, id)];
+                let found = self.get_many(&wanted).await?;
+                let found = found.iter().flatten().next().ok_or(Error::NotListed)?;
+                let left: Left = from_item("company", found)?;
+                Some((left.created, id.value()))
             }
             None => None,
         };
@@ -194,7 +196,7 @@ impl Store {
 
     /// Ends the deletion of a company that has no hosts and no names of its own any more: its host name is free. Harmless
     /// when repeated.
-    pub async fn company_forget(&self, reseller: ResellerId, id: CompanyId) -> Result<()> {
+    pub async fn company_forget(&self, reseller: ResellerId, id: CompanyId, now: Timestamp) -> Result<()> {
         let Some(Kept { company, .. }) = self.company_whatever(reseller, id).await? else {
             return Ok(());
         };
@@ -207,6 +209,11 @@ impl Store {
             Op::delete(keys::fqdn(&company.fqdn))
                 .value(":company", &id)
                 .when("attribute_not_exists(#pk) OR #company = :company", Failure::Raced),
+            Left {
+                created: company.created,
+                host: None,
+            }
+            .op(keys::company_gone(reseller, id), now),
         ];
         self.commit(ops).await
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::Change;
-use crate::list::Span;
+use crate::list::{Left, Span};
 use crate::op::{Failure, Op};
 use crate::retry::unraced;
 use crate::table::LARGEST_TRANSACTION;
@@ -250,11 +250,14 @@ impl Store {
     ) -> Result<Page<Contact>> {
         let after = match paging.after {
             Some(id) => {
-                let contact = self.contact(reseller, id).await.map_err(Error::of_list)?;
-                if contact.host != host {
+                let wanted = [keys::contact(reseller, id), keys::contact_gone(reseller, id)];
+                let found = self.get_many(&wanted).await?;
+                let found = found.iter().flatten().next().ok_or(Error::NotListed)?;
+                let left: Left = from_item("contact", found)?;
+                if left.host != Some(host) {
                     return Err(Error::NotListed);
                 }
-                Some((contact.created, contact.id.value()))
+                Some((left.created, id.value()))
             }
             None => None,
         };
@@ -312,6 +315,11 @@ impl Store {
                 .value(":email", &contact.email)
                 .when("#email = :email", Failure::Raced),
             freed(host.reseller, contact),
+            Left {
+                created: contact.created,
+                host: Some(host.id),
+            }
+            .op(keys::contact_gone(host.reseller, contact.id), write.at),
         ];
         ops.extend(audited(host.reseller, host.company, contact, write, "removed"));
         self.commit(ops).await

@@ -54,6 +54,7 @@ pub struct HostRemains {
     reseller: ResellerId,
     company: CompanyId,
     role: Role,
+    created: Timestamp,
     account: Option<Host>,
     gone: Option<GoneHost>,
 }
@@ -62,6 +63,11 @@ impl HostRemains {
     /// Its company.
     pub fn company(&self) -> CompanyId {
         self.company
+    }
+
+    /// When it was made.
+    pub(crate) fn created(&self) -> Timestamp {
+        self.created
     }
 
     /// Its role, or the one it had.
@@ -104,15 +110,16 @@ impl Store {
             .await?;
         let account: Option<Host> = found[0].as_ref().map(|item| from_item("host", item)).transpose()?;
         let gone: Option<GoneHost> = found[1].as_ref().map(|item| from_item("host", item)).transpose()?;
-        let known = account.as_ref().map(|host| (host.company, host.role));
-        let known = known.or(gone.map(|gone| (gone.company, gone.role)));
-        let (company, role) = known.ok_or(Error::NotFound("host"))?;
+        let known = account.as_ref().map(|host| (host.company, host.role, host.created));
+        let known = known.or(gone.map(|gone| (gone.company, gone.role, gone.created)));
+        let (company, role, created) = known.ok_or(Error::NotFound("host"))?;
         scope.check(company, Some(id))?;
         Ok(HostRemains {
             id,
             reseller,
             company,
             role,
+            created,
             account,
             gone,
         })

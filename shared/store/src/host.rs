@@ -57,6 +57,9 @@ pub struct GoneHost {
     pub company: CompanyId,
     /// What it was, for the rank rule.
     pub role: Role,
+    /// When it was made: a page of a list may still come behind it.
+    #[serde(with = "millis")]
+    pub created: Timestamp,
     /// When it was deleted.
     #[serde(with = "millis")]
     pub deleted: Timestamp,
@@ -211,24 +214,32 @@ impl Store {
     pub async fn hosts(&self, scope: &Scope, company: CompanyId, paging: Paging<HostId>) -> Result<Page<Host>> {
         scope.check(company, None)?;
         let after = match paging.after {
-            Some(id) => Some(self.listed(scope, id).await?).filter(|host| host.company == company),
+            Some(id) => {
+                let listed = self.host_remains(scope, id).await.map_err(Error::of_list)?;
+                if listed.company() != company {
+                    return Err(Error::NotListed);
+                }
+                Some((listed.created(), id.value()))
+            }
             None => None,
         };
-        if after.is_none() && paging.after.is_some() {
-            return Err(Error::NotListed);
-        }
         let span = Span {
             pk: keys::host_list_of(scope.reseller, company),
-            after: after.map(|host| (host.created, host.id.value())),
+            after,
             newest_first: false,
             limit: paging.limit,
         };
         self.list(span).await?.try_map(|item| from_item("host", &item))
     }
 
-    /// A page of all hosts of a reseller with their companies, oldest first. Two sequential reads; three behind a host that
-    /// this process has not answered at the end of a page.
-    pub async fn hosts_all(&self, reseller: ResellerId, paging: Paging<HostId>) -> Result<Page<(Host, Company)>> {
+    /// A page of all hosts of a reseller with their companies, oldest first, and behind which the next one comes where there
+    /// is more: who was deleted lately, or is with its company, is passed over. Two sequential reads; three behind a host
+    /// that this process has not answered at the end of a page.
+    pub async fn hosts_all(
+        &self,
+        reseller: ResellerId,
+        paging: Paging<HostId>,
+    ) -> Result<(Vec<(Host, Company)>, Option<HostId>)> {
         let after = match paging.after {
             Some(id) => Some((self.host_created(reseller, id).await?, id.value())),
             None => None,
@@ -253,32 +264,29 @@ impl Store {
             known.insert(company.id, company);
         }
         let mut items = Vec::with_capacity(hosts.len());
-        // The index may be behind: who is gone meanwhile is passed over.
+        let next = guards.items.last().map(|guard| guard.host).filter(|_| guards.more);
         for item in hosts.iter().flatten() {
             let host: Host = from_item("host", item)?;
-            if let Some(company) = known.get(&host.company).filter(|_| host.deleting.is_none()) {
+            if Some(host.id) == next {
+                self.ends.keep((reseller, host.id), host.created);
+            }
+            let stands = |company: &&Company| host.deleting.is_none() && company.deleting.is_none();
+            if let Some(company) = known.get(&host.company).filter(stands) {
                 items.push((host, company.clone()));
             }
         }
-        if let Some((last, _)) = items.last().filter(|_| guards.more) {
-            self.ends.keep((reseller, last.id), last.created);
-        }
-        Ok(Page {
-            items,
-            more: guards.more,
-        })
+        Ok((items, next))
     }
 
     /// When a host was made that a page shall come behind.
     async fn host_created(&self, reseller: ResellerId, id: HostId) -> Result<Timestamp> {
         match self.ends.known((reseller, id)) {
             Some(created) => Ok(created),
-            None => Ok(self.listed(&Scope::reseller(reseller), id).await?.created),
+            None => {
+                let listed = self.host_remains(&Scope::reseller(reseller), id).await;
+                Ok(listed.map_err(Error::of_list)?.created())
+            }
         }
-    }
-
-    async fn listed(&self, scope: &Scope, id: HostId) -> Result<Host> {
-        self.host(scope, id).await.map_err(Error::of_list)
     }
 
     /// Changes a host, if nobody else has since it was read. Its new mail address, access code and OpenID subject must be
@@ -379,6 +387,7 @@ pub(crate) fn going_ops(host: &Host, work: Work, erasing: Option<Timestamp>, now
         id,
         company,
         role: host.role,
+        created: host.created,
         deleted: now,
         erasing,
         erased: None,

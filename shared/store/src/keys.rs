@@ -109,6 +109,11 @@ pub fn company(reseller: ResellerId, id: CompanyId) -> Key {
     key(format!("R#{reseller}#C#{id}"), "COMPANY")
 }
 
+/// What is left of a company that was deleted, for a day.
+pub fn company_gone(reseller: ResellerId, id: CompanyId) -> Key {
+    key(format!("R#{reseller}#C#{id}"), "GONE")
+}
+
 /// Index: a reseller's companies by creation.
 pub fn company_list(reseller: ResellerId, at: Timestamp, id: CompanyId) -> Key {
     key(company_list_of(reseller), created(at, id.value()))
@@ -159,6 +164,11 @@ pub fn host_openid(reseller: ResellerId, sub: &str) -> Key {
 /// An entry of a host's address book.
 pub fn contact(reseller: ResellerId, id: ContactId) -> Key {
     key(format!("R#{reseller}#P#{id}"), "CONTACT")
+}
+
+/// What is left of an entry that was deleted, for a day.
+pub fn contact_gone(reseller: ResellerId, id: ContactId) -> Key {
+    key(format!("R#{reseller}#P#{id}"), "GONE")
 }
 
 /// Index: a host's address book by creation.

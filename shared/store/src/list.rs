@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use domain::conference::later;
 use domain::id::{HostId, ResellerId};
-use jiff::Timestamp;
+use domain::time::millis;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::keys;
+use crate::op::Op;
 use crate::table::Query;
 use crate::value::Item;
 use crate::{Result, Store};
@@ -39,6 +43,25 @@ impl<T> Page<T> {
             items: self.items.into_iter().map(make).collect::<Result<_>>()?,
             more: self.more,
         })
+    }
+}
+
+/// What is left for a day of something that was in a list: a page may still come behind it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Left {
+    #[serde(with = "millis")]
+    pub(crate) created: Timestamp,
+    /// Whose it was, where it was a host's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) host: Option<HostId>,
+}
+
+impl Left {
+    const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+    /// Leaves it in the place of what goes.
+    pub(crate) fn op(&self, key: keys::Key, now: Timestamp) -> Op {
+        Op::put(key, self).expires(later(now, Self::KEPT))
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "contact_delete",
         &[
             (&[Get], &[Fqdn, Host, Contact]),
-            (&[Put], &[Company]),
+            (&[Put], &[Company, Contact]),
             (&[BatchGet], &[Company, Host]),
             (&[Delete], &[Host, Contact]),
             (&[Update], &[Host, Session, Rate]),
@@ -39,8 +39,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "contact_fetch_all",
         &[
-            (&[Get], &[Fqdn, Host, Contact]),
-            (&[BatchGet], &[Company, Host]),
+            (&[Get], &[Fqdn, Host]),
+            (&[BatchGet], &[Company, Host, Contact]),
             (&[QueryIndex], &[Host]),
             (&[Update], &[Session, Rate]),
         ],
@@ -87,8 +87,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_export",
         &[
-            (&[Get], &[Fqdn, Contact]),
-            (&[BatchGet], &[Company, Host]),
+            (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host, Contact]),
             (&[QueryIndex], &[Host]),
             (&[Query], &[Conference]),
             (&[Update], &[Session, Rate]),
@@ -105,7 +105,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_fetch_all",
         &[
-            (&[Get], &[Fqdn, Company, Host]),
+            (&[Get], &[Fqdn, Company]),
             (&[BatchGet], &[Company, Host]),
             (&[QueryIndex], &[Company, HostList]),
             (&[Update], &[Session, Rate]),

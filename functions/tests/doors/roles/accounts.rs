@@ -37,6 +37,13 @@ pub(super) async fn accounts(walk: &mut Walk) {
     let taken = json!({"company_id": id, "subdomain": "acme", "idempotency_key": "taken"});
     walk.api("company_update", taken).await.refused();
     walk.api("company_fetch_all", json!({"after": id})).await.ok();
+    let admin = json!({"company_id": 1, "name": "Own", "email": "own@acme.test", "password": "SoSecret5!", "role": "COMPANY_ADMIN"});
+    walk.site.admin_api("host/create", admin).await;
+    let own = json!({"email": "own@acme.test", "password": "SoSecret5!"});
+    let own = walk.site.api(ACME, "authenticate", own).await.ok();
+    walk.api("company_fetch_all", json!({"auth_token": own["auth_token"]}))
+        .await
+        .ok();
     walk.api("audit_fetch_all", json!({})).await.ok();
     walk.api("audit_fetch_all", json!({"company_id": id})).await.ok();
     let _ = held;

@@ -160,7 +160,7 @@ pub async fn a_company_goes_when_its_hosts_have_gone(store: &Store) {
             .expect("read"),
         Some(1)
     );
-    let early = store.company_forget(world.reseller.id, company.id).await;
+    let early = store.company_forget(world.reseller.id, company.id, at(0).at).await;
     assert!(matches!(early, Err(Error::Raced)), "{early:?}");
     store
         .host_delete(&world.host, &operator("host-delete"))
@@ -175,7 +175,7 @@ pub async fn a_company_goes_when_its_hosts_have_gone(store: &Store) {
     );
     for _ in 0..2 {
         store
-            .company_forget(world.reseller.id, company.id)
+            .company_forget(world.reseller.id, company.id, at(0).at)
             .await
             .expect("harmless when repeated");
     }
