@@ -1,5 +1,7 @@
 //! `company/update`: what is sent changes, all else stays. An object or a list is replaced as a whole; null is the default.
 
+use std::collections::HashSet;
+
 use domain::code::Subdomain;
 use domain::company::{Company, CompanySettings};
 use domain::id::{CompanyId, PlanId};
@@ -15,9 +17,6 @@ use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Parameters;
 use crate::reply::Json;
-
-/// What only a reseller's admin may change.
-const BY_RESELLER: [&str; 3] = ["subdomain", "subscription_ids", "openid_provider"];
 
 /// Changes a company.
 #[derive(Debug)]
@@ -67,17 +66,15 @@ impl Endpoint for CompanyUpdate {
         let (company, reseller, plans) =
             tokio::join!(store.company(&caller.scope, id), store.reseller(caller.reseller), plans);
         let (company, reseller, plans) = (company?, reseller?, plans?);
-        let parameters = context.request.parameters()?;
-        if caller.role != Role::ResellerAdmin
-            && let Some(field) = BY_RESELLER.into_iter().find(|name| parameters.has(name))
-        {
-            let why = "Only a reseller's admin can change this";
-            return Err(Refusal::new(Code::Forbidden, why).with_field(field).into());
-        }
         let mut after = Company {
             settings: sent(context, settings, company.settings.clone())?,
             ..company.clone()
         };
+        let by_reseller = caller.role == Role::ResellerAdmin;
+        if !by_reseller && let Some(field) = changed_by_reseller(&asked, &company, &after) {
+            let why = "Only a reseller's admin can change this";
+            return Err(Refusal::new(Code::Forbidden, why).with_field(field).into());
+        }
         check(&after.settings)?;
         after.name = asked.name.unwrap_or(after.name);
         if let Some(subdomain) = asked.subdomain {
@@ -85,7 +82,7 @@ impl Endpoint for CompanyUpdate {
             after.fqdn = fqdn.ok_or_else(|| Refusal::invalid("subdomain", "is too long for this domain"))?;
             after.subdomain = subdomain;
         }
-        if let Some(wanted) = asked.subscription_ids {
+        if let Some(wanted) = asked.subscription_ids.filter(|_| by_reseller) {
             after.subscriptions = subscriptions::of_plans(context, &wanted, &company.subscriptions, &plans).await?;
         }
         let answer = CompanyAnswer::from(after.clone());
@@ -94,6 +91,35 @@ impl Endpoint for CompanyUpdate {
         store.company_update(&company, &after, &write).await?;
         Ok(Json(answer))
     }
+}
+
+/// What only a reseller's admin may change and is asked to be otherwise. Subscriptions may be named as they are answered,
+/// by their own ids, or by the plans'.
+fn changed_by_reseller(asked: &CompanyUpdateParameters, company: &Company, after: &Company) -> Option<&'static str> {
+    let others = |wanted: &Vec<PlanId>| {
+        let wanted: HashSet<u64> = wanted.iter().map(|id| id.value()).collect();
+        let own: HashSet<u64> = company.subscriptions.iter().map(|held| held.id.value()).collect();
+        let plans: HashSet<u64> = company.subscriptions.iter().map(|held| held.plan.value()).collect();
+        wanted != own && wanted != plans
+    };
+    let changed = [
+        (
+            "subdomain",
+            asked
+                .subdomain
+                .as_ref()
+                .is_some_and(|wanted| *wanted != company.subdomain),
+        ),
+        ("subscription_ids", asked.subscription_ids.as_ref().is_some_and(others)),
+        (
+            "openid_provider",
+            after.settings.openid_provider != company.settings.openid_provider,
+        ),
+    ];
+    changed
+        .into_iter()
+        .find(|(_, changed)| *changed)
+        .map(|(field, _)| field)
 }
 
 /// The settings with those that were sent.

@@ -1,7 +1,9 @@
 //! `conference/update`: changes a meeting, or occurrences of one that repeats.
 
+use std::collections::BTreeSet;
+
 use domain::Role;
-use domain::conference::Minutes;
+use domain::conference::{Invited, Minutes};
 use domain::id::ConferenceId;
 use domain::text::Subject;
 use domain::time::Zone;
@@ -14,7 +16,7 @@ use super::conference::{ConferenceAnswer, answer};
 use super::meeting::{CODE_TRIES, MeetingParameters};
 use super::occurrences::{Meant, OccurrenceScope};
 use super::participants;
-use super::replan::{Replan, new_code};
+use super::replan::{Replan, for_all, new_code};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -78,6 +80,13 @@ impl Endpoint for ConferenceUpdate {
     }
 }
 
+/// Whether these are the same people in the same roles.
+fn same_people(one: &[Invited], other: &[Invited]) -> bool {
+    let people =
+        |of: &[Invited]| -> BTreeSet<_> { of.iter().map(|person| (person.contact, person.moderator)).collect() };
+    people(one) == people(other)
+}
+
 /// 409: others kept changing the meeting.
 pub(super) fn raced() -> Error {
     Refusal::new(Code::Conflict, "Changed by another request meanwhile, please try again").into()
@@ -121,8 +130,13 @@ async fn attempt(
         new,
     );
     let mut new = Vec::new();
-    if let Some(guests) = people.await? {
-        (after.invited, new) = (guests.invited, guests.new);
+    match people.await? {
+        Some(guests) if meant == Meant::All => (after.invited, new) = (guests.invited, guests.new),
+        Some(guests) if !same_people(&guests.invited, &current.invited) => {
+            let by_email = meeting.participant_emails.is_some();
+            return Err(for_all(if by_email { "participant_emails" } else { "participants" }).into());
+        }
+        _ => {}
     }
     for _ in 0..CODE_TRIES {
         let answer = answer(context, &state.changed(after.clone()), &host, &company)?;

@@ -1,4 +1,4 @@
-//! Codes and PINs as partners write them: a string of digits or an integer.
+//! Codes and PINs as partners write them: a string of digits, an integer, or an object with either as answers have it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +8,9 @@ use std::str::FromStr;
 use domain::code::{AccessCode, Pin};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::json;
 
-/// A value that is read from a string or from an integer.
+/// A value that is read from a string, from an integer, or from what answers show: `{"number": "1234567"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digits<T>(pub T);
 
@@ -17,7 +18,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Digits<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either<T>(PhantomData<T>);
 
-        impl<T: FromStr<Err: fmt::Display>> de::Visitor<'_> for Either<T> {
+        impl<'de, T: FromStr<Err: fmt::Display>> de::Visitor<'de> for Either<T> {
             type Value = T;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,6 +31,16 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Digits<T> {
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
                 self.visit_str(&number.to_string())
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(bound = "T: FromStr<Err: fmt::Display>")]
+                struct Shown<T> {
+                    number: Digits<T>,
+                }
+                let Shown { number: Digits(value) } = Shown::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(value)
             }
         }
 
@@ -47,7 +58,9 @@ impl<T> JsonSchema for Digits<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "pattern": "^[0-9]{4,10}$" })
+        let digits = json!({ "type": ["string", "integer"], "pattern": "^[0-9]{4,10}$" });
+        let shown = json!({ "type": "object", "properties": { "number": digits }, "required": ["number"] });
+        json_schema!({ "anyOf": [digits, shown] })
     }
 }
 

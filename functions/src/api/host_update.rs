@@ -19,17 +19,6 @@ use crate::error::Error;
 use crate::input::Parameters;
 use crate::reply::Json;
 
-/// What an account may not change of itself.
-const BY_ADMINS: [&str; 7] = [
-    "email",
-    "role",
-    "openid_sub",
-    "subscription_ids",
-    "access_code",
-    "moderator_pin",
-    "primary_dialin_number",
-];
-
 /// Changes an account.
 #[derive(Debug)]
 pub struct HostUpdate;
@@ -89,7 +78,6 @@ impl Endpoint for HostUpdate {
                 return Err(Refusal::new(Code::Forbidden, why).with_field(field).into());
             }
         }
-        let defaults = defaults.over(host.defaults.clone())?;
         account.check(&company)?;
         let mut after = changed(context, account, &host, &company).await?;
         after.name = asked.name.unwrap_or(after.name);
@@ -102,6 +90,55 @@ impl Endpoint for HostUpdate {
         store.host_update(&host, &after, known, &write).await?;
         Ok(Json(answer))
     }
+}
+
+/// What an account may not change of itself and is asked to be otherwise.
+fn by_admins(
+    context: &Context<'_>,
+    (asked, account): (&HostUpdateParameters, &AccountParameters),
+    host: &Host,
+    company: &Company,
+) -> Result<Option<&'static str>, Error> {
+    let parameters = context.request.parameters()?;
+    let taken = |name, held: bool| parameters.is_null(name) && held;
+    let sub = account.openid_sub.as_ref().map(ToString::to_string);
+    let dialin = &account.primary_dialin_number;
+    let pin = match &account.moderator_pin {
+        Some(Digits(pin)) => context.app.open(&pin_place(host), &host.moderator_pin)? != pin.as_str(),
+        None => false,
+    };
+    let plans = |wanted: &Vec<_>| !subscriptions::are_held(wanted, host, company);
+    let changed = [
+        ("email", asked.email.as_ref().is_some_and(|email| *email != host.email)),
+        ("role", account.role.is_some_and(|role| role != host.role)),
+        (
+            "openid_sub",
+            taken("openid_sub", host.openid_sub.is_some()) || (sub.is_some() && sub != host.openid_sub),
+        ),
+        ("subscription_ids", account.subscription_ids.as_ref().is_some_and(plans)),
+        (
+            "access_code",
+            account
+                .access_code
+                .as_ref()
+                .is_some_and(|Digits(code)| *code != host.access_code),
+        ),
+        ("moderator_pin", pin),
+        (
+            "primary_dialin_number",
+            taken("primary_dialin_number", host.primary_dialin_number.is_some())
+                || (dialin.is_some() && *dialin != host.primary_dialin_number),
+        ),
+    ];
+    Ok(changed
+        .into_iter()
+        .find(|(_, changed)| *changed)
+        .map(|(field, _)| field))
+}
+
+/// Where a PIN is sealed for.
+fn pin_place(host: &Host) -> String {
+    format!("host/{}/moderator_pin", host.id)
 }
 
 /// The account as it will be, but for its name and mail address.
@@ -131,11 +168,12 @@ async fn changed(
     set(parameters.is_null("phone"), account.phone, &mut after.phone);
     set(parameters.is_null("time_zone"), account.time_zone, &mut after.time_zone);
     set(parameters.is_null("locale"), account.locale, &mut after.locale);
-    if let Some(wanted) = account.subscription_ids {
+    let wanted = account.subscription_ids;
+    if let Some(wanted) = wanted.filter(|wanted| !subscriptions::are_held(wanted, host, company)) {
         after.subscriptions = subscriptions::of_company(context, &wanted, &host.subscriptions, company).await?;
     }
     if let Some(Digits(pin)) = account.moderator_pin {
-        let place = format!("host/{}/moderator_pin", host.id);
+        let place = pin_place(host);
         if app.open(&place, &host.moderator_pin)? != pin.as_str() {
             after.moderator_pin = app.seal(&place, pin.as_str());
         }

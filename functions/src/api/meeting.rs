@@ -20,6 +20,7 @@ use store::{ConferenceState, Unique};
 use super::conference::{ConferenceAnswer, answer};
 use super::host::with_company;
 use super::later::{absent, only_default};
+use super::own_code::OwnCode;
 use super::participants::{self, ParticipantEmail};
 use crate::context::Context;
 use crate::error::Error;
@@ -45,8 +46,8 @@ pub struct MeetingParameters {
     pub auto_stream: Option<AutoMedia>,
     /// Whether recordings are transcribed; none are yet.
     pub auto_transcribe: Option<bool>,
-    /// A code of its own.
-    pub one_time_access_code: Option<bool>,
+    /// A code of its own; a change may also name the one that the meeting has.
+    pub one_time_access_code: Option<OwnCode>,
     /// `room_url` hides the code.
     pub secure_url: Option<bool>,
     /// Recording and streaming start already when the host joins.
@@ -162,6 +163,7 @@ impl MeetingParameters {
         if plan.kind != Kind::Scheduled {
             absent("recurrence", self.recurrence.as_ref())?;
         }
+        let own_code = self.one_time_access_code.map(|own| own.wanted(None)).transpose()?;
         let series = self
             .recurrence
             .as_ref()
@@ -177,7 +179,7 @@ impl MeetingParameters {
         let duration = duration(host, company, plan.duration)?;
         let (named, emails) = (named?, self.emails().to_vec());
         let guests = participants::invite(context, host, named.clone(), known?).await?;
-        let mut conference = self.conference(context, (host, company), plan, (id, duration));
+        let mut conference = self.conference(context, (host, company), plan, (id, duration, own_code));
         conference.invited = guests.invited;
         let mut new = guests.new;
         conference.series = series;
@@ -212,10 +214,10 @@ impl MeetingParameters {
         context: &Context<'_>,
         (host, company): (&Host, &Company),
         plan: Plan,
-        (id, duration): (ConferenceId, Minutes),
+        (id, duration, own_code): (ConferenceId, Minutes, Option<bool>),
     ) -> Conference {
         let (app, defaults) = (context.app, &host.defaults);
-        let (code_kind, code) = match self.one_time_access_code.unwrap_or(defaults.one_time_access_code) {
+        let (code_kind, code) = match own_code.unwrap_or(defaults.one_time_access_code) {
             true => (CodeKind::OneTime, AccessCode::one_time(app.random())),
             false => (CodeKind::Host, host.access_code),
         };

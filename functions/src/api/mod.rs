@@ -45,6 +45,7 @@ pub mod list;
 pub mod meeting;
 pub mod occurrences;
 pub mod openapi_fetch;
+pub mod own_code;
 pub mod participants;
 pub mod plan;
 mod replan;

@@ -15,25 +15,8 @@ use super::occurrences::Meant;
 use crate::context::Context;
 use crate::error::Error;
 
-/// What is the same for all occurrences of a meeting.
-const WHOLE: [&str; 14] = [
-    "subject",
-    "agenda",
-    "time_zone",
-    "recurrence",
-    "one_time_access_code",
-    "secure_url",
-    "host_initiated_recording",
-    "security_pin",
-    "mute_mode",
-    "participants",
-    "participant_emails",
-    "reminders",
-    "registration",
-    "waiting_room",
-];
-
 /// A change of a meeting.
+#[derive(Clone, Copy)]
 pub(super) struct Replan<'a, 'c> {
     pub(super) context: &'a Context<'c>,
     pub(super) state: &'a ConferenceState,
@@ -51,6 +34,11 @@ fn fixed(field: &'static str, why: &'static str) -> Refusal {
     Refusal::new(Code::Conflict, why).with_field(field)
 }
 
+/// 400: this is the same for all occurrences.
+pub(super) fn for_all(field: &'static str) -> Refusal {
+    Refusal::invalid(field, "can be changed for all occurrences only")
+}
+
 const RUNS: &str = "The meeting is running: this cannot change now";
 const OVER: &str = "The meeting is over: this cannot change any more";
 
@@ -60,13 +48,40 @@ impl Replan<'_, '_> {
         match meant {
             Meant::All => self.whole(host),
             Meant::This(occurrence) | Meant::Following(occurrence) => {
-                let parameters = self.context.request.parameters()?;
-                if let Some(field) = WHOLE.into_iter().find(|name| parameters.has(name)) {
-                    return Err(Refusal::invalid(field, "can be changed for all occurrences only").into());
+                if let Some(field) = self.changed_for_all(host)? {
+                    return Err(for_all(field).into());
                 }
                 Ok(self.some(meant, occurrence)?)
             }
         }
+    }
+
+    /// What is the same for all occurrences and is asked to be otherwise.
+    fn changed_for_all(&self, host: &Host) -> Result<Option<&'static str>, Error> {
+        let asked = ConferenceUpdateParameters {
+            start: None,
+            duration: None,
+            ..self.asked.clone()
+        };
+        let after = Replan { asked: &asked, ..*self }.whole(host)?;
+        let current = &self.state.conference;
+        let recording = |of: &Conference| of.host_initiated_recording;
+        let rule = |of: &Conference| of.series.as_ref().map(|series| series.rule.clone());
+        let changed = [
+            ("subject", after.subject != current.subject),
+            ("agenda", after.agenda != current.agenda),
+            ("time_zone", after.zone != current.zone),
+            ("recurrence", rule(&after) != rule(current)),
+            ("one_time_access_code", after.code_kind != current.code_kind),
+            ("secure_url", after.secure_url != current.secure_url),
+            ("host_initiated_recording", recording(&after) != recording(current)),
+            ("security_pin", after.security_pin != current.security_pin),
+            ("mute_mode", after.mute_mode != current.mute_mode),
+        ];
+        Ok(changed
+            .into_iter()
+            .find(|(_, changed)| *changed)
+            .map(|(field, _)| field))
     }
 
     fn runs(&self, occurrence: Occurrence) -> bool {
@@ -133,7 +148,11 @@ impl Replan<'_, '_> {
         let Some(own) = self.meeting.one_time_access_code else {
             return Ok(());
         };
-        let kind = if own { CodeKind::OneTime } else { CodeKind::Host };
+        let held = (after.code_kind == CodeKind::OneTime).then_some(after.code);
+        let kind = match own.wanted(held)? {
+            true => CodeKind::OneTime,
+            false => CodeKind::Host,
+        };
         if kind == after.code_kind {
             return Ok(());
         }

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use domain::company::Company;
+use domain::host::Host;
 use domain::id::{CompanyId, PlanId, SubscriptionId};
-use domain::plan::{Allowance, Plan, Subscription};
+use domain::plan::{self, Allowance, Plan, Subscription};
 use domain::time::iso;
 use domain::{Error as Refusal, Role};
 use schemars::JsonSchema;
@@ -89,6 +90,15 @@ fn check(count: usize) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Whether a host has instances of its company's subscriptions as these say, by the instances' own ids, as answers name
+/// them, or by those of the subscriptions.
+pub(super) fn are_held(wanted: &[SubscriptionId], host: &Host, company: &Company) -> bool {
+    let wanted: HashSet<_> = wanted.iter().copied().collect();
+    let own: HashSet<_> = plan::held(host, company).map(|held| held.id).collect();
+    let of: HashSet<_> = plan::held(host, company).filter_map(|held| held.of).collect();
+    wanted == own || wanted == of
 }
 
 /// A company's subscriptions to these plans, each once; those that it has already stay what they are.

@@ -188,6 +188,23 @@ async fn a_host_changes_of_itself_what_the_contract_says() {
         }
         assert_eq!(own(body).await.refused(), refusal(403, "forbidden", field));
     }
+    // What is sent as it is already changes nothing, in the words of an answer too.
+    let preview = json!({"stream_preview": {"duration": 5, "interval": 60, "image_preview": true}});
+    let whole = own(preview).await.ok();
+    assert_eq!(own(whole.clone()).await.ok(), whole);
+    let without = own(json!({"stream_preview": null})).await.ok();
+    assert_eq!(
+        (&whole["stream_preview"]["duration"], &without["stream_preview"]),
+        (&json!(5), &Value::Null)
+    );
+    assert_eq!(
+        own(json!({"openid_sub": null, "subscription_ids": []})).await.ok(),
+        without
+    );
+    assert_eq!(
+        own(json!({"subscription_ids": [1]})).await.refused(),
+        refusal(403, "forbidden", "subscription_ids")
+    );
     assert_eq!(
         own(json!({"role": "COMPANY_ADMIN"})).await.refused(),
         refusal(403, "forbidden", "role")
@@ -247,7 +264,7 @@ async fn a_company_changes_what_is_sent_and_its_former_name_is_nobody_elses() {
     );
     for (field, value) in [
         ("subdomain", json!("x")),
-        ("subscription_ids", json!([])),
+        ("subscription_ids", json!([1])),
         ("openid_provider", json!(true)),
     ] {
         let mut body = json!({});
@@ -255,6 +272,14 @@ async fn a_company_changes_what_is_sent_and_its_former_name_is_nobody_elses() {
         let answer = as_admin(&world, acme, "company/update", body).await;
         assert_eq!(answer.refused(), refusal(403, "forbidden", field));
     }
+    // What is sent as it is already changes nothing.
+    let whole = as_admin(&world, acme, "company/fetch", json!({"company_id": acme.id}))
+        .await
+        .ok();
+    assert_eq!(
+        as_admin(&world, acme, "company/update", whole.clone()).await.ok(),
+        whole
+    );
     let answer = as_admin(&world, acme, "company/update", json!({"hidden_controls": ["nothing"]})).await;
     assert_eq!(answer.refused(), refusal(400, "invalid_field", "hidden_controls[0]"));
     let moved = json!({"company_id": world.other.id, "subdomain": "moved"});

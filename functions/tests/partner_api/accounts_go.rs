@@ -249,6 +249,11 @@ async fn plans_are_made_by_an_operator_and_bound_what_they_allow() {
         host,
         "the instance stays what it is"
     );
+    assert_eq!(
+        world.root("host/update", host.clone()).await.ok(),
+        host,
+        "by the instances' own ids too"
+    );
     let unknown = json!({"host_id": acme.host.id, "subscription_ids": [subscription, 999]});
     assert_eq!(
         world.root("host/update", unknown).await.refused(),

@@ -138,6 +138,23 @@ async fn one_occurrence_or_those_after_it_move_and_are_cancelled() {
         refused(&world, "conference/update", &made, subject).await,
         refusal(400, "invalid_field", "subject")
     );
+    for (field, value) in [
+        ("agenda", json!("Other")),
+        ("time_zone", json!("UTC")),
+        ("recurrence", json!({"rrule": "FREQ=DAILY;COUNT=6"})),
+        ("recurrence", Value::Null),
+        ("one_time_access_code", json!(true)),
+        ("secure_url", json!(true)),
+        ("host_initiated_recording", json!(true)),
+        ("security_pin", json!("1234")),
+        ("mute_mode", json!("q&a")),
+        ("participant_emails", json!(["new@guest.test"])),
+        ("participants", json!([world.acme.host.contact])),
+    ] {
+        let asked = json!({"occurrence": "2026-06-02 13:00:00", "scope": "following", (field): value});
+        let answer = refused(&world, "conference/update", &made, asked).await;
+        assert_eq!(answer, refusal(400, "invalid_field", field));
+    }
     let onto = json!({"occurrence": "2026-06-02 13:00:00", "scope": "this", "start": "2026-06-03 15:00:00"});
     assert_eq!(
         refused(&world, "conference/update", &made, onto).await,
@@ -156,6 +173,43 @@ async fn one_occurrence_or_those_after_it_move_and_are_cancelled() {
     assert_eq!(
         refused(&world, "conference/fetch", &made, json!({})).await,
         refusal(404, "not_found", "")
+    );
+}
+
+#[tokio::test]
+async fn an_occurrence_is_changed_by_the_whole_object_sent_back() {
+    let world = World::new().await;
+    let more = json!({"agenda": "Words", "one_time_access_code": true, "security_pin": "4711", "secure_url": true, "mute_mode": "q&a",
+        "participants": [world.acme.host.contact], "participant_emails": [{"email": "guest@guest.test", "moderator": true}]});
+    let made = repeated(&world, "FREQ=DAILY;COUNT=5", more).await;
+    for scope in ["this", "following"] {
+        let mut asked = change(&world, "conference/fetch", &made, json!({})).await;
+        (asked["occurrence"], asked["scope"]) = (json!("2026-06-04 13:00:00"), scope.into());
+        (asked["start"], asked["duration"]) = (json!("2026-06-04 15:00:00"), json!(30));
+        let changed = change(&world, "conference/update", &made, asked).await;
+        assert_eq!(
+            starts(&changed)[2],
+            "2026-06-04 13:00:00 -> 2026-06-04 15:00:00 to 2026-06-04 15:30:00"
+        );
+        for same in [
+            "participants",
+            "moderators",
+            "participant_emails",
+            "security_pin",
+            "one_time_access_code",
+            "agenda",
+        ] {
+            assert_eq!(changed[same], made[same], "{same}");
+        }
+    }
+    // And all of it.
+    let whole = change(&world, "conference/fetch", &made, json!({})).await;
+    assert_eq!(change(&world, "conference/update", &made, whole.clone()).await, whole);
+    let mut chosen = whole;
+    chosen["one_time_access_code"] = json!(123_456_789);
+    assert_eq!(
+        refused(&world, "conference/update", &made, chosen).await,
+        refusal(400, "invalid_field", "one_time_access_code")
     );
 }
 

@@ -887,9 +887,13 @@ export interface components {
              * @description The code of its own room, unique in the installation; generated for an account made without one. What is planned on
              *     a former code still opens by that.
              */
-            access_code?: string | number | null;
+            access_code?: ((string | number) | {
+                number: string | number;
+            }) | null;
             /** @description Makes whoever types it a moderator; generated for an account made without one. */
-            moderator_pin?: string | number | null;
+            moderator_pin?: ((string | number) | {
+                number: string | number;
+            }) | null;
             /** @description One of the company's numbers, the first one for an account made without one; null for none. */
             primary_dialin_number?: string | null;
             /** @description For text messages; null for none. */
@@ -1660,7 +1664,7 @@ export interface components {
             secure_url?: boolean | null;
             /** @description Who is heard. */
             mute_mode?: components["schemas"]["MuteMode"] | null;
-            /** @description The livestream's preview. */
+            /** @description The livestream's preview; null for none. */
             stream_preview?: components["schemas"]["StreamPreviewParameters"] | null;
         };
         /** @description A number to dial in. */
@@ -1884,7 +1888,7 @@ export interface components {
             invited: components["schemas"]["ExportedInvited"][];
             /** @description Who is or was in it, newest first, as many as the page has of each list. */
             participants: components["schemas"]["AttendanceAnswer"][];
-            /** @description There were others, whom `conference/participants` answers. */
+            /** @description There were others: the meeting stands on the next page again, with them. */
             more_participants: boolean;
         };
         /** @description Somebody who is invited. */
@@ -2515,7 +2519,9 @@ export interface components {
             /** @description The meeting; it must be one that its code opens now. */
             conference_id?: number | null;
             /** @description The code; for a host's own code with nothing planned, a moderator's token begins a meeting. */
-            access_code?: string | number | null;
+            access_code?: ((string | number) | {
+                number: string | number;
+            }) | null;
             /** @description The name as shown. */
             name: string;
             /** @description Enters as moderator. */
@@ -2663,8 +2669,8 @@ export interface components {
             auto_stream?: components["schemas"]["AutoMedia"] | null;
             /** @description Whether recordings are transcribed; none are yet. */
             auto_transcribe?: boolean | null;
-            /** @description A code of its own. */
-            one_time_access_code?: boolean | null;
+            /** @description A code of its own; a change may also name the one that the meeting has. */
+            one_time_access_code?: boolean | number | null;
             /** @description `room_url` hides the code. */
             secure_url?: boolean | null;
             /** @description Recording and streaming start already when the host joins. */
@@ -2924,44 +2930,44 @@ export interface components {
             /** @description How long it is planned, in minutes; 660 when absent. */
             duration?: number | null;
         };
-        /** @description How many days things are kept; for ever where absent. */
+        /** @description How many days things are kept; for ever where absent. A change counts for meetings that people enter from then on. */
         RetentionDays: {
             /**
              * Format: uint32
-             * @description Recordings.
+             * @description Recordings; there are none yet.
              * @default null
              */
             recordings: number | null;
             /**
              * Format: uint32
-             * @description Chat.
+             * @description Chat; it is not kept yet.
              * @default null
              */
             chat: number | null;
             /**
              * Format: uint32
-             * @description Events: joins, leaves and the like.
+             * @description Who was in meetings: joins, leaves and the like.
              * @default null
              */
             events: number | null;
         };
-        /** @description How many days things are kept; for ever where absent. */
+        /** @description How many days things are kept; for ever where absent. A change counts for meetings that people enter from then on. */
         RetentionDaysParameters: {
             /**
              * Format: uint32
-             * @description Recordings.
+             * @description Recordings; there are none yet.
              * @default null
              */
             recordings: number | null;
             /**
              * Format: uint32
-             * @description Chat.
+             * @description Chat; it is not kept yet.
              * @default null
              */
             chat: number | null;
             /**
              * Format: uint32
-             * @description Events: joins, leaves and the like.
+             * @description Who was in meetings: joins, leaves and the like.
              * @default null
              */
             events: number | null;
