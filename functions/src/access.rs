@@ -138,7 +138,7 @@ fn token(request: &Request) -> Result<&str, Error> {
     match parameters.text("auth_token").filter(|token| !token.is_empty()) {
         Some(token) => Ok(token),
         // Something was shown, but nothing that this API knows: an OAuth token, a number.
-        None if parameters.has("auth_token") || request.header("authorization").is_some() => {
+        None if parameters.given("auth_token") || request.header("authorization").is_some() => {
             Err(unauthenticated("Invalid token").into())
         }
         None => Err(unauthenticated("Missing auth_token").into()),

@@ -112,7 +112,7 @@ async fn claim(context: &Context<'_>, caller: &Caller) -> Result<Admission, Erro
 
 fn key(context: &Context<'_>) -> Result<Option<String>, Error> {
     let parameters = context.request.parameters()?;
-    if !parameters.has("idempotency_key") {
+    if !parameters.given("idempotency_key") {
         return Ok(None);
     }
     let key = parameters.text("idempotency_key").unwrap_or_default();

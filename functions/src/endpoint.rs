@@ -10,6 +10,7 @@ use std::pin::Pin;
 use domain::Role;
 use http::Method;
 use schemars::SchemaGenerator;
+use store::Scope;
 
 use crate::admission::{Admission, admit, release};
 use crate::context::Context;
@@ -87,6 +88,11 @@ pub trait Endpoint: Send + Sync + 'static {
         None
     }
 
+    /// The same where the input names none and the caller's own is meant.
+    fn own_object(_own: &Scope) -> Option<String> {
+        None
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -157,7 +163,8 @@ impl Route {
 
 async fn run<E: Endpoint>(context: &Context<'_>, request: &Request) -> Result<Response, Error> {
     let input = E::Input::read(request)?;
-    let object = E::object(&input);
+    let own = || E::own_object(&context.known_caller()?.scope);
+    let object = E::object(&input).or_else(own);
     let admission = admit(context, E::KIND, object.as_deref());
     if E::KIND == Kind::Read {
         // Nothing is written, so the answer may be made while the request is counted.

@@ -9,6 +9,7 @@ use domain::text::Name;
 use domain::{Code, Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use store::Scope;
 
 use super::company::{CompanyAnswer, check};
 use super::subscriptions;
@@ -48,6 +49,10 @@ impl Endpoint for CompanyUpdate {
 
     fn object((Parameters(asked), _): &Self::Input) -> Option<String> {
         asked.company_id.map(|id| format!("company/{id}"))
+    }
+
+    fn own_object(own: &Scope) -> Option<String> {
+        own.company.map(|id| format!("company/{id}"))
     }
 
     async fn handle(

@@ -7,6 +7,7 @@ use domain::text::Name;
 use domain::{Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use store::Scope;
 
 use super::contact::ContactAnswer;
 use crate::context::Context;
@@ -45,6 +46,10 @@ impl Endpoint for ContactCreate {
 
     fn object(Parameters(asked): &Self::Input) -> Option<String> {
         asked.host_id.map(|id| format!("host/{id}"))
+    }
+
+    fn own_object(own: &Scope) -> Option<String> {
+        own.host.map(|id| format!("host/{id}"))
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {

@@ -82,7 +82,7 @@ pub struct DefaultsParameters {
     pub secure_url: Option<bool>,
     /// Who is heard.
     pub mute_mode: Option<MuteMode>,
-    /// The livestream's preview.
+    /// The livestream's preview; null for none.
     pub stream_preview: Option<StreamPreview>,
 }
 

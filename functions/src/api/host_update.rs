@@ -71,12 +71,15 @@ impl Endpoint for HostUpdate {
         let (found, known) = tokio::join!(with_company(context, asked.host_id), known);
         let ((host, company), known) = (found?, known?);
         caller.check_rank(host.role)?;
-        if caller.role == Role::Host {
-            let parameters = context.request.parameters()?;
-            if let Some(field) = BY_ADMINS.into_iter().find(|name| parameters.has(name)) {
-                let why = "An account cannot change this of itself";
-                return Err(Refusal::new(Code::Forbidden, why).with_field(field).into());
-            }
+        if caller.role == Role::Host
+            && let Some(field) = by_admins(context, (&asked, &account), &host, &company)?
+        {
+            let why = "An account cannot change this of itself";
+            return Err(Refusal::new(Code::Forbidden, why).with_field(field).into());
+        }
+        let mut defaults = defaults.over(host.defaults.clone())?;
+        if context.request.parameters()?.is_null("stream_preview") {
+            defaults.stream_preview = None;
         }
         account.check(&company)?;
         let mut after = changed(context, account, &host, &company).await?;

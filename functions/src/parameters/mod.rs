@@ -95,6 +95,12 @@ impl Parameters {
         self.fields.contains_key(name)
     }
 
+    /// Whether the parameter says anything: null says as much as nothing.
+    #[must_use]
+    pub fn given(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// Whether the parameter was sent as null: that says as much as nothing, but where a change takes something away.
     #[must_use]
     pub fn is_null(&self, name: &str) -> bool {

@@ -345,6 +345,26 @@ async fn booleans_and_integers_may_be_texts() {
 }
 
 #[tokio::test]
+async fn null_says_as_much_as_nothing() {
+    let world = World::new().await;
+    let body = json!({"auth_token": null, "host_id": world.acme.host.id});
+    let answer = world
+        .post(&world.acme.fqdn, "/enterprise_api/host/fetch")
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(answer.json()["message"], "Missing auth_token");
+    let mut body = meeting(world.acme.host.id);
+    body["idempotency_key"] = Value::Null;
+    let first = world.root("conference/create", body.clone()).await.ok();
+    let second = world.root("conference/create", body).await.ok();
+    assert_ne!(
+        first["conference_id"], second["conference_id"],
+        "no key: done each time"
+    );
+}
+
+#[tokio::test]
 async fn every_answer_forbids_keeping_and_says_what_is_left() {
     let world = World::new().await;
     let acme = &world.acme;

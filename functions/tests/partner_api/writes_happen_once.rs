@@ -260,6 +260,17 @@ async fn rates_hold_per_session_object_and_company() {
         .await
         .ok();
 
+    // The caller's own account and company are objects too where they are not named.
+    let acme = world.acme.clone();
+    for n in 0..4 {
+        let contact = json!({"name": "Guest", "email": format!("guest{n}@guest.test")});
+        let own = world.api(&acme.fqdn, &acme.host.token, "contact/create", contact).await;
+        let change = json!({"name": format!("Acme {n}")});
+        let changed = world.api(&acme.fqdn, &acme.admin.token, "company/update", change).await;
+        let wanted = if n < 3 { 200 } else { 429 };
+        assert_eq!((own.status(), changed.status()), (wanted, wanted), "write {n}");
+    }
+
     let rates = Rates {
         company_per_minute: 25,
         ..Rates::default()
