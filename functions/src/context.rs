@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::app::App;
 use crate::endpoint::{Access, Route};
 use crate::error::Error;
+use crate::kept_answer;
 use crate::request::Request;
 
 /// The surroundings of one request.
@@ -109,7 +110,11 @@ impl<'a> Context<'a> {
             return Ok(None);
         };
         let answer = serde_json::to_string(answer).map_err(|_| Error::Broken("answers are plain data"))?;
-        Ok(Some(claim.answering(self.app.seal(&self.answer_place()?, &answer))))
+        let sealed = kept_answer::seal(self.app, &self.answer_place()?, &answer);
+        // One that is too large is not kept: a repeat does nothing, and is told so.
+        Ok(Some(
+            sealed.map_or_else(|| claim.clone(), |sealed| claim.answering(sealed)),
+        ))
     }
 
     /// Whether the caller's account still stands behind its session: it may have been deleted, signed out or demoted since

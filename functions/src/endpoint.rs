@@ -16,6 +16,7 @@ use crate::admission::{Admission, admit, release};
 use crate::context::Context;
 use crate::error::Error;
 use crate::input::{Input, InputShape};
+use crate::kept_answer;
 use crate::reply::{Reply, ReplyShape, Response, json_bytes};
 use crate::request::Request;
 
@@ -177,7 +178,7 @@ async fn run<E: Endpoint>(context: &Context<'_>, request: &Request) -> Result<Re
         Admission::Plain => work::<E>(context, input).await.map(Reply::into_response),
         Admission::Answered(answer) => {
             context.standing().await?;
-            let answer = context.app.open(&context.answer_place()?, answer)?;
+            let answer = kept_answer::open(context.app, &context.answer_place()?, answer)?;
             Ok(json_bytes(answer.into()))
         }
         first @ Admission::First(_) => {

@@ -20,6 +20,7 @@ pub mod error;
 mod guess;
 pub mod input;
 pub mod join;
+mod kept_answer;
 pub mod lambda;
 pub mod openapi;
 pub mod operator;

@@ -187,6 +187,24 @@ async fn of_two_racing_repeats_one_runs_and_the_other_waits() {
 }
 
 #[tokio::test]
+async fn the_largest_meeting_is_made_and_answered_again() {
+    let world = World::new().await;
+    let (name, mailbox) = ("x".repeat(90), "y".repeat(50));
+    let people: Vec<_> = (0..999)
+        .map(|n| json!({"email": format!("{n}{mailbox}@guest.test"), "name": format!("{n} {name}")}))
+        .collect();
+    let mut body = meeting(world.acme.host.id);
+    body["participant_emails"] = people[1..].into();
+    body["recurrence"] = json!({"rrule": "FREQ=DAILY;COUNT=731"});
+    body["idempotency_key"] = "large".into();
+    let first = world.root("conference/create", body.clone()).await;
+    let made = first.ok();
+    assert_eq!(made["occurrences"].as_array().map(Vec::len), Some(731));
+    assert!(first.0.body().len() > 320_000, "sealed, it is more than an item holds");
+    assert_eq!(world.root("conference/create", body).await.ok(), made);
+}
+
+#[tokio::test]
 async fn ending_with_a_key_answers_the_same_again() {
     let world = World::new().await;
     let id = world.acme.host.conference;
