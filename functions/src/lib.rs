@@ -17,6 +17,7 @@ pub mod deploy;
 pub mod endpoint;
 mod ends;
 pub mod error;
+mod former_name;
 mod guess;
 pub mod input;
 pub mod join;

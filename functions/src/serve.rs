@@ -6,14 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use domain::{Code, Error as Refusal};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
-use store::Scope;
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 
-use crate::access;
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::Route;
 use crate::error::Error;
+use crate::former_name::{self, Moved};
 use crate::pages;
 use crate::reply::{Reply, Response};
 use crate::request::{BODY_LIMIT, Request};
@@ -69,7 +68,7 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
     let outcome = answer(app, route, &request, &remaining).await;
     let is_page = route.id.starts_with("page_");
     let outcome = match outcome {
-        Err(error) if is_page => moved(app, &request, error).await,
+        Err(error) if is_page || is_partners(&request.path) => moved(app, &request, error).await,
         outcome => outcome,
     };
     let response = outcome.unwrap_or_else(|error| {
@@ -115,30 +114,18 @@ fn at_first(app: &App, path: &str) -> Option<u32> {
     }
 }
 
-/// A page under a former host name of a company is where the company is now, for as long as the name leads there.
+/// Whether a path is one of the partner API.
+fn is_partners(path: &str) -> bool {
+    path.starts_with("/enterprise_api/")
+}
+
+/// What is asked under a former host name of a company is asked where the company is now.
 async fn moved(app: &App, request: &Request, error: Error) -> Result<Response, Error> {
-    let unknown = matches!(&error, Error::Refused(refusal) if *refusal == access::unknown_tenant());
-    let Some(host) = request.host.as_ref().filter(|_| unknown) else {
-        return Err(error);
+    let moved = match former_name::is_unknown(&error) {
+        true => Moved::of(app, request).await?,
+        false => None,
     };
-    let Some(tenant) = app.store.tenant(host).await? else {
-        return Err(error);
-    };
-    let leads = tenant.until.is_some_and(|until| until > app.now());
-    let Some(company) = tenant.company.filter(|_| leads) else {
-        return Err(error);
-    };
-    let company = app.store.company(&Scope::reseller(tenant.reseller), company).await?;
-    let query = match request.query.as_str() {
-        "" => String::new(),
-        query => format!("?{query}"),
-    };
-    let to = format!("{}{}{query}", app.config.origin(company.fqdn.as_str()), request.path);
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    let location = HeaderValue::try_from(to).map_err(|_| Error::Broken("a request's path and query are ASCII"))?;
-    response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    moved.map_or(Err(error), |moved| moved.redirect(app, request))
 }
 
 fn finish(mut response: Response, id: &str, remaining: Option<u32>) -> Response {

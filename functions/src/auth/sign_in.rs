@@ -19,6 +19,7 @@ use super::session::Opening;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
+use crate::former_name::{self, Moved};
 use crate::input::Form;
 use crate::reply::{Reply as _, Response};
 use crate::visit::Place;
@@ -90,7 +91,13 @@ impl Endpoint for SignInFramed {
         if input.0.redirect_url.is_none() {
             return for_people(context, Err(Refusal::missing("redirect_url").into()));
         }
-        for_people(context, sign_in(context, input.0, Destination::Frame).await)
+        let outcome = sign_in(context, input.0, Destination::Frame).await;
+        if outcome.as_ref().is_err_and(former_name::is_unknown)
+            && let Some(moved) = Moved::of(context.app, context.request).await?
+        {
+            return moved.redirect(context.app, context.request);
+        }
+        for_people(context, outcome)
     }
 }
 
@@ -111,7 +118,7 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
         Some(target) => redirect.with_after_call(target),
         None => redirect,
     };
-    let place = Place::of(context).await?;
+    let (place, moved) = place(context, unsaid).await?;
     let network = context.network();
     let scope = Scope::company(place.reseller, place.company);
     let lock = [Attempt::Sso(asked.host_id, network)];
@@ -150,6 +157,12 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
     };
     let remember = asked.remember_me != Some(0);
     let cookies = Cookies::of(app);
+    if let Some(moved) = moved {
+        // A cookie of this name is none there: the page keeps the session, as in a frame.
+        let redirect = redirect.with_handoff(&opening.hand_over(context).await?, None);
+        let to = format!("{}{redirect}", app.config.origin(moved.to.as_str()));
+        return Ok(led(&to, &[]));
+    }
     match destination {
         Destination::Frame => framed(context, &opening, redirect, cookies).await,
         Destination::Own
@@ -169,6 +182,22 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
             let session = opening.create(context).await?;
             Ok(see_other(&redirect, &cookies.browser(&session, host.id, remember)))
         }
+    }
+}
+
+/// Whose host name was asked for. A form's POST under a former name is taken where it is: browsers hide where it comes from
+/// (`Origin: null`) once it was sent on.
+async fn place(context: &Context<'_>, unsaid: Destination) -> Result<(Place, Option<Moved>), Error> {
+    match Place::of(context).await {
+        Err(error) if unsaid == Destination::Own && former_name::is_unknown(&error) => {
+            let moved = Moved::of(context.app, context.request).await?.ok_or(error)?;
+            let place = Place {
+                reseller: moved.reseller,
+                company: moved.company,
+            };
+            Ok((place, Some(moved)))
+        }
+        place => Ok((place?, None)),
     }
 }
 
@@ -247,9 +276,13 @@ async fn framed(
 
 /// 303 to a page of this domain. Neither the page's address nor the sign-in's is kept or passed on.
 pub(super) fn see_other(to: &Redirect, cookies: &[HeaderValue]) -> Response {
+    led(&to.to_string(), cookies)
+}
+
+fn led(to: &str, cookies: &[HeaderValue]) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let location = HeaderValue::try_from(to.to_string()).expect("a serialised URL is printable ASCII");
+    let location = HeaderValue::try_from(to).expect("a serialised URL is printable ASCII");
     let headers = response.headers_mut();
     headers.insert(header::LOCATION, location);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

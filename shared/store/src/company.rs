@@ -88,6 +88,16 @@ impl Store {
         company_in(scope, self.get(keys::company(scope.reseller, id)).await?.as_ref())
     }
 
+    /// The host name of a company that is there for anybody. One read, in the way that every function may.
+    pub async fn company_name(&self, reseller: ResellerId, id: CompanyId) -> Result<Option<Fqdn>> {
+        let found = self.get_many(&[keys::company(reseller, id)]).await?;
+        match company_in(&Scope::reseller(reseller), found[0].as_ref()) {
+            Ok(company) => Ok(Some(company.fqdn)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The same, and how many hosts it has.
     pub async fn company_counted(&self, scope: &Scope, id: CompanyId) -> Result<(Company, u64)> {
         let kept = self.company_whatever(scope.reseller, id).await?;

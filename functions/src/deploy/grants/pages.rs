@@ -2,23 +2,35 @@
 
 use store::Partition::{Code, CodeAttempt, Company, Conference, Fqdn, Handoff, Host, Reseller, Session};
 
-use super::Action::{Get, Query, Update};
+use super::Action::{BatchGet, Get, Query, Update};
 use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "page_home",
-        &[(&[Get], &[Reseller, Fqdn, Company, Host]), (&[Update], &[Session])],
+        &[
+            (&[Get], &[Reseller, Fqdn, Company, Host]),
+            (&[BatchGet], &[Company]),
+            (&[Update], &[Session]),
+        ],
     ),
     (
         "page_login",
-        &[(&[Get], &[Fqdn, Company, Host]), (&[Update], &[Session])],
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company]),
+            (&[Update], &[Session]),
+        ],
     ),
-    ("page_password", &[(&[Get], &[Fqdn, Company, Host, Handoff])]),
+    (
+        "page_password",
+        &[(&[Get], &[Fqdn, Company, Host, Handoff]), (&[BatchGet], &[Company])],
+    ),
     (
         "page_room",
         &[
             (&[Get], &[Reseller, Fqdn, Company, Host, Code]),
+            (&[BatchGet], &[Company]),
             (&[Query], &[Conference, Code]),
             (&[Update], &[Session, CodeAttempt]),
         ],

@@ -21,7 +21,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn, Company, Host]),
             (&[Put], &[Session, Handoff]),
             (&[Update], &[Handoff, SsoAttempt]),
-            (&[BatchGet], &[SsoAttempt]),
+            (&[BatchGet], &[Company, SsoAttempt]),
         ],
     ),
     (
@@ -40,7 +40,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn, Company, Host]),
             (&[Put], &[Session, Handoff]),
             (&[Update], &[Handoff, SsoAttempt]),
-            (&[BatchGet], &[SsoAttempt]),
+            (&[BatchGet], &[Company, SsoAttempt]),
         ],
     ),
     (

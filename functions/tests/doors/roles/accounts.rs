@@ -28,6 +28,26 @@ pub(super) async fn accounts(walk: &mut Walk) {
         json!({"company_id": id, "subdomain": "moved", "subscription_ids": [plan], "idempotency_key": "company"});
     walk.api("company_update", change.clone()).await.ok();
     walk.api("company_update", change).await.ok();
+    // Its former name leads on.
+    for (page, path) in [
+        ("page_home", "/"),
+        ("page_login", "/login"),
+        ("page_password", "/password/abc"),
+        ("page_room", "/conf/call/7654321"),
+        (
+            "sign_in_framed",
+            "/auth?host_id=1&login_token_public_key=a&redirect_url=/",
+        ),
+    ] {
+        walk.fresh().await;
+        let answer = walk.site.get("fourth.demo.test", path).send().await;
+        walk.book(page).await;
+        assert_eq!(answer.status, 308, "{page}");
+    }
+    walk.fresh().await;
+    let fields = [("host_id", "1"), ("login_token_public_key", "a")];
+    walk.site.post("fourth.demo.test", "/auth").form(&fields).send().await;
+    walk.book("sign_in").await;
     walk.api("company_update", json!({"company_id": id, "subscription_ids": []}))
         .await
         .ok();
