@@ -121,7 +121,7 @@ impl Rooms {
 
     /// The control plane orders something, and needs no answer.
     pub(crate) fn order(&self, room: RoomKey, action: Action) {
-        self.push(Message::Call(Call(Box::new(move |control| {
+        self.push(Message::Call(Call(Box::new(move |control, _| {
             if let Err(why) = control.order(now(), &room, &By::ControlPlane, action) {
                 tracing::info!(%room, ?action, ?why, "order not carried out");
             }

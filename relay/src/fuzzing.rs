@@ -10,10 +10,10 @@ use std::{
 };
 
 use axum::extract::ws::Message as Frame;
-use livekit_protocol::{ClientInfo, SessionDescription};
+use livekit_protocol::{ClientInfo, IceServer, SessionDescription};
 use relay_core::{
     forward::{self, Command, LayerSpec, Outgoing, Shard, SinkSpec, SourceSpec, Transmit, Want},
-    room::{Config, ConnectionId, Control, Grants, Input, Join, Mode, Now, Random, RoomKey, Ticket},
+    room::{Config, ConnectionId, Control, Grants, IceServers, Input, Join, Mode, Now, Random, RoomKey, Ticket},
     rtcp::Compound,
     rtp::{HeaderFields, HeaderWriter, RtpPacket, red_primary},
     sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
@@ -316,6 +316,19 @@ impl Random for Counter {
     }
 }
 
+/// The same server for everybody.
+#[derive(Debug)]
+pub(crate) struct OneServer;
+
+impl IceServers for OneServer {
+    fn servers(&self, _: Now, _: &Ticket) -> Vec<IceServer> {
+        vec![IceServer {
+            urls: vec!["stun:203.0.113.7:7882".into()],
+            ..IceServer::default()
+        }]
+    }
+}
+
 /// Messages of clients, by WebSocket and by data channel, in a room of three. The low bits of a chunk's first byte say who
 /// and how, the others how much time passes.
 pub fn signal(data: &[u8]) {
@@ -323,7 +336,7 @@ pub fn signal(data: &[u8]) {
         region: "eu".into(),
         relay: "relay-1".into(),
         candidates: vec![candidate()],
-        ice_urls: vec!["stun:203.0.113.7:7882".into()],
+        ice_servers: Arc::new(OneServer),
         fingerprint: Fingerprint([7; 32]),
         workers: 1,
         max_participants: 10,
@@ -400,6 +413,7 @@ fn join(n: u64) -> Join {
             jti: format!("j{n}"),
             token: Arc::from("t"),
             first_use_by: None,
+            expires: i64::MAX,
             number: None,
             moderator: n == 1,
             grants: Grants {

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{any, get, post},
 };
-use domain::id::RelayId;
+use domain::{Reason, id::RelayId};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use relay_core::room::{Input, Refusal, Ticket};
 

@@ -10,6 +10,7 @@ use ring::hmac;
 
 use super::{
     ice::{Agents, Patience},
+    link::Path,
     stun::{self, MAX_ANSWER, Request},
 };
 
@@ -53,7 +54,7 @@ pub fn stun(data: &[u8]) {
     for bytes in [data, &signed(data)] {
         let Some(request) = Request::parse(bytes) else { continue };
         let mut answer = [0; MAX_ANSWER];
-        let _ = agents.handle_request(now, from, &request, &mut answer, &mut None);
+        let _ = agents.handle_request(now, (Path::Udp(from), from), &request, &mut answer, &mut None);
     }
     agents.handle_timeout(now + Duration::from_secs(60), |_| {});
 }

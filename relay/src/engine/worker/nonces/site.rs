@@ -31,10 +31,12 @@ use crate::engine::{
     EngineEvent,
     directory::Routes,
     ice::Patience,
+    link::Path,
     srtp::{Keys, MasterKey},
     sys::Waker,
     worker::{Worker, WorkerInput, WorkerParts},
 };
+use crate::fuzzing::OneServer;
 
 /// The wall clock at the start.
 const START_MS: i64 = 1_790_000_000_000;
@@ -150,7 +152,7 @@ impl Site {
                 address: "203.0.113.7:7882".parse().expect("an address"),
                 protocol: CandidateProtocol::Udp,
             }],
-            ice_urls: vec!["stun:203.0.113.7:7882".into()],
+            ice_servers: Arc::new(OneServer),
             fingerprint: Fingerprint([7; 32]),
             workers: 1,
             max_participants: 100,
@@ -577,7 +579,7 @@ impl Site {
             }
         }
         for (from, mut bytes) in sent {
-            self.worker.handle_datagram(now, from, &mut bytes, None);
+            self.worker.handle_datagram(now, Path::Udp(from), &mut bytes, None);
         }
         for id in connected {
             self.connect(n, id);
@@ -611,6 +613,7 @@ fn ticket(identity: &str) -> Ticket {
         jti: format!("jti-{identity}"),
         token: Arc::from(format!("token-{identity}")),
         first_use_by: None,
+        expires: i64::MAX,
         number: None,
         moderator: false,
         grants: Grants {
