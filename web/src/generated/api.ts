@@ -1763,6 +1763,15 @@ export interface components {
             region: string;
         } | {
             /** @constant */
+            kind: "participant_role";
+            /** @description Who. */
+            participant: number;
+            /** @description The token's id. */
+            jti: string;
+            /** @description Whether a moderator. */
+            moderator: boolean;
+        } | {
+            /** @constant */
             kind: "participant_leave";
             /** @description Who. */
             participant: number;
@@ -1971,6 +1980,11 @@ export interface components {
              * @description Share of its capacity in use, 0 to 1.
              */
             load: number;
+            /**
+             * @description Whether it opens no more rooms: those that it holds go on there, others begin elsewhere.
+             * @default false
+             */
+            draining: boolean;
             /** @description The rooms it holds. */
             rooms: components["schemas"]["HeldRoom"][];
         };
