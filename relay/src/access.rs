@@ -236,7 +236,7 @@ fn open_tls(config: &Tls, shared: Arc<Shared>, tasks: &mut JoinSet<()>) -> Resul
     })?);
     let listener = sockets::listen(config.listen).map_err(error)?;
     let address = listener.local_addr().map_err(error)?;
-    let (port, connections) = tls::Port::new(&config.turn_name, certificate.clone());
+    let (port, connections) = tls::Port::new(&config.turn_name, &certificate);
     let port = Arc::new(port);
     tasks.spawn(certificate.renew());
     tasks.spawn(accept(listener, shared, move |stream, client, shared| {

@@ -47,7 +47,10 @@ pub(crate) type Secured = TlsStream<Held>;
 
 impl Port {
     /// With one certificate for both names. HTTPS connections come out of the other end.
-    pub(super) fn new(turn_name: &str, certificate: Arc<Certificate>) -> (Self, mpsc::Receiver<(Secured, SocketAddr)>) {
+    pub(super) fn new(
+        turn_name: &str,
+        certificate: &Arc<Certificate>,
+    ) -> (Self, mpsc::Receiver<(Secured, SocketAddr)>) {
         let config = |protocols: &[&[u8]]| {
             let mut config = ServerConfig::builder()
                 .with_no_client_auth()
