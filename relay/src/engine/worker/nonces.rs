@@ -7,6 +7,7 @@
 mod client;
 mod description;
 mod site;
+mod steps;
 
 /// The publishers of relay-core's own tests, and what those name in the module above theirs.
 #[path = "../../../core/tests/common/publisher.rs"]
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use relay_core::types::{ExtKind, ExtMap};
 
-use self::site::{Site, Step};
+use self::{site::Site, steps::Step};
 use crate::engine::srtp::ledger::{self, Sealed};
 
 const MS: Duration = Duration::from_millis(1);
