@@ -6,17 +6,13 @@ import { join } from 'node:path';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/**
- * No accessibility violation, and nothing wider than the window, at four widths, in light and dark. `prepare` is done at each width, for what a
- * change of the window closes.
- */
-export async function wellMade(page, name, prepare = async () => {}) {
+/** No accessibility violation, and nothing wider than the window, at four widths, in light and dark. */
+export async function wellMade(page, name) {
   for (const colorScheme of ['light', 'dark']) {
     // Without motion: colours that are on their way read as neither scheme's.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const width of [320, 360, 1280, 1920]) {
       await page.setViewportSize({ width, height: width < 1000 ? 740 : 900 });
-      await prepare();
       const overflow = await page.evaluate(async () => {
         // What has just come may still be on its way to its place.
         const ends = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime < Infinity);
