@@ -212,6 +212,9 @@ async fn a_moderator_ends_a_room_and_nobody_else_does() {
     assert_eq!(end(token("g", "r")).await.status(), 403);
     assert_eq!(end("rubbish".into()).await.status(), 401);
     let moderator = token_with("m", json!({"room": "r", "roomJoin": true, "roomAdmin": true}));
+    assert_eq!(end(moderator.clone()).await.status(), 403, "who is not in the room");
+    let mut leading = Client::single(&relay, &moderator).await.expect("let in");
+    leading.joined().await;
     let answer = end(moderator).await;
     assert_eq!(
         (answer.status().as_u16(), answer.text().await.expect("text")),

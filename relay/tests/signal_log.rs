@@ -57,7 +57,7 @@ async fn a_session_is_logged_without_its_token_name_or_address() {
     let _ = Client::single(&relay, "forged.token.text").await;
     let udp = relay.udp_addr();
     let http = relay.http_addr();
-    let operator = relay.operator_addr();
+    let (operator, tcp) = (relay.operator_addr(), relay.tcp_addr());
     relay.shutdown().await;
     let text = String::from_utf8_lossy(&log.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
     assert!(
@@ -66,7 +66,7 @@ async fn a_session_is_logged_without_its_token_name_or_address() {
     );
     let signature = token.rsplit('.').next().expect("three parts");
     // The relay's own ports are told at its start; a client's address is any other one of this machine.
-    let own = [udp, http, operator];
+    let own = [udp, http, operator, tcp];
     let clients = own
         .iter()
         .fold(text.clone(), |text, own| text.replace(&own.to_string(), ""));

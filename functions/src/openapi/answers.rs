@@ -55,7 +55,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "relays": [{"url": "https://r1.eu.relay.example", "region": "eu"}],
             "conference": {
                 "id": 183, "subject": "Test Conference", "mute_mode": "conversation", "host_name": "John Host",
-                "hard_stop": 1_821_441_600,
+                "hard_stop": 1_821_441_600, "waiting_room": false,
             },
             "media": {"h264": true, "max_resolution": 720},
         }),
@@ -88,7 +88,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
         "Entered" => json!({
             "settings": {
                 "conference": 183, "subject": "Test Conference", "max_participants": 100, "mute_mode": "conversation",
-                "hard_stop": 1_821_441_600, "window_end": 1_821_358_800, "empty_grace_seconds": 30,
+                "hard_stop": 1_821_441_600, "window_end": 1_821_358_800, "empty_grace_seconds": 30, "waiting_room": false,
             },
             "members": ["relay-1"],
         }),
