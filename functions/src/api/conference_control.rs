@@ -241,6 +241,8 @@ async fn send(context: &Context<'_>, relays: &[Relay], rooms: &[RoomName], actio
     match (done, absent, failed) {
         (1.., _, 0) => Ok(Sent::Done),
         (0, 1.., 0) => Ok(Sent::NotThere),
+        // Nobody has come to it yet.
+        (0, 0, 0) if relays.is_empty() => Ok(Sent::NotThere),
         _ => {
             let why = "The meeting's relay cannot be reached, please try again";
             Err(Refusal::new(Code::Unavailable, why).with_retry_after(5).into())

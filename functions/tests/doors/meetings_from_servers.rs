@@ -98,6 +98,19 @@ async fn a_server_lets_somebody_in_without_pin_in_the_role_it_says() {
 }
 
 #[tokio::test]
+async fn a_meeting_that_nobody_has_come_to_is_not_led() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let host = site.host("Ann").await;
+    let made = site
+        .admin_api("conference/create/reservationless", json!({"host_id": host.id}))
+        .await;
+    let asked = json!({"conference_id": made["conference_id"], "action": "lock"});
+    let (status, code, _) = refused(&site, "conference/control", asked).await;
+    assert_eq!((status, code.as_str()), (409, "conflict"));
+}
+
+#[tokio::test]
 async fn nobody_is_let_into_a_company_that_goes_or_by_an_account_that_went() {
     let site = Site::new().await;
     site.relay_up().await;

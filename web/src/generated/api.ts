@@ -1709,7 +1709,8 @@ export interface components {
          *         "mute_mode": "conversation",
          *         "hard_stop": 1821441600,
          *         "window_end": 1821358800,
-         *         "empty_grace_seconds": 30
+         *         "empty_grace_seconds": 30,
+         *         "waiting_room": false
          *       },
          *       "members": [
          *         "relay-1"
@@ -2436,7 +2437,8 @@ export interface components {
          *         "subject": "Test Conference",
          *         "mute_mode": "conversation",
          *         "host_name": "John Host",
-         *         "hard_stop": 1821441600
+         *         "hard_stop": 1821441600,
+         *         "waiting_room": false
          *       },
          *       "media": {
          *         "h264": true,
