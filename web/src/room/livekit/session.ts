@@ -301,15 +301,13 @@ class LivekitSession implements Session {
     if (!on) this.starting.delete(name);
     const me = this.room.localParticipant;
     const device = deviceId ? { deviceId } : undefined;
-    await (name === 'mic'
-      ? this.own(Track.Source.Microphone, () => me.setMicrophoneEnabled(on, device))
-      : this.own(Track.Source.Camera, () => me.setCameraEnabled(on, device)));
-  }
-
-  private async own(source: Track.Source, change: () => Promise<unknown>): Promise<void> {
-    this.ownMutes.add(source);
+    const source = name === 'mic' ? Track.Source.Microphone : Track.Source.Camera;
+    // Whoever mutes us while we switch it on is somebody else.
+    if (!on) this.ownMutes.add(source);
     try {
-      await change();
+      await (name === 'mic'
+        ? me.setMicrophoneEnabled(on, device)
+        : me.setCameraEnabled(on, device));
     } finally {
       this.ownMutes.delete(source);
       this.sync(this.room.localParticipant);
