@@ -131,7 +131,7 @@ impl Default for Config {
 impl Default for Operator {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 7881)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7884)),
             drain_seconds: 600,
         }
     }

@@ -67,6 +67,14 @@ impl Seen {
             *known = Some(outcome);
         }
     }
+
+    /// The order of this id was not carried out: whoever repeats it gives it anew.
+    fn forget(&self, id: &str) {
+        let mut orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if orders.outcomes.remove(id).is_some() {
+            orders.ids.retain(|known| known != id);
+        }
+    }
 }
 
 /// The control plane orders something.
@@ -90,7 +98,10 @@ pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, bod
         // What is not here has ended here.
         Some(Err(Denied::NoRoom)) if matches!(action, Action::End { .. }) => Ok(()),
         Some(outcome) => outcome,
-        None => return unavailable(),
+        None => {
+            app.commands.forget(&claims.jti);
+            return unavailable();
+        }
     };
     app.commands.end(&claims.jti, outcome);
     answer(outcome)
@@ -137,6 +148,9 @@ async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action
         jti: ticket.jti,
     };
     let Some(outcome) = order(app, ticket.room, by, action).await else {
+        if let Some(id) = id {
+            app.requests.forget(&id);
+        }
         return unavailable();
     };
     if let Some(id) = id {
@@ -199,6 +213,16 @@ mod tests {
         assert_eq!(seen.begin("a"), Some(Ok(())));
         seen.end("a", Err(Denied::NoParticipant));
         assert_eq!(seen.begin("a"), Some(Err(Denied::NoParticipant)));
+        // Not carried out, so that a repeat is no repeat.
+        assert_eq!(seen.begin("b"), None);
+        seen.forget("b");
+        assert_eq!(seen.begin("b"), None);
+        seen.forget("b");
+        assert_eq!(
+            seen.begin("a"),
+            Some(Err(Denied::NoParticipant)),
+            "others are still known"
+        );
         for n in 0..REMEMBERED {
             assert_eq!(seen.begin(&n.to_string()), None);
         }

@@ -51,6 +51,7 @@ class Image(unittest.TestCase):
             "CONVOKE_RELAY_LISTEN": "127.0.0.1:0",
             "CONVOKE_RELAY_UDP": "127.0.0.1:0",
             "CONVOKE_RELAY_STUN": "127.0.0.1:0",
+            "CONVOKE_RELAY_TCP": "127.0.0.1:0",
             "CONVOKE_RELAY_OPERATOR": "127.0.0.1:0",
         } | settings
         command = [CHROOT, f"--userspec={uid}:{gid}", "--groups=", str(self.root), *self.entry(), *arguments]
