@@ -44,7 +44,7 @@ pub struct ConferenceAnswer {
     pub auto_transcribe: bool,
     /// Recording and streaming start already when the host joins.
     pub host_initiated_recording: bool,
-    /// Nobody is let in before a moderator.
+    /// Guests wait until a moderator lets them in.
     pub waiting_room: bool,
     /// Its own code, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -172,6 +172,8 @@ impl Endpoint for ConferenceControl {
             (Some(_), None) if !waits => return Err(nobody()),
             (_, None) => running().map(|view| current.room_of(view.slot.occurrence)).collect(),
         };
+        // Relays do what they are told at once, so the caller must stand before they are.
+        context.standing().await?;
         let sent = send(context, &around.relays, &rooms, action).await?;
         match (sent, participant) {
             (Sent::Done, _) => {}

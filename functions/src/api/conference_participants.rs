@@ -155,14 +155,18 @@ impl Endpoint for ConferenceParticipants {
             None => None,
         };
         let of = (caller.reseller, asked.conference_id);
-        let after = asked.after.map(|Digits(place)| match place.occurrence.or(occurrence) {
-            Some(occurrence) => Behind::Place(occurrence, place.participant),
-            None => Behind::Newest(place.participant),
-        });
+        let conference = &state.conference;
+        let only = conference.series.is_none().then_some(conference.occurrence);
+        let after = asked
+            .after
+            .map(|Digits(place)| match place.occurrence.or(occurrence).or(only) {
+                Some(occurrence) => Behind::Place(occurrence, place.participant),
+                None => Behind::Newest(place.participant),
+            });
         let (found, more) = store
             .attendance(of, occurrence, after, limit as usize, context.now)
             .await?;
-        List::of(found.iter().map(|one| Ok(shown(one, &state.conference))), more)
+        List::of(found.iter().map(|one| Ok(shown(one, conference))), more)
     }
 }
 
@@ -187,7 +191,9 @@ pub(super) fn shown(one: &Attendance, conference: &Conference) -> AttendanceAnsw
         reason: last.and_then(|last| last.reason),
         stays,
         place: Place {
-            occurrence: conference.series.as_ref().map(|_| one.occurrence),
+            // One that repeated once may have others.
+            occurrence: (conference.series.is_some() || one.occurrence != conference.occurrence)
+                .then_some(one.occurrence),
             participant: one.participant,
         },
     }

@@ -31,7 +31,7 @@ pub(super) const TRIES: u32 = 6;
 pub struct ConferenceUpdate;
 
 /// What changes; what is absent stays. `agenda`, `security_pin` and `recurrence` are taken away by null. A running meeting
-/// keeps its start, zone, code and mute mode, one that is over its length too; of a meeting that repeats, what has begun
+/// keeps its start, zone, code, mute mode and waiting room, one that is over its length too; of a meeting that repeats, what has begun
 /// stays as it was planned.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ConferenceUpdateParameters {

@@ -77,6 +77,7 @@ impl Replan<'_, '_> {
             ("host_initiated_recording", recording(&after) != recording(current)),
             ("security_pin", after.security_pin != current.security_pin),
             ("mute_mode", after.mute_mode != current.mute_mode),
+            ("waiting_room", after.waiting_room != current.waiting_room),
         ];
         Ok(changed
             .into_iter()

@@ -1,6 +1,8 @@
 //! What a partner's server does in a running meeting: lets people in by tokens, sees who is there, puts somebody out; and a
 //! code of a meeting that repeats opens the occurrence of its day.
 
+use std::time::Duration;
+
 use crate::an_end_reaches_the_relays::{one_request, running_meeting};
 use crate::site::{ACME, OTHER, Site};
 use domain::join_token::JoinToken;
@@ -108,6 +110,32 @@ async fn a_meeting_that_nobody_has_come_to_is_not_led() {
     let asked = json!({"conference_id": made["conference_id"], "action": "lock"});
     let (status, code, _) = refused(&site, "conference/control", asked).await;
     assert_eq!((status, code.as_str()), (409, "conflict"));
+}
+
+#[tokio::test]
+async fn an_account_that_was_signed_out_leads_no_meeting() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, &url).await;
+    let boss = json!({"company_id": 1, "name": "Boss", "email": "boss@acme.test", "password": "SoSecret5!", "role": "COMPANY_ADMIN"});
+    let boss = site.admin_api("host/create", boss).await;
+    let signing_in = json!({"email": "boss@acme.test", "password": "SoSecret5!"});
+    let token = site.api(ACME, "authenticate", signing_in).await.ok()["auth_token"].clone();
+    let lock = json!({"conference_id": meeting["conference_id"], "action": "lock", "auth_token": token});
+    let relay = async { one_request(listener.accept().await.expect("called").0, "200 OK").await };
+    let (_, done) = tokio::join!(relay, site.api(ACME, "conference/control", lock.clone()));
+    done.ok();
+    site.advance(1);
+    site.admin_api("host/reset_login_token", json!({"host_id": boss["host_id"]}))
+        .await;
+    let relay = async {
+        let called = listener.accept();
+        tokio::time::timeout(Duration::from_secs(1), called).await.is_err()
+    };
+    let (silent, refused) = tokio::join!(relay, site.api(ACME, "conference/control", lock));
+    assert_eq!(refused.refused().0, 401);
+    assert!(silent, "the relay heard of it");
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ async fn one_occurrence_or_those_after_it_move_and_are_cancelled() {
         ("host_initiated_recording", json!(true)),
         ("security_pin", json!("1234")),
         ("mute_mode", json!("q&a")),
+        ("waiting_room", json!(true)),
         ("participant_emails", json!(["new@guest.test"])),
         ("participants", json!([world.acme.host.contact])),
     ] {

@@ -173,7 +173,7 @@ impl Store {
         match after {
             Some(Behind::Place(occurrence, participant)) => {
                 let place = keys::participant_before(&room(occurrence), participant);
-                query.to = place.sk.max(query.from.clone());
+                query.to = place.sk.clamp(query.from.clone(), query.to);
             }
             Some(Behind::Newest(participant)) => sought = Some(participant),
             None => {}

@@ -1407,7 +1407,7 @@ export interface components {
             auto_transcribe: boolean;
             /** @description Recording and streaming start already when the host joins. */
             host_initiated_recording: boolean;
-            /** @description Nobody is let in before a moderator. */
+            /** @description Guests wait until a moderator lets them in. */
             waiting_room: boolean;
             /**
              * Format: uint32
@@ -1545,7 +1545,7 @@ export interface components {
         };
         /**
          * @description What changes; what is absent stays. `agenda`, `security_pin` and `recurrence` are taken away by null. A running meeting
-         *     keeps its start, zone, code and mute mode, one that is over its length too; of a meeting that repeats, what has begun
+         *     keeps its start, zone, code, mute mode and waiting room, one that is over its length too; of a meeting that repeats, what has begun
          *     stays as it was planned.
          */
         ConferenceUpdateParameters: {
