@@ -8,6 +8,7 @@ use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use domain::{Code, Error as Refusal};
 use jiff::Timestamp;
+use ring::hmac;
 use store::Store;
 
 use crate::code_link::CodeKey;
@@ -135,6 +136,8 @@ pub struct Keys {
     pub codes: CodeKey,
     /// What the edge proves itself with.
     pub edge_secret: String,
+    /// Tells guesses apart. From the edge's secret, which every function has.
+    pub(crate) guesses: hmac::Key,
 }
 
 impl Keys {
@@ -146,6 +149,7 @@ impl Keys {
             signing: Arc::new(signing),
             sealing: SealingKey::derive(installation_key, "table"),
             codes: CodeKey::derive(installation_key),
+            guesses: hmac::Key::new(hmac::HMAC_SHA256, edge_secret.as_bytes()),
             edge_secret,
         }
     }

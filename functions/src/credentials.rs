@@ -123,8 +123,8 @@ impl<'a> Guard<'a> {
             }
         }
         // One more than may fail: the right one.
-        guess::count(context, &self.pair(), password, limits[0] + 1).await?;
-        context.tell_remaining(limits[0].saturating_sub(pair.failures + 1));
+        guess::count(context, &self.pair(), password, limits[0].saturating_add(1)).await?;
+        context.tell_remaining(limits[0].saturating_sub(pair.failures.saturating_add(1)));
         Ok(pair.failures)
     }
 

@@ -13,9 +13,8 @@ use crate::error::Error;
 ///
 /// 429 where so many others were made already.
 pub(crate) async fn count(context: &Context<'_>, of: &Attempt<'_>, guess: &str, most: u32) -> Result<(), Error> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, context.app.keys.edge_secret.as_bytes());
-    // Enough to tell guesses apart, and too little to find one from it.
-    let tag = hex::encode(&hmac::sign(&key, guess.as_bytes()).as_ref()[..2]);
+    // Enough to tell guesses apart, and too little to find a password from it.
+    let tag = hex::encode(&hmac::sign(&context.app.keys.guesses, guess.as_bytes()).as_ref()[..2]);
     match context.store().attempt_guess(of, &tag, most, context.now).await? {
         None => Ok(()),
         Some(seconds) => Err(Error::rate_limited(seconds)),

@@ -159,7 +159,9 @@ async fn sign_in(context: &Context<'_>, asked: SignInParameters, unsaid: Destina
     let cookies = Cookies::of(app);
     if let Some(moved) = moved {
         // A cookie of this name is none there: the page keeps the session, as in a frame.
-        let redirect = redirect.with_handoff(&opening.hand_over(context).await?, None);
+        let framed = destination == Destination::Frame;
+        let parent = framed.then(|| Source::of(context.request).origin()).flatten();
+        let redirect = redirect.with_handoff(&opening.hand_over(context).await?, parent.as_deref());
         let to = format!("{}{redirect}", app.config.origin(moved.to.as_str()));
         return Ok(led(&to, &[]));
     }

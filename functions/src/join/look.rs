@@ -100,7 +100,7 @@ impl Look {
             return Err(Error::rate_limited(failed.retry_after(context.now)));
         }
         // One more than may fail: the right one.
-        guess::count(context, &self.attempt(secret), guess, most + 1).await
+        guess::count(context, &self.attempt(secret), guess, most.saturating_add(1)).await
     }
 
     fn attempt(&self, secret: Secret) -> Attempt<'static> {

@@ -18,7 +18,7 @@ pub struct Sweep {
 /// Does what is due now. Harmless when repeated, and in several processes at once.
 ///
 /// # Errors
-/// When the table failed. A relay that cannot be told learns it from its next heartbeat.
+/// When the table failed, or something due could not be done; the rest is done all the same. A relay that cannot be told learns it from its next heartbeat.
 pub async fn sweep(app: &App) -> Result<Sweep, Error> {
     let now = app.now();
     let listening = app.store.listening_since(now).await?;
@@ -39,8 +39,12 @@ pub async fn sweep(app: &App) -> Result<Sweep, Error> {
         now,
     )
     .await;
-    Ok(Sweep {
+    let done = Sweep {
         ended: swept.ended.len(),
         left: swept.left,
-    })
+    };
+    match swept.failed.into_iter().next() {
+        Some(failure) => Err(failure.into()),
+        None => Ok(done),
+    }
 }

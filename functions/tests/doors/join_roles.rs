@@ -69,7 +69,7 @@ async fn guesses_at_the_same_time_are_no_way_around_the_lock_out() {
             .map(|pin| join(&site, json!({"code": host.code, "name": "Eve", (field): pin})));
         let answers = futures_util::future::join_all(asks).await;
         let compared = answers.iter().filter(|answer| answer.status != 429).count();
-        assert!(compared <= 6, "{field}: {compared} of {}", answers.len());
+        assert!((1..=6).contains(&compared), "{field}: {compared} of {}", answers.len());
     }
 }
 

@@ -1,13 +1,20 @@
 //! `authenticate`: what it answers, whom it shuts out and for how long, and that nothing tells a guesser anything.
 
 use crate::world::{Answer, PASSWORD, World, refusal};
-use functions::{Config, Rates};
+use functions::{App, Config, Rates};
 use serde_json::{Value, json};
 
 async fn attempt(world: &World, client: &str, email: &str, password: &str) -> Answer {
+    attempt_at(world, &world.app, client, email, password).await
+}
+
+async fn attempt_at(world: &World, process: &App, client: &str, email: &str, password: &str) -> Answer {
     let body = json!({"email": email, "password": password});
     let call = world.post(&world.acme.fqdn, "/enterprise_api/authenticate");
-    call.header("x-convoke-client", client).json(&body).send().await
+    call.header("x-convoke-client", client)
+        .json(&body)
+        .send_to(process)
+        .await
 }
 
 #[tokio::test]
@@ -168,4 +175,18 @@ async fn guesses_made_at_once_do_not_slip_past_the_limit() {
     let answers = crate::world::together(guesses).await;
     let tried = answers.iter().filter(|answer| answer.status() == 401).count();
     assert_eq!(tried, 5, "the others are shut out");
+}
+
+/// Processes know of each other by the table alone; five may fail, and one more may be looked at beside them.
+#[tokio::test]
+async fn guesses_made_at_once_in_many_processes_do_not_slip_past_the_limit() {
+    let world = World::new().await;
+    let email = world.acme.host.email.clone();
+    let processes: Vec<App> = (0..24).map(|_| world.another_process()).collect();
+    let words: Vec<String> = (0..24).map(|n| format!("wrong password {n}")).collect();
+    let guesses = processes.iter().zip(&words);
+    let guesses = guesses.map(|(process, word)| attempt_at(&world, process, "198.51.100.1", &email, word));
+    let answers = crate::world::together(guesses).await;
+    let tried = answers.iter().filter(|answer| answer.status() == 401).count();
+    assert!((5..=6).contains(&tried), "{tried}");
 }

@@ -27,6 +27,7 @@ const START: i64 = 1_780_315_200_000;
 /// The control plane with everybody in it.
 pub(crate) struct World {
     pub(crate) app: App,
+    process: Process,
     pub(crate) table: Table,
     router: Router,
     clock: Arc<AtomicI64>,
@@ -37,6 +38,29 @@ pub(crate) struct World {
     pub(crate) other: Company,
     /// The company of the other reseller.
     pub(crate) rival: Company,
+}
+
+/// How a process of the control plane is started.
+struct Process {
+    store: Store,
+    config: Config,
+    signing: Vec<u8>,
+    clock: Arc<AtomicI64>,
+}
+
+impl Process {
+    fn start(&self) -> App {
+        let signing = SigningKey::from_pkcs8(&self.signing).expect("a key");
+        let keys = Keys::new(&[7; 32], signing, EDGE.to_owned());
+        let commands = RelayCommands::new(Arc::clone(&keys.signing));
+        let passwords = Passwords::weak([1; 16]).expect("made");
+        let now = Arc::clone(&self.clock);
+        let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";
+        let shell = Shell::parse(page.to_owned()).expect("both marks");
+        App::new(self.store.clone(), self.config.clone(), keys, passwords, commands)
+            .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
+            .with_pages(Shells::all_of(&shell))
+    }
 }
 
 /// A company and its accounts.
@@ -82,18 +106,16 @@ impl World {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::new(&table.client(), "convoke");
         store.create_table().await.expect("a table");
-        let signing = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
-        let keys = Keys::new(&[7; 32], signing, EDGE.to_owned());
-        let commands = RelayCommands::new(Arc::clone(&keys.signing));
         let clock = Arc::new(AtomicI64::new(START));
-        let now = Arc::clone(&clock);
-        let page = "<!doctype html><title><!--convoke:title--></title><!--convoke:config-->";
-        let shell = Shell::parse(page.to_owned()).expect("both marks");
-        let app = App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
-            .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
-            .with_pages(Shells::all_of(&shell));
+        let process = Process {
+            store,
+            config,
+            signing: SigningKey::generate(),
+            clock: Arc::clone(&clock),
+        };
         let mut world = Self {
-            app,
+            app: process.start(),
+            process,
             table,
             router: Router::new(functions::all()),
             clock,
@@ -270,6 +292,11 @@ impl World {
         }
     }
 
+    /// Another process on the same table, with a memory of its own.
+    pub(crate) fn another_process(&self) -> App {
+        self.process.start()
+    }
+
     /// Lets what was begun beside a request come to its end: the first request of a minute begins a count.
     pub(crate) async fn settle(&self) {
         for _ in 0..50 {
@@ -325,8 +352,14 @@ impl Call<'_> {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        let app = &self.world.app;
+        self.send_to(app).await
+    }
+
+    /// The same to another process.
+    pub(crate) async fn send_to(self, app: &App) -> Answer {
         let request = self.request.body(self.body).expect("a request");
-        let World { app, router, .. } = self.world;
+        let router = &self.world.router;
         let route = router.find(request.method().as_str(), request.uri().path());
         let id = route.map_or("nothing", |route| route.id);
         let is_partners = request.uri().path().starts_with("/enterprise_api/");

@@ -58,7 +58,7 @@ pub struct GoneHost {
     /// What it was, for the rank rule.
     pub role: Role,
     /// When it was made: a page of a list may still come behind it.
-    #[serde(with = "millis")]
+    #[serde(with = "millis", default)]
     pub created: Timestamp,
     /// When it was deleted.
     #[serde(with = "millis")]
