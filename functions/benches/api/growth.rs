@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
 use domain::code::AccessCode;
 use domain::conference::{Conference, ModeratorToken};
 use domain::host::Host;
@@ -9,6 +15,7 @@ use domain::id::{ConferenceId, HostId};
 use domain::sealed::token_hash;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use store::embedded::client;
 use store::{Actor, Scope, Store, Write};
 
 use crate::new_world;
@@ -17,6 +24,28 @@ use crate::world::{World, meeting};
 
 /// Who writes to the table at once.
 const WRITERS: usize = 4;
+
+/// A table whose transactions bear no tokens: the one in memory goes through all tokens of the last ten minutes at each.
+#[derive(Debug)]
+struct Tokenless<T>(T);
+
+impl HttpClient for Tokenless<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Tokenless(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for Tokenless<SharedHttpConnector> {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let body = request.body().bytes().unwrap_or_default();
+        let mut body: Value = serde_json::from_slice(body).expect("the SDK sends JSON");
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove("ClientRequestToken");
+        }
+        *request.body_mut() = SdkBody::from(body.to_string());
+        self.0.call(request)
+    }
+}
 
 /// A host and a meeting by the API, of which the others are copies.
 struct Template {
@@ -59,7 +88,10 @@ async fn reseller(world: &World) -> domain::id::ResellerId {
 /// Makes hosts with a meeting each, straight in the table, by several at once. Answers their ids.
 fn seed(world: &World, template: Template, many: std::ops::Range<usize>) -> Vec<(u64, u64)> {
     let template = Arc::new(template);
-    let (store, every) = (world.app.store.clone(), many.len().div_ceil(WRITERS).max(1));
+    let table = client(SharedHttpClient::new(Tokenless(SharedHttpClient::new(
+        world.table.clone(),
+    ))));
+    let (store, every) = (Store::new(&table, "convoke"), many.len().div_ceil(WRITERS).max(1));
     // A secret is sealed for its place, so each has its own.
     let seal = |place: &str, secret: &str| world.app.seal(place, secret);
     let shares: Vec<Vec<usize>> = many.collect::<Vec<_>>().chunks(every).map(<[usize]>::to_vec).collect();
