@@ -22,6 +22,7 @@ mod pages_tenant;
 mod password_links;
 mod relay_reports;
 mod roles;
+mod sign_in_round_trips;
 mod signing_in_by_password;
 mod signing_out;
 mod site;
