@@ -30,6 +30,8 @@ struct Seen {
     good: BTreeMap<&'static str, usize>,
     /// Refusals of objects out of reach.
     refused: usize,
+    /// Calls about an object whose owner is known.
+    objects: usize,
     /// Marks of the caller's own that answers held.
     marks: usize,
     /// Items that calls changed.
@@ -51,15 +53,16 @@ async fn no_call_reads_or_writes_outside_the_callers_reach() {
         trees,
         good,
         refused,
+        objects,
         marks,
         changes,
     } = &seen;
     eprintln!(
-        "{trees} trees, {calls} calls, {refused} refused, {marks} marks seen, {changes} items changed, good: {good:?}"
+        "{trees} trees, {calls} calls, {refused} refused, {objects} about known objects, {marks} marks seen, {changes} items changed, good: {good:?}"
     );
     let succeeded: usize = good.values().sum();
     assert!(succeeded * 10 > *calls, "few calls succeed: {good:?}");
-    assert!(*refused > calls / 20 && *marks > calls / 20 && *changes > calls / 20);
+    assert!(*objects > calls / 10 && *refused > calls / 20 && *marks > calls / 20 && *changes > calls / 20);
 }
 
 async fn try_tree(seed: u64, until: Instant, seen: &mut Seen) {
@@ -100,6 +103,13 @@ async fn try_tree(seed: u64, until: Instant, seen: &mut Seen) {
             *seen.good.entry(route.id).or_default() += 1;
         }
         seen.refused += usize::from(matches!(status, 403 | 404));
+        if let (Caller::Account { .. }, Some(owner)) = (&caller, tree.owner_of(route, &call.body)) {
+            seen.objects += 1;
+            assert!(
+                status != 200 || allows(&caller, owner),
+                "{case}: {status} for {owner:?}"
+            );
+        }
         check_answer(&tree, &caller, &case, &text, seen);
         check_sign_in(&tree, (route, &caller), &case, &call.body, status);
         // To look at all that lies in the table takes longer than everything else.

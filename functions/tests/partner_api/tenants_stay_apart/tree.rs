@@ -21,6 +21,8 @@ pub(crate) struct Tree {
     pub(crate) ids: Ids,
     /// Whose each mark is.
     pub(crate) marks: HashMap<String, Owner>,
+    /// Whose each host, contact and meeting is, by the field that names it.
+    owners: HashMap<(&'static str, u64), Owner>,
     /// The host names at which resellers' admins call, by the resellers' domains.
     homes: HashMap<String, String>,
 }
@@ -90,6 +92,7 @@ impl Tree {
             accounts: Vec::new(),
             ids: Ids::default(),
             marks: HashMap::new(),
+            owners: HashMap::new(),
             homes: HashMap::new(),
         };
         for n in 0..2 {
@@ -113,6 +116,16 @@ impl Tree {
     /// The account of a mail address.
     pub(crate) fn account(&self, email: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.email == email)
+    }
+
+    /// Whose the object is that a call of this endpoint is about, and that it names.
+    pub(crate) fn owner_of(&self, route: &Route, body: &Value) -> Option<&Owner> {
+        let resource = route.id.split('_').next()?;
+        let about = ["host_id", "contact_id", "conference_id"]
+            .into_iter()
+            .find(|field| field.strip_suffix("_id") == Some(resource))?;
+        let listed = route.id.ends_with("_fetch_all") || route.id.contains("_create");
+        self.owners.get(&(about, body[about].as_u64().filter(|_| !listed)?))
     }
 
     /// A new mark of this owner.
@@ -207,6 +220,7 @@ impl Tree {
             let owner = Owner::host(company.reseller, company.id, id);
             self.marks.insert(mark, owner.clone());
             self.ids.hosts.push(id);
+            self.owners.insert(("host_id", id), owner.clone());
             self.ids
                 .codes
                 .extend(made["access_code"]["number"].as_str().map(str::to_owned));
@@ -225,7 +239,9 @@ impl Tree {
                 let new =
                     json!({"host_id": id, "name": format!("Guest {mark}"), "email": format!("{mark}@guest.test")});
                 let made = self.api(company, "contact/create", new).await.ok();
-                self.ids.contacts.extend(made["contact_id"].as_u64());
+                let id = made["contact_id"].as_u64().expect("an id");
+                self.ids.contacts.push(id);
+                self.owners.insert(("contact_id", id), owner.clone());
             }
             for _ in 0..1 + chance.below(2) {
                 self.meeting(company, &owner, id, chance).await;
@@ -250,7 +266,9 @@ impl Tree {
             }
         };
         let made = self.api(company, method, new).await.ok();
-        self.ids.conferences.extend(made["conference_id"].as_u64());
+        let id = made["conference_id"].as_u64().expect("an id");
+        self.ids.conferences.push(id);
+        self.owners.insert(("conference_id", id), owner.clone());
         let code = made["one_time_access_code"].as_u64();
         self.ids.codes.extend(code.map(|code| code.to_string()));
         let own = made["participants"]
