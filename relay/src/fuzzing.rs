@@ -395,6 +395,33 @@ fn drain(control: &mut Control) -> usize {
     std::iter::from_fn(|| control.poll_output()).count()
 }
 
+/// For a room of a classic key.
+pub(crate) fn ticket(identity: &str) -> Ticket {
+    Ticket {
+        room: RoomKey::Named("room".into()),
+        identity: identity.into(),
+        name: identity.to_uppercase(),
+        jti: format!("jti-{identity}"),
+        token: Arc::from(format!("token-{identity}")),
+        issued: None,
+        first_use_by: None,
+        expires: i64::MAX,
+        number: None,
+        moderator: false,
+        grants: Grants {
+            subscribe: true,
+            publish: true,
+            publish_data: true,
+            update_metadata: true,
+            hidden: false,
+            sources: Vec::new(),
+        },
+        attributes: BTreeMap::new(),
+        metadata: String::new(),
+        h264: false,
+    }
+}
+
 /// The first and the third with two connections, the second with one.
 fn join(n: u64) -> Join {
     let mode = if n == 2 { Mode::Single } else { Mode::Dual };
@@ -407,26 +434,8 @@ fn join(n: u64) -> Join {
     Join {
         connection: ConnectionId(n),
         ticket: Ticket {
-            room: RoomKey::Named("room".into()),
-            identity: format!("p{n}"),
-            name: format!("P{n}"),
-            jti: format!("j{n}"),
-            token: Arc::from("t"),
-            first_use_by: None,
-            expires: i64::MAX,
-            number: None,
             moderator: n == 1,
-            grants: Grants {
-                subscribe: true,
-                publish: true,
-                publish_data: true,
-                update_metadata: true,
-                hidden: false,
-                sources: Vec::new(),
-            },
-            attributes: BTreeMap::new(),
-            metadata: String::new(),
-            h264: false,
+            ..ticket(&format!("p{n}"))
         },
         client: ClientInfo {
             protocol: 17,

@@ -1,6 +1,6 @@
 //! The relay's public HTTP side: signalling, its validation, orders, and whether it takes rooms.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -18,7 +18,7 @@ use crate::{
     control::{Connection, Rooms, ToClient, unix_ms},
     drain::Drain,
     operator::Refusals,
-    orders::{self, Seen},
+    orders::{self, Pace, Seen},
     service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
     tokens::{Refused, Tokens},
@@ -36,19 +36,19 @@ pub(crate) struct App {
     pub(crate) drain: Drain,
     pub(crate) refusals: Refusals,
     /// Commands of the control plane.
-    pub(crate) commands: Seen,
+    pub(crate) commands: Arc<Seen>,
     /// What moderators asked for.
-    pub(crate) requests: Seen,
+    pub(crate) requests: Arc<Seen>,
+    /// How fast tokens order.
+    pub(crate) pace: Pace,
 }
+
+/// A request with a body is read and answered within this time.
+const REQUEST: Duration = Duration::from_secs(10);
 
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/", get(open))
-        .route("/rtc", any(rtc))
-        .route("/rtc/v1", any(rtc_v1))
-        .route("/rtc/validate", get(validate))
-        .route("/rtc/v1/validate", get(validate_v1))
+    let with_bodies = Router::new()
         .route("/command", post(orders::command))
         .route("/room/control", post(orders::room_control))
         .route("/room/end", post(orders::room_end))
@@ -56,6 +56,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/twirp/livekit.RoomService/{method}",
             post(room_service).layer(DefaultBodyLimit::max(service::MAX_BODY)),
         )
+        .layer(middleware::from_fn(in_time));
+    Router::new()
+        .route("/", get(open))
+        .route("/rtc", any(rtc))
+        .route("/rtc/v1", any(rtc_v1))
+        .route("/rtc/validate", get(validate))
+        .route("/rtc/v1/validate", get(validate_v1))
+        .merge(with_bodies)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(cross_origin))
         .with_state(app)
@@ -68,6 +76,12 @@ async fn open(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     } else {
         (StatusCode::OK, "OK")
     }
+}
+
+/// A request whose body does not come in time is given up.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST, next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 /// Any page may talk to a relay: the token decides, not the origin.

@@ -150,6 +150,11 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
     each("sent_messages_total", "Messages given to the kernel for them.", |w| {
         w.messages_out
     });
+    each(
+        "linked_packets_total",
+        "Datagrams handed to connections of ICE-TCP and to TURN.",
+        |w| w.linked_out,
+    );
     each("stun_answered_total", "STUN requests answered.", |w| w.checks_answered);
     let sum = |of: fn(&WorkerStats) -> u64| workers.iter().map(of).sum::<u64>();
     text.counter("received_dropped_total", "Datagrams received and dropped, by why.");
@@ -167,6 +172,7 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
     for (reason, count) in [
         ("socket_full", sum(|w| w.dropped_full)),
         ("kernel_refused", sum(|w| w.dropped_refused)),
+        ("link", sum(|w| w.dropped_links)),
         ("not_connected", sum(|w| w.dropped_closed)),
         ("not_sealed", sum(|w| w.dropped_unsealed)),
     ] {

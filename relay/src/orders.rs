@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use axum::{
@@ -16,7 +17,7 @@ use domain::{
     relay::{Action, Command, CommandClaims, RoomControl},
 };
 use http::{HeaderMap, StatusCode, header};
-use relay_core::room::{By, Denied, RoomKey, Ticket};
+use relay_core::room::{By, Control, Denied, RoomKey, Ticket};
 
 use crate::{
     control::{now, unix_ms},
@@ -32,48 +33,66 @@ const LONGEST_ID: usize = 64;
 
 type Outcome = Result<(), Denied>;
 
+/// Orders of one token at once, and each second after that.
+const ORDERS: f64 = 50.0;
+const ORDERS_PER_SECOND: f64 = 10.0;
+
 /// The last orders by their ids, and what came of them.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(Mutex<Orders>);
 
 #[derive(Debug, Default)]
 struct Orders {
-    /// Absent while the first still runs.
-    outcomes: HashMap<String, Option<Outcome>>,
+    outcomes: HashMap<String, Outcome>,
     /// Oldest first.
     ids: VecDeque<String>,
 }
 
 impl Seen {
-    /// What came of the order of this id; `None` if nobody gave it before, and then it is taken note of.
-    fn begin(&self, id: &str) -> Option<Outcome> {
+    /// What came of the order of this id; if nobody gave it before, it is carried out. Orders of people who may give none
+    /// are not remembered. Called by one thread, that of the rooms.
+    fn once(&self, id: String, carry_out: impl FnOnce() -> Outcome) -> Outcome {
         let mut orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outcome) = orders.outcomes.get(id) {
-            return Some(outcome.unwrap_or(Ok(())));
+        if let Some(outcome) = orders.outcomes.get(&id) {
+            return *outcome;
+        }
+        let outcome = carry_out();
+        if outcome == Err(Denied::NotModerator) {
+            return outcome;
         }
         if orders.ids.len() >= REMEMBERED
             && let Some(oldest) = orders.ids.pop_front()
         {
             orders.outcomes.remove(&oldest);
         }
-        orders.ids.push_back(id.to_owned());
-        orders.outcomes.insert(id.to_owned(), None);
-        None
+        orders.ids.push_back(id.clone());
+        orders.outcomes.insert(id, outcome);
+        outcome
     }
+}
 
-    fn end(&self, id: &str, outcome: Outcome) {
-        let mut orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = orders.outcomes.get_mut(id) {
-            *known = Some(outcome);
-        }
-    }
+/// How many orders came of each token: a bucket that fills with time, by `jti`.
+#[derive(Debug, Default)]
+pub(crate) struct Pace(Mutex<HashMap<String, (f64, Instant)>>);
 
-    /// The order of this id was not carried out: whoever repeats it gives it anew.
-    fn forget(&self, id: &str) {
-        let mut orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if orders.outcomes.remove(id).is_some() {
-            orders.ids.retain(|known| known != id);
+impl Pace {
+    /// Takes an order of this token; false when that is too much.
+    fn allows(&self, jti: &str, now: Instant) -> bool {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = |(left, filled): (f64, Instant)| {
+            let seconds = now.saturating_duration_since(filled).as_secs_f64();
+            (left + seconds * ORDERS_PER_SECOND).min(ORDERS)
+        };
+        if tokens.len() >= REMEMBERED {
+            // A full bucket is as good as none.
+            tokens.retain(|_, token| left(*token) < ORDERS);
         }
+        let left = tokens.get(jti).map_or(ORDERS, |token| left(*token));
+        if left < 1.0 {
+            return false;
+        }
+        tokens.insert(jti.to_owned(), (left - 1.0, now));
+        true
     }
 }
 
@@ -91,20 +110,18 @@ pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, bod
     let Ok(Command { room, action }) = serde_json::from_slice::<Command>(&body) else {
         return failure(&Error::new(Code::InvalidField, "not a command"));
     };
-    if let Some(outcome) = app.commands.begin(&claims.jti) {
-        return answer(outcome);
-    }
-    let outcome = match order(&app, RoomKey::Meeting(room), By::ControlPlane, action).await {
-        // What is not here has ended here.
-        Some(Err(Denied::NoRoom)) if matches!(action, Action::End { .. }) => Ok(()),
-        Some(outcome) => outcome,
-        None => {
-            app.commands.forget(&claims.jti);
-            return unavailable();
-        }
-    };
-    app.commands.end(&claims.jti, outcome);
-    answer(outcome)
+    let commands = app.commands.clone();
+    let outcome = app.rooms.call(move |control| {
+        commands.once(claims.jti, || {
+            let outcome = order(control, RoomKey::Meeting(room), By::ControlPlane, action);
+            match outcome {
+                // What is not here has ended here.
+                Err(Denied::NoRoom) if matches!(action, Action::End { .. }) => Ok(()),
+                outcome => outcome,
+            }
+        })
+    });
+    answer(outcome.await)
 }
 
 /// A moderator who is in the room orders something, by the join token.
@@ -139,24 +156,23 @@ pub(crate) async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) ->
 }
 
 async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action) -> Response {
-    let id = id.map(|id| format!("{}/{id}", ticket.jti));
-    if let Some(outcome) = id.as_ref().and_then(|id| app.requests.begin(id)) {
-        return answer(outcome);
+    if !app.pace.allows(&ticket.jti, Instant::now()) {
+        return failure(&Error::new(Code::RateLimited, "Too many orders"));
     }
+    let id = id.map(|id| format!("{}/{id}", ticket.jti));
     let by = By::Holder {
         identity: ticket.identity,
         jti: ticket.jti,
     };
-    let Some(outcome) = order(app, ticket.room, by, action).await else {
-        if let Some(id) = id {
-            app.requests.forget(&id);
+    let requests = app.requests.clone();
+    let outcome = app.rooms.call(move |control| {
+        let carry_out = || order(control, ticket.room, by, action);
+        match id {
+            Some(id) => requests.once(id, carry_out),
+            None => carry_out(),
         }
-        return unavailable();
-    };
-    if let Some(id) = id {
-        app.requests.end(&id, outcome);
-    }
-    answer(outcome)
+    });
+    answer(outcome.await)
 }
 
 fn holder(app: &App, headers: &HeaderMap) -> Result<Ticket, Error> {
@@ -166,14 +182,20 @@ fn holder(app: &App, headers: &HeaderMap) -> Result<Ticket, Error> {
         .map_err(|refused| Error::new(Code::Unauthenticated, refused.to_string()))
 }
 
-async fn order(app: &App, room: RoomKey, by: By, action: Action) -> Option<Outcome> {
-    tracing::info!(%room, ?action, by_moderator = by != By::ControlPlane, "order");
-    app.rooms
-        .call(move |control| control.order(now(), &room, &by, action))
-        .await
+/// Carries an order out, on the thread of the rooms.
+fn order(control: &mut Control, room: RoomKey, by: By, action: Action) -> Outcome {
+    let outcome = control.order(now(), &room, &by, action);
+    if outcome.is_ok() {
+        tracing::info!(%room, ?action, by_moderator = by != By::ControlPlane, "order");
+    }
+    outcome
 }
 
-fn answer(outcome: Outcome) -> Response {
+/// No outcome is that of a relay that stops.
+fn answer(outcome: Option<Outcome>) -> Response {
+    let Some(outcome) = outcome else {
+        return failure(&Error::new(Code::Unavailable, "the relay stops"));
+    };
     let error = match outcome {
         Ok(()) => return axum::Json(HashMap::<(), ()>::new()).into_response(),
         Err(Denied::NoRoom) => Error::not_found("meeting here"),
@@ -188,10 +210,6 @@ fn answer(outcome: Outcome) -> Response {
     failure(&error)
 }
 
-fn unavailable() -> Response {
-    failure(&Error::new(Code::Unavailable, "the relay stops"))
-}
-
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix(scheme)
 }
@@ -203,31 +221,50 @@ fn failure(error: &Error) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn an_order_is_new_once_and_its_outcome_is_remembered() {
+    fn an_order_is_carried_out_once_and_its_outcome_is_remembered() {
         let seen = Seen::default();
-        assert_eq!(seen.begin("a"), None);
-        // While it runs, a repeat is not another order.
-        assert_eq!(seen.begin("a"), Some(Ok(())));
-        seen.end("a", Err(Denied::NoParticipant));
-        assert_eq!(seen.begin("a"), Some(Err(Denied::NoParticipant)));
-        // Not carried out, so that a repeat is no repeat.
-        assert_eq!(seen.begin("b"), None);
-        seen.forget("b");
-        assert_eq!(seen.begin("b"), None);
-        seen.forget("b");
-        assert_eq!(
-            seen.begin("a"),
-            Some(Err(Denied::NoParticipant)),
-            "others are still known"
-        );
+        let give = |id: &str, outcome| {
+            let mut done = false;
+            let answer = seen.once(id.to_owned(), || {
+                done = true;
+                outcome
+            });
+            (done, answer)
+        };
+        let nobody = Err(Denied::NoParticipant);
+        assert_eq!(give("a", nobody), (true, nobody));
+        assert_eq!(give("a", Ok(())), (false, nobody));
+        // Who may not order may one moment later, and pushes nothing out.
+        let refused = Err(Denied::NotModerator);
+        assert_eq!(give("b", refused), (true, refused));
+        assert_eq!(give("b", Ok(())), (true, Ok(())));
         for n in 0..REMEMBERED {
-            assert_eq!(seen.begin(&n.to_string()), None);
+            assert_eq!(give(&n.to_string(), Ok(())), (true, Ok(())));
         }
         // Forgotten, so that memory is bounded.
-        assert_eq!(seen.begin("a"), None);
+        assert_eq!(give("a", Ok(())), (true, Ok(())));
         assert_eq!(seen.0.lock().expect("unpoisoned").outcomes.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn a_token_orders_at_a_pace() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        assert!((0..50).all(|_| pace.allows("a", start)));
+        assert!(!pace.allows("a", start));
+        assert!(pace.allows("b", start), "each its own");
+        let later = start + Duration::from_secs(1);
+        assert_eq!((0..20).filter(|_| pace.allows("a", later)).count(), 10);
+        // Tokens that are at rest take no memory.
+        let much_later = start + Duration::from_secs(60);
+        for n in 0..REMEMBERED + 5 {
+            assert!(pace.allows(&n.to_string(), much_later));
+        }
+        assert!(pace.0.lock().expect("unpoisoned").len() <= REMEMBERED + 5);
+        assert!(!pace.0.lock().expect("unpoisoned").contains_key("a"));
     }
 }

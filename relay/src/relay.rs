@@ -3,6 +3,11 @@
 use std::{collections::HashMap, fmt, io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use domain::jws::{InvalidKey, Jwk, KeySet, SharedSecret};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use relay_core::{
     room::{self, Input},
     sdp::{Candidate, CandidateProtocol},
@@ -24,10 +29,13 @@ use crate::{
     http::{App, router},
     key::{self, KeyError},
     operator::{self, Desk, Refusals},
-    orders::Seen,
+    orders::Pace,
     report::{About, Reporter, Reports},
     tokens::Tokens,
 };
+
+/// A request's head must be there this long after it was waited for: after the connection, after the last request.
+const REQUEST_HEAD: Duration = Duration::from_secs(10);
 
 /// What waits for the control plane at the end is given up after this long.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -174,8 +182,9 @@ impl Relay {
             rooms: rooms.clone(),
             drain: drain.clone(),
             refusals: refusals.clone(),
-            commands: Seen::default(),
-            requests: Seen::default(),
+            commands: Arc::default(),
+            requests: Arc::default(),
+            pace: Pace::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let router = router(app);
@@ -374,18 +383,48 @@ fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Confi
     }
 }
 
-/// Serves HTTP until it is told to stop and its connections have closed.
-async fn serve<L>(listener: L, router: axum::Router, mut stopped: watch::Receiver<bool>)
+/// Serves HTTP until it is told to stop and its connections have closed. A connection on which no whole request head comes in
+/// time is closed.
+async fn serve<L>(mut listener: L, router: axum::Router, mut stopped: watch::Receiver<bool>)
 where
     L: axum::serve::Listener,
-    L::Addr: fmt::Debug,
 {
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    });
-    if let Err(error) = server.await {
-        tracing::error!(%error, "HTTP server");
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD);
+    let mut connections = JoinSet::new();
+    let stop = stopped.clone();
+    let told = stopped.wait_for(|stopped| *stopped);
+    tokio::pin!(told);
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut told => break,
+            // What has ended is forgotten.
+            Some(_) = connections.join_next() => continue,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut stop = stop.clone();
+        connections.spawn(async move {
+            tokio::pin!(connection);
+            let result = tokio::select! {
+                result = connection.as_mut() => Some(result),
+                () = async { drop(stop.wait_for(|stopped| *stopped).await) } => None,
+            };
+            let result = match result {
+                Some(result) => result,
+                None => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = result {
+                tracing::debug!(%error, "HTTP connection");
+            }
+        });
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 /// Signalling is small messages that must not wait for each other.

@@ -15,7 +15,7 @@ use livekit_protocol::{
     wrapped_join_request::Compression,
 };
 use prost::Message as _;
-use relay_core::room::{ConnectionId, Input, Join, Mode, Resume, Ticket};
+use relay_core::room::{ConnectionId, Input, Join, Mode, RESERVED_ATTRIBUTES, Resume, RoomKey, Ticket};
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -124,9 +124,12 @@ impl Asked {
                 .map(|(key, value)| key.len() + value.len())
                 .sum();
             if size <= MAX_METADATA {
+                let meeting = matches!(ticket.room, RoomKey::Meeting(_));
                 for (key, value) in request.participant_attributes {
-                    // What the token says is not the client's to change.
-                    ticket.attributes.entry(key).or_insert(value);
+                    // What the token says, or could have said, is not the client's to change.
+                    if !(meeting && RESERVED_ATTRIBUTES.contains(&key.as_str())) {
+                        ticket.attributes.entry(key).or_insert(value);
+                    }
                 }
             }
         }
@@ -353,6 +356,37 @@ mod tests {
         assert!(!settings.auto_subscribe && asked.mode == Mode::Dual);
         assert_eq!(asked.request.client_info.expect("client").sdk(), Sdk::Go);
         assert_eq!(Asked::read(&query, true).err(), Some(BadRequest::Missing));
+    }
+
+    /// What a token of a meeting, or of a classic key, shows once a client has added this attribute.
+    fn shown(room: RoomKey, key: &str) -> Option<String> {
+        let ticket = Ticket {
+            room,
+            ..crate::fuzzing::ticket("p2")
+        };
+        assert!(ticket.grants.update_metadata && !ticket.attributes.contains_key(key));
+        let request = JoinRequest {
+            participant_attributes: [(key.to_owned(), "true".to_owned())].into(),
+            ..JoinRequest::default()
+        };
+        let asked = Asked {
+            request,
+            mode: Mode::Single,
+        };
+        match asked.into_input(ConnectionId(1), ticket) {
+            Input::Join(join) => join.ticket.attributes.get(key).cloned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nobody_comes_to_a_meeting_as_what_only_the_platform_says() {
+        let meeting = || RoomKey::Meeting("1/2/3".parse().expect("a name"));
+        for key in RESERVED_ATTRIBUTES {
+            assert_eq!(shown(meeting(), key), None, "{key}");
+            assert!(shown(RoomKey::Named("classic".into()), key).is_some());
+        }
+        assert_eq!(shown(meeting(), "mood").as_deref(), Some("true"));
     }
 
     proptest! {

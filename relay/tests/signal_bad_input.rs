@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{Client, LIMIT, OFFER, standalone, token};
 use futures_util::{SinkExt as _, StreamExt as _};
 use livekit_protocol::{Ping, SessionDescription, signal_request, signal_response::Message};
@@ -74,6 +76,42 @@ async fn half_a_frame_harms_nobody() {
         .expect("sent");
     goes_on(&relay).await;
     drop(raw);
+    goes_on(&relay).await;
+}
+
+/// Reads until the other end closes; how long that took, and what came.
+async fn until_cut(mut stream: TcpStream) -> (Duration, String) {
+    let (begun, mut answer) = (Instant::now(), String::new());
+    timeout(Duration::from_secs(30), stream.read_to_string(&mut answer))
+        .await
+        .expect("cut in time")
+        .expect("text");
+    (begun.elapsed(), answer)
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_half_of_it_is_cut_after_a_while() {
+    let (relay, _folder) = standalone().await;
+    let texts = [
+        "",
+        "GET / HTT",
+        "GET / HTTP/1.1\r\nHost: x\r\n",
+        // Nothing after an answer either.
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /room/control HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+    ];
+    let mut streams = Vec::new();
+    for text in texts {
+        let mut stream = TcpStream::connect(relay.http_addr()).await.expect("open");
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        streams.push(until_cut(stream));
+    }
+    let cut = futures_util::future::join_all(streams).await;
+    for (text, (after, answer)) in texts.iter().zip(&cut) {
+        assert!(*after >= Duration::from_secs(9), "{text:?}: {after:?}, {answer}");
+    }
+    assert!(cut[3].1.starts_with("HTTP/1.1 200"), "{}", cut[3].1);
+    assert!(cut[4].1.starts_with("HTTP/1.1 408"), "{}", cut[4].1);
     goes_on(&relay).await;
 }
 

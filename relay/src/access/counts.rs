@@ -84,7 +84,7 @@ counts! {
     turn_unauthenticated,
     /// TURN requests refused: towards foreign addresses, too many, or out of place.
     turn_refused,
-    /// Datagrams by TURN that were dropped: without permission, or because the client or a worker lags behind.
+    /// Datagrams by TURN that were dropped: without permission, or because a worker lags behind.
     turn_dropped,
     /// Messages that are no TURN.
     turn_garbage,

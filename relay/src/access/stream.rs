@@ -25,6 +25,8 @@ use crate::{
 
 /// A stream that has shown nothing good within this time is cut.
 const EARLY: Duration = Duration::from_secs(10);
+/// One of TURN that brings so many messages without having an allocation, too.
+const MAX_EARLY: u32 = 100;
 /// One of ICE on which nothing came for this long is cut: clients check every few seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 /// A client that takes less than what waits within this time is cut.
@@ -100,7 +102,8 @@ async fn read(
 enum Dialogue {
     Unknown,
     Ice(Inlet),
-    Turn(Box<Session>),
+    /// With the messages that came while it had no allocation.
+    Turn(Box<Session>, u32),
 }
 
 impl Dialogue {
@@ -109,7 +112,7 @@ impl Dialogue {
             Framing::Rfc4571 => Self::Ice(shared.gate.open(client, Arc::new(Framed(outflow.clone())))),
             Framing::Turn => {
                 let back = Back::Stream(outflow.clone());
-                Self::Turn(Box::new(Session::new(shared.turn.clone(), client, back)))
+                Self::Turn(Box::new(Session::new(shared.turn.clone(), client, back)), 0)
             }
         }
     }
@@ -130,9 +133,15 @@ impl Dialogue {
                 }
                 Ok(())
             }
-            Self::Turn(session) => {
+            Self::Turn(session, early) => {
                 while let Some(message) = frames::next(Framing::Turn, received)? {
                     session.handle(now(), &message);
+                    if !session.has_allocation() {
+                        *early += 1;
+                        if *early > MAX_EARLY {
+                            return Err(Garbage);
+                        }
+                    }
                 }
                 Ok(())
             }
@@ -143,7 +152,7 @@ impl Dialogue {
     fn deadline(&self, opened: Instant, heard: Instant) -> Instant {
         match self {
             Self::Ice(inlet) if inlet.is_proven() => heard + SILENCE,
-            Self::Turn(session) => session.poll_timeout().unwrap_or(opened + EARLY),
+            Self::Turn(session, _) => session.poll_timeout().unwrap_or(opened + EARLY),
             Self::Unknown | Self::Ice(_) => opened + EARLY,
         }
     }
@@ -153,7 +162,7 @@ impl Dialogue {
         match self {
             // A check may have been found good since its deadline was set.
             Self::Ice(_) => Instant::now() < self.deadline(opened, heard),
-            Self::Turn(session) => {
+            Self::Turn(session, _) => {
                 session.handle_timeout(Instant::now());
                 session.has_allocation()
             }

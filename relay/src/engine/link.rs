@@ -195,6 +195,12 @@ impl Inlet {
         self.link.closed.load(Ordering::Relaxed)
     }
 
+    /// As a check of the client does.
+    #[cfg(test)]
+    pub(crate) fn prove(&self) {
+        self.link.proven.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the client has shown to belong here.
     pub(crate) fn is_proven(&self) -> bool {
         self.link.proven.load(Ordering::Relaxed)

@@ -11,6 +11,7 @@ use livekit_protocol::{
     AddTrackRequest, ClientInfo, IceServer, SessionDescription, SignalResponse, SyncState, signal_request,
 };
 
+use super::waiting::WAITING;
 use crate::{
     forward,
     types::{Fingerprint, TransportCommand, TransportEvent},
@@ -81,6 +82,8 @@ pub struct Ticket {
     pub jti: String,
     /// The token as it came, sent back when the client wants a fresh one.
     pub token: Arc<str>,
+    /// Unix seconds at which the token was issued, where it says so.
+    pub issued: Option<i64>,
     /// Unix seconds before which the session must have begun.
     pub first_use_by: Option<i64>,
     /// Unix seconds at which the token ends.
@@ -108,6 +111,9 @@ impl fmt::Debug for Ticket {
             .finish_non_exhaustive()
     }
 }
+
+/// Attributes of people in meetings that only the control plane and moderators write.
+pub const RESERVED_ATTRIBUTES: [&str; 4] = ["role", "observer", "identity", WAITING];
 
 /// How the client connects its media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

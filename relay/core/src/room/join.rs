@@ -60,6 +60,11 @@ impl Room {
         if let Some(reason) = self.revoked.get(&ticket.jti) {
             return Err(Refusal::Because(*reason));
         }
+        if let Some((at, reason)) = self.expelled.get(&ticket.identity)
+            && ticket.issued.is_some_and(|issued| issued <= *at)
+        {
+            return Err(Refusal::Because(*reason));
+        }
         // Moderators pass, or a room that its only one has lost would stay locked; who was in comes back.
         let passes_lock = self.leads(&ticket.identity, ticket.moderator)
             || self.session_of(&ticket.identity).is_some()

@@ -15,7 +15,7 @@ use super::{
     api::{Mode, Output, RoomKey},
     context::{Context, SessionId},
     participant::Participant,
-    state::{Phase, Room, Timer},
+    state::{Departed, Phase, Room, Timer},
     updates::MAX_DEPARTED,
 };
 use crate::{forward, types::TransportCommand};
@@ -147,13 +147,18 @@ impl Room {
         participant.version += 1;
         let mut info = participant.info(Vec::new(), &ctx.config.region);
         info.disconnect_reason = departure.livekit().into();
-        if participant.waits {
-            self.tell_leaders(ctx, info);
-        } else if !participant.grants.hidden {
-            self.recently_departed.push_back(info.clone());
+        if participant.waits || !participant.grants.hidden {
+            self.recently_departed.push_back(Departed {
+                waited: participant.waits,
+                info: info.clone(),
+            });
             if self.recently_departed.len() > MAX_DEPARTED {
                 self.recently_departed.pop_front();
             }
+        }
+        if participant.waits {
+            self.tell_leaders(ctx, info);
+        } else if !participant.grants.hidden {
             self.departed.push(info);
         }
         self.counts_changed = true;
@@ -166,7 +171,9 @@ impl Room {
         if departure != Departure::Replaced && !participant.waits {
             self.report_leave(ctx, &participant, departure.reported());
         }
-        ctx.counts.left(departure.reported());
+        if !participant.waits {
+            ctx.counts.left(departure.reported());
+        }
         tracing::info!(
             room = %self.key,
             participant = %participant.sid,

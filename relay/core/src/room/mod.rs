@@ -36,8 +36,8 @@ mod waiting;
 mod tests;
 
 pub use api::{
-    By, Config, ConnectionId, Denied, Grants, IceServers, Input, Join, Mode, Now, Output, Refusal, Resume, RoomKey,
-    Ticket,
+    By, Config, ConnectionId, Denied, Grants, IceServers, Input, Join, Mode, Now, Output, RESERVED_ATTRIBUTES, Refusal,
+    Resume, RoomKey, Ticket,
 };
 pub use context::Random;
 pub use control::{Census, Control};

@@ -154,7 +154,11 @@ impl Room {
     pub(super) fn remove(&mut self, ctx: &mut Context<'_>, session: SessionId, reason: Reason) {
         if let Some(participant) = self.participants.get(&session) {
             self.revoked.insert(participant.ticket.jti.clone(), reason);
-            self.standings.remove(&participant.ticket.identity);
+            let identity = participant.ticket.identity.clone();
+            self.standings.remove(&identity);
+            if participant.ticket.number.is_some() {
+                self.expelled.insert(identity, (ctx.now.unix_ms / 1_000, reason));
+            }
         }
         self.put_out(ctx, session, reason);
     }

@@ -95,17 +95,28 @@ pub(super) struct Room {
     pub(super) standings: HashMap<String, Standing>,
     /// Sessions that were put out, by `jti`, and why: their tokens open nothing any more.
     pub(super) revoked: HashMap<String, Reason>,
+    /// When people of a meeting were put out for good, in Unix seconds, and why, by identity: what was issued until then opens
+    /// nothing either.
+    pub(super) expelled: HashMap<String, (i64, Reason)>,
     /// Sessions whose connection broke: they come back through a lock.
     pub(super) broken: HashSet<String>,
     /// Last information of those who went and whom the others still see.
     pub(super) departed: Vec<ParticipantInfo>,
     /// The same, for those who come back to a broken connection.
-    pub(super) recently_departed: VecDeque<ParticipantInfo>,
+    pub(super) recently_departed: VecDeque<Departed>,
     /// The number of participants or publishers changed.
     pub(super) counts_changed: bool,
     /// Participants whose tracks or subscriptions changed.
     pub(super) unsettled: BTreeSet<SessionId>,
     pub(super) history: History,
+}
+
+/// Somebody who went.
+#[derive(Debug)]
+pub(super) struct Departed {
+    /// They waited: only moderators knew of them.
+    pub(super) waited: bool,
+    pub(super) info: ParticipantInfo,
 }
 
 impl Room {
@@ -125,6 +136,7 @@ impl Room {
             rules: RoomRules::default(),
             standings: HashMap::new(),
             revoked: HashMap::new(),
+            expelled: HashMap::new(),
             broken: HashSet::new(),
             departed: Vec::new(),
             recently_departed: VecDeque::new(),

@@ -109,6 +109,7 @@ fn ticket(identity: &str, number: Option<u32>) -> Ticket {
         name: identity.to_uppercase(),
         jti: format!("jti-{identity}"),
         token: Arc::from(format!("token-{identity}")),
+        issued: None,
         first_use_by: None,
         expires: START_MS / 1000 + 3_600,
         number: number.map(|number| ParticipantNumber::new(number).expect("from 1")),

@@ -9,11 +9,11 @@ use livekit_protocol::{
 };
 
 use super::{
+    api::{RESERVED_ATTRIBUTES, RoomKey},
     context::{Context, SessionId, shared},
     join::TOKEN_EVERY,
     participant::Participant,
-    state::{Room, Timer},
-    waiting::WAITING,
+    state::{Departed, Room, Timer},
 };
 
 /// In a room of more people, changes of those who publish nothing wait a little and go out together.
@@ -113,7 +113,8 @@ impl Room {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };
-        let departed = self.recently_departed.iter().filter(|_| !participant.waits);
+        let told = |gone: &&Departed| !participant.waits && (!gone.waited || participant.leads);
+        let departed = self.recently_departed.iter().filter(told).map(|gone| &gone.info);
         let departed = departed.filter(|info| self.session_of(&info.identity).is_none());
         self.tell_present(ctx, participant, departed.cloned().collect());
     }
@@ -162,9 +163,9 @@ impl Room {
         let attributes = participant.attributes_with(&request.attributes);
         // What the control plane or a moderator wrote is not the participant's to change.
         let kept = |attributes: &BTreeMap<String, String>| {
-            ["role", "observer", WAITING]
-                .iter()
-                .all(|key| attributes.get(*key) == participant.attributes.get(*key))
+            let meeting = matches!(self.key, RoomKey::Meeting(_));
+            let mut reserved = RESERVED_ATTRIBUTES.iter().filter(|_| meeting);
+            reserved.all(|key| attributes.get(*key) == participant.attributes.get(*key))
         };
         let fits = request.metadata.len() <= MAX_METADATA && request.name.len() <= MAX_NAME;
         let accepted = match attributes {

@@ -206,7 +206,7 @@ impl Session {
         let result = if unknown.is_empty() {
             match request.method() {
                 METHOD_ALLOCATE => self.allocate(now.at, &request, &key),
-                METHOD_REFRESH => self.refresh(now.at, &request),
+                METHOD_REFRESH => self.refresh(now, &request),
                 METHOD_CREATE_PERMISSION => self.create_permission(now.at, &request),
                 METHOD_CHANNEL_BIND => self.channel_bind(now.at, &request),
                 _ => Err(400),
@@ -242,7 +242,7 @@ impl Session {
             return Err(ask(request, 438));
         }
         let key = match &self.allocation {
-            // It may be refreshed after its credentials have ended; another user cannot take it over.
+            // It may outlive its credentials while it is used; another user cannot take it over.
             Some(allocation) if allocation.user == user => Some(allocation.key.clone()),
             _ => server
                 .credentials
@@ -274,10 +274,12 @@ impl Session {
         }
         let user = request.user().ok_or(400_u16)?.to_owned();
         let relayed = self.server.relayed(request.family()).ok_or(440_u16)?;
+        // A session has other credentials whenever it comes back, and is the same owner.
+        let owner = user.split_once(':').map_or(&*user, |(_, session)| session);
         let admitted = self
             .server
             .admission
-            .admit(user.clone())
+            .admit(owner.to_owned())
             .map_err(|refused| match refused {
                 Refused::Owner => 486_u16,
                 Refused::Full => 508,
@@ -315,18 +317,27 @@ impl Session {
         }
     }
 
-    fn refresh(&mut self, now: Instant, request: &Request) -> Result<Answer, u16> {
+    fn refresh(&mut self, now: Now, request: &Request) -> Result<Answer, u16> {
+        let server = self.server.clone();
         let allocation = match self.allocation(request) {
             // It is gone already, as was wished (RFC 8656 §8.2).
             Err(437) if request.lifetime() == Some(0) => return Ok(Answer::success(request).lifetime(0)),
             allocation => allocation?,
         };
+        let good = server
+            .credentials
+            .password_at(now.unix_ms / 1_000, &allocation.user)
+            .is_some();
+        if !good && !allocation.is_used() {
+            self.allocation = None;
+            return Err(437);
+        }
         let lifetime = match request.lifetime() {
             Some(0) => Duration::ZERO,
             _ => lifetime(request),
         };
-        allocation.until = now + lifetime;
-        self.handle_timeout(now);
+        allocation.until = now.at + lifetime;
+        self.handle_timeout(now.at);
         let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
         Ok(Answer::success(request).lifetime(seconds))
     }
@@ -385,6 +396,12 @@ impl Allocation {
             return Err(443);
         }
         if server.serves(peer) { Ok(()) } else { Err(403) }
+    }
+
+    /// Whether a client that is in a room sends by it.
+    fn is_used(&self) -> bool {
+        let live = |peer: &Peer| peer.inlet.is_proven() && !peer.inlet.is_closed();
+        self.peers.iter().any(live)
     }
 
     fn permits(&self, peer: IpAddr) -> bool {

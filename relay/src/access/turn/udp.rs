@@ -13,11 +13,11 @@ use std::{
 
 use tokio::{
     net::UdpSocket,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use super::{Back, Server, Session};
-use crate::control::now;
+use crate::{access::SYSTEM_FULL, control::now};
 
 /// Datagrams a second that are looked at of those who have no allocation: each costs an answer, to an address that
 /// may be forged.
@@ -46,7 +46,7 @@ pub(in crate::access) async fn serve(socket: Arc<UdpSocket>, server: Arc<Server>
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
                     tracing::warn!(%error, "STUN port");
-                    return;
+                    sleep(SYSTEM_FULL).await;
                 }
             },
             _ = tick.tick() => port.handle_timeout(Instant::now()),

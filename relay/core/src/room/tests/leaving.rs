@@ -86,7 +86,23 @@ fn who_is_removed_does_not_come_back_with_the_same_token() {
         Some((DisconnectReason::ParticipantRemoved, Action::Disconnect))
     );
     world.handle(Input::Join(Box::new(join(3, ticket("p1", Some(1)), Mode::Single))));
-    assert_eq!(world.refused, [(3, Refusal::Because(Reason::Removed))]);
+    // Nor with another that it had by then, used or not; with what the partner gives it afterwards it does.
+    let issued = |seconds| Ticket {
+        jti: format!("other-{seconds}"),
+        issued: Some(START_MS / 1_000 + seconds),
+        ..ticket("p1", Some(1))
+    };
+    world.come(issued(-60));
+    world.come(issued(0));
+    let removed = Refusal::Because(Reason::Removed);
+    assert_eq!(
+        world.refused.iter().map(|(_, why)| *why).collect::<Vec<_>>(),
+        [removed; 3]
+    );
+    world.pass(Duration::from_secs(1));
+    world.come(issued(1));
+    assert_eq!(world.refused.len(), 3);
+    assert_eq!(world.accepted.last(), Some(&1));
 }
 
 #[test]

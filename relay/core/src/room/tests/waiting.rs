@@ -1,5 +1,8 @@
 use domain::{Reason, relay::EventKind};
-use livekit_protocol::{DataPacket, DisconnectReason, UserPacket, data_packet::Value, leave_request::Action};
+use livekit_protocol::{
+    DataPacket, DisconnectReason, UpdateParticipantMetadata, UserPacket, data_packet::Value, leave_request::Action,
+    request_response,
+};
 use prost::Message as _;
 
 use super::*;
@@ -196,16 +199,60 @@ fn only_moderators_know_who_waits() {
 }
 
 #[test]
-fn a_guest_cannot_look_like_one_who_waits() {
+fn a_guest_cannot_look_like_anything_that_only_the_platform_says() {
     let mut world = one_waits();
     world.sent.clear();
-    let hide = livekit_protocol::UpdateParticipantMetadata {
-        attributes: [("waiting".to_owned(), "true".to_owned())].into(),
-        ..Default::default()
-    };
-    world.signal(2, signal_request::Message::UpdateMetadata(hide));
-    assert_eq!(world.names(2), ["request_response"]);
+    for (key, value) in [
+        ("waiting", "true"),
+        ("observer", "true"),
+        ("identity", "the boss"),
+        ("role", "moderator"),
+    ] {
+        let change = UpdateParticipantMetadata {
+            attributes: [(key.to_owned(), value.to_owned())].into(),
+            request_id: 7,
+            ..Default::default()
+        };
+        world.signal(2, signal_request::Message::UpdateMetadata(change));
+        let refused = world.last(2, |message| match message {
+            Message::RequestResponse(response) => Some((response.request_id, response.reason())),
+            _ => None,
+        });
+        assert_eq!(refused, Some((7, request_response::Reason::NotAllowed)), "{key}");
+        world.forget();
+    }
     assert!(world.names(1).is_empty());
+}
+
+#[test]
+fn a_moderator_who_comes_back_hears_of_those_who_waited_and_went_meanwhile() {
+    let mut world = one_waits();
+    let sid = |world: &World, of| world.welcome(of).participant.expect("itself").sid;
+    for connection in [1, 2] {
+        world.handle(Input::SignalClosed {
+            connection: ConnectionId(connection),
+        });
+    }
+    world.signal(3, signal_request::Message::Leave(Default::default()));
+    let gone = |world: &World, connection| {
+        let told = world.sent.iter().filter(|(to, _)| *to == connection);
+        let infos = told.filter_map(|(_, message)| match message {
+            Message::Update(update) => Some(&update.participants),
+            _ => None,
+        });
+        infos.flatten().any(|info| info.identity == "p3")
+    };
+    for (connection, of, ticket) in [(11, 1, leader()), (12, 2, ticket("p2", Some(2)))] {
+        let sid = sid(&world, of);
+        world.handle(Input::Resume(Box::new(Resume {
+            connection: ConnectionId(connection),
+            ticket,
+            sid,
+            sync_state: None,
+        })));
+    }
+    assert!(gone(&world, 11), "{:?}", world.names(11));
+    assert!(!gone(&world, 12), "it never knew");
 }
 
 #[test]

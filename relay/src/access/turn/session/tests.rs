@@ -275,8 +275,17 @@ fn an_allocation_lives_for_ten_minutes_and_as_long_as_it_is_refreshed() {
     assert_eq!(lifetime_of(&answer), 600);
     world.pass(599);
     assert_eq!(lifetime_of(&world.refresh(&mut client, 1).expect("refreshed")), 600);
-    // Its credentials have ended, but not the allocation.
-    world.pass(599);
+    // Its credentials have ended, but not the allocation by which somebody is in a room.
+    world.permit(&mut client, &[OURS]).expect("permitted");
+    world.bind(&mut client, 0x4000, OURS).expect("bound");
+    client.session.allocation.as_ref().expect("an allocation").peers[0]
+        .inlet
+        .prove();
+    world.pass(250);
+    world.permit(&mut client, &[OURS]).expect("permitted");
+    world.pass(250);
+    world.permit(&mut client, &[OURS]).expect("permitted");
+    world.pass(99);
     assert_eq!(
         lifetime_of(&world.refresh(&mut client, 1_000_000).expect("refreshed")),
         3_600
@@ -284,6 +293,18 @@ fn an_allocation_lives_for_ten_minutes_and_as_long_as_it_is_refreshed() {
     world.pass(3_600);
     client.session.handle_timeout(world.now().at);
     assert!(!client.session.has_allocation());
+    assert_eq!(world.server.allocations(), 0);
+}
+
+#[test]
+fn an_allocation_that_nobody_uses_ends_with_its_credentials() {
+    let mut world = World::new();
+    let mut client = world.client("a", 700);
+    world.allocate(&mut client).expect("an allocation");
+    world.pass(599);
+    world.refresh(&mut client, 600).expect("refreshed");
+    world.pass(599);
+    assert_eq!(world.refresh(&mut client, 600).err(), Some(437));
     assert_eq!(world.server.allocations(), 0);
 }
 
@@ -450,7 +471,8 @@ fn channels_are_one_to_one_and_end() {
 #[test]
 fn allocations_are_bounded_of_one_session_and_in_all() {
     let world = World::with(Limits { total: 3, each: 2 });
-    let (mut one, mut two, mut three) = (world.client("a", 100), world.client("a", 100), world.client("a", 100));
+    // Credentials of a session that came back are others.
+    let (mut one, mut two, mut three) = (world.client("a", 100), world.client("a", 101), world.client("a", 102));
     world.allocate(&mut one).expect("an allocation");
     world.allocate(&mut two).expect("an allocation");
     assert_eq!(world.allocate(&mut three).err(), Some(486));

@@ -1,6 +1,14 @@
 //! What clients do in a meeting.
 
-use std::{collections::BTreeMap, sync::Arc};
+use livekit_protocol::{
+    AddTrackRequest, ClientInfo, MuteTrackRequest, TrackSource, TrackType, UpdateSubscription, UpdateTrackSettings,
+    VideoLayer, VideoQuality, signal_request as ask,
+};
+use relay_core::{
+    link::LinkConfig,
+    room::{ConnectionId, Input, Join, Mode, Resume},
+    types::{Codec, Mid},
+};
 
 use super::{
     MS,
@@ -9,15 +17,7 @@ use super::{
     publisher::Publisher,
     site::Site,
 };
-use livekit_protocol::{
-    AddTrackRequest, ClientInfo, MuteTrackRequest, TrackSource, TrackType, UpdateSubscription, UpdateTrackSettings,
-    VideoLayer, VideoQuality, signal_request as ask,
-};
-use relay_core::{
-    link::LinkConfig,
-    room::{ConnectionId, Grants, Input, Join, Mode, Resume, RoomKey, Ticket},
-    types::{Codec, Mid},
-};
+use crate::fuzzing::ticket;
 
 /// Something that happens in a meeting.
 #[derive(Debug, Clone, Copy)]
@@ -270,31 +270,6 @@ impl Site {
         self.lived.resumes += 1;
         self.input(Input::Resume(Box::new(resume)));
         self.offer(n);
-    }
-}
-
-fn ticket(identity: &str) -> Ticket {
-    Ticket {
-        room: RoomKey::Named("room".into()),
-        identity: identity.into(),
-        name: identity.to_uppercase(),
-        jti: format!("jti-{identity}"),
-        token: Arc::from(format!("token-{identity}")),
-        first_use_by: None,
-        expires: i64::MAX,
-        number: None,
-        moderator: false,
-        grants: Grants {
-            subscribe: true,
-            publish: true,
-            publish_data: true,
-            update_metadata: true,
-            hidden: false,
-            sources: Vec::new(),
-        },
-        attributes: BTreeMap::new(),
-        metadata: String::new(),
-        h264: false,
     }
 }
 
