@@ -113,7 +113,7 @@ pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, bod
     let commands = app.commands.clone();
     let outcome = app.rooms.call(move |control| {
         commands.once(claims.jti, || {
-            let outcome = order(control, RoomKey::Meeting(room), By::ControlPlane, action);
+            let outcome = order(control, &RoomKey::Meeting(room), &By::ControlPlane, action);
             match outcome {
                 // What is not here has ended here.
                 Err(Denied::NoRoom) if matches!(action, Action::End { .. }) => Ok(()),
@@ -166,7 +166,7 @@ async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action
     };
     let requests = app.requests.clone();
     let outcome = app.rooms.call(move |control| {
-        let carry_out = || order(control, ticket.room, by, action);
+        let mut carry_out = || order(control, &ticket.room, &by, action);
         match id {
             Some(id) => requests.once(id, carry_out),
             None => carry_out(),
@@ -183,10 +183,10 @@ fn holder(app: &App, headers: &HeaderMap) -> Result<Ticket, Error> {
 }
 
 /// Carries an order out, on the thread of the rooms.
-fn order(control: &mut Control, room: RoomKey, by: By, action: Action) -> Outcome {
-    let outcome = control.order(now(), &room, &by, action);
+fn order(control: &mut Control, room: &RoomKey, by: &By, action: Action) -> Outcome {
+    let outcome = control.order(now(), room, by, action);
     if outcome.is_ok() {
-        tracing::info!(%room, ?action, by_moderator = by != By::ControlPlane, "order");
+        tracing::info!(%room, ?action, by_moderator = *by != By::ControlPlane, "order");
     }
     outcome
 }

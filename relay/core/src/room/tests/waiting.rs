@@ -109,7 +109,7 @@ fn who_waits_is_connected_and_knows_of_nobody() {
     // What happens in the room while it waits: somebody speaks, changes, goes, comes; the room is locked.
     world.signal(
         2,
-        signal_request::Message::UpdateMetadata(livekit_protocol::UpdateParticipantMetadata {
+        signal_request::Message::UpdateMetadata(UpdateParticipantMetadata {
             name: "Bea".into(),
             ..Default::default()
         }),
@@ -168,7 +168,7 @@ fn who_waits_receives_and_sends_no_media_and_no_data() {
     assert_eq!(messages_to(&world, third), 0);
     // Only what `p2` said reached `p1`: to all, and to itself.
     assert_eq!((messages_to(&world, first), messages_to(&world, second)), (2, 0));
-    let rename = livekit_protocol::UpdateParticipantMetadata {
+    let rename = UpdateParticipantMetadata {
         attributes: [("waiting".to_owned(), String::new())].into(),
         ..Default::default()
     };
