@@ -1,26 +1,14 @@
-//! How often joining waits for the table, one request after another: counted by a table that takes its time.
-
-use std::time::{Duration, Instant};
+//! How often joining waits for the table, one request after another.
 
 use crate::an_end_reaches_the_relays::{one_request, running_meeting};
 use crate::site::{ACME, Host, Site};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// Long against everything else that a join does.
-const LATENCY: Duration = Duration::from_millis(300);
-
 /// How many latencies a join takes, and its answer.
 async fn trips(site: &Site, body: &Value) -> (u32, Value) {
-    site.notes.set_latency(LATENCY);
-    let started = Instant::now();
-    let answer = site.join(ACME, body).send().await;
-    let took = started.elapsed();
-    site.notes.set_latency(Duration::ZERO);
-    (
-        u32::try_from(took.as_millis() / LATENCY.as_millis()).expect("few"),
-        answer.ok(),
-    )
+    let (trips, answer) = site.trips(site.join(ACME, body).send()).await;
+    (trips, answer.ok())
 }
 
 async fn live() -> (Site, Host) {
@@ -67,13 +55,9 @@ async fn a_rejoin_takes_two() {
 /// How many latencies a method of the partner API takes, which knows its tenant.
 async fn api_trips(site: &Site, method: &str, mut body: Value) -> u32 {
     body["auth_token"] = site.admin.clone().into();
-    site.notes.set_latency(LATENCY);
-    let started = Instant::now();
-    let answer = site.api(ACME, method, body).await;
-    let took = started.elapsed();
-    site.notes.set_latency(Duration::ZERO);
+    let (trips, answer) = site.trips(site.api(ACME, method, body)).await;
     answer.ok();
-    u32::try_from(took.as_millis() / LATENCY.as_millis()).expect("few")
+    trips
 }
 
 /// The session, two reads, the number; one more to keep or find the number of the partner's own identity.

@@ -1,26 +1,9 @@
-//! How often pages and sign-in wait for the table, one request after another: counted by a table that takes its time, for
-//! every page and every door of a browser.
+//! How often pages, sign-in and what relays report wait for the table, one request after another.
 
-use std::time::{Duration, Instant};
-
-use crate::site::{ACME, Answer, Call, Host, Site};
+use crate::site::{ACME, Call, Host, Site};
 use serde_json::{Value, json};
 
-/// Long against everything else that these do.
-const LATENCY: Duration = Duration::from_millis(300);
-
 const OWN: &str = "https://acme.demo.test";
-
-/// How many latencies a call takes, and its answer.
-async fn trips(site: &Site, call: Call<'_>) -> (u32, Answer) {
-    site.notes.set_latency(LATENCY);
-    let started = Instant::now();
-    let answer = call.send().await;
-    let took = started.elapsed();
-    site.notes.set_latency(Duration::ZERO);
-    let trips = u32::try_from(took.as_millis() / LATENCY.as_millis()).expect("few");
-    (trips, answer)
-}
 
 async fn known() -> (Site, Host) {
     let site = Site::new().await;
@@ -46,7 +29,7 @@ async fn pages_take_two_at_most() {
     let room = format!("/conf/call/{}", ann.code);
     for path in ["/login", "/", &room, "/enterprise_api/docs", "/password/unknown"] {
         for cookie in ["", &cookie] {
-            let (trips, answer) = trips(&site, site.get(ACME, path).header("cookie", cookie)).await;
+            let (trips, answer) = site.trips(site.get(ACME, path).header("cookie", cookie).send()).await;
             assert!(trips <= 2, "{path}: {trips}");
             assert!(
                 matches!(answer.status.as_u16(), 200 | 303 | 404),
@@ -61,8 +44,8 @@ async fn pages_take_two_at_most() {
 async fn signing_in_takes_three_at_most() {
     let (site, ann) = known().await;
     let mut seen = Vec::new();
-    let mut few = async |what, call| {
-        let (trips, answer) = trips(&site, call).await;
+    let mut few = async |what, call: Call<'_>| {
+        let (trips, answer) = site.trips(call.send()).await;
         assert!(matches!(answer.status.as_u16(), 200 | 303), "{what}: {}", answer.text);
         seen.push((what, trips));
         answer
@@ -136,13 +119,7 @@ async fn reports_of_relays_take_six_at_most_and_five_where_somebody_waits() {
         ),
     ];
     for (what, body) in reports {
-        let body = serde_json::to_vec(&body).expect("JSON");
-        let token = site.relay.sign(&site.claims(&body));
-        let call = site
-            .post("relays.invalid", &format!("/relay/{what}"))
-            .header("authorization", &format!("Relay {token}"))
-            .raw("application/json", body);
-        let (trips, answer) = trips(&site, call).await;
+        let (trips, answer) = site.trips(site.report(what, body)).await;
         // The relay's key and the report's id are two of them. Nobody waits for what was.
         let most = if matches!(what, "events" | "leave") { 6 } else { 5 };
         assert!(

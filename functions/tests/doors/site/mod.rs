@@ -7,6 +7,7 @@ pub(crate) mod notes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::jws::SigningKey;
@@ -30,6 +31,8 @@ pub(crate) const DOMAIN: &str = "demo.test";
 pub(crate) const ACME: &str = "acme.demo.test";
 pub(crate) const OTHER: &str = "other.demo.test";
 pub(crate) const EDGE: &str = "the edge's own secret";
+/// Long against everything else that a request does.
+const LATENCY: Duration = Duration::from_millis(300);
 /// 2026-06-01 12:00:00 UTC.
 pub(crate) const START: i64 = 1_780_315_200;
 
@@ -260,6 +263,20 @@ impl Site {
         self.post(host, "/conf/join")
             .header("origin", &format!("https://{host}"))
             .json(body)
+    }
+}
+
+impl Site {
+    /// How often what is asked waits for the table, one request after another, and its answer: counted by a table that takes
+    /// its time.
+    pub(crate) async fn trips(&self, asked: impl Future<Output = Answer>) -> (u32, Answer) {
+        self.notes.set_latency(LATENCY);
+        let started = Instant::now();
+        let answer = asked.await;
+        let took = started.elapsed();
+        self.notes.set_latency(Duration::ZERO);
+        let trips = u32::try_from(took.as_millis() / LATENCY.as_millis()).expect("few");
+        (trips, answer)
     }
 }
 

@@ -11,7 +11,7 @@ use livekit_protocol::{
     AddTrackRequest, ClientInfo, IceServer, SessionDescription, SignalResponse, SyncState, signal_request,
 };
 
-use super::waiting::WAITING;
+use super::{moderation::ROLE, waiting::WAITING};
 use crate::{
     forward,
     types::{Fingerprint, TransportCommand, TransportEvent},
@@ -113,7 +113,7 @@ impl fmt::Debug for Ticket {
 }
 
 /// Attributes of people in meetings that only the control plane and moderators write.
-pub const RESERVED_ATTRIBUTES: [&str; 4] = ["role", "observer", "identity", WAITING];
+pub const RESERVED_ATTRIBUTES: [&str; 4] = [ROLE, "observer", "identity", WAITING];
 
 /// How the client connects its media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

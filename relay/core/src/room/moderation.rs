@@ -40,7 +40,7 @@ const NOTHING: Grants = Grants {
 };
 
 /// The attribute that tells who leads.
-const ROLE: &str = "role";
+pub(super) const ROLE: &str = "role";
 
 /// What moderators have made of somebody; it outlives a session, since people reconnect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
