@@ -13,6 +13,7 @@ use store::Store;
 
 use crate::code_link::CodeKey;
 use crate::error::Error;
+use crate::outbound::{Guard, Outbound};
 use crate::own_domains::OwnDomains;
 use crate::pages::Shells;
 use crate::passwords::Passwords;
@@ -170,6 +171,8 @@ pub struct App {
     pub passwords: Passwords,
     /// The way to the relays.
     pub commands: RelayCommands,
+    /// The way to addresses that tenants give.
+    pub outbound: Outbound,
     pub(crate) tenants: Tenants,
     pub(crate) sign_ins: SignIns,
     pages: Option<Shells>,
@@ -190,12 +193,18 @@ impl App {
     /// Puts it together, with the machine's clock and its source of random bytes.
     #[must_use]
     pub fn new(store: Store, config: Config, keys: Keys, passwords: Passwords, commands: RelayCommands) -> Self {
+        // On a laptop partners' servers are on the same machine.
+        let guard = match config.scheme.as_str() {
+            "http" => Guard::Loopback,
+            _ => Guard::Public,
+        };
         Self {
             store,
             config,
             keys,
             passwords,
             commands,
+            outbound: Outbound::new(guard),
             tenants: Tenants::default(),
             sign_ins: SignIns::default(),
             pages: None,
@@ -209,6 +218,13 @@ impl App {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
+        self
+    }
+
+    /// The same with another way to addresses that tenants give, for tests.
+    #[must_use]
+    pub fn with_outbound(mut self, outbound: Outbound) -> Self {
+        self.outbound = outbound;
         self
     }
 

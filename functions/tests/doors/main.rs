@@ -28,4 +28,5 @@ mod signing_out;
 mod site;
 mod sso_tickets;
 mod template;
+mod urls_of_tenants_are_guarded;
 mod usage_is_counted;

@@ -4,6 +4,7 @@
 pub(crate) mod dns;
 pub(crate) mod edge;
 pub(crate) mod notes;
+pub(crate) mod receiver;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use domain::jws::SigningKey;
 use domain::relay::{REPORT_SECONDS, ReportClaims};
+use functions::outbound::{Guard, Outbound};
 use functions::own_domains::{Dns, OwnDomains};
 use functions::pages::{Shell, Shells};
 use functions::passwords::Passwords;
@@ -70,6 +72,7 @@ fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) ->
     App::new(store, config, keys, Passwords::weak([1; 16]).expect("made"), commands)
         .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
         .with_pages(Shells::all_of(&shell))
+        .with_outbound(Outbound::new(Guard::Loopback))
 }
 
 /// What goes on beside an answer belongs to it: waits until it is done.
@@ -332,10 +335,18 @@ impl<'a> Call<'a> {
         let id = route.map_or("nothing", |route| route.id);
         let response = work_of(id, self.site.router.serve(&self.site.app, request)).await;
         let (parts, body) = response.into_parts();
+        let is_picture = parts
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "image/png");
         Answer {
             status: parts.status,
             headers: parts.headers,
-            text: String::from_utf8(body.to_vec()).expect("UTF-8"),
+            text: match is_picture {
+                true => String::new(),
+                false => String::from_utf8(body.to_vec()).expect("UTF-8"),
+            },
+            body,
         }
     }
 }
@@ -345,7 +356,9 @@ impl<'a> Call<'a> {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Of a picture, nothing.
     pub(crate) text: String,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
