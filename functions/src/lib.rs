@@ -30,6 +30,7 @@ pub mod own_domains;
 pub mod pages;
 pub mod parameters;
 pub mod passwords;
+mod picture;
 pub mod relay_calls;
 pub mod relay_command;
 pub mod reply;

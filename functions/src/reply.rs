@@ -27,6 +27,8 @@ pub enum ReplyShape {
     Json(Schema),
     /// A page.
     Html,
+    /// A picture.
+    Png,
     /// A JSON document that is described nowhere: that of the API itself.
     Document,
     /// A redirect, what asks a person first, or JSON for a page's own script.
@@ -131,6 +133,20 @@ impl<T: JsonSchema> Reply for Onward<T> {
 
     fn describe(generator: &mut SchemaGenerator) -> ReplyShape {
         ReplyShape::Onward(Some(generator.subschema_for::<T>()))
+    }
+}
+
+/// 200 with a picture.
+#[derive(Debug)]
+pub struct Png(pub Response);
+
+impl Reply for Png {
+    fn into_response(self) -> Response {
+        self.0
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Png
     }
 }
 

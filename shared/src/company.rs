@@ -105,6 +105,9 @@ pub struct Company {
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,
+    /// The pictures of its branding, as they are kept and served.
+    #[serde(skip_serializing_if = "Images::is_empty", default)]
+    pub images: Images,
     /// What it may change.
     #[serde(flatten)]
     pub settings: CompanySettings,
@@ -117,6 +120,62 @@ impl Company {
         std::iter::once(&self.fqdn).chain(own.map(|own| own.name.fqdn()))
     }
 }
+
+/// The pictures of a company's branding: what came of its `logo_url` and `icon_url` when they were set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Images {
+    /// The logo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo: Option<ImageName>,
+    /// The icon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icon: Option<ImageName>,
+}
+
+impl Images {
+    /// Each picture that there is, once.
+    pub fn names(&self) -> impl Iterator<Item = &ImageName> {
+        let icon = self.icon.as_ref().filter(|icon| self.logo.as_ref() != Some(*icon));
+        self.logo.iter().chain(icon)
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A picture's name: the SHA-256 of its bytes in 64 lower-case hex digits, so that what a name stands for never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageName(String);
+
+impl ImageName {
+    /// The name of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(hex::encode(ring::digest::digest(&ring::digest::SHA256, bytes)))
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ImageName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        match text.len() == 64 && text.bytes().all(digit) {
+            true => Ok(Self(text.into())),
+            false => Err(Invalid("must be 64 hex digits")),
+        }
+    }
+}
+
+string_on_the_wire!(ImageName, {"type": "string", "pattern": "^[0-9a-f]{64}$"});
 
 /// What a company can be set to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,9 +209,12 @@ pub struct CompanySettings {
 pub struct Branding {
     /// The product's name in place of ours.
     pub product_name: Option<Name>,
-    /// The logo.
+    /// Where the logo is fetched from, once, when this is set to another address: a PNG, JPEG or WebP of at most 1 MiB and
+    /// 4,194,304 pixels. It is drawn anew within 512 by 512 pixels, kept, and served from the company's own host name.
+    #[schemars(length(max = 2048))]
     pub logo_url: Option<String>,
-    /// The icon.
+    /// The same for the icon, within 192 by 192 pixels.
+    #[schemars(length(max = 2048))]
     pub icon_url: Option<String>,
     /// The colour of buttons and links.
     pub primary_color: Option<Color>,

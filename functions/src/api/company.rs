@@ -52,14 +52,8 @@ impl From<Company> for CompanyAnswer {
 /// # Errors
 ///
 /// `invalid_field` that names the field.
-pub fn check(settings: &CompanySettings) -> Result<(), Refusal> {
+pub(super) fn check(settings: &CompanySettings) -> Result<(), Refusal> {
     let branding = &settings.branding;
-    for (field, image) in [
-        ("branding.logo_url", &branding.logo_url),
-        ("branding.icon_url", &branding.icon_url),
-    ] {
-        super::later::absent(field, image.as_ref())?;
-    }
     if branding.support_url.as_deref().is_some_and(|link| !is_help_link(link)) {
         return Err(Refusal::invalid(
             "branding.support_url",

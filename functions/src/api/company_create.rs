@@ -9,6 +9,7 @@ use domain::text::Name;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::branding;
 use super::company::{CompanyAnswer, check};
 use super::subscriptions;
 use crate::context::Context;
@@ -49,6 +50,7 @@ impl Endpoint for CompanyCreate {
     ) -> Result<Self::Output, Error> {
         check(&settings)?;
         let (caller, store) = (context.caller()?, context.store());
+        let (images, new) = branding::images(context, None, &settings.branding).await?;
         let plans = async {
             match &asked.subscription_ids {
                 Some(_) => store.plans(caller.reseller).await,
@@ -67,6 +69,7 @@ impl Endpoint for CompanyCreate {
             name: asked.name,
             subscriptions,
             own_domains: Vec::new(),
+            images,
             deleting: None,
             version: 0,
             created: context.now,
@@ -75,7 +78,7 @@ impl Endpoint for CompanyCreate {
         let answer = CompanyAnswer::from(company.clone());
         let claim = context.claim(&answer)?;
         store
-            .company_create(&company, &context.write(claim.as_ref()).await?)
+            .company_create(&company, &context.write(claim.as_ref()).await?, &new)
             .await?;
         Ok(Json(answer))
     }

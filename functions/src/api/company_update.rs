@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scope;
 
+use super::branding;
 use super::company::{CompanyAnswer, check};
 use super::subscriptions;
 use crate::context::Context;
@@ -90,10 +91,12 @@ impl Endpoint for CompanyUpdate {
         if let Some(wanted) = asked.subscription_ids.filter(|_| by_reseller) {
             after.subscriptions = subscriptions::of_plans(context, &wanted, &company.subscriptions, &plans).await?;
         }
+        let (images, new) = branding::images(context, Some(&company), &after.settings.branding).await?;
+        after.images = images;
         let answer = CompanyAnswer::from(after.clone());
         let claim = context.claim(&answer)?;
         let write = context.write(claim.as_ref()).await?;
-        store.company_update(&company, &after, &write).await?;
+        store.company_update(&company, &after, &write, &new).await?;
         Ok(Json(answer))
     }
 }

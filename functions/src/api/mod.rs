@@ -4,7 +4,8 @@ use crate::endpoint::Route;
 
 pub mod audit_fetch_all;
 pub mod authenticate;
-pub mod company;
+pub mod branding;
+mod company;
 pub mod company_create;
 pub mod company_delete;
 pub mod company_fetch;

@@ -15,10 +15,16 @@ pub(super) struct Size {
     timeout: u32,
 }
 
-/// Hashing a password wants 19 MiB and most of a core; the rest waits for the table. Joining is what people wait for.
+/// Hashing a password wants 19 MiB and most of a core, drawing a picture some 100 MiB; the rest waits for the table. Joining is what people wait for.
 pub(super) fn size(id: &str) -> Size {
     match id {
-        "authenticate" | "host_create" | "operator_init" | "sign_in_by_password" | "sign_in_set_password" => Size {
+        "authenticate"
+        | "host_create"
+        | "company_create"
+        | "company_update"
+        | "operator_init"
+        | "sign_in_by_password"
+        | "sign_in_set_password" => Size {
             memory: 1_024,
             timeout: 15,
         },

@@ -12,7 +12,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "id": 5, "company_id": 5, "subdomain": "joe", "name": "The Joe Company", "subscription_ids": [102],
             "openid_provider": false,
             "branding": {
-                "product_name": "Joe Meet", "logo_url": null, "icon_url": null, "primary_color": "#0b6b53",
+                "product_name": "Joe Meet", "logo_url": "https://joe.example/logo.png", "icon_url": null, "primary_color": "#0b6b53",
                 "background_color": null, "support_url": "https://joe.example/help",
             },
             "embed_origins": ["https://portal.joe.example"], "embed_policy": "anyone",

@@ -272,6 +272,13 @@ fn responses(route: &Route, reply: &ReplyShape, answers: &mut SchemaGenerator) -
         ReplyShape::Html => {
             all.insert("200".into(), json!({ "description": "The page.", "content": page }));
         }
+        ReplyShape::Png => {
+            let content = json!({ "image/png": { "schema": { "type": "string", "format": "binary" } } });
+            all.insert(
+                "200".into(),
+                json!({ "description": "The picture.", "content": content }),
+            );
+        }
         ReplyShape::Document => {
             let content = json!({ "application/json": { "schema": { "type": "object" } } });
             all.insert(

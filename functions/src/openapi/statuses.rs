@@ -27,7 +27,7 @@ const REFUSALS: [(u16, &str); 10] = [
 
 /// The refusals of this endpoint, each with the error object, or for people with a page.
 pub(super) fn refusals(route: &Route, reply: &ReplyShape, error: &Value) -> Map<String, Value> {
-    let json = matches!(reply, ReplyShape::Json(_));
+    let json = matches!(reply, ReplyShape::Json(_) | ReplyShape::Png);
     let mut content = json!({"application/json": {"schema": error}});
     if !json {
         content["text/html"] = json!({"schema": {"type": "string"}});

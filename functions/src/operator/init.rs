@@ -2,7 +2,7 @@
 
 use domain::Role;
 use domain::code::{AccessCode, Email, Fqdn, Pin, Subdomain};
-use domain::company::{Company, CompanySettings, LeaveEvent, Reseller};
+use domain::company::{Company, CompanySettings, Images, LeaveEvent, Reseller};
 use domain::conference::Minutes;
 use domain::host::{Host, MeetingDefaults};
 use domain::id::{CompanyId, HostId, RelayId, ResellerId};
@@ -240,12 +240,13 @@ async fn company(
         name: asked.company.name.clone(),
         subscriptions: Vec::new(),
         own_domains: Vec::new(),
+        images: Images::default(),
         deleting: None,
         version: 0,
         created: write.at,
         settings: CompanySettings::default(),
     };
-    match app.store.company_create(&company, write).await {
+    match app.store.company_create(&company, write, &[]).await {
         // Another operator was faster.
         Err(taken @ store::Error::Taken(Unique::Subdomain)) => {
             let found = company_of(app, reseller, &company.fqdn).await?;

@@ -4,6 +4,7 @@
 mod docs;
 mod framing;
 mod home;
+mod image;
 mod login;
 mod password;
 mod room;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 pub use docs::PageDocs;
 pub use framing::{Framing, Reach};
 pub use home::PageHome;
+pub use image::BrandingImage;
 pub use login::{LoginPageInput, PageLogin};
 pub use password::PagePassword;
 pub use room::{PageRoom, RoomPageInput};
@@ -30,6 +32,7 @@ use crate::reply::Html;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
+        Route::of::<BrandingImage>(),
         Route::of::<PageDocs>(),
         Route::of::<PageHome>(),
         Route::of::<PageLogin>(),
@@ -45,6 +48,8 @@ pub(crate) fn tenant(company: &Company) -> Value {
     json!({
         "company": company.name,
         "product_name": product(company),
+        "logo_url": company.images.logo.as_ref().map(image::path),
+        "icon_url": company.images.icon.as_ref().map(image::path),
         "primary_color": branding.primary_color,
         "background_color": branding.background_color,
         "support_url": text(&branding.support_url),

@@ -20,6 +20,7 @@ mod own_domains;
 mod pages_refuse_in_words;
 mod pages_tenant;
 mod password_links;
+mod pictures_of_a_branding;
 mod relay_reports;
 mod roles;
 mod sign_in_round_trips;

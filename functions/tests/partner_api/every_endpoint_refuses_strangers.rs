@@ -40,6 +40,7 @@ enum What {
 fn row(id: &str) -> Row {
     match id {
         "authenticate"
+        | "branding_image"
         | "conference_join"
         | "page_home"
         | "page_login"

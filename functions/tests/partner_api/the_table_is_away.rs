@@ -51,6 +51,7 @@ async fn everybody_is_told_in_time_and_nothing_changes() {
     }
     // Answered, or refused for what they say, before the table is asked.
     let untouched = [
+        "branding_image",
         "openapi_fetch",
         "page_docs",
         "relay_enter",

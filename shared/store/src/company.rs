@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Change;
+use crate::image::{Image, drop_former};
 use crate::job::{Job, Work};
 use crate::list::{Left, Span};
 use crate::op::{Failure, Op};
@@ -69,8 +70,8 @@ pub(crate) fn company_in(scope: &Scope, item: Option<&Item>) -> Result<Company> 
 }
 
 impl Store {
-    /// Makes a company; its host name must be unique.
-    pub async fn company_create(&self, company: &Company, write: &Write<'_>) -> Result<()> {
+    /// Makes a company with the pictures that it names; its host name must be unique.
+    pub async fn company_create(&self, company: &Company, write: &Write<'_>, images: &[Image]) -> Result<()> {
         let mut ops = vec![
             Op::check(keys::reseller(company.reseller)).when_there(Failure::NotFound("reseller")),
             name(company, write.at),
@@ -78,6 +79,7 @@ impl Store {
                 .indexed(keys::company_list(company.reseller, company.created, company.id))
                 .when_new(Failure::Raced),
         ];
+        ops.extend(images.iter().map(|image| image.keep(company)));
         let change = Change::created(format!("company/{}", company.id), company);
         ops.extend(write.ops(Some(company.reseller), Some(company.id), change, &company.id));
         self.commit(ops).await
@@ -136,8 +138,15 @@ impl Store {
     }
 
     /// Changes a company, if nobody else has since it was read. Its new host name must be unique; its former one leads to
-    /// it for 12 months and is nobody else's.
-    pub async fn company_update(&self, before: &Company, after: &Company, write: &Write<'_>) -> Result<()> {
+    /// it for 12 months and is nobody else's. `images` are the pictures that it has not had before; those that it has no more
+    /// go.
+    pub async fn company_update(
+        &self,
+        before: &Company,
+        after: &Company,
+        write: &Write<'_>,
+        images: &[Image],
+    ) -> Result<()> {
         let (reseller, id) = (before.reseller, before.id);
         let next = Company {
             version: before.version + 1,
@@ -162,6 +171,8 @@ impl Store {
             );
             ops.push(name(after, write.at));
         }
+        ops.extend(images.iter().map(|image| image.keep(after)));
+        ops.extend(drop_former(before, Some(after)));
         let change = Change::difference(format!("company/{id}"), before, &next);
         ops.extend(write.ops(Some(reseller), Some(id), change, &id));
         self.commit(ops).await
@@ -210,7 +221,7 @@ impl Store {
         let Some(Kept { company, .. }) = self.company_whatever(reseller, id).await? else {
             return Ok(());
         };
-        let ops = vec![
+        let mut ops = vec![
             Op::delete(keys::company(reseller, id)).value(":none", &0).when(
                 "attribute_exists(#deleting) AND (attribute_not_exists(#hosts) OR #hosts <= :none) AND \
                  attribute_not_exists(#own_domains)",
@@ -225,6 +236,7 @@ impl Store {
             }
             .op(keys::company_gone(reseller, id), now),
         ];
+        ops.extend(drop_former(&company, None));
         self.commit(ops).await
     }
 

@@ -2,6 +2,7 @@
 //! in their partition key, so that another reseller's caller cannot name them.
 
 use domain::code::{AccessCode, Email, Fqdn};
+use domain::company::ImageName;
 use domain::id::{
     CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
 };
@@ -107,6 +108,11 @@ pub fn own_domain_due(at: Timestamp) -> Key {
 /// A company.
 pub fn company(reseller: ResellerId, id: CompanyId) -> Key {
     key(format!("R#{reseller}#C#{id}"), "COMPANY")
+}
+
+/// A picture of a company's branding.
+pub fn image(reseller: ResellerId, company: CompanyId, name: &ImageName) -> Key {
+    key(format!("R#{reseller}#IMAGE#{company}"), name.to_string())
 }
 
 /// What is left of a company that was deleted, for a day.

@@ -63,11 +63,13 @@ pub enum Partition {
     OwnDomainList,
     /// What meetings came to, by day.
     Usage,
+    /// Pictures of companies' brandings.
+    Image,
 }
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -98,6 +100,7 @@ impl Partition {
         Self::JobList,
         Self::OwnDomainList,
         Self::Usage,
+        Self::Image,
     ];
 
     /// The keys as a policy's condition on `dynamodb:LeadingKeys` matches them: `*` stands for any text.
@@ -134,6 +137,7 @@ impl Partition {
             Self::JobList => "JOBS#*",
             Self::OwnDomainList => "OWN-DOMAINS",
             Self::Usage => "R#*#USAGE#*",
+            Self::Image => "R#*#IMAGE#*",
         }
     }
 

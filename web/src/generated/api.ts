@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/branding/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture of the company's branding. */
+        get: operations["BrandingImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/company/create": {
         parameters: {
             query?: never;
@@ -991,12 +1008,13 @@ export interface components {
              */
             product_name: string | null;
             /**
-             * @description The logo.
+             * @description Where the logo is fetched from, once, when this is set to another address: a PNG, JPEG or WebP of at most 1 MiB and
+             *     4,194,304 pixels. It is drawn anew within 512 by 512 pixels, kept, and served from the company's own host name.
              * @default null
              */
             logo_url: string | null;
             /**
-             * @description The icon.
+             * @description The same for the icon, within 192 by 192 pixels.
              * @default null
              */
             icon_url: string | null;
@@ -1024,12 +1042,13 @@ export interface components {
              */
             product_name: string | null;
             /**
-             * @description The logo.
+             * @description Where the logo is fetched from, once, when this is set to another address: a PNG, JPEG or WebP of at most 1 MiB and
+             *     4,194,304 pixels. It is drawn anew within 512 by 512 pixels, kept, and served from the company's own host name.
              * @default null
              */
             logo_url: string | null;
             /**
-             * @description The icon.
+             * @description The same for the icon, within 192 by 192 pixels.
              * @default null
              */
             icon_url: string | null;
@@ -1104,7 +1123,7 @@ export interface components {
          *       "openid_provider": false,
          *       "branding": {
          *         "product_name": "Joe Meet",
-         *         "logo_url": null,
+         *         "logo_url": "https://joe.example/logo.png",
          *         "icon_url": null,
          *         "primary_color": "#0b6b53",
          *         "background_color": null,
@@ -3460,6 +3479,111 @@ export interface operations {
             };
             /** @description A value that must be unique is taken, or the object is in another state. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    BrandingImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,8 @@
 //! Grants of what is done to companies, their plans and subscriptions, and of the audit. In alphabetical order.
 
-use store::Partition::{Company, CompanyList, Counter, Fqdn, Host, Job, Rate, Reseller, ResellerAudit, Session, Usage};
+use store::Partition::{
+    Company, CompanyList, Counter, Fqdn, Host, Image, Job, Rate, Reseller, ResellerAudit, Session, Usage,
+};
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
 use super::Listed;
@@ -21,7 +23,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Query, Check], &[Reseller]),
             (&[Get], &[Reseller, Fqdn]),
-            (&[Put], &[Fqdn, Company]),
+            (&[Put], &[Fqdn, Company, Image]),
             (&[BatchGet], &[Company, Host]),
             (&[Delete], &[Host]),
         ],
@@ -59,9 +61,9 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Fqdn, Company, Host, Session, Rate]),
             (&[Query], &[Reseller]),
             (&[Get], &[Reseller, Fqdn, Company]),
-            (&[Put], &[Fqdn, Company]),
+            (&[Put], &[Fqdn, Company, Image]),
             (&[BatchGet], &[Company, Host]),
-            (&[Delete], &[Host]),
+            (&[Delete], &[Host, Image]),
         ],
     ),
     (

@@ -1,11 +1,12 @@
 //! Grants of pages. In alphabetical order.
 
-use store::Partition::{Code, CodeAttempt, Company, Conference, Fqdn, Handoff, Host, Reseller, Session};
+use store::Partition::{Code, CodeAttempt, Company, Conference, Fqdn, Handoff, Host, Image, Reseller, Session};
 
 use super::Action::{BatchGet, Get, Query, Update};
 use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
+    ("branding_image", &[(&[Get], &[Fqdn, Image])]),
     (
         "page_home",
         &[

@@ -1,7 +1,7 @@
 //! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
 
 use store::Partition::{
-    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Job, JobList, OpenId,
+    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Image, Job, JobList, OpenId,
     OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Usage,
 };
 
@@ -15,7 +15,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (
                 &[Delete],
                 &[
-                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job,
+                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image,
                 ],
             ),
             (&[Update], &[Company, Host, Conference, Code, Job]),

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Walk;
+use crate::site::receiver::{Deed, Receiver, png};
 use crate::site::{ACME, Host};
 use functions::{operator, workers};
 
@@ -57,6 +58,7 @@ pub(super) async fn accounts(walk: &mut Walk) {
     let taken = json!({"company_id": id, "subdomain": "acme", "idempotency_key": "taken"});
     walk.api("company_update", taken).await.refused();
     walk.api("company_fetch_all", json!({"after": id})).await.ok();
+    pictures(walk).await;
     let admin = json!({"company_id": 1, "name": "Own", "email": "own@acme.test", "password": "SoSecret5!", "role": "COMPANY_ADMIN"});
     walk.site.admin_api("host/create", admin).await;
     let own = json!({"email": "own@acme.test", "password": "SoSecret5!"});
@@ -262,4 +264,22 @@ pub(super) async fn deletions(walk: &mut Walk) {
     walk.book("dispatch").await;
     let left = walk.site.app.store.jobs_due(walk.site.now(), 9).await.expect("jobs");
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// A company whose branding has pictures, until it is deleted with them.
+async fn pictures(walk: &mut Walk) {
+    let peer = Receiver::start(Deed::ok("image/png", &png(4, 4, 1))).await;
+    let branding = |path: &str| json!({"logo_url": peer.url("127.0.0.1", path)});
+    let made = json!({"subdomain": "shown", "name": "Shown", "branding": branding("/a")});
+    let id = walk.api("company_create", made).await.ok()["id"].clone();
+    peer.does(Deed::ok("image/png", &png(4, 4, 2)));
+    let changed = json!({"company_id": id, "branding": branding("/b")});
+    walk.api("company_update", changed).await.ok();
+    let shown = walk.site.get("shown.demo.test", "/").send().await.config();
+    let logo = shown["tenant"]["logo_url"].as_str().expect("a logo").to_owned();
+    walk.fresh().await;
+    let picture = walk.site.get("shown.demo.test", &logo).send().await;
+    walk.book("branding_image").await;
+    assert_eq!(picture.status, 200);
+    walk.api("company_delete", json!({"company_id": id})).await.ok();
 }

@@ -35,7 +35,7 @@ fn renamed(world: &World, company: &Company, subdomain: &str) -> Company {
 pub async fn a_former_name_leads_on_and_is_nobody_elses(store: &Store) {
     let world = World::new(store).await;
     let (company, moved) = (&world.company, renamed(&world, &world.company, "moved"));
-    store.company_update(company, &moved, &at(0)).await.expect("moved");
+    store.company_update(company, &moved, &at(0), &[]).await.expect("moved");
     let tenant = |company: &Company, until| Tenant {
         reseller: company.reseller,
         company: Some(company.id),
@@ -58,9 +58,9 @@ pub async fn a_former_name_leads_on_and_is_nobody_elses(store: &Store) {
 
     // Nobody else gets it before that, and a refusal leaves everything as it was.
     let other = World::company_of(store, &world.reseller, "other").await;
-    store.company_create(&other, &at(0)).await.expect("a company");
+    store.company_create(&other, &at(0), &[]).await.expect("a company");
     let wants = renamed(&world, &other, "acme");
-    let refused = store.company_update(&other, &wants, &at(1)).await;
+    let refused = store.company_update(&other, &wants, &at(1), &[]).await;
     assert!(matches!(refused, Err(Error::Taken(Unique::Subdomain))), "{refused:?}");
     assert_eq!(read(store, &other).await, other);
     assert_eq!(
@@ -71,7 +71,7 @@ pub async fn a_former_name_leads_on_and_is_nobody_elses(store: &Store) {
     // Its own company takes it back at any time; then the other one is the former.
     let now = read(store, company).await;
     let back = renamed(&world, &now, "acme");
-    store.company_update(&now, &back, &at(1)).await.expect("its own");
+    store.company_update(&now, &back, &at(1), &[]).await.expect("its own");
     assert_eq!(store.tenant(&back.fqdn).await.expect("read"), Some(tenant(&back, None)));
     let former = store.tenant(&moved.fqdn).await.expect("read").expect("leads on");
     assert!(former.until.is_some());
@@ -94,7 +94,7 @@ pub async fn a_former_name_leads_on_and_is_nobody_elses(store: &Store) {
                 .saturating_add(MOVED)
                 .expect("a time")
     );
-    store.company_update(&other, &wants, &late).await.expect("free");
+    store.company_update(&other, &wants, &late, &[]).await.expect("free");
     assert_eq!(
         store.tenant(&wants.fqdn).await.expect("read"),
         Some(tenant(&other, None))
@@ -110,8 +110,8 @@ pub async fn of_two_who_change_a_company_one_is_told_so(store: &Store) {
     let (one, two) = (change("One"), change("Two"));
     let (one_write, two_write) = (at(0), at(0));
     let both = tokio::join!(
-        store.company_update(&world.company, &one, &one_write),
-        store.company_update(&world.company, &two, &two_write)
+        store.company_update(&world.company, &one, &one_write, &[]),
+        store.company_update(&world.company, &two, &two_write, &[])
     );
     let won = match both {
         (Ok(()), Err(Error::Raced)) => one,
@@ -188,7 +188,10 @@ pub async fn a_company_goes_when_its_hosts_have_gone(store: &Store) {
     );
     assert_eq!(store.tenant(&company.fqdn).await.expect("read"), None);
     let next = World::company_of(store, &world.reseller, "acme").await;
-    store.company_create(&next, &at(0)).await.expect("the name is free");
+    store
+        .company_create(&next, &at(0), &[])
+        .await
+        .expect("the name is free");
 }
 
 pub async fn companies_are_listed_newest_first_page_by_page(store: &Store) {
@@ -197,7 +200,7 @@ pub async fn companies_are_listed_newest_first_page_by_page(store: &Store) {
     for n in 0..6 {
         let mut company = World::company_of(store, &world.reseller, &format!("c{n}")).await;
         company.created = at(n / 2).at;
-        store.company_create(&company, &at(0)).await.expect("a company");
+        store.company_create(&company, &at(0), &[]).await.expect("a company");
         ids.push(company.id);
     }
     ids.reverse();

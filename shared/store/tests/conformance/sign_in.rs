@@ -240,7 +240,7 @@ pub async fn an_idempotency_key_does_its_work_once(store: &Store) {
         claim: Some(&claim),
         ..operator("company-create")
     };
-    store.company_create(&company, &write).await.expect("a company");
+    store.company_create(&company, &write, &[]).await.expect("a company");
     // The process dies here: a repeat finds what was made, and can finish in its place.
     match claim_of("a", "body", 4, minute(5)).await {
         Claimed::Applied { claim, reference } => {
@@ -280,15 +280,15 @@ pub async fn a_lost_claim_cannot_write(store: &Store) {
         claim: Some(&slow),
         ..operator("company-create")
     };
-    let refused = store.company_create(&company, &write).await;
+    let refused = store.company_create(&company, &write, &[]).await;
     assert!(matches!(refused, Err(Error::ClaimLost)), "{refused:?}");
     let write = Write {
         claim: Some(&quick),
         ..operator("company-create")
     };
-    store.company_create(&company, &write).await.expect("a company");
+    store.company_create(&company, &write, &[]).await.expect("a company");
     let again = World::company_of(store, &world.reseller, "fourth").await;
-    let refused = store.company_create(&again, &write).await;
+    let refused = store.company_create(&again, &write, &[]).await;
     assert!(
         matches!(refused, Err(Error::ClaimLost)),
         "a claim works once: {refused:?}"

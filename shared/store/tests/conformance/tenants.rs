@@ -76,7 +76,7 @@ pub async fn objects_are_found_by_what_names_them(store: &Store) {
 pub async fn what_must_be_unique_is_unique_and_a_refusal_leaves_nothing(store: &Store) {
     let world = World::new(store).await;
     let again = World::company_of(store, &world.reseller, "acme").await;
-    let refused = store.company_create(&again, &operator("company-create")).await;
+    let refused = store.company_create(&again, &operator("company-create"), &[]).await;
     assert!(matches!(refused, Err(Error::Taken(Unique::Subdomain))), "{refused:?}");
 
     let same_email = World::host_of(store, &world.company, &world.host.email.as_str().to_uppercase()).await;
@@ -156,7 +156,7 @@ pub async fn other_tenants_objects_do_not_exist(store: &Store) {
 
     let second = World::company_of(store, &ours.reseller, "second").await;
     store
-        .company_create(&second, &operator("company-create"))
+        .company_create(&second, &operator("company-create"), &[])
         .await
         .expect("a company");
     let colleague = Scope::company(ours.reseller.id, second.id);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use domain::Reason;
 use domain::Role;
 use domain::code::{AccessCode, Fqdn};
-use domain::company::{Company, CompanySettings, Reseller};
+use domain::company::{Company, CompanySettings, Images, Reseller};
 use domain::conference::{CodeKind, Conference, Kind, Minutes, Rule, Series};
 use domain::host::Host;
 use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, RoomName};
@@ -78,7 +78,7 @@ impl World {
             .expect("a reseller");
         let company = Self::company_of(store, &reseller, "acme").await;
         store
-            .company_create(&company, &operator("company-create"))
+            .company_create(&company, &operator("company-create"), &[])
             .await
             .expect("a company");
         let host = Self::host_of(store, &company, &format!("ann@{name}.example")).await;
@@ -105,6 +105,7 @@ impl World {
             name: "Acme".parse().expect("a name"),
             subscriptions: Vec::new(),
             own_domains: Vec::new(),
+            images: Images::default(),
             deleting: None,
             version: 0,
             created: noon(),

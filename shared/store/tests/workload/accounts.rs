@@ -113,7 +113,7 @@ async fn change_company(world: &World, store: &Store, counts: &Counts, by: usize
             after.fqdn = world.reseller.domain.below(&after.subdomain).expect("a name");
         }
         let write = operator("company-update");
-        if counts.over(&store.company_update(&before, &after, &write).await) {
+        if counts.over(&store.company_update(&before, &after, &write, &[]).await) {
             return;
         }
     }

@@ -238,7 +238,7 @@ async fn make_companies_once(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, 
                 at,
                 ..operator("company-create")
             };
-            match world.store.company_create(&company, &write).await {
+            match world.store.company_create(&company, &write, &[]).await {
                 Ok(()) => {
                     done.lock().await.companies.push(id);
                     if (round + writer).is_multiple_of(2) {
