@@ -220,8 +220,43 @@ pub struct Branding {
     pub primary_color: Option<Color>,
     /// The colour behind everything.
     pub background_color: Option<Color>,
+    /// How round corners are; `medium` where absent.
+    pub radius: Option<Radius>,
+    /// What texts are set in; `figtree` where absent.
+    pub font: Option<Font>,
     /// Where people find help.
     pub support_url: Option<String>,
+}
+
+/// How round the corners of a company's pages are, against our own (`medium`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Radius {
+    /// Square.
+    None,
+    /// Half as round.
+    Small,
+    /// As we draw them.
+    Medium,
+    /// Half as round again.
+    Large,
+}
+
+/// What texts of a company's pages are set in. All but `system` come from our own server, and where one lacks a letter the
+/// system's stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Font {
+    /// Figtree.
+    Figtree,
+    /// Inter.
+    Inter,
+    /// Nunito, with round ends.
+    Nunito,
+    /// Source Serif.
+    SourceSerif,
+    /// What the visitor's system is set in.
+    System,
 }
 
 /// A colour: `#rgb` or `#rrggbb`.

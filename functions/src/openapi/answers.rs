@@ -13,7 +13,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "openid_provider": false,
             "branding": {
                 "product_name": "Joe Meet", "logo_url": "https://joe.example/logo.png", "icon_url": null, "primary_color": "#0b6b53",
-                "background_color": null, "support_url": "https://joe.example/help",
+                "background_color": null, "radius": "small", "font": "inter", "support_url": "https://joe.example/help",
             },
             "embed_origins": ["https://portal.joe.example"], "embed_policy": "anyone",
             "media_policy": {"h264": true, "max_resolution": 720, "max_participants": 100},

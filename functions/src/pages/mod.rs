@@ -50,6 +50,8 @@ pub(crate) fn tenant(company: &Company) -> Value {
         "product_name": product(company),
         "logo_url": company.images.logo.as_ref().map(image::path),
         "icon_url": company.images.icon.as_ref().map(image::path),
+        "radius": branding.radius,
+        "font": branding.font,
         "primary_color": branding.primary_color,
         "background_color": branding.background_color,
         "support_url": text(&branding.support_url),

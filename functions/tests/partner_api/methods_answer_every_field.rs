@@ -21,7 +21,7 @@ async fn a_company_with_everything_and_one_with_nothing() {
     let full = json!({
         "subdomain": "Joe", "name": "The Joe Company", "openid_provider": true, "subscription_ids": [],
         "branding": {"product_name": "Meet Joe", "logo_url": null, "icon_url": null, "primary_color": "#1a2b3c",
-            "background_color": "#ffffff", "support_url": "mailto:help@joe.test"},
+            "background_color": "#ffffff", "radius": "large", "font": "source_serif", "support_url": "mailto:help@joe.test"},
         "embed_origins": ["https://app.joe.test", "http://localhost:3000"], "embed_policy": "listed",
         "media_policy": {"h264": false, "max_resolution": 360, "max_participants": 12},
         "retention_days": {"recordings": 30, "chat": 7, "events": 365},

@@ -191,6 +191,11 @@ async fn nested_fields_are_blamed_by_their_path() {
             company("branding", json!({"primary_color": "red"})),
             "branding.primary_color",
         ),
+        (company("branding", json!({"radius": 12})), "branding.radius"),
+        (
+            company("branding", json!({"font": "Comic Sans MS, url(//evil.example)"})),
+            "branding.font",
+        ),
         (
             company("branding", json!({"logo_url": "http://example.com/logo.png"})),
             "branding.logo_url",

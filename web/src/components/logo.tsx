@@ -1,5 +1,21 @@
-// The product's name with its mark.
-export function Logo({ product, company }: { product: string; company?: string }) {
+// The product's name with its mark, or the tenant's own picture, which stands for both.
+export function Logo({
+  product,
+  company,
+  picture = null,
+}: {
+  product: string;
+  company?: string;
+  picture?: string | null;
+}) {
+  if (picture) {
+    return (
+      <span class="logo">
+        <img class="logo-picture" src={picture} alt={product} />
+        {company && company !== product && <span class="logo-company">{company}</span>}
+      </span>
+    );
+  }
   return (
     <span class="logo">
       <svg class="logo-mark" width="28" height="28" viewBox="0 0 32 32" aria-hidden="true">

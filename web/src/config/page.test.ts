@@ -70,3 +70,29 @@ test('the pages of signing in are told apart', () => {
   });
   expect(parseAccountPage(null).page).toBe('login');
 });
+
+test("a tenant's pictures are on its own host, its corners and font from the list", () => {
+  const picture = `/branding/${'0a'.repeat(32)}`;
+  const told = { logo_url: picture, icon_url: picture, radius: 'large', font: 'source_serif' };
+  expect(parseHomePage({ tenant: told }).tenant).toMatchObject({
+    logoUrl: picture,
+    iconUrl: picture,
+    radius: 'large',
+    font: 'source_serif',
+  });
+  for (const bad of [
+    'https://evil.example/a.png',
+    '//evil.example',
+    '/branding/x',
+    'javascript:0',
+    7,
+  ]) {
+    const tenant = { logo_url: bad, icon_url: bad, radius: bad, font: bad };
+    expect(parseHomePage({ tenant }).tenant).toMatchObject({
+      logoUrl: null,
+      iconUrl: null,
+      radius: null,
+      font: null,
+    });
+  }
+});

@@ -1,11 +1,24 @@
 // The JSON that the server puts into the page: what it knows about the tenant and the meeting.
 
+const RADII = ['none', 'small', 'medium', 'large'] as const;
+const FONTS = ['figtree', 'inter', 'nunito', 'source_serif', 'system'] as const;
+
+/** How round corners are; the stylesheet knows each. */
+export type Radius = (typeof RADII)[number];
+/** What texts are set in; the stylesheet knows each. */
+export type Font = (typeof FONTS)[number];
+
 /** A tenant's branding. Colours are `#rrggbb`; anything else is ignored. */
 export interface Tenant {
   company: string;
   productName: string;
   primaryColor: string | null;
   backgroundColor: string | null;
+  radius: Radius | null;
+  font: Font | null;
+  /** Pictures on the page's own host, as paths. */
+  logoUrl: string | null;
+  iconUrl: string | null;
   supportUrl: string | null;
 }
 
@@ -70,8 +83,17 @@ function tenant(value: unknown): Tenant {
     productName: text(json['product_name']) ?? 'Convoke',
     primaryColor: text(json['primary_color']),
     backgroundColor: text(json['background_color']),
+    radius: RADII.find((radius) => radius === json['radius']) ?? null,
+    font: FONTS.find((font) => font === json['font']) ?? null,
+    logoUrl: picture(json['logo_url']),
+    iconUrl: picture(json['icon_url']),
     supportUrl: httpUrl(json['support_url']),
   };
+}
+
+function picture(value: unknown): string | null {
+  const path = text(value);
+  return path !== null && /^\/branding\/[0-9a-f]{64}$/.test(path) ? path : null;
 }
 
 function httpUrl(value: unknown): string | null {

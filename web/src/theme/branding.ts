@@ -1,5 +1,7 @@
 // A tenant's colours: data that becomes custom properties, with the contrast checked.
 
+import type { Tenant } from '../config/page';
+
 export interface Rgb {
   r: number;
   g: number;
@@ -87,12 +89,19 @@ export function brandProperties(
   return properties;
 }
 
-/** Sets theme and colours on the document. */
+/** Sets theme, colours, corners, font and icon on the document. */
 export function applyTheme(
   root: HTMLElement,
   theme: 'light' | 'dark' | 'auto',
-  tenant: { primaryColor: string | null; backgroundColor: string | null },
+  tenant: Pick<Tenant, 'primaryColor' | 'backgroundColor' | 'radius' | 'font' | 'iconUrl'>,
 ): void {
+  if (tenant.radius) root.dataset['radius'] = tenant.radius;
+  if (tenant.font) root.dataset['font'] = tenant.font;
+  const icon = root.querySelector<HTMLLinkElement>('link[rel="icon"]');
+  if (icon && tenant.iconUrl) {
+    icon.type = 'image/png';
+    icon.href = tenant.iconUrl;
+  }
   if (theme !== 'auto') root.dataset['theme'] = theme;
   const properties = brandProperties(tenant.primaryColor, tenant.backgroundColor);
   for (const [name, value] of Object.entries(properties)) root.style.setProperty(name, value);

@@ -52,7 +52,7 @@ function Outside({ tenant, children }: { tenant: Tenant | null; children: Compon
       <header class="account-head">
         {tenant && (
           <a href="/" aria-label={t('page.logo', { product: tenant.productName })}>
-            <Logo product={tenant.productName} company={tenant.company} />
+            <Logo product={tenant.productName} company={tenant.company} picture={tenant.logoUrl} />
           </a>
         )}
         {tenant?.supportUrl && (

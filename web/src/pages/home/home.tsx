@@ -26,7 +26,7 @@ export function Home({ tenant, account, framed, own, actions }: HomeProps) {
   return (
     <div class="home">
       <header class="home-head">
-        <Logo product={tenant.productName} company={tenant.company} />
+        <Logo product={tenant.productName} company={tenant.company} picture={tenant.logoUrl} />
         <nav class="home-nav" aria-label={t('home.nav')}>
           {tenant.supportUrl && (
             <a class="home-help" href={tenant.supportUrl} rel="noopener">

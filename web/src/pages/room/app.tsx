@@ -35,7 +35,11 @@ function Outside() {
     <div class={`outside ${room.params.stripLayout ? 'outside-thin' : ''}`}>
       {room.shows('logo') && (
         <header class="outside-head">
-          <Logo product={room.page.tenant.productName} company={room.page.tenant.company} />
+          <Logo
+            product={room.page.tenant.productName}
+            company={room.page.tenant.company}
+            picture={room.page.tenant.logoUrl}
+          />
         </header>
       )}
       <main class="outside-main">
@@ -114,7 +118,9 @@ function Head({ title }: { title: string }) {
   if (!shown || room.params.stripLayout) return null;
   return (
     <header class="room-head">
-      {room.shows('logo') && <Logo product={room.page.tenant.productName} />}
+      {room.shows('logo') && (
+        <Logo product={room.page.tenant.productName} picture={room.page.tenant.logoUrl} />
+      )}
       {room.shows('title') && <span class="room-title">{title}</span>}
       {room.meeting.rules.value.locked && (
         <span class="room-lock">
