@@ -1029,6 +1029,16 @@ export interface components {
              */
             background_color: string | null;
             /**
+             * @description How round corners are; `medium` where absent.
+             * @default null
+             */
+            radius: components["schemas"]["Radius"] | null;
+            /**
+             * @description What texts are set in; `figtree` where absent.
+             * @default null
+             */
+            font: components["schemas"]["Font"] | null;
+            /**
              * @description Where people find help.
              * @default null
              */
@@ -1062,6 +1072,16 @@ export interface components {
              * @default null
              */
             background_color: string | null;
+            /**
+             * @description How round corners are; `medium` where absent.
+             * @default null
+             */
+            radius: components["schemas"]["Radius"] | null;
+            /**
+             * @description What texts are set in; `figtree` where absent.
+             * @default null
+             */
+            font: components["schemas"]["Font"] | null;
             /**
              * @description Where people find help.
              * @default null
@@ -1127,6 +1147,8 @@ export interface components {
          *         "icon_url": null,
          *         "primary_color": "#0b6b53",
          *         "background_color": null,
+         *         "radius": "small",
+         *         "font": "inter",
          *         "support_url": "https://joe.example/help"
          *       },
          *       "embed_origins": [
@@ -1180,6 +1202,8 @@ export interface components {
              *       "icon_url": null,
              *       "primary_color": null,
              *       "background_color": null,
+             *       "radius": null,
+             *       "font": null,
              *       "support_url": null
              *     }
              */
@@ -1289,6 +1313,8 @@ export interface components {
              *       "icon_url": null,
              *       "primary_color": null,
              *       "background_color": null,
+             *       "radius": null,
+             *       "font": null,
              *       "support_url": null
              *     }
              */
@@ -1949,6 +1975,11 @@ export interface components {
             /** @description Where its browser goes after a sign-out. */
             remote_logout_url: string | null;
         };
+        /**
+         * @description What texts of a company's pages are set in. All but `system` come from our own server, and where one lacks a letter the
+         *     system's stands in.
+         */
+        Font: "figtree" | "inter" | "nunito" | "source_serif" | "system";
         /**
          * @description What a framed page gets.
          * @example {
@@ -2865,6 +2896,8 @@ export interface components {
             /** @description The last id of the page before. */
             after?: number | null;
         };
+        /** @description How round the corners of a company's pages are, against our own (`medium`). */
+        Radius: "none" | "small" | "medium" | "large";
         /** @description Why somebody left or was not let in. */
         Reason: "left" | "ended" | "removed" | "rejected" | "locked" | "full" | "expired" | "not_started" | "wrong_pin" | "duplicate" | "moved" | "connection_lost" | "timeout" | "media_denied" | "error";
         /** @description A recording; this installation makes none. */
