@@ -2,6 +2,7 @@
 //! and ends. Rules only; what is kept of them lies in the table.
 
 mod life;
+mod news;
 mod opens;
 mod rule;
 mod series;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::life::{Life, NextStep};
+pub use self::news::{News, Said};
 pub use self::opens::{Live, Opens, Planned, opens};
 pub use self::rule::{MOST_OCCURRENCES, Rule};
 pub use self::series::{Exception, Series, Slot};
@@ -234,6 +236,9 @@ pub struct Conference {
     pub invited: Vec<Invited>,
     /// The UID in calendars.
     pub ics_uid: String,
+    /// How often what calendars hold of it was changed (`SEQUENCE`, RFC 5545 §3.8.7.4).
+    #[serde(default)]
+    pub sequence: u32,
     /// Most participants at one time.
     pub max_participants: u32,
     /// Whether the room publishes H.264.

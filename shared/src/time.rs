@@ -31,6 +31,11 @@ impl Zone {
         &self.name
     }
 
+    /// Its rules.
+    pub fn rules(&self) -> &TimeZone {
+        &self.rules
+    }
+
     /// The wall-clock time in this zone: `YYYY-MM-DD HH:MM:SS`.
     ///
     /// ```

@@ -156,6 +156,7 @@ async fn one(
         code,
         moderator_token: seal(&format!("conference/{conference_id}/moderator_token"), token.as_str()),
         ics_uid: format!("{conference_id}@bench.test"),
+        sequence: 0,
         ..template.conference.clone()
     };
     for invited in &mut conference.invited {

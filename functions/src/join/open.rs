@@ -125,6 +125,7 @@ pub(super) async fn ad_hoc(
         moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
         invited: vec![invited(host)],
         ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
+        sequence: 0,
         max_participants: crate::api::meeting::most_participants(host, company),
         h264: policy.h264,
         created: now,

@@ -172,6 +172,7 @@ impl World {
             moderator_token: sealed(),
             invited: Vec::new(),
             ics_uid: "uid".into(),
+            sequence: 0,
             max_participants: 100,
             h264: true,
             created: noon(),

@@ -187,6 +187,7 @@ fn template(world: &World) -> Conference {
         moderator_token: sealed(),
         invited: Vec::new(),
         ics_uid: "uid".into(),
+        sequence: 0,
         max_participants: 100,
         h264: true,
         created: noon(),

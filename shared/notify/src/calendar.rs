@@ -1,0 +1,219 @@
+//! Calendar files that invite to a meeting, change it or cancel it (RFC 5545, 5546, 6047). Each is for one person: nobody
+//! learns who else is invited.
+
+mod line;
+mod plan;
+mod zone;
+
+use domain::code::Email;
+use domain::conference::{Conference, Slot};
+use domain::id::Occurrence;
+use jiff::Timestamp;
+
+use self::line::{Lines, mailto, quoted};
+use self::plan::{Plan, Repeats};
+
+/// Above so many changed occurrences their description is only where to enter.
+const MANY: usize = 20;
+
+/// What is said of a meeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// That it takes place like this.
+    Request,
+    /// That it does not.
+    Cancel,
+}
+
+impl Method {
+    /// As in the file and in the mail's content type.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "REQUEST",
+            Self::Cancel => "CANCEL",
+        }
+    }
+}
+
+/// Of what it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// The meeting, with all of its occurrences.
+    Whole,
+    /// These occurrences, by their original starts.
+    Occurrences(&'a [Occurrence]),
+}
+
+/// Somebody with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Person<'a> {
+    /// The name, where one is known.
+    pub name: Option<&'a str>,
+    /// The address.
+    pub email: &'a Email,
+}
+
+/// Who is invited by a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attendee<'a> {
+    /// Who.
+    pub person: Person<'a>,
+    /// Leads the meeting.
+    pub leads: bool,
+    /// Has planned it, so is not asked whether it fits.
+    pub host: bool,
+}
+
+/// A calendar file.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// The meeting as it is now.
+    pub conference: &'a Conference,
+    /// What is said.
+    pub method: Method,
+    /// Of what.
+    pub part: Part<'a>,
+    /// When it was said: what made the meeting so was written then.
+    pub stamp: Timestamp,
+    /// The product that says it.
+    pub product: &'a str,
+    /// Who answers go to.
+    pub organizer: Person<'a>,
+    /// Whom the file is for.
+    pub attendee: Attendee<'a>,
+    /// What its calendar shows.
+    pub description: &'a str,
+    /// Where this person enters.
+    pub url: &'a str,
+}
+
+impl File<'_> {
+    /// The file's text, with line breaks of CR and LF.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut lines = Lines::default();
+        lines.push("BEGIN:VCALENDAR");
+        lines.push("VERSION:2.0");
+        lines.text("PRODID", &format!("-//{}//EN", self.product));
+        lines.push("CALSCALE:GREGORIAN");
+        lines.push(&format!("METHOD:{}", self.method.name()));
+        let plan = Plan::of(self.conference);
+        if let Some(id) = zone::id(&self.conference.zone) {
+            let (first, last) = plan.span(self.conference);
+            zone::write(&self.conference.zone, id, first, last, &mut lines);
+        }
+        match (self.part, &self.conference.series) {
+            (Part::Occurrences(named), Some(_)) => {
+                let slots: Vec<Slot> = self.conference.slots();
+                let meant: Vec<&Slot> = slots.iter().filter(|slot| named.contains(&slot.occurrence)).collect();
+                for slot in &meant {
+                    self.occurrence(slot, meant.len() > MANY, &mut lines);
+                }
+            }
+            _ => self.whole(&plan, &mut lines),
+        }
+        lines.push("END:VCALENDAR");
+        lines.finish()
+    }
+
+    fn whole(&self, plan: &Plan, lines: &mut Lines) {
+        lines.push("BEGIN:VEVENT");
+        self.head(lines);
+        self.times(plan.first.start(), plan.duration, lines);
+        match &plan.repeats {
+            Repeats::Not => {}
+            Repeats::Rule(rule) => lines.push(&format!("RRULE:{rule}")),
+            Repeats::Dates(dates) => {
+                for date in dates {
+                    lines.push(&self.time("RDATE", date.start()));
+                }
+            }
+        }
+        for cancelled in &plan.cancelled {
+            lines.push(&self.time("EXDATE", cancelled.start()));
+        }
+        self.tail(self.description, self.method == Method::Cancel, lines);
+        lines.push("END:VEVENT");
+        if self.method == Method::Request {
+            for slot in &plan.changed {
+                self.occurrence(slot, plan.changed.len() > MANY, lines);
+            }
+        }
+    }
+
+    fn occurrence(&self, slot: &Slot, short: bool, lines: &mut Lines) {
+        lines.push("BEGIN:VEVENT");
+        self.head(lines);
+        lines.push(&self.time("RECURRENCE-ID", slot.occurrence.start()));
+        self.times(slot.start, slot.duration, lines);
+        let description = if short { self.url } else { self.description };
+        self.tail(description, self.method == Method::Cancel || slot.cancelled, lines);
+        lines.push("END:VEVENT");
+    }
+
+    fn head(&self, lines: &mut Lines) {
+        lines.text("UID", &self.conference.ics_uid);
+        lines.push(&format!("SEQUENCE:{}", self.conference.sequence));
+        lines.push(&format!("DTSTAMP:{}", utc(self.stamp)));
+    }
+
+    fn times(&self, start: Timestamp, duration: domain::conference::Minutes, lines: &mut Lines) {
+        lines.push(&self.time("DTSTART", start));
+        lines.push(&self.time("DTEND", domain::conference::later(start, duration.duration())));
+    }
+
+    /// A time in the meeting's zone.
+    fn time(&self, name: &str, at: Timestamp) -> String {
+        let zone = &self.conference.zone;
+        match zone::id(zone) {
+            Some(id) => format!("{name};TZID={id}:{}", zone::local(zone.local(at))),
+            None => format!("{name}:{}", utc(at)),
+        }
+    }
+
+    fn tail(&self, description: &str, cancelled: bool, lines: &mut Lines) {
+        lines.text("SUMMARY", self.conference.subject.as_str());
+        if !description.is_empty() {
+            lines.text("DESCRIPTION", description);
+        }
+        lines.text("LOCATION", self.url);
+        lines.push(&format!("URL:{}", self.url));
+        let status = if cancelled { "CANCELLED" } else { "CONFIRMED" };
+        lines.push(&format!("STATUS:{status}"));
+        lines.push(&format!("TRANSP:{}", if cancelled { "TRANSPARENT" } else { "OPAQUE" }));
+        lines.push(&format!(
+            "ORGANIZER{}:{}",
+            name(self.organizer),
+            mailto(self.organizer.email)
+        ));
+        let Attendee { person, leads, host } = self.attendee;
+        let role = if leads || host { "CHAIR" } else { "REQ-PARTICIPANT" };
+        let (status, asked) = if host {
+            ("ACCEPTED", "FALSE")
+        } else {
+            ("NEEDS-ACTION", "TRUE")
+        };
+        lines.push(&format!(
+            "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE={role};PARTSTAT={status};RSVP={asked}{}:{}",
+            name(person),
+            mailto(person.email)
+        ));
+    }
+}
+
+/// `CN`, where there is a name.
+fn name(person: Person<'_>) -> String {
+    person
+        .name
+        .map(|name| format!(";CN={}", quoted(name)))
+        .unwrap_or_default()
+}
+
+/// A time in UTC: `20260131T093000Z`.
+fn utc(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests;

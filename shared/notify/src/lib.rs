@@ -1,0 +1,21 @@
+//! What people are told of their meetings and accounts: calendar files, mails, and the way out for them. No clock and no
+//! table: whoever calls says when it is and what is so.
+
+mod account;
+mod calendar;
+mod letter;
+mod mail;
+mod mailer;
+mod meeting;
+#[cfg(test)]
+mod sample;
+pub mod ses;
+mod words;
+
+pub use account::{Account, PasswordLink};
+pub use calendar::{Attendee, File, Method, Part, Person};
+pub use letter::Brand;
+pub use mail::{Envelope, message_id};
+pub use mailer::{Mail, MailError, Mailer, Sending};
+pub use meeting::{Meeting, News, Reader};
+pub use words::Language;

@@ -1,0 +1,46 @@
+//! The way of mail out of the platform.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use domain::code::Email;
+
+/// A mail as it goes out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Its Message-ID, without angle brackets: a repeat of the mail has the same.
+    pub id: String,
+    /// Whose it is.
+    pub from: Email,
+    /// Whom it goes to.
+    pub to: Email,
+    /// All of it, RFC 5322.
+    pub raw: Vec<u8>,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A mail did not go out. The texts name nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// This mail will not go out however often it is tried.
+    #[error("the mail was refused: {0}")]
+    Refused(String),
+    /// It may go out later; it may even have gone out.
+    #[error("the mail could not be sent: {0}")]
+    Failed(String),
+}
+
+/// What is under way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + 'a>>;
+
+/// Sends mail.
+pub trait Mailer: fmt::Debug + Send + Sync {
+    /// Hands a mail on to be delivered.
+    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a>;
+}
