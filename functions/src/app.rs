@@ -8,6 +8,7 @@ use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use domain::{Code, Error as Refusal};
 use jiff::Timestamp;
+use notify::Mailer;
 use ring::hmac;
 use store::Store;
 
@@ -177,6 +178,7 @@ pub struct App {
     pub(crate) sign_ins: SignIns,
     pages: Option<Shells>,
     own_domains: Option<OwnDomains>,
+    mailer: Option<Arc<dyn Mailer>>,
     clock: Clock,
     chance: Chance,
 }
@@ -209,6 +211,7 @@ impl App {
             sign_ins: SignIns::default(),
             pages: None,
             own_domains: None,
+            mailer: None,
             clock: Box::new(Timestamp::now),
             chance: Box::new(|bytes| rand::fill(bytes)),
         }
@@ -240,6 +243,23 @@ impl App {
     pub fn with_own_domains(mut self, own_domains: OwnDomains) -> Self {
         self.own_domains = Some(own_domains);
         self
+    }
+
+    /// The same with a way out for mail.
+    #[must_use]
+    pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.mailer = Some(mailer);
+        self
+    }
+
+    /// The way out for mail.
+    ///
+    /// # Errors
+    ///
+    /// This process was started without one.
+    pub fn mailer(&self) -> Result<&dyn Mailer, Error> {
+        let mailer = self.mailer.as_deref();
+        mailer.ok_or(Error::Broken("this process has no way out for mail"))
     }
 
     /// What companies' own host names need.

@@ -58,6 +58,8 @@ pub enum Need {
     Pages,
     /// Who certifies companies' own host names and answers under them: ACM and CloudFront.
     OwnDomains,
+    /// The mail service: SES.
+    Mail,
 }
 
 /// One endpoint of the control plane.

@@ -18,6 +18,9 @@ pub enum Error {
     /// A secret in the table does not open: changed, moved, or the key is another.
     #[error(transparent)]
     Sealed(#[from] domain::sealed::BrokenSeal),
+    /// A mail did not go out.
+    #[error(transparent)]
+    Mail(#[from] notify::MailError),
     /// Something that we hold to be true was not: which.
     #[error("{0}")]
     Broken(&'static str),

@@ -23,6 +23,7 @@ pub mod input;
 pub mod join;
 mod kept_answer;
 pub mod lambda;
+mod links;
 pub mod openapi;
 pub mod operator;
 pub mod outbound;

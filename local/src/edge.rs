@@ -8,14 +8,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use axum::extract::{ConnectInfo, Path as Variable, State};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use axum::routing::get;
 use axum::serve::IncomingStream;
 use functions::App;
 use functions::request::{BODY_LIMIT, CLIENT_HEADER, EDGE_HEADER, HOST_HEADER};
 use tokio::net::TcpListener;
 
+use crate::inbox::{self, Inbox};
 use crate::tls::TlsListener;
 
 /// A body above this is not read any further: 413 by contract up to here, a closed connection beyond it.
@@ -27,6 +28,7 @@ pub(crate) struct Edge {
     pub(crate) app: App,
     pub(crate) routes: functions::Router,
     pub(crate) web: PathBuf,
+    pub(crate) inbox: Arc<Inbox>,
 }
 
 /// Whose connection a request came on.
@@ -49,8 +51,32 @@ impl Connected<IncomingStream<'_, TlsListener>> for Client {
 pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/assets/{*path}", get(asset))
+        .route("/inbox", get(inbox_page))
+        .route("/inbox/mails", get(inbox_mails))
+        .route("/inbox/mails/{number}", get(inbox_raw))
         .fallback(function)
         .with_state(edge)
+}
+
+async fn inbox_page(headers: HeaderMap) -> Response<Body> {
+    match inbox::is_meant(&headers) {
+        true => inbox::page(),
+        false => plain(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn inbox_mails(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    match inbox::is_meant(&headers) {
+        true => inbox::mails(&edge.inbox),
+        false => plain(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn inbox_raw(State(edge): State<Arc<Edge>>, headers: HeaderMap, number: Variable<u64>) -> Response<Body> {
+    match inbox::is_meant(&headers) {
+        true => inbox::raw(&edge.inbox, number),
+        false => plain(StatusCode::NOT_FOUND),
+    }
 }
 
 async fn function(

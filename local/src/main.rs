@@ -2,6 +2,7 @@
 
 mod data;
 mod edge;
+mod inbox;
 mod options;
 mod own_domains;
 mod platform;

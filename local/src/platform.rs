@@ -28,6 +28,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::data::DataFolder;
 use crate::edge::{Client, Edge, router};
+use crate::inbox::Inbox;
 use crate::options::{Action, Domain, Run, TableOptions};
 use crate::own_domains::LocalEdge;
 use crate::table;
@@ -73,11 +74,17 @@ impl About {
         format!("http://{ADMIN}.{DOMAIN}:{}", self.port)
     }
 
+    /// Where mail is looked at. Tenants have names of their own below `localhost`.
+    fn inbox_url(&self) -> String {
+        format!("http://localhost:{}/inbox", self.port)
+    }
+
     /// For programs: one line.
     pub(crate) fn json(&self) -> String {
         json!({
             "admin_url": self.admin_url(),
             "https_url": format!("https://{ADMIN}.{DOMAIN}:{}", self.https_port),
+            "inbox_url": self.inbox_url(),
             "relay_url": self.relay,
             "reseller_domain": DOMAIN,
             "email": EMAIL,
@@ -96,6 +103,7 @@ Convoke is running. Ctrl-C ends it; what you make is kept.
   Join by code    {url}/
   API             {url}/enterprise_api   (its description: /enterprise_api/openapi.json)
   HTTPS           https://{ADMIN}.{DOMAIN}:{https}/   (authority.pem in the data folder signs it)
+  Mail it sends   {inbox}
   Relay           {relay}
   Demo account    {EMAIL} / {PASSWORD}
 
@@ -114,6 +122,7 @@ A first meeting, to paste:
   echo; echo "Open: $(field room_url < /tmp/meeting.json)?moderator_token=$(field moderator_token < /tmp/meeting.json)"
 "#,
             https = self.https_port,
+            inbox = self.inbox_url(),
             relay = self.relay,
         )
     }
@@ -142,7 +151,9 @@ impl Platform {
             port: Some(port),
             rates,
         };
-        let app = app(&data, store, config)?.with_pages(pages);
+        let inbox = Arc::new(Inbox::open(&data)?);
+        let mailer = Arc::clone(&inbox);
+        let app = app(&data, store, config)?.with_pages(pages).with_mailer(mailer);
         let app = match dns(run.dns) {
             Ok(dns) => app.with_own_domains(OwnDomains { dns, edge: names }),
             Err(error) => {
@@ -166,6 +177,7 @@ impl Platform {
             app,
             routes: functions::Router::new(functions::all()),
             web: run.web,
+            inbox,
         });
         let service = router(Arc::clone(&edge)).into_make_service_with_connect_info::<Client>();
         let mut doors = JoinSet::new();

@@ -15,6 +15,7 @@ use store::{ConferenceState, OccurrenceView};
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::links;
 
 /// A conference. Secrets are absent where its host is ranked above the caller.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -152,13 +153,7 @@ pub(super) fn answer(
         false => (None, None),
     };
     let origin = app.config.origin(company.fqdn.as_str());
-    let room_url = match conference.secure_url {
-        true => {
-            let hidden = app.keys.codes.hide(conference.company, conference.code);
-            format!("{origin}/conf/call/{hidden}?encrypted_pin=true")
-        }
-        false => format!("{origin}/conf/call/{}", conference.code),
-    };
+    let room_url = links::room(app, company, conference);
     let others = conference
         .invited
         .iter()

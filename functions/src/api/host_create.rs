@@ -10,7 +10,7 @@ use domain::{Error as Refusal, Role};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::Unique;
+use store::{Unique, Work};
 
 use super::digits::Digits;
 use super::host::{HostAnswer, answer};
@@ -78,6 +78,10 @@ impl Endpoint for HostCreate {
         let subscriptions = subscriptions::of_company(context, &wanted, &[], &company).await?;
         let chosen = account.access_code.is_some();
         let link = hex::encode(context.app.random::<32>());
+        let place = Work::welcome_place(id);
+        let sealed = account.password.is_none().then(|| context.app.seal(&place, &link));
+        let welcomed = !asked.no_welcome_email.unwrap_or_default();
+        let welcome = welcomed.then_some(Work::Welcome { host: id, link: sealed });
         let mut host = asked
             .into_host(context, &company, account, (id, contact), &link)
             .await?;
@@ -90,7 +94,8 @@ impl Endpoint for HostCreate {
                 ..answer(context, host.clone(), &company)?
             };
             let claim = context.claim(&answer)?;
-            match store.host_create(&host, &context.write(claim.as_ref()).await?).await {
+            let write = context.write(claim.as_ref()).await?;
+            match store.host_create_then(&host, welcome.clone(), &write).await {
                 Err(store::Error::Taken(Unique::AccessCode)) if !chosen => {
                     host.access_code = AccessCode::of_host(context.app.random());
                 }

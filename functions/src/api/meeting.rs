@@ -251,6 +251,7 @@ impl MeetingParameters {
             moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
             invited: Vec::new(),
             ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
+            sequence: 0,
             max_participants: most_participants(host, company),
             h264: company.settings.media_policy.h264,
             created: context.now,

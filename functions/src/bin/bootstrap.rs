@@ -20,6 +20,7 @@ use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
 use functions::{App, Config, Keys, Need, Rates, Worker};
 use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
+use notify::ses::Ses;
 use serde_json::Value;
 use store::Store;
 
@@ -97,6 +98,10 @@ async fn app(function: &Function) -> Result<App, Failure> {
     );
     let commands = RelayCommands::new(Arc::clone(&keys.signing));
     let app = App::new(store, config, keys, Passwords::strong(rand::random())?, commands);
+    if function.needs().contains(&Need::Mail) {
+        let set = lambda::variable("CONVOKE_MAIL_CONFIGURATION")?;
+        return Ok(app.with_mailer(Arc::new(Ses::new(&aws, &set))));
+    }
     if function.needs().contains(&Need::Pages) {
         return Ok(app.with_pages(Shells::load(&pages_folder())?));
     }

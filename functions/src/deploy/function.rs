@@ -174,6 +174,9 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
     if needs.contains(&Need::OwnDomains) {
         variables.insert("CONVOKE_OWN_DISTRIBUTION".into(), json!({"Ref": "OwnDistribution"}));
     }
+    if needs.contains(&Need::Mail) {
+        variables.insert("CONVOKE_MAIL_CONFIGURATION".into(), json!({"Ref": "MailConfiguration"}));
+    }
     let mut properties = json!({
         "Runtime": "provided.al2023",
         "Architectures": [{"Ref": "Architecture"}],
@@ -222,6 +225,9 @@ fn role(name: &str, id: &str, needs: &[Need]) -> Value {
     statements.extend(Grants::of(id).statements());
     if needs.contains(&Need::OwnDomains) {
         statements.extend(own_domains());
+    }
+    if needs.contains(&Need::Mail) {
+        statements.push(mail());
     }
     json!({
         "Type": "AWS::IAM::Role",
@@ -274,6 +280,16 @@ fn own_domains() -> [Value; 3] {
             ],
         }),
     ]
+}
+
+/// Mail from any identity of the account, by any configuration set of it: resellers have identities of their own.
+fn mail() -> Value {
+    let ses = |what: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:{what}/*")});
+    json!({
+        "Effect": "Allow",
+        "Action": "ses:SendRawEmail",
+        "Resource": [ses("identity"), ses("configuration-set")],
+    })
 }
 
 fn permission(name: &str, principal: &str, source: &Value, resources: &mut Map<String, Value>) {

@@ -44,6 +44,7 @@ fn names(needs: &[Need]) -> Vec<&'static str> {
             Need::SealingKey => "sealing_key",
             Need::Pages => "pages",
             Need::OwnDomains => "own_domains",
+            Need::Mail => "mail",
         })
         .collect()
 }

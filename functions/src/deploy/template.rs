@@ -12,12 +12,13 @@ use crate::endpoint::{Route, Wake, Worker};
 pub const ROOT: &str = "template.yaml";
 
 /// Parameters that the nested stacks take from the root: name, type, and whether it is a secret.
-const PASSED: [(&str, &str, bool); 10] = [
+const PASSED: [(&str, &str, bool); 11] = [
     ("Architecture", "String", false),
     ("CodeBucket", "String", false),
     ("CodeKey", "String", false),
     ("AlarmTopic", "String", false),
     ("JoinConcurrency", "Number", false),
+    ("MailConfiguration", "String", false),
     ("OwnDistribution", "String", false),
     ("Rates", "String", false),
     ("EdgeSecret", "String", true),
@@ -94,6 +95,7 @@ fn root_parameters() -> Map<String, Value> {
     parameters["Architecture"]["Default"] = "arm64".into();
     parameters["Architecture"]["AllowedValues"] = json!(["arm64", "x86_64"]);
     parameters["JoinConcurrency"]["Default"] = 0.into();
+    parameters["MailConfiguration"]["Default"] = "".into();
     parameters["OwnDistribution"]["Default"] = "".into();
     parameters["AlarmTopic"]["Default"] = "".into();
     parameters["Rates"]["Default"] = "".into();
@@ -131,6 +133,7 @@ fn about(parameter: &str) -> &'static str {
         "CodeBucket" => "Where the functions' zip lies",
         "CodeKey" => "The zip in that bucket",
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
+        "MailConfiguration" => "The configuration set that mails go out by, empty for none",
         "OwnDistribution" => "The distribution that companies' own host names are tenants of, empty for none",
         "Rates" => "How many requests are let through, as session_per_minute=600; the contract's where empty",
         "EdgeSecret" => "What the edge proves itself with",

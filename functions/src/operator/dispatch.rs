@@ -11,6 +11,7 @@ use store::{Job, Work};
 
 use super::delete;
 use super::erase::{self, Progress};
+use super::mails;
 use crate::app::App;
 use crate::error::Error;
 
@@ -93,10 +94,16 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
     let Some(mut job) = store.job_claim(job, app.now()).await? else {
         return Ok(false);
     };
-    let outcome = match job.work {
+    let outcome = match job.work.clone() {
         Work::HostDelete { host, pass, after } => delete::host(app, &job, host, (pass, after)).await,
         Work::CompanyDelete => delete::company(app, &job).await,
         Work::HostErase { host, pass, at, after } => erase::host(app, &job, host, Progress { pass, at, after }).await,
+        Work::Tell {
+            conference,
+            news,
+            after,
+        } => mails::tell(app, &job, conference, &news, after).await,
+        Work::Welcome { host, link } => mails::welcome(app, &job, host, link.as_ref()).await,
     };
     let now = app.now();
     match outcome {

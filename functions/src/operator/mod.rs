@@ -5,6 +5,7 @@ mod delete;
 mod dispatch;
 mod erase;
 mod init;
+mod mails;
 mod own_domains;
 mod sweep;
 
@@ -37,7 +38,13 @@ pub const SWEEP: Worker = Worker {
 pub const DISPATCH: Worker = Worker {
     id: "dispatch",
     wake: Wake::Jobs,
-    needs: &[Need::TableRead, Need::TableWrite, Need::SigningKey],
+    needs: &[
+        Need::TableRead,
+        Need::TableWrite,
+        Need::SigningKey,
+        Need::SealingKey,
+        Need::Mail,
+    ],
 };
 
 /// Moves companies' own host names on.

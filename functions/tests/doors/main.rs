@@ -10,6 +10,7 @@ mod bodies_are_read_or_refused;
 mod every_page_says_who_may_frame_it;
 mod hosts_are_erased;
 mod hosts_are_exported;
+mod invitations_are_sent;
 mod join_admits;
 mod join_roles;
 mod join_round_trips;
@@ -21,6 +22,8 @@ mod pages_refuse_in_words;
 mod pages_tenant;
 mod password_links;
 mod pictures_of_a_branding;
+#[path = "../post/mod.rs"]
+mod post;
 mod relay_reports;
 mod roles;
 mod sign_in_round_trips;

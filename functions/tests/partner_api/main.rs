@@ -15,6 +15,8 @@ mod meetings_change;
 mod meetings_repeat;
 mod methods_answer_every_field;
 mod openapi_says_what_is_served;
+#[path = "../post/mod.rs"]
+mod post;
 mod requests_are_read_by_contract;
 mod round_trips_are_few;
 mod secrets_stay_out_of_logs;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use store::Store;
 
 use crate::asked::work_of;
+use crate::post::Post;
 use crate::table::Table;
 
 pub(crate) const EDGE: &str = "the edge's secret of the tests";
@@ -60,6 +61,7 @@ impl Process {
         App::new(self.store.clone(), self.config.clone(), keys, passwords, commands)
             .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
             .with_pages(Shells::all_of(&shell))
+            .with_mailer(Arc::new(Post::default()))
     }
 }
 

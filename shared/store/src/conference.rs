@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::Reason;
 use domain::company::Company;
-use domain::conference::{CodeKind, Conference, Slot, later};
+use domain::conference::{CodeKind, Conference, News, Slot, later};
 use domain::host::{Contact, Host};
 use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
@@ -20,7 +20,7 @@ use crate::op::{Failure, Op};
 use crate::series::SeriesItem;
 use crate::table::beginning_with;
 use crate::value::{Item, from_item};
-use crate::{Error, Relay, Result, Room, Scope, Store, Unique, Write, keys};
+use crate::{Error, Job, Relay, Result, Room, Scope, Store, Unique, Work, Write, keys};
 
 /// How long a one-time code is not issued again.
 pub(crate) const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -154,7 +154,7 @@ pub struct EndedConference {
 
 impl Store {
     /// Makes a conference: with its occurrence, or all of them where it repeats, its entry on its code, the room of a one-time
-    /// code, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
+    /// code, the job that invites people to it, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
     pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
         self.conference_create_inviting(conference, &[], write).await
     }
@@ -190,6 +190,7 @@ impl Store {
                 }
             }
         }
+        ops.extend(told(conference, News::of_new(conference, write.at), write.at));
         let change = Change::created(format!("conference/{id}"), conference).about(host);
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
         self.commit_entering(reseller, new, ops).await
@@ -324,6 +325,12 @@ fn surroundings_of(found: &[Option<Item>]) -> Result<Surroundings> {
         room: from_item("room", room.as_ref().ok_or(Error::NotFound("room"))?)?,
         relays: relays.collect::<Result<_>>()?,
     })
+}
+
+/// The job that tells people of a conference, where there is anything to tell.
+pub(crate) fn told(conference: &Conference, news: Option<News>, now: Timestamp) -> Option<Op> {
+    let work = Work::tell(conference.id, news?);
+    Some(Job::new(conference.reseller, conference.company, work, now).create())
 }
 
 /// The occurrences of a conference as they are made.

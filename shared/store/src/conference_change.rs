@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::Reason;
-use domain::conference::{CodeKind, Conference, later};
+use domain::conference::{CodeKind, Conference, News, later};
 use domain::host::Contact;
 use domain::id::Occurrence;
 use domain::relay::OccurrenceState;
@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::audit::Change;
-use crate::conference::{QUARANTINE, items_of, put_op, room_op};
+use crate::conference::{QUARANTINE, items_of, put_op, room_op, told};
 use crate::keys::Key;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
@@ -105,7 +105,7 @@ fn entries(
 }
 
 impl Store {
-    /// Changes a conference. Fails with [`crate::Error::Raced`] when something changed since the state or its surroundings
+    /// Changes a conference, and leaves a job to tell of it where calendars hold what changed. Fails with [`crate::Error::Raced`] when something changed since the state or its surroundings
     /// were read, and with [`crate::Error::Taken`] when a new one-time code is another's.
     pub async fn conference_update(
         &self,
@@ -127,8 +127,10 @@ impl Store {
         write: &Write<'_>,
     ) -> Result<()> {
         let (former, now) = (&before.conference, write.at);
+        let news = News::of_change(former, after, now);
         let next = Conference {
             version: former.version + 1,
+            sequence: former.sequence + u32::from(news.is_some()),
             ..after.clone()
         };
         let items = next_items(before, &next);
@@ -141,6 +143,7 @@ impl Store {
         ops.extend(entry_ops(before, &next, &items, now));
         ops.extend(code_ops(former, &next, around, now));
         ops.extend(unmade(before, now));
+        ops.extend(told(&next, news, now));
         let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
         self.commit_entering(next.reseller, new, ops).await
@@ -164,7 +167,7 @@ impl Store {
     }
 
     /// Cancels a conference as a whole: nothing of it is answered or can be entered any more, its one-time code is given to
-    /// nobody for twelve months. Fails with [`crate::Error::Raced`] when something changed since it was read.
+    /// nobody for twelve months; a job tells those who were invited. Fails with [`crate::Error::Raced`] when something changed since it was read.
     pub async fn conference_delete(
         &self,
         before: &ConferenceState,
@@ -177,6 +180,7 @@ impl Store {
             invited: Vec::new(),
             agenda: None,
             version: former.version + 1,
+            sequence: former.sequence + 1,
             ..former.clone()
         };
         let mut ops = vec![
@@ -202,6 +206,7 @@ impl Store {
             CodeKind::OneTime => around.room.retire(later(now, QUARANTINE)),
         });
         ops.extend(unmade(before, now));
+        ops.extend(told(former, News::of_cancelled(former, now), now));
         let change = Change::removed(format!("conference/{}", former.id), former).about(former.host);
         ops.extend(write.ops(Some(former.reseller), Some(former.company), change, &former.id));
         self.commit(ops).await

@@ -135,6 +135,11 @@ impl Store {
     /// Makes a host, its room, and its own entry in its address book. Mail address, access code and OpenID subject must be
     /// unique; the company must exist.
     pub async fn host_create(&self, host: &Host, write: &Write<'_>) -> Result<()> {
+        self.host_create_then(host, None, write).await
+    }
+
+    /// The same, and leaves this job, such as the mail to it.
+    pub async fn host_create_then(&self, host: &Host, then: Option<Work>, write: &Write<'_>) -> Result<()> {
         let Host {
             id, reseller, company, ..
         } = *host;
@@ -155,6 +160,7 @@ impl Store {
         ops.extend(host.openid_sub.as_ref().map(|sub| openid_guard(host, sub)));
         ops.extend(password::link_op(host));
         ops.extend(contact_ops(reseller, &host.contact(), Failure::Raced));
+        ops.extend(then.map(|work| Job::new(reseller, company, work, write.at).create()));
         ops.extend(write.ops(
             Some(reseller),
             Some(company),

@@ -1,7 +1,9 @@
 //! Jobs: what is done after its cause, written in the cause's transaction. Found by when they are due, held by one worker
 //! at a time, done at least once: whoever does one makes sure that a repeat is harmless.
 
-use domain::id::{CompanyId, ConferenceId, HostId, ResellerId};
+use domain::conference::News;
+use domain::id::{CompanyId, ConferenceId, ContactId, HostId, ResellerId};
+use domain::sealed::Sealed;
 use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use crate::value::from_item;
 use crate::{Error, MeetingPlace, Result, Store};
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Work {
     /// Ends the meetings of a host that is being deleted, and takes away what it had.
@@ -41,6 +43,41 @@ pub enum Work {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         after: Option<MeetingPlace>,
     },
+    /// Mails to everybody whom a change of a meeting concerns.
+    Tell {
+        /// The meeting.
+        conference: ConferenceId,
+        /// Who is told what.
+        news: News,
+        /// The person, by contact, up to whom all are told.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        after: Option<ContactId>,
+    },
+    /// The mail to a new account.
+    Welcome {
+        /// The account.
+        host: HostId,
+        /// The token of the link that sets its password, sealed for [`Work::welcome_place`]; none where it has one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        link: Option<Sealed>,
+    },
+}
+
+impl Work {
+    /// Where the token of a new account's link is sealed for.
+    #[must_use]
+    pub fn welcome_place(host: HostId) -> String {
+        format!("job/welcome/{host}/link")
+    }
+
+    /// Tells of a change of a meeting.
+    pub(crate) fn tell(conference: ConferenceId, news: News) -> Self {
+        Self::Tell {
+            conference,
+            news,
+            after: None,
+        }
+    }
 }
 
 /// What the erasing of a host is at.

@@ -45,6 +45,7 @@ mod series;
 mod session;
 mod sweep;
 mod table;
+mod told;
 mod usage;
 mod value;
 mod write;
@@ -76,6 +77,7 @@ pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};
 pub use self::scope::Scope;
 pub use self::session::{Session, SessionUse};
 pub use self::sweep::{Swept, SweptRoom};
+pub use self::told::ToldMeeting;
 pub use self::usage::Usage;
 pub use self::write::{Actor, Write};
 

@@ -60,7 +60,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Company, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company]),
             (&[BatchGet], &[Company, Host]),
-            (&[Put], &[Company, Host, Contact, Email, OpenId, Code, Handoff]),
+            (&[Put], &[Company, Host, Contact, Email, OpenId, Code, Handoff, Job]),
             (&[Delete], &[Host]),
         ],
     ),

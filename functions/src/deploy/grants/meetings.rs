@@ -1,8 +1,8 @@
 //! Grants of what is done to meetings, and of joining them. In alphabetical order.
 
 use store::Partition::{
-    Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, ModeratorAttempt, PinAttempt, Rate,
-    Relay, RelayList, Session,
+    Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, Job, ModeratorAttempt, PinAttempt,
+    Rate, Relay, RelayList, Session,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -26,7 +26,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
-            (&[Put], &[Company, Host, Contact, Conference, Code]),
+            (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
             (&[Delete], &[Host]),
             (&[Check], &[Host, Code]),
         ],
@@ -37,7 +37,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
-            (&[Put], &[Company, Host, Contact, Conference, Active, Code]),
+            (&[Put], &[Company, Host, Contact, Conference, Active, Code, Job]),
             (&[Delete], &[Host]),
             (&[Check], &[Host, Code]),
         ],
@@ -47,7 +47,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
-            (&[Put], &[Company, Conference, Code]),
+            (&[Put], &[Company, Conference, Code, Job]),
             (&[Delete], &[Host, Conference, Code]),
             (&[Update], &[Host, Code, Session, Rate]),
             (&[Query, Check], &[Conference]),
@@ -130,7 +130,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Host, Code, Session, Rate]),
             (&[Get], &[Fqdn]),
-            (&[Put], &[Company, Host, Contact, Conference, Code]),
+            (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
             (&[BatchGet], &[Company, Host, Contact, Code, Relay]),
             (&[Delete], &[Host, Conference, Code]),
             (&[Query], &[Conference]),

@@ -24,7 +24,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn, Company, Conference, Job]),
             (&[Query], &[Conference, Active]),
             (&[Check], &[Conference]),
-            (&[BatchGet], &[Code, Relay]),
+            (&[BatchGet], &[Company, Host, Code, Relay]),
         ],
     ),
     (

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use store::Store;
 
 use crate::asked::work_of;
+use crate::post::Post;
 use dns::TestDns;
 use edge::TestEdge;
 use notes::Notes;
@@ -42,6 +43,8 @@ pub(crate) const START: i64 = 1_780_315_200;
 pub(crate) struct Site {
     pub(crate) app: App,
     pub(crate) notes: Notes,
+    /// The mails that went out.
+    pub(crate) mails: Post,
     router: Router,
     clock: Arc<AtomicI64>,
     pub(crate) relay: SigningKey,
@@ -61,7 +64,7 @@ pub(crate) struct Host {
     pub(crate) sso: String,
 }
 
-fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) -> App {
+fn app(notes: &Notes, mails: &Post, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) -> App {
     let store = Store::new(&store::embedded::client(notes.client()), "convoke");
     let signing = SigningKey::from_pkcs8(signing).expect("a key");
     let keys = Keys::new(&[7; 32], signing, EDGE.into());
@@ -73,6 +76,7 @@ fn app(notes: &Notes, signing: &[u8], config: Config, clock: &Arc<AtomicI64>) ->
         .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
         .with_pages(Shells::all_of(&shell))
         .with_outbound(Outbound::new(Guard::Loopback))
+        .with_mailer(Arc::new(mails.clone()))
 }
 
 /// What goes on beside an answer belongs to it: waits until it is done.
@@ -96,13 +100,15 @@ impl Site {
         let notes = Notes::new();
         let clock = Arc::new(AtomicI64::new(START * 1_000));
         let signing = SigningKey::generate();
-        let app = app(&notes, &signing, config.clone(), &clock);
+        let mails = Post::default();
+        let app = app(&notes, &mails, &signing, config.clone(), &clock);
         app.store.create_table().await.expect("a table");
         let relay = SigningKey::from_pkcs8(&SigningKey::generate()).expect("a key");
         let router = Router::new(functions::all());
         let mut site = Self {
             app,
             notes,
+            mails,
             router,
             clock,
             relay,
@@ -117,7 +123,13 @@ impl Site {
 
     /// Another process over the same table: nothing is remembered.
     pub(crate) fn restart(&mut self) {
-        let fresh = app(&self.notes, &self.signing, self.config.clone(), &self.clock);
+        let fresh = app(
+            &self.notes,
+            &self.mails,
+            &self.signing,
+            self.config.clone(),
+            &self.clock,
+        );
         self.app = match &self.own_domains {
             None => fresh,
             Some((dns, edge)) => fresh.with_own_domains(OwnDomains {

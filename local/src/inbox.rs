@@ -1,0 +1,169 @@
+//! Mail on a laptop: each one that goes out becomes a file in the data folder, below `inbox`, and is shown by a page.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use notify::{Mail, MailError, Mailer, Sending};
+use serde_json::{Value, json};
+
+use crate::data::{DataFolder, write_private};
+
+/// So many mails are kept; older ones go.
+const KEPT: usize = 500;
+/// So many are shown.
+const SHOWN: usize = 100;
+const PAGE: &str = include_str!("inbox.html");
+
+/// The mails of this machine.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    folder: PathBuf,
+    /// The number of the last mail; held while one is written.
+    last: Mutex<u64>,
+}
+
+impl Inbox {
+    /// Over what the folder keeps.
+    pub(crate) fn open(data: &DataFolder) -> anyhow::Result<Self> {
+        let folder = data.file("inbox");
+        std::fs::create_dir_all(&folder)?;
+        let inbox = Self {
+            folder,
+            last: Mutex::new(0),
+        };
+        if let (Some(newest), Ok(mut last)) = (inbox.numbers()?.first(), inbox.last.lock()) {
+            *last = *newest;
+        }
+        Ok(inbox)
+    }
+
+    fn file(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:010}.eml"))
+    }
+
+    /// The mails that there are, newest first.
+    fn numbers(&self) -> std::io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let mail = path.extension().is_some_and(|ending| ending == "eml");
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            numbers.extend(number.filter(|_| mail));
+        }
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(numbers)
+    }
+
+    fn keep(&self, mail: &Mail) -> anyhow::Result<()> {
+        let mut last = self
+            .last
+            .lock()
+            .map_err(|_| anyhow::anyhow!("a mail was not written whole"))?;
+        let number = *last + 1;
+        write_private(&self.file(number), &mail.raw)?;
+        *last = number;
+        for old in self.numbers()?.into_iter().skip(KEPT) {
+            std::fs::remove_file(self.file(old))?;
+        }
+        Ok(())
+    }
+
+    /// The mails as the page shows them, newest first.
+    fn shown(&self) -> std::io::Result<Vec<Value>> {
+        let mut shown = Vec::new();
+        for number in self.numbers()?.into_iter().take(SHOWN) {
+            let raw = match std::fs::read(self.file(number)) {
+                // It was the oldest.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                raw => raw?,
+            };
+            if let Some(message) = MessageParser::default().parse(&raw) {
+                shown.push(show(number, &message));
+            }
+        }
+        Ok(shown)
+    }
+}
+
+impl Mailer for Inbox {
+    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
+        let kept = self.keep(mail).map_err(|error| MailError::Failed(format!("{error:#}")));
+        Box::pin(std::future::ready(kept))
+    }
+}
+
+fn show(number: u64, message: &Message<'_>) -> Value {
+    let person = |address: Option<&mail_parser::Address<'_>>| {
+        let first = address.and_then(|address| address.first());
+        first.map(|one| json!({"name": one.name(), "address": one.address()}))
+    };
+    let calendar = |part: &MessagePart<'_>| match (&part.body, part.content_type()) {
+        (PartType::Text(text), Some(kind)) if kind.subtype() == Some("calendar") => {
+            Some(json!({"method": kind.attribute("method"), "text": text}))
+        }
+        _ => None,
+    };
+    json!({
+        "number": number,
+        "id": message.message_id(),
+        "from": person(message.from()),
+        "to": person(message.to()),
+        "reply_to": person(message.reply_to()),
+        "subject": message.subject(),
+        "date": message.date().map(mail_parser::DateTime::to_rfc3339),
+        "text": message.body_text(0),
+        "html": message.body_html(0),
+        "calendar": message.parts.iter().find_map(calendar),
+    })
+}
+
+/// Whether a request means this machine and no tenant of it: a page of another site, whose name leads here, reads no mail.
+pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    matches!(name, Some("localhost" | "127.0.0.1"))
+}
+
+/// The page.
+pub(crate) fn page() -> Response {
+    // Mails are shown in frames that may do nothing; the page's own script and style are in it.
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-src 'self'; \
+                  img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let mut response = Html(PAGE).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// All mails as JSON.
+pub(crate) fn mails(inbox: &Inbox) -> Response {
+    match inbox.shown() {
+        Ok(shown) => answer("application/json", Value::from(shown).to_string().into_bytes()),
+        Err(error) => {
+            tracing::error!(%error, "the inbox cannot be read");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// One mail as it went out.
+pub(crate) fn raw(inbox: &Inbox, Path(number): Path<u64>) -> Response {
+    match std::fs::read(inbox.file(number)) {
+        Ok(bytes) => answer("text/plain; charset=utf-8", bytes),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn answer(kind: &'static str, body: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, body).into_response()
+}

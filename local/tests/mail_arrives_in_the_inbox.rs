@@ -1,0 +1,143 @@
+//! What the platform writes to people arrives in the inbox of the machine, which shows it to the machine alone.
+
+#[allow(dead_code, reason = "the storm uses the rest")]
+#[path = "storm/platform.rs"]
+mod platform;
+
+use std::time::{Duration, Instant};
+
+use platform::{Place, Platform};
+use serde_json::{Value, json};
+
+/// A mail arrives within a second or two; a busy machine is given more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Client {
+    http: reqwest::Client,
+    platform: Platform,
+}
+
+impl Client {
+    async fn api(&self, method: &str, body: Value) -> Value {
+        let address = self.platform.address();
+        let asked = self
+            .http
+            .post(format!("{}/{method}", address.api))
+            .header("host", &address.host);
+        let answer = asked
+            .body(body.to_string())
+            .header("content-type", "application/json")
+            .send()
+            .await;
+        let text = answer.expect("an answer").text().await.expect("a text");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method}: {error}: {text}"))
+    }
+
+    fn inbox(&self, path: &str) -> String {
+        let url = self.platform.about["inbox_url"].as_str().expect("a URL");
+        // Where no resolver knows this name, the address does.
+        format!("{}{path}", url.replace("localhost", "127.0.0.1"))
+    }
+
+    async fn mails(&self) -> Vec<Value> {
+        let answer = self.http.get(self.inbox("/mails")).send().await.expect("an answer");
+        let text = answer.text().await.expect("a text");
+        serde_json::from_str(&text).expect("mails")
+    }
+
+    /// The newest mail with this subject, once it is there.
+    async fn mail(&self, subject: &str) -> Value {
+        let began = Instant::now();
+        loop {
+            let found = self.mails().await.into_iter().find(|mail| mail["subject"] == subject);
+            if let Some(mail) = found {
+                return mail;
+            }
+            assert!(began.elapsed() < PATIENCE, "no mail is called {subject}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invitation_is_there_to_be_looked_at() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place {
+        data: folder.path().to_owned(),
+        dynamodb: None,
+    };
+    let client = Client {
+        http: reqwest::Client::new(),
+        platform: Platform::start(&place, false),
+    };
+    let about = client.platform.about.clone();
+    let signed_in = client
+        .api(
+            "authenticate",
+            json!({"email": about["email"], "password": about["password"]}),
+        )
+        .await;
+    let token = &signed_in["auth_token"];
+    let made = client
+        .api(
+            "host/create",
+            json!({"auth_token": token, "company_id": 1, "name": "Jane", "email": "jane@company.example"}),
+        )
+        .await;
+    let welcome = client.mail("Welcome to Convoke Demo").await;
+    assert_eq!(welcome["to"]["address"], "jane@company.example");
+    let link = made["password_creation_link"].as_str().expect("a link");
+    assert!(welcome["text"].as_str().expect("text").contains(link));
+
+    let start = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48);
+    let asked = json!({"auth_token": token, "host_id": made["host_id"], "subject": "Numbers", "start": start.to_string(),
+        "time_zone": "Europe/Berlin", "duration": 30, "participant_emails": ["anna@guest.example"]});
+    let meeting = client.api("conference/create", asked).await;
+    let invitation = client.mail("Invitation: Numbers").await;
+    assert_eq!(invitation["from"]["address"], "no-reply@convoke.localhost");
+    assert_eq!(invitation["calendar"]["method"], "REQUEST");
+    let file = invitation["calendar"]["text"].as_str().expect("a file");
+    assert!(file.contains(meeting["ics_uid"].as_str().expect("a UID")));
+    assert!(
+        invitation["html"]
+            .as_str()
+            .expect("HTML")
+            .starts_with("<!doctype html>")
+    );
+    let raw = client
+        .http
+        .get(client.inbox(&format!("/mails/{}", invitation["number"])))
+        .send()
+        .await;
+    let raw = raw.expect("an answer");
+    assert_eq!(raw.headers()["content-type"], "text/plain; charset=utf-8");
+    let raw = raw.text().await.expect("a text");
+    let id = format!("Message-ID: <{}>", invitation["id"].as_str().expect("an id"));
+    assert!(raw.contains(&id), "{raw}");
+
+    client
+        .api(
+            "conference/delete",
+            json!({"auth_token": token, "conference_id": meeting["conference_id"]}),
+        )
+        .await;
+    assert_eq!(client.mail("Cancelled: Numbers").await["calendar"]["method"], "CANCEL");
+    let page = client.http.get(client.inbox("")).send().await.expect("an answer");
+    let policy = page.headers()["content-security-policy"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    // Under the name of a tenant, or of a page elsewhere whose name leads here, there is no inbox.
+    for host in [
+        client.platform.address().host.as_str(),
+        "evil.example:80",
+        "localhost.evil.example",
+    ] {
+        for path in ["", "/mails", "/mails/1"] {
+            let answer = client.http.get(client.inbox(path)).header("host", host).send().await;
+            assert_eq!(answer.expect("an answer").status(), 404, "{host} {path}");
+        }
+    }
+}
