@@ -51,7 +51,7 @@ impl Inbox {
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let mail = path.extension().is_some_and(|ending| ending == "eml");
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
             numbers.extend(number.filter(|_| mail));
         }
         numbers.sort_unstable_by(|a, b| b.cmp(a));
