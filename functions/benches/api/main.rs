@@ -10,6 +10,8 @@
 mod asked;
 mod growth;
 mod methods;
+#[path = "../../tests/post/mod.rs"]
+mod post;
 mod reports;
 mod row;
 #[path = "../../tests/partner_api/table.rs"]

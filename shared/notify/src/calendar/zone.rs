@@ -121,9 +121,7 @@ fn observance(group: &[Change], lines: &mut Lines) {
 /// The rule by which changes come each year; `None` where there is none that they all follow.
 fn yearly(group: &[Change]) -> Option<String> {
     let (first, rest) = group.split_first()?;
-    let mut year = first.local.year();
-    for change in rest {
-        year += 1;
+    for (year, change) in (first.local.year() + 1..).zip(rest) {
         let same = |a: DateTime, b: DateTime| {
             (a.month(), a.weekday(), a.time()) == (b.month(), b.weekday(), b.time()) && b.year() == year
         };
