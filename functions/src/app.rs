@@ -14,6 +14,7 @@ use store::Store;
 
 use crate::code_link::CodeKey;
 use crate::error::Error;
+use crate::guest_pass::PassKey;
 use crate::outbound::{Guard, Outbound};
 use crate::own_domains::OwnDomains;
 use crate::pages::Shells;
@@ -138,6 +139,8 @@ pub struct Keys {
     pub codes: CodeKey,
     /// What the edge proves itself with.
     pub edge_secret: String,
+    /// Makes the passes in links of people's own.
+    pub(crate) passes: PassKey,
     /// Tells guesses apart. From the edge's secret, which every function has.
     pub(crate) guesses: hmac::Key,
 }
@@ -151,6 +154,7 @@ impl Keys {
             signing: Arc::new(signing),
             sealing: SealingKey::derive(installation_key, "table"),
             codes: CodeKey::derive(installation_key),
+            passes: PassKey::derive(installation_key),
             guesses: hmac::Key::new(hmac::HMAC_SHA256, edge_secret.as_bytes()),
             edge_secret,
         }

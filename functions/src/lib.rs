@@ -19,6 +19,7 @@ mod ends;
 pub mod error;
 mod former_name;
 mod guess;
+mod guest_pass;
 pub mod input;
 pub mod join;
 mod kept_answer;
@@ -32,6 +33,7 @@ pub mod pages;
 pub mod parameters;
 pub mod passwords;
 mod picture;
+pub mod registration;
 pub mod relay_calls;
 pub mod relay_command;
 pub mod reply;
@@ -61,6 +63,7 @@ pub fn all() -> Vec<Route> {
         auth::routes(),
         join::routes(),
         pages::routes(),
+        registration::routes(),
         relay_calls::routes(),
     ]
     .concat();

@@ -17,8 +17,17 @@ pub(crate) fn room(app: &App, company: &Company, conference: &Conference) -> Str
     }
 }
 
+/// The same for one guest of a meeting with registration.
+pub(crate) fn guest(room: &str, pass: &str) -> String {
+    with(room, "pass", pass)
+}
+
 /// The same for a moderator.
 pub(crate) fn moderator(room: &str, token: &str) -> String {
+    with(room, "moderator_token", token)
+}
+
+fn with(room: &str, name: &str, value: &str) -> String {
     let before = if room.contains('?') { '&' } else { '?' };
-    format!("{room}{before}moderator_token={token}")
+    format!("{room}{before}{name}={value}")
 }

@@ -3,7 +3,7 @@
 
 use domain::company::{Company, Reseller};
 use domain::id::{CompanyId, ResellerId};
-use store::Scope;
+use store::{Attempt, Scope};
 
 use crate::access;
 use crate::app::App;
@@ -37,6 +37,20 @@ impl Place {
     /// Whether an object of this reseller and company belongs here.
     pub(crate) fn is_of(self, reseller: ResellerId, company: CompanyId) -> bool {
         self.reseller == reseller && self.company == company
+    }
+
+    /// Counts something that is unknown here against the network that asked for it: codes are short, ids are counted up.
+    ///
+    /// # Errors
+    ///
+    /// 429 where it has asked for too many.
+    pub(crate) async fn unknown_code(self, context: &Context<'_>) -> Result<(), Error> {
+        let (app, attempt) = (context.app, Attempt::Code(self.reseller, context.network()));
+        let failed = app.store.attempt_failed(&attempt, context.now).await?;
+        if failed.failures > app.config.rates.code_failures {
+            return Err(Error::rate_limited(failed.retry_after(context.now)));
+        }
+        Ok(())
     }
 
     /// What is kept of the company and its reseller. One round trip.

@@ -230,6 +230,9 @@ pub struct Conference {
     /// Guests wait until a moderator lets them in.
     #[serde(default)]
     pub waiting_room: bool,
+    /// Guests come in by links of their own, which whoever registers gets by mail.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub registration: bool,
     /// The token that makes a moderator, sealed.
     pub moderator_token: Sealed,
     /// Who is invited, the host's own contact first.

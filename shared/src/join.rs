@@ -26,6 +26,9 @@ pub struct JoinRequest {
     /// The meeting's moderator token, which makes a moderator.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub moderator_token: Option<String>,
+    /// The pass in a person's own link, by which a meeting with registration is entered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pass: Option<String>,
     /// An earlier join token: a rejoin that keeps number and identity.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,

@@ -66,7 +66,7 @@ pub struct MeetingParameters {
     pub recurrence: Option<Recurrence>,
     /// When people are reminded; only the default is available yet.
     pub reminders: Option<Vec<Reminder>>,
-    /// Whether attendees register first; not available yet.
+    /// Guests register by a page first, and come in by links of their own.
     pub registration: Option<bool>,
 }
 
@@ -135,7 +135,6 @@ impl MeetingParameters {
         only_default("auto_record", self.auto_record.as_ref())?;
         only_default("auto_stream", self.auto_stream.as_ref())?;
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
-        only_default("registration", self.registration.as_ref())?;
         absent(
             "reminders",
             self.reminders
@@ -248,6 +247,7 @@ impl MeetingParameters {
                 .map(|pin| app.seal(&format!("conference/{id}/security_pin"), pin.as_str())),
             mute_mode: self.mute_mode.unwrap_or(defaults.mute_mode),
             waiting_room: self.waiting_room.unwrap_or(defaults.waiting_room),
+            registration: self.registration.unwrap_or_default(),
             moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
             invited: Vec::new(),
             ics_uid: format!("{}@{}", app.uuid(), company.fqdn),

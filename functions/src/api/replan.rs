@@ -78,6 +78,7 @@ impl Replan<'_, '_> {
             ("security_pin", after.security_pin != current.security_pin),
             ("mute_mode", after.mute_mode != current.mute_mode),
             ("waiting_room", after.waiting_room != current.waiting_room),
+            ("registration", after.registration != current.registration),
         ];
         Ok(changed
             .into_iter()
@@ -128,6 +129,7 @@ impl Replan<'_, '_> {
         if after.waiting_room != current.waiting_room && self.runs_at_all() {
             return Err(fixed("waiting_room", RUNS).into());
         }
+        after.registration = meeting.registration.unwrap_or(current.registration);
         if let Some(pin) = &meeting.security_pin {
             let place = format!("conference/{}/security_pin", current.id);
             let same = match &current.security_pin {

@@ -82,7 +82,7 @@ impl Endpoint for SignInByPassword {
 }
 
 /// Only the tenant's own pages may send what changes who is signed in here.
-pub(super) fn own_page(context: &Context<'_>) -> Result<(), Error> {
+pub(crate) fn own_page(context: &Context<'_>) -> Result<(), Error> {
     if session::is_own(context.app, context.request) {
         return Ok(());
     }

@@ -23,6 +23,7 @@ pub use redirect::{Onward, Redirect};
 pub use sign_in::{SignIn, SignInFramed, SignInParameters};
 pub use sign_out::SignOut;
 
+pub(crate) use login::own_page;
 pub(crate) use session::{Use, account, signed_in, token};
 pub(crate) use sign_in::{TICKET, known};
 

@@ -1,7 +1,6 @@
 //! `/auth`: a pair of host and SSO token, from a page that may bring it, becomes a session.
 
 use domain::company::Company;
-use domain::host::Host;
 use domain::id::HostId;
 use domain::network::Network;
 use domain::sealed::{same_secret, token_hash};
@@ -241,9 +240,9 @@ fn check_source(
 }
 
 /// A host that is not there, or is another company's, is as unknown as a wrong token.
-pub(crate) fn known(found: Result<Host, store::Error>) -> Result<Option<Host>, Error> {
+pub(crate) fn known<T>(found: Result<T, store::Error>) -> Result<Option<T>, Error> {
     match found {
-        Ok(host) => Ok(Some(host)),
+        Ok(found) => Ok(Some(found)),
         Err(store::Error::NotFound(_) | store::Error::Forbidden) => Ok(None),
         Err(error) => Err(error.into()),
     }

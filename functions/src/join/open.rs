@@ -122,6 +122,7 @@ pub(super) async fn ad_hoc(
         security_pin: None,
         mute_mode: host.defaults.mute_mode,
         waiting_room: host.defaults.waiting_room,
+        registration: false,
         moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
         invited: vec![invited(host)],
         ics_uid: format!("{}@{}", app.uuid(), company.fqdn),

@@ -11,6 +11,7 @@ use domain::{Code, Error as Refusal, Reason};
 use super::look::{Look, Secret};
 use crate::context::Context;
 use crate::error::Error;
+use crate::guest_pass;
 
 /// Whether the host's PIN was shown. A wrong one is refused, not ignored: who shows it means to lead.
 pub(super) async fn shows_moderator_pin(
@@ -44,6 +45,13 @@ pub(super) async fn role(
     let led = earlier.is_some_and(|token| token.role() == RoomRole::Moderator);
     if leads || led || shows_token(context, conference, asked)? {
         return Ok(RoomRole::Moderator);
+    }
+    if conference.registration
+        && earlier.is_none()
+        && guest_pass::guest(context.app, conference, asked.pass.as_deref()).is_none()
+    {
+        let refusal = Refusal::new(Code::Forbidden, "People register for this meeting first");
+        return Err(refusal.with_field("pass").into());
     }
     if let (Some(sealed), None) = (&conference.security_pin, earlier) {
         let Some(typed) = &asked.pin else {

@@ -64,6 +64,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "present": false, "join_time": "2027-09-19 13:01:12", "leave_time": "2027-09-19 13:58:40", "reason": "left",
             "stays": [{"join_time": "2027-09-19 13:01:12", "leave_time": "2027-09-19 13:58:40", "reason": "left"}],
         }),
+        "Registration" => json!({"email": "ann@guest.example"}),
         "ConferenceControlAnswer" => json!({"conference_id": 183, "action": "remove", "participant": 17}),
         "Plan" => plan(json!({"plan_id": 3, "name": "Small"})),
         "Subscription" => plan(json!({"subscription_id": 102, "company_id": 5, "plan_id": 3})),

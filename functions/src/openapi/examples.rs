@@ -12,6 +12,7 @@ pub(super) fn request(id: &str) -> Option<Value> {
     let mut example = match id {
         "authenticate" => return Some(json!({"email": "api@partner.example", "password": "Sup3rSecret!"})),
         "conference_join" => return Some(json!({"code": "1234567", "name": "Ann"})),
+        "conference_register" => return Some(json!({"name": "Ann", "email": "ann@guest.example"})),
         "sign_in_by_password" => {
             return Some(json!({"email": "john@company.example", "password": "SoSecret5!", "remember_me": true}));
         }

@@ -15,6 +15,7 @@ use store::{Job, ToldMeeting, Work};
 use super::dispatch::Step;
 use crate::app::App;
 use crate::error::Error;
+use crate::guest_pass::PassKey;
 use crate::links;
 
 /// People written to in one step: so many mails at most go out twice when a dispatcher dies.
@@ -148,12 +149,14 @@ struct Letters<'a> {
     sender: Email,
     pin: Option<String>,
     guests: String,
+    /// Guests of a meeting with registration have links of their own.
+    passes: Option<&'a PassKey>,
     moderators: String,
     language: Language,
 }
 
 impl<'a> Letters<'a> {
-    fn of(app: &App, job: &'a Job, told: &'a ToldMeeting, news: &'a News) -> Result<Self, Error> {
+    fn of(app: &'a App, job: &'a Job, told: &'a ToldMeeting, news: &'a News) -> Result<Self, Error> {
         let ToldMeeting {
             conference,
             host,
@@ -173,6 +176,7 @@ impl<'a> Letters<'a> {
             pin,
             moderators: links::moderator(&guests, &token),
             guests,
+            passes: conference.registration.then_some(&app.keys.passes),
             language: Language::of(locale.or(company.settings.locale.as_deref())),
         })
     }
@@ -188,10 +192,18 @@ impl<'a> Letters<'a> {
         let leads = holds || person.moderator;
         // Who is no longer invited keeps no way to lead.
         let held = !matches!(said, Said::Uninvited | Said::Off);
+        let pass = self
+            .passes
+            .filter(|_| held)
+            .map(|key| key.pass(conference.id, person.contact));
+        let own = pass.map(|pass| links::guest(&self.guests, &pass));
         let reader = Reader {
             invited: person,
             host: holds,
-            url: if leads && held { &self.moderators } else { &self.guests },
+            url: match leads && held {
+                true => &self.moderators,
+                false => own.as_deref().unwrap_or(&self.guests),
+            },
             language: self.language,
             zone: own_zone.unwrap_or(&conference.zone),
         };

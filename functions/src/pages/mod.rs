@@ -63,7 +63,7 @@ pub(crate) fn account(host: &Host) -> Value {
     json!({"name": host.name, "email": host.email, "access_code": host.access_code.to_string()})
 }
 
-fn product(company: &Company) -> &str {
+pub(crate) fn product(company: &Company) -> &str {
     let named = company.settings.branding.product_name.as_ref();
     named.map_or("Convoke", |name| name.as_str())
 }

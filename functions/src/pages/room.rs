@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Attempt, RoomView, Scope, Session};
+use store::{RoomView, Scope, Session};
 
 use super::{Page, Reach};
 use crate::app::App;
@@ -18,6 +18,7 @@ use crate::auth::{self, Use};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
+use crate::guest_pass;
 use crate::input::Form;
 use crate::reply::Html;
 use crate::visit::Place;
@@ -30,6 +31,8 @@ const LEAVE_EVENT: &str = "vivomeetingsLeaveCallEvent";
 pub struct RoomPageInput {
     /// `true`: the code is a sealed one.
     encrypted_pin: Option<String>,
+    /// A guest's own pass, where the meeting asks for registration.
+    pass: Option<String>,
 }
 
 /// `GET /conf/call/{code}`.
@@ -49,11 +52,11 @@ impl Endpoint for PageRoom {
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Html, Error> {
         let encrypted = matches!(input.0.encrypted_pin.as_deref(), Some("" | "true" | "1"));
-        room(context, encrypted).await
+        room(context, encrypted, input.0.pass.as_deref()).await
     }
 }
 
-async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
+async fn room(context: &Context<'_>, encrypted: bool, pass: Option<&str>) -> Result<Html, Error> {
     let (app, request) = (context.app, context.request);
     let written = request.variable("code").unwrap_or_default();
     let clear = written.parse::<AccessCode>().ok().filter(|_| !encrypted);
@@ -73,11 +76,20 @@ async fn room(context: &Context<'_>, encrypted: bool) -> Result<Html, Error> {
     let view = view.filter(|view| view.room.company == place.company && view.room.reseller == place.reseller);
     let session = session.filter(|session| place.is_of(session.reseller, session.company));
     let facts = facts(app, place, view.as_ref(), session.as_ref(), context.now);
-    let count = unknown(context, place, view.is_none());
+    let count = async {
+        match view {
+            None => place.unknown_code(context).await,
+            Some(_) => Ok(()),
+        }
+    };
     let ((company, reseller), facts, ()) = tokio::try_join!(place.details(app), facts, count)?;
 
     let conference = match (&view, &facts.host) {
-        (Some(view), Some(host)) => describe(view, host, &facts, session.as_ref(), context.now),
+        (Some(view), Some(host)) => {
+            let mut told = describe(view, host, &facts, session.as_ref(), context.now);
+            told["registration"] = registration(app, &facts, pass);
+            told
+        }
         _ => json!({"state": "not_found", "pin_required": false}),
     };
     let status = if facts.host.is_some() {
@@ -118,19 +130,6 @@ async fn find(app: &App, code: Option<AccessCode>, now: jiff::Timestamp) -> Resu
         Some(code) => Ok(app.store.room(code, now).await?),
         None => Ok(None),
     }
-}
-
-/// Counts an unknown code against the network that tried it: codes are short.
-async fn unknown(context: &Context<'_>, place: Place, is_unknown: bool) -> Result<(), Error> {
-    let (app, attempt) = (context.app, Attempt::Code(place.reseller, context.network()));
-    if !is_unknown {
-        return Ok(());
-    }
-    let failed = app.store.attempt_failed(&attempt, context.now).await?;
-    if failed.failures > app.config.rates.code_failures {
-        return Err(Error::rate_limited(failed.retry_after(context.now)));
-    }
-    Ok(())
 }
 
 /// What the page says beyond the room itself.
@@ -179,7 +178,7 @@ fn leads(view: &RoomView, session: Option<&Session>) -> bool {
 fn opened(view: &RoomView, session: Option<&Session>, now: jiff::Timestamp) -> Option<ConferenceId> {
     match view.opens(now, leads(view, session)) {
         Opens::Live(live) => Some(live.conference),
-        Opens::Planned { planned, .. } => Some(planned.conference),
+        Opens::Planned { planned, .. } | Opens::NotStarted(Some(planned)) => Some(planned.conference),
         _ => None,
     }
 }
@@ -202,7 +201,6 @@ fn describe(view: &RoomView, host: &Host, facts: &Facts, session: Option<&Sessio
         Opens::NotStarted(next) => {
             told["state"] = "not_started".into();
             if let Some(next) = next {
-                told["subject"] = next.subject.as_str().into();
                 told["starts_at"] = iso(next.start).into();
                 let window = Window::new(next.kind, view.room.kind, next.start, next.duration);
                 told["opens_at"] = iso(window.opens).into();
@@ -211,6 +209,19 @@ fn describe(view: &RoomView, host: &Host, facts: &Facts, session: Option<&Sessio
         Opens::Ended | Opens::Expired => told["state"] = "ended".into(),
     }
     told
+}
+
+/// Where people register who come without a pass, and the name of who has one.
+fn registration(app: &App, facts: &Facts, pass: Option<&str>) -> Value {
+    let asks = |conference: &&Conference| conference.registration;
+    let Some(conference) = facts.conference.as_ref().filter(asks) else {
+        return Value::Null;
+    };
+    let guest = guest_pass::guest(app, conference, pass);
+    json!({
+        "path": crate::registration::path(conference.id),
+        "name": guest.and_then(|guest| guest.name.as_ref()),
+    })
 }
 
 fn signed_in(facts: &Facts, session: Option<&Session>, view: Option<&RoomView>) -> Value {

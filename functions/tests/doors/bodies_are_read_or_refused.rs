@@ -88,6 +88,17 @@ fn door(id: &str) -> (Reads, Value, &'static [&'static str], Vec<(&'static str, 
                 ("password", json!({"text": "SoSecret5!"})),
             ],
         ),
+        "conference_register" => (
+            Reads::Json,
+            json!({"name": "Ann", "email": "ann@guest.test"}),
+            &["name", "email"],
+            vec![
+                ("name", json!("")),
+                ("name", json!(["Ann"])),
+                ("email", json!("nobody")),
+                ("email", json!({"address": "ann@guest.test"})),
+            ],
+        ),
         "conference_join" => (
             Reads::Json,
             json!({"code": "1234567", "name": "Ann"}),

@@ -24,6 +24,7 @@ mod password_links;
 mod pictures_of_a_branding;
 #[path = "../post/mod.rs"]
 mod post;
+mod registration;
 mod relay_reports;
 mod roles;
 mod sign_in_round_trips;

@@ -48,7 +48,7 @@ async fn a_room_says_its_state_and_a_wrong_code_is_a_page_too() {
     let open = config(&room(&site, ACME, &host.code).await);
     assert_eq!(
         open["conference"],
-        json!({"state": "open", "subject": null, "host_name": "Ann", "pin_required": true})
+        json!({"state": "open", "subject": null, "host_name": "Ann", "pin_required": true, "registration": null})
     );
     assert_eq!(open["leave_event_type"], "vivomeetingsLeaveCallEvent");
     assert_eq!(

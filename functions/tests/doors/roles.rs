@@ -3,6 +3,7 @@
 
 mod accounts;
 mod own_domains;
+mod registering;
 mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +102,7 @@ async fn compare() {
     let host = Box::pin(partner(&mut walk)).await;
     let cookie = Box::pin(signing_in(&mut walk, &host)).await;
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
+    Box::pin(registering::registering(&mut walk, &host)).await;
     Box::pin(running::taken_back(&mut walk)).await;
     Box::pin(running::tokens(&mut walk)).await;
     Box::pin(accounts::accounts(&mut walk)).await;

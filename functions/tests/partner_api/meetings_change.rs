@@ -160,7 +160,6 @@ async fn bad_changes_name_their_field_and_change_nothing() {
         (json!({"mute_mode": "loud"}), "mute_mode"),
         (json!({"security_pin": "12"}), "security_pin"),
         (json!({"waiting_room": "perhaps"}), "waiting_room"),
-        (json!({"registration": true}), "registration"),
         (json!({"auto_record": "video"}), "auto_record"),
         (json!({"participant_emails": ["x"]}), "participant_emails[0]"),
         (

@@ -48,6 +48,7 @@ pub(crate) fn meeting() -> Conference {
         security_pin: None,
         mute_mode: MuteMode::default(),
         waiting_room: false,
+        registration: false,
         moderator_token: sealed(),
         invited: Vec::new(),
         ics_uid: "6ba7b810@acme.demo.test".into(),

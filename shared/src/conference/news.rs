@@ -163,6 +163,7 @@ fn is_another(before: &Conference, after: &Conference) -> bool {
         (
             of.code,
             of.secure_url,
+            of.registration,
             of.security_pin.as_ref().map(|pin| pin.as_str().to_owned()),
         )
     };

@@ -1,8 +1,9 @@
-//! Failures counted against guessing: by account and network, by network, by room and network.
+//! Failures counted against guessing: by account and network, by network, by room and network. Registrations are counted
+//! alike, against mails that nobody asked for.
 
 use domain::code::{AccessCode, Email};
 use domain::conference::later;
-use domain::id::{HostId, ResellerId};
+use domain::id::{ConferenceId, HostId, ResellerId};
 use domain::network::Network;
 use jiff::{SignedDuration, Timestamp};
 
@@ -68,6 +69,10 @@ pub enum Attempt<'a> {
     Moderator(AccessCode, Network),
     /// Unknown codes from one network.
     Code(ResellerId, Network),
+    /// People registered for meetings from one network.
+    Registration(ResellerId, Network),
+    /// Links sent to one mail address that registers for one meeting.
+    RegistrationMail(ConferenceId, &'a Email),
 }
 
 /// The failures of one kind inside the window.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Reason;
 use domain::conference::{CodeKind, Conference, News, later};
 use domain::host::Contact;
-use domain::id::Occurrence;
+use domain::id::{ContactId, Occurrence};
 use domain::relay::OccurrenceState;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -147,6 +147,16 @@ impl Store {
         let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
         self.commit_entering(next.reseller, new, ops).await
+    }
+
+    /// Leaves a job to invite somebody once more who is invited already.
+    pub async fn conference_invite_again(&self, conference: &Conference, who: ContactId, now: Timestamp) -> Result<()> {
+        let news = News {
+            invited: vec![who],
+            ..News::default()
+        };
+        let ops = told(conference, Some(news), now).into_iter().collect();
+        self.commit(ops).await
     }
 
     /// Notes what was done in a running conference by a command to its relays: in the audit, with the request's claim.

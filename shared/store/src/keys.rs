@@ -508,6 +508,10 @@ pub fn attempt(of: &Attempt<'_>) -> Key {
         Attempt::Pin(code, network) => format!("PIN#{code}#{network}"),
         Attempt::Moderator(code, network) => format!("MODERATOR#{code}#{network}"),
         Attempt::Code(reseller, network) => format!("CODE#{reseller}#{network}"),
+        Attempt::Registration(reseller, network) => format!("REGISTRATION#{reseller}#{network}"),
+        Attempt::RegistrationMail(conference, email) => {
+            format!("REGISTRATION#{conference}#{}", token_hash(&email.folded()))
+        }
     };
     key(format!("ATTEMPT#{text}"), "ATTEMPT")
 }

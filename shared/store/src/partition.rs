@@ -39,6 +39,8 @@ pub enum Partition {
     ModeratorAttempt,
     /// Unknown codes.
     CodeAttempt,
+    /// Registrations for meetings.
+    RegistrationAttempt,
     /// Requests in a minute.
     Rate,
     /// Relays, their rooms and reports.
@@ -69,7 +71,7 @@ pub enum Partition {
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -88,6 +90,7 @@ impl Partition {
         Self::PinAttempt,
         Self::ModeratorAttempt,
         Self::CodeAttempt,
+        Self::RegistrationAttempt,
         Self::Rate,
         Self::Relay,
         Self::ResellerAudit,
@@ -125,6 +128,7 @@ impl Partition {
             Self::PinAttempt => "ATTEMPT#PIN#*",
             Self::ModeratorAttempt => "ATTEMPT#MODERATOR#*",
             Self::CodeAttempt => "ATTEMPT#CODE#*",
+            Self::RegistrationAttempt => "ATTEMPT#REGISTRATION#*",
             Self::Rate => "RATE#*",
             Self::Relay => "RELAY#*",
             Self::ResellerAudit => "R#*#AUDIT",

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { passOn, setPassword, signIn, signOut, tradeHandoff, type Fetch } from './session';
+import {
+  passOn,
+  register,
+  setPassword,
+  signIn,
+  signOut,
+  tradeHandoff,
+  type Fetch,
+} from './session';
 
 const answering =
   (status: number, body: unknown, headers: Record<string, string> = {}): Fetch =>
@@ -56,4 +64,22 @@ test('signing out says where to go', async () => {
   );
   expect(await signOut(answering(500, {}), null)).toBeNull();
   expect(await signOut(down, 's')).toBeNull();
+});
+
+test('registering tells apart what the visitor can do about it', async () => {
+  const person = { name: 'Ann', email: 'ann@a.test' };
+  const sent = await register(answering(200, { email: 'ann@a.test' }), '/register/7', person);
+  expect(sent).toEqual({ ok: true, email: 'ann@a.test' });
+  const why = async (fetch: Fetch) => {
+    const done = await register(fetch, '/register/7', person);
+    return done.ok ? 'sent' : done.why;
+  };
+  expect(await why(answering(404, {}))).toBe('gone');
+  expect(await why(answering(409, {}))).toBe('full');
+  expect(await why(answering(403, { code: 'expired' }))).toBe('over');
+  expect(await why(answering(503, {}))).toBe('unreachable');
+  expect(await why(down)).toBe('unreachable');
+  const field = async (field: string) => register(answering(400, { field }), '/register/7', person);
+  expect(await field('name')).toEqual({ ok: false, why: 'invalid', field: 'name' });
+  expect(await field('email')).toEqual({ ok: false, why: 'invalid', field: 'email' });
 });

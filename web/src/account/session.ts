@@ -82,10 +82,8 @@ async function outcome(fetch: Fetch, path: string, body: unknown): Promise<Outco
         return { ok: false, why: 'wrong' };
       case 404:
         return { ok: false, why: 'gone' };
-      case 429: {
-        const seconds = Number(response.headers.get('retry-after'));
-        return { ok: false, why: 'busy', retryAfter: seconds > 0 ? seconds : 60 };
-      }
+      case 429:
+        return { ok: false, why: 'busy', retryAfter: retryAfter(response) };
       default:
         return { ok: false, why: response.status < 500 ? 'invalid' : 'unreachable' };
     }
@@ -110,4 +108,45 @@ export function signIn(
 /** Sets the password of the account whose link this page (`path`) is. Never throws. */
 export function setPassword(fetch: Fetch, path: string, password: string): Promise<Outcome> {
   return outcome(fetch, path, { password });
+}
+
+/** What came of registering for a meeting. */
+export type Registered =
+  | { ok: true; email: string }
+  /** `invalid`: the field that cannot be used. */
+  | { ok: false; why: 'full' | 'over' | 'gone' | 'unreachable' }
+  | { ok: false; why: 'invalid'; field: 'name' | 'email' }
+  | { ok: false; why: 'busy'; retryAfter: number };
+
+/** Registers for the meeting whose page (`path`) this is. Never throws. */
+export async function register(
+  fetch: Fetch,
+  path: string,
+  entry: { name: string; email: string },
+): Promise<Registered> {
+  try {
+    const { response, json } = await post(fetch, path, entry);
+    if (response.ok) return { ok: true, email: text(json['email']) ?? entry.email };
+    switch (response.status) {
+      case 400:
+        return { ok: false, why: 'invalid', field: json['field'] === 'name' ? 'name' : 'email' };
+      case 404:
+        return { ok: false, why: 'gone' };
+      case 409:
+        return { ok: false, why: 'full' };
+      case 403:
+        return { ok: false, why: json['code'] === 'expired' ? 'over' : 'unreachable' };
+      case 429:
+        return { ok: false, why: 'busy', retryAfter: retryAfter(response) };
+      default:
+        return { ok: false, why: 'unreachable' };
+    }
+  } catch {
+    return { ok: false, why: 'unreachable' };
+  }
+}
+
+function retryAfter(response: Response): number {
+  const seconds = Number(response.headers.get('retry-after'));
+  return seconds > 0 ? seconds : 60;
 }

@@ -32,6 +32,20 @@ export interface ConferenceInfo {
   /** When the door opens, ISO 8601, UTC. */
   opensAt: string | null;
   pinRequired: boolean;
+  /** Where guests register first, and the name of who has: `null` where nobody needs to. */
+  registration: { path: string; name: string | null } | null;
+}
+
+/** A meeting that people register for. */
+export interface RegisterMeeting {
+  state: 'open' | 'full' | 'over';
+  subject: string;
+  agenda: string | null;
+  hostName: string;
+  /** The next time, ISO 8601, UTC. */
+  startsAt: string | null;
+  minutes: number | null;
+  repeats: boolean;
 }
 
 export interface RoomPage {
@@ -64,6 +78,8 @@ export type AccountPage =
   | { page: 'login'; tenant: Tenant; account: Account | null; redirectUrl: string }
   /** Without an account, the link is of no use (any more). */
   | { page: 'password'; tenant: Tenant; account: Account | null }
+  /** Without a meeting, there is none to register for. */
+  | { page: 'register'; tenant: Tenant; meeting: RegisterMeeting | null }
   /** Whether to replace who is signed in; `fields` are posted as they are. */
   | { page: 'continue'; tenant: Tenant; name: string; fields: readonly [string, string][] }
   /** A sign-in or a page that was refused, which tells nothing of the tenant. */
@@ -112,6 +128,30 @@ function conference(value: unknown): ConferenceInfo {
     startsAt: text(json['starts_at']),
     opensAt: text(json['opens_at']),
     pinRequired: json['pin_required'] === true,
+    registration: registration(json['registration']),
+  };
+}
+
+function registration(value: unknown): ConferenceInfo['registration'] {
+  const json = object(value);
+  const path = text(json['path']);
+  return path?.startsWith('/register/') ? { path, name: text(json['name']) } : null;
+}
+
+const REGISTER_STATES = ['open', 'full', 'over'] as const;
+
+function registerMeeting(value: unknown): RegisterMeeting | null {
+  const json = object(value);
+  const subject = text(json['subject']);
+  if (subject === null) return null;
+  return {
+    state: REGISTER_STATES.find((state) => state === json['state']) ?? 'open',
+    subject,
+    agenda: text(json['agenda']),
+    hostName: text(json['host_name']) ?? '',
+    startsAt: text(json['starts_at']),
+    minutes: typeof json['minutes'] === 'number' ? json['minutes'] : null,
+    repeats: json['repeats'] === true,
   };
 }
 
@@ -176,6 +216,8 @@ export function parseAccountPage(value: unknown): AccountPage {
       );
       return { page: 'continue', ...common, name: text(json['name']) ?? '', fields };
     }
+    case 'register':
+      return { page: 'register', ...common, meeting: registerMeeting(json['meeting']) };
     case 'password':
       return { page: 'password', ...common, account };
     default:

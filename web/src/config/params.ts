@@ -34,6 +34,8 @@ export interface RoomParams {
   observer: boolean;
   moderatorToken: string | null;
   pin: string | null;
+  /** In a guest's own link, where the meeting asks for registration. */
+  pass: string | null;
   /** Highest resolution sent, in lines. */
   resolution: 180 | 360 | 720 | 1080;
   view: View;
@@ -94,6 +96,7 @@ export function parseRoomParams(url: URL): RoomParams {
     observer: flag('observer'),
     moderatorToken: trimmed(query.get('moderator_token')),
     pin: trimmed(fragment.get('pin')) ?? trimmed(query.get('pin')),
+    pass: trimmed(query.get('pass')),
     resolution: oneOf(query.get('res'), [180, 360, 720, 1080] as const, 720),
     view: oneOf(query.get('view'), VIEWS, 'gallery'),
     autoView: flag('auto_view'),
@@ -124,12 +127,13 @@ export function visibleControls(
   );
 }
 
-/** The address without its secrets (PIN, tokens, handoff), for the address bar and for invitations. */
+/** The address without its secrets (PIN, tokens, pass, handoff), for the address bar and for invitations. */
 export function withoutSecrets(url: URL): URL {
   const clean = new URL(url);
   clean.searchParams.delete('pin');
   clean.searchParams.delete('moderator_token');
   clean.searchParams.delete('token');
+  clean.searchParams.delete('pass');
   clean.hash = '';
   return clean;
 }

@@ -8,6 +8,8 @@ export interface JoinRequest {
   name?: string;
   pin?: string;
   moderator_token?: string;
+  /** In a guest's own link, where the meeting asks for registration. */
+  pass?: string;
   /** The former join token, for coming back under the same number. */
   token?: string;
   observer?: boolean;
@@ -40,6 +42,8 @@ export interface Admission {
 /** Why we were not let in. */
 export type Refusal =
   | { kind: 'not_found' }
+  /** The meeting asks for registration. */
+  | { kind: 'unregistered' }
   | { kind: 'reason'; reason: Reason; startsAt: string | null; subject: string | null }
   /** Too many attempts; `retryAfter` in seconds. */
   | { kind: 'busy'; retryAfter: number }
@@ -127,6 +131,7 @@ export function parseRefusal(status: number, body: unknown, retryAfter: string |
     return { kind: 'busy', retryAfter: seconds > 0 ? Math.min(seconds, 3600) : 5 };
   }
   if (status === 404) return { kind: 'not_found' };
+  if (status === 403 && pick('field') === 'pass') return { kind: 'unregistered' };
   const code = text(pick('code'));
   if (code === 'not_started' || code === 'expired') {
     return {

@@ -66,6 +66,32 @@ describe('the first sight', () => {
     expect(meeting.phase.value).toMatchObject({ opensAt: Date.parse('2026-11-24T12:50:00Z') });
   });
 
+  describe('where guests register first', () => {
+    const conference = { registration: { path: '/register/9', name: null } };
+
+    test('nobody comes in without a pass', async () => {
+      const { meeting } = world({ page: { conference } });
+      await meeting.start();
+      expect(meeting.phase.value).toEqual({ at: 'over', ending: 'unregistered' });
+    });
+
+    test('moderators need none', async () => {
+      const { meeting } = world({ page: { conference }, query: '?moderator_token=m' });
+      await meeting.start();
+      expect(meeting.phase.value).toEqual({ at: 'lobby' });
+    });
+
+    test('a pass is judged at the door', async () => {
+      const { meeting, answers, entry, joins } = world({ page: { conference }, query: '?pass=p' });
+      await meeting.start();
+      expect(meeting.phase.value).toEqual({ at: 'lobby' });
+      answers.join = () => json(403, { code: 'forbidden', field: 'pass' });
+      await meeting.enter(entry);
+      expect(joins()[0]?.body).toMatchObject({ pass: 'p' });
+      expect(meeting.phase.value).toEqual({ at: 'over', ending: 'unregistered' });
+    });
+  });
+
   test('a handoff becomes a session that travels with the join, and the door decides', async () => {
     const conference = { state: 'not_started', starts_at: '2026-11-24T12:20:00Z' };
     const { meeting, entry, joins } = world({ page: { conference }, query: '#handoff=h' });

@@ -140,8 +140,15 @@ export class Meeting {
   private show(conference: ConferenceInfo): void {
     const { state, startsAt, opensAt, subject } = conference;
     if (state === 'not_found' || state === 'ended') this.finish(state);
+    else if (this.mustRegister(conference)) this.finish('unregistered');
     else if (state === 'not_started' && !this.mayOpen) this.wait(startsAt, opensAt, subject);
     else this.phase.value = { at: 'lobby' };
+  }
+
+  // Whoever brings a pass is judged at the door.
+  private mustRegister(conference: ConferenceInfo): boolean {
+    const leads = this.mayOpen || this.page.signedIn?.moderator;
+    return conference.registration !== null && this.params.pass === null && !leads;
   }
 
   /** Goes in under a name. */
@@ -214,6 +221,7 @@ export class Meeting {
         ...(page.encrypted ? { encrypted: true } : {}),
         ...(this.pin ? { pin: this.pin } : {}),
         ...(params.moderatorToken ? { moderator_token: params.moderatorToken } : {}),
+        ...(params.pass ? { pass: params.pass } : {}),
         ...(params.observer ? { observer: true } : {}),
         ...(token ? { token } : {}),
       },
@@ -224,7 +232,8 @@ export class Meeting {
   private refused(refusal: Refusal): void {
     switch (refusal.kind) {
       case 'not_found':
-        this.finish('not_found');
+      case 'unregistered':
+        this.finish(refusal.kind);
         break;
       case 'busy':
         this.busy(refusal.retryAfter);

@@ -20,7 +20,7 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 /** A reason, or that the code leads nowhere: then there is nothing to leave. */
-export type Ending = Reason | 'not_found' | 'unsupported' | 'busy';
+export type Ending = Reason | 'not_found' | 'unregistered' | 'unsupported' | 'busy';
 
 /** Reads a reason's word; `null` if it is none of ours. */
 export function parseReason(value: unknown): Reason | null {
@@ -32,6 +32,8 @@ export function reasonOf(ending: Ending): Reason {
   switch (ending) {
     case 'not_found':
       return 'expired';
+    case 'unregistered':
+      return 'rejected';
     case 'unsupported':
     case 'busy':
       return 'error';

@@ -2,7 +2,7 @@
 
 use store::Partition::{
     Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, Job, ModeratorAttempt, PinAttempt,
-    Rate, Relay, RelayList, Session,
+    Rate, RegistrationAttempt, Relay, RelayList, Session,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -123,6 +123,16 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[BatchGet], &[Company, Host]),
             (&[Query], &[Conference]),
             (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
+        "conference_register",
+        &[
+            (&[Update], &[Counter, Code, CodeAttempt, RegistrationAttempt]),
+            (&[Get], &[Fqdn]),
+            (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
+            (&[BatchGet], &[Company, Host, Code]),
+            (&[Query, Check], &[Conference]),
         ],
     ),
     (

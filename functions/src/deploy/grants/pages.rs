@@ -28,6 +28,15 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[(&[Get], &[Fqdn, Company, Host, Handoff]), (&[BatchGet], &[Company])],
     ),
     (
+        "page_register",
+        &[
+            (&[Get], &[Fqdn, Company]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Conference]),
+            (&[Update], &[CodeAttempt]),
+        ],
+    ),
+    (
         "page_room",
         &[
             (&[Get], &[Reseller, Fqdn, Company, Host, Code]),

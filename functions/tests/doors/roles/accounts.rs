@@ -34,6 +34,7 @@ pub(super) async fn accounts(walk: &mut Walk) {
         ("page_home", "/"),
         ("page_login", "/login"),
         ("page_password", "/password/abc"),
+        ("page_register", "/register/1"),
         ("page_room", "/conf/call/7654321"),
         (
             "sign_in_framed",

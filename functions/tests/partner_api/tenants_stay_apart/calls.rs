@@ -38,7 +38,9 @@ impl Call {
 pub(crate) fn call(tree: &Tree, route: &Route, caller: &Caller, chance: &mut Chance) -> Call {
     let body = body(tree, route, chance);
     let code = body["code"].as_str().unwrap_or("1234567").to_owned();
+    let conference = body["conference_id"].to_string();
     let path = route.path.replace("{code}", &code).replace("{token}", "0123");
+    let path = path.replace("{conference}", &conference);
     let path = match route.method {
         "GET" if route.path == "/auth" => {
             let fields = body.as_object().into_iter().flatten();
@@ -115,6 +117,12 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
             set("code", chance.pick(&tree.ids.codes).clone().into());
             set("name", "Visitor".into());
         }
+        "conference_register" => {
+            set("name", "Visitor".into());
+            set("email", format!("visitor{}@people.test", chance.below(9)).into());
+            set("conference_id", any(&tree.ids.conferences, chance));
+        }
+        "page_register" => set("conference_id", any(&tree.ids.conferences, chance)),
         "page_room" => set("code", chance.pick(&tree.ids.codes).clone().into()),
         "conference_join_token" => {
             set("name", "Visitor".into());

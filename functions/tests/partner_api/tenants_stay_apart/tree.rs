@@ -252,7 +252,7 @@ impl Tree {
     async fn meeting(&mut self, company: &Company, owner: &Owner, host: u64, chance: &mut Chance) {
         let mark = self.mark(owner.clone());
         let mut new = json!({"host_id": host, "subject": format!("Meeting {mark}"), "agenda": format!("Words {mark}"),
-            "one_time_access_code": chance.one_in(2), "participant_emails": [format!("p-{mark}@guest.test")]});
+            "one_time_access_code": chance.one_in(2), "registration": chance.one_in(2), "participant_emails": [format!("p-{mark}@guest.test")]});
         let method = match chance.below(3) {
             0 => "conference/create/reservationless",
             which => {

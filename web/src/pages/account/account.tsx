@@ -6,6 +6,7 @@ import type { AccountPage, Tenant } from '../../config/page';
 import { t } from '../../i18n/text';
 import { Login } from './login';
 import { Password } from './password';
+import { Register } from './register';
 
 export interface Around {
   fetch: Fetch;
@@ -26,6 +27,12 @@ export function Account({ page, ...around }: { page: AccountPage } & Around) {
       return (
         <Outside tenant={page.tenant}>
           <Password page={page} {...around} />
+        </Outside>
+      );
+    case 'register':
+      return (
+        <Outside tenant={page.tenant}>
+          <Register page={page} {...around} />
         </Outside>
       );
     case 'continue':

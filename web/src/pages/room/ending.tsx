@@ -23,6 +23,7 @@ const ICONS: Readonly<Record<EndingName, IconName>> = {
   error: 'warning',
   busy: 'clock',
   not_found: 'search',
+  unregistered: 'people',
   unsupported: 'warning',
 };
 
@@ -40,7 +41,7 @@ export function Ending({ ending, without }: EndingProps) {
   const room = useRoom();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), [ending]);
-  const { subject } = room.page.conference;
+  const { subject, registration } = room.page.conference;
   const wait = ending === 'busy' ? room.meeting.retryAfter.value : 0;
   const again =
     wait > 0 ? t('end.retry', { time: clock(wait) }) : t(TRY.has(ending) ? 'end.try' : 'end.again');
@@ -64,6 +65,15 @@ export function Ending({ ending, without }: EndingProps) {
           >
             {again}
           </button>
+        )}
+        {ending === 'unregistered' && registration && (
+          <a
+            class="button button-primary button-large"
+            href={registration.path}
+            target={window.parent === window ? '_self' : '_blank'}
+          >
+            {t('end.register')}
+          </a>
         )}
         {ending === 'media_denied' && (
           <button type="button" class="button" onClick={without}>

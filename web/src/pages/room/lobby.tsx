@@ -20,7 +20,9 @@ export function knownName({ params, meeting }: RoomModel): string | null {
 export function Lobby() {
   const room = useRoom();
   const { devices, meeting, params, page } = room;
-  const name = useSignal(knownName(room) ?? remembered('name') ?? '');
+  const name = useSignal(
+    knownName(room) ?? room.page.conference.registration?.name ?? remembered('name') ?? '',
+  );
   const problem = useSignal<string | null>(null);
   const mic = useSignal(!params.muteMic);
   const camera = useSignal(!params.muteCamera && !params.observer);

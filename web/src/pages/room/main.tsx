@@ -12,9 +12,12 @@ const address = new URL(location.href);
 const params = parseRoomParams(address);
 const page = parseRoomPage(readConfig(document));
 
-// Secrets do not stay in the address bar, where they are copied and seen on shared screens.
+// Secrets do not stay in the address bar, where they are copied and seen on shared screens. A guest's pass is kept beside
+// it, so that the page can be loaded again.
 const clean = withoutSecrets(address);
-if (clean.href !== address.href) history.replaceState(history.state, '', clean);
+const kept = (history.state as { pass?: string } | null)?.pass ?? null;
+params.pass ??= kept;
+if (clean.href !== address.href) history.replaceState({ pass: params.pass }, '', clean);
 
 const wishes = params.lang ? [params.lang, ...navigator.languages] : navigator.languages;
 document.documentElement.lang = chooseLanguage(wishes);

@@ -1,0 +1,84 @@
+// Registering for a meeting: from its plain link to a form, to a mail, to a link of one's own, to the meeting.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { wellMade } from './look.mjs';
+import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
+import { inside } from './room.mjs';
+
+let platform, browser, partner, host;
+
+before(async () => {
+  platform = await startPlatform();
+  browser = await launchChromium();
+  partner = await Partner.signIn(platform);
+  ({ host } = await partner.company());
+});
+after(async () => {
+  await browser?.close();
+  await platform?.stop();
+});
+
+/** The address of the meeting in the newest mail to somebody. */
+async function ownLink(email) {
+  let mail;
+  await until(`a mail to ${email}`, async () => {
+    const mails = await (await fetch(`${platform.inbox_url}/mails`)).json();
+    mail = mails.find(({ to }) => to.address === email);
+    return mail !== undefined;
+  });
+  return mail.text.match(/https?:\S+\/conf\/call\/\S+/)[0];
+}
+
+test('a guest registers, and comes in by the link in the mail', async () => {
+  const start = new Date(Date.now() + 5 * 60_000).toISOString().slice(0, 19).replace('T', ' ');
+  const meeting = await partner.call('conference/create', {
+    host_id: host.host_id, subject: 'Open day', agenda: 'Who we are\nWhat we do', start, time_zone: 'UTC', duration: 30,
+    registration: true, one_time_access_code: true,
+  });
+  const page = await visitor(browser);
+  await page.goto(meeting.room_url);
+  await page.getByRole('heading', { name: 'Please register for this meeting' }).waitFor();
+  await wellMade(page, 'registration-asked');
+  await page.getByRole('link', { name: 'Register' }).click();
+  await page.getByRole('heading', { name: 'Open day' }).waitFor();
+  await page.getByText('What we do').waitFor();
+  await page.getByRole('button', { name: 'Register' }).click();
+  await page.getByText('Please enter your name').waitFor();
+  await page.getByLabel('Your name').fill('Rita');
+  await page.getByLabel('Email address').fill('nobody');
+  await page.getByRole('button', { name: 'Register' }).click();
+  await page.getByText('This is not an email address.').waitFor();
+  await wellMade(page, 'registration-form');
+  await page.getByLabel('Email address').fill('rita@guest.test');
+  await page.getByRole('button', { name: 'Register' }).click();
+  await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+  await wellMade(page, 'registration-sent');
+
+  await page.goto(await ownLink('rita@guest.test'));
+  const join = page.getByRole('button', { name: 'Join now' });
+  await join.waitFor();
+  assert.ok(!page.url().includes('pass='), 'her link is not for others to copy');
+  assert.equal(await page.getByLabel('Your name').inputValue(), 'Rita');
+  await page.reload();
+  await join.click();
+  await inside(page);
+
+  // The same address in another browser is nobody's own.
+  const other = await visitor(browser);
+  await other.goto(page.url());
+  await other.getByRole('heading', { name: 'Please register for this meeting' }).waitFor();
+  for (const one of [page, other]) await one.context().close();
+});
+
+test('moderators come in by their own link, and an unknown meeting has no form', async () => {
+  const meeting = await partner.call('conference/create/reservationless', {
+    host_id: host.host_id, registration: true, one_time_access_code: true,
+  });
+  const page = await visitor(browser);
+  await page.goto(`${meeting.room_url}?moderator_token=${meeting.moderator_token}`);
+  await page.getByRole('button', { name: 'Join now' }).waitFor();
+  await page.goto(new URL('/register/999999', meeting.room_url).href);
+  await page.getByRole('heading', { name: 'There is nothing to register for' }).waitFor();
+  await wellMade(page, 'registration-gone');
+  await page.context().close();
+});
