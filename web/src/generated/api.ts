@@ -310,6 +310,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/register/{conference}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page where people register for a meeting. */
+        get: operations["PageRegister"];
+        put?: never;
+        /** Registers a person for a meeting, and sends them their link. */
+        post: operations["ConferenceRegister"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/conference/update": {
         parameters: {
             query?: never;
@@ -2531,6 +2549,8 @@ export interface components {
             moderator_pin?: string | null;
             /** @description The meeting's moderator token, which makes a moderator. */
             moderator_token?: string | null;
+            /** @description The pass in a person's own link, by which a meeting with registration is entered. */
+            pass?: string | null;
             /** @description An earlier join token: a rejoin that keeps number and identity. */
             token?: string | null;
             /**
@@ -2755,7 +2775,7 @@ export interface components {
             recurrence?: components["schemas"]["RecurrenceParameters"] | null;
             /** @description When people are reminded; only the default is available yet. */
             reminders?: components["schemas"]["Reminder"][] | null;
-            /** @description Whether attendees register first; not available yet. */
+            /** @description Guests register by a page first, and come in by links of their own. */
             registration?: boolean | null;
         };
         /** @description Who is heard in a meeting. */
@@ -2933,6 +2953,16 @@ export interface components {
              */
             epoch: number;
         };
+        /** @description What the page sends. */
+        RegisterParameters: {
+            /** @description The name under which others see the person. */
+            name: string;
+            /**
+             * Format: email
+             * @description Where the link goes.
+             */
+            email: string;
+        };
         /**
          * @description The answer to [`Register`].
          * @example {
@@ -2956,6 +2986,19 @@ export interface components {
             heartbeat_seconds: number;
             /** @description The keys that sign join tokens and commands. */
             keys: components["schemas"]["Jwk"][];
+        };
+        /**
+         * @description The link is on its way; the same for who was invited already.
+         * @example {
+         *       "email": "ann@guest.example"
+         *     }
+         */
+        Registration: {
+            /**
+             * Format: email
+             * @description Where the link goes.
+             */
+            email: string;
         };
         /** @description Where a relay is reached. */
         RelayAddress: {
@@ -3046,6 +3089,8 @@ export interface components {
         RoomPageInput: {
             /** @description `true`: the code is a sealed one. */
             encrypted_pin?: string | null;
+            /** @description A guest's own pass, where the meeting asks for registration. */
+            pass?: string | null;
         };
         /** @description What a participant may do in a room. */
         RoomRole: "guest" | "moderator";
@@ -5403,6 +5448,215 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttendanceAnswer"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    PageRegister: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conference: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    ConferenceRegister: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conference: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Ann",
+                 *       "email": "ann@guest.example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RegisterParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registration"];
                 };
             };
             /** @description A field is missing or invalid; `field` names it. */
@@ -7987,6 +8241,7 @@ export interface operations {
         parameters: {
             query?: {
                 encrypted_pin?: string | null;
+                pass?: string | null;
             };
             header?: never;
             path: {

@@ -12,12 +12,15 @@ const address = new URL(location.href);
 const params = parseRoomParams(address);
 const page = parseRoomPage(readConfig(document));
 
-// Secrets do not stay in the address bar, where they are copied and seen on shared screens. A guest's pass is kept beside
-// it, so that the page can be loaded again.
+// Secrets do not stay in the address bar, where they are copied and seen on shared screens. A guest's pass, and the name
+// it is for, are kept beside it, so that the page can be loaded again.
 const clean = withoutSecrets(address);
-const kept = (history.state as { pass?: string } | null)?.pass ?? null;
-params.pass ??= kept;
-if (clean.href !== address.href) history.replaceState({ pass: params.pass }, '', clean);
+const { registration } = page.conference;
+const kept = history.state as { pass: string | null; guest: string | null } | null;
+params.pass ??= kept?.pass ?? null;
+if (registration) registration.name ??= kept?.guest ?? null;
+const keep = { pass: params.pass, guest: registration?.name ?? null };
+if (clean.href !== address.href) history.replaceState(keep, '', clean);
 
 const wishes = params.lang ? [params.lang, ...navigator.languages] : navigator.languages;
 document.documentElement.lang = chooseLanguage(wishes);
