@@ -6,6 +6,7 @@
 //! row to the access matrix of the tests, regenerate the OpenAPI document.
 
 pub mod access;
+pub mod admin;
 mod admission;
 pub mod api;
 pub mod app;
@@ -59,6 +60,7 @@ pub use store::Tenant;
 #[must_use]
 pub fn all() -> Vec<Route> {
     let mut routes = [
+        admin::routes(),
         api::routes(),
         auth::routes(),
         join::routes(),

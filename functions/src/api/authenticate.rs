@@ -3,11 +3,14 @@
 use std::fmt;
 
 use domain::Error as Refusal;
+use domain::host::Host;
+use domain::id::ResellerId;
 use domain::sealed::token_hash;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Session;
 
+use crate::admin::api_tokens;
 use crate::context::Context;
 use crate::credentials::{self, Door};
 use crate::endpoint::{Access, Endpoint, Kind};
@@ -61,17 +64,19 @@ impl Endpoint for Authenticate {
     type Output = Json<AuthenticateAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        if asked.api_token.is_some() && asked.email.is_none() {
-            // None has been made: the pages that make them are not part of this installation.
-            return Err(credentials::wrong());
-        }
-        let email = asked.email.ok_or_else(|| Refusal::missing("email"))?;
-        let password = asked.password.ok_or_else(|| Refusal::missing("password"))?;
-        let door = Door {
-            reseller: context.tenant()?.reseller,
-            company: None,
+        let reseller = context.tenant()?.reseller;
+        let (host, api_token) = match asked.api_token.filter(|_| asked.email.is_none()) {
+            Some(token) => (by_token(context, reseller, &token).await?, Some(token_hash(&token))),
+            None => {
+                let email = asked.email.ok_or_else(|| Refusal::missing("email"))?;
+                let password = asked.password.ok_or_else(|| Refusal::missing("password"))?;
+                let door = Door {
+                    reseller,
+                    company: None,
+                };
+                (credentials::check(context, door, &email, password).await?, None)
+            }
         };
-        let host = credentials::check(context, door, &email, password).await?;
         let token = context.app.uuid();
         let session = Session {
             reseller: host.reseller,
@@ -80,10 +85,21 @@ impl Endpoint for Authenticate {
             role: host.role,
             after_call_url: None,
             remote_logout_url: None,
+            api_token,
             ends: context.now + Session::LONGEST,
             created: context.now,
         };
         context.store().session_create(&token_hash(&token), &session).await?;
         Ok(Json(AuthenticateAnswer { auth_token: token }))
     }
+}
+
+/// The account whose API token this is. Nobody guesses 256 bits, so nothing is counted.
+async fn by_token(context: &Context<'_>, reseller: ResellerId, token: &str) -> Result<Host, Error> {
+    let named = api_tokens::names(token).ok_or_else(credentials::wrong)?;
+    let (store, hash) = (context.store(), token_hash(token));
+    let held = store.api_token_use(reseller, named, &hash, context.now).await?;
+    let held = held.ok_or_else(credentials::wrong)?;
+    let account = store.account_told(reseller, named, held.company).await?;
+    Ok(account.ok_or_else(credentials::wrong)?.0)
 }

@@ -12,7 +12,7 @@ use domain::text::{Name, Subject};
 use domain::time::{Zone, iso};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Attendance, Page, Paging, Session};
+use store::{ApiToken, Attendance, Page, Paging, Session};
 
 use super::audit_fetch_all::{self, AuditAnswer};
 use super::conference_participants::{AttendanceAnswer, shown};
@@ -62,6 +62,8 @@ pub struct HostExportAnswer {
     pub contacts: Vec<ContactAnswer>,
     /// Its latest sessions; on the first page.
     pub sessions: Vec<ExportedSession>,
+    /// Its API tokens; on the first page.
+    pub api_tokens: Vec<ExportedApiToken>,
     /// Its meetings, the cancelled ones too.
     pub conferences: Vec<ExportedConference>,
     /// Who changed the account, its address book and its meetings, newest first.
@@ -115,6 +117,15 @@ pub struct ExportedSession {
     pub after_call_url: Option<String>,
     /// Where its browser goes after a sign-out.
     pub remote_logout_url: Option<String>,
+}
+
+/// An API token.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ExportedApiToken {
+    /// What the account calls it.
+    pub name: Name,
+    /// When it was made, ISO 8601 in UTC.
+    pub created: String,
 }
 
 /// A meeting.
@@ -195,6 +206,7 @@ impl Endpoint for HostExport {
         let Listed {
             contacts,
             sessions,
+            api_tokens,
             conferences,
             changes,
             next,
@@ -205,6 +217,7 @@ impl Endpoint for HostExport {
             account: remains.account().map(account),
             contacts,
             sessions,
+            api_tokens,
             conferences,
             changes,
             next: next.to_text(),
@@ -224,6 +237,7 @@ struct Lists<'a> {
 struct Listed {
     contacts: Vec<ContactAnswer>,
     sessions: Vec<ExportedSession>,
+    api_tokens: Vec<ExportedApiToken>,
     conferences: Vec<ExportedConference>,
     changes: Vec<AuditAnswer>,
     next: Place,
@@ -252,15 +266,27 @@ impl Lists<'_> {
                 false => Ok(Vec::new()),
             }
         };
+        let api_tokens = async {
+            match place.is_first() {
+                true => store.api_tokens(reseller, id).await,
+                false => Ok(Vec::new()),
+            }
+        };
         let changes = async {
             match &place.changes {
                 Start::Done => Ok(nothing()),
                 start => store.audit_of(reseller, id, start.after().as_deref(), limit).await,
             }
         };
-        let (contacts, sessions, held, cancelled, changes) =
-            tokio::join!(contacts, sessions, self.meetings(false), self.meetings(true), changes);
-        let (contacts, sessions, changes) = (contacts?, sessions?, changes?);
+        let (contacts, sessions, api_tokens, held, cancelled, changes) = tokio::join!(
+            contacts,
+            sessions,
+            api_tokens,
+            self.meetings(false),
+            self.meetings(true),
+            changes
+        );
+        let (contacts, sessions, api_tokens, changes) = (contacts?, sessions?, api_tokens?, changes?);
         let ((mut conferences, held), (more, cancelled)) = (held?, cancelled?);
         conferences.extend(more);
         let next = Place {
@@ -272,6 +298,7 @@ impl Lists<'_> {
         Ok(Listed {
             contacts: contacts.items.into_iter().map(ContactAnswer::from).collect(),
             sessions: sessions.into_iter().map(session).collect(),
+            api_tokens: api_tokens.into_iter().map(api_token).collect(),
             conferences,
             changes: changes.items.into_iter().map(audit_fetch_all::answer).collect(),
             next,
@@ -352,6 +379,13 @@ fn account(host: &Host) -> ExportedAccount {
         subscription_ids: host.subscriptions.iter().map(|held| held.id).collect(),
         created: iso(host.created),
         defaults: host.defaults.into(),
+    }
+}
+
+fn api_token(token: ApiToken) -> ExportedApiToken {
+    ExportedApiToken {
+        name: token.name,
+        created: iso(token.created),
     }
 }
 

@@ -12,6 +12,10 @@ pub(super) fn request(id: &str) -> Option<Value> {
     let mut example = match id {
         "authenticate" => return Some(json!({"email": "api@partner.example", "password": "Sup3rSecret!"})),
         "conference_join" => return Some(json!({"code": "1234567", "name": "Ann"})),
+        "api_token_create" => return Some(json!({"name": "Billing server"})),
+        "api_token_revoke" => {
+            return Some(json!({"id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"}));
+        }
         "conference_register" => return Some(json!({"name": "Ann", "email": "ann@guest.example"})),
         "sign_in_by_password" => {
             return Some(json!({"email": "john@company.example", "password": "SoSecret5!", "remember_me": true}));

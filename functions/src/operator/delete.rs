@@ -55,9 +55,10 @@ pub(super) async fn host(
     if let Some(next) = page.next {
         return Ok(Step::On(at(pass, Some(next)), SignedDuration::ZERO));
     }
-    let (contacts, sessions) = tokio::try_join!(
+    let (contacts, sessions, ()) = tokio::try_join!(
         store.contacts_forget(job.reseller, host),
-        store.sessions_forget(job.reseller, host)
+        store.sessions_forget(job.reseller, host),
+        store.api_tokens_forget(job.reseller, host)
     )?;
     if contacts || sessions {
         return Ok(Step::On(at(pass, None), SignedDuration::ZERO));

@@ -1,5 +1,6 @@
 //! `GET /`: join by code, and where a signed-in host finds its own meeting.
 
+use domain::Role;
 use http::{Method, StatusCode};
 use serde_json::json;
 use store::Scope;
@@ -46,6 +47,7 @@ impl Endpoint for PageHome {
                 "page": "home",
                 "tenant": super::tenant(&company),
                 "account": host.as_ref().map(super::account),
+                "administers": host.is_some() && session.is_some_and(|session| session.role >= Role::CompanyAdmin),
             }),
             framing: super::signed_in_framing(app, &company, &reseller),
             reach: Reach::Own,

@@ -88,6 +88,22 @@ fn door(id: &str) -> (Reads, Value, &'static [&'static str], Vec<(&'static str, 
                 ("password", json!({"text": "SoSecret5!"})),
             ],
         ),
+        "api_token_create" => (
+            Reads::Json,
+            json!({"name": "Billing server"}),
+            &["name"],
+            vec![
+                ("name", json!("")),
+                ("name", json!(7)),
+                ("name", json!("x".repeat(101))),
+            ],
+        ),
+        "api_token_revoke" => (
+            Reads::Json,
+            json!({"id": "0123"}),
+            &["id"],
+            vec![("id", json!(7)), ("id", json!({}))],
+        ),
         "conference_register" => (
             Reads::Json,
             json!({"name": "Ann", "email": "ann@guest.test"}),

@@ -36,6 +36,10 @@ fn row(id: &str, path: &'static str) -> Option<Row> {
             path: "/password/0123",
             ..same(NOBODY)
         }),
+        "page_api_tokens" => Some(Row {
+            path: "/admin/tokens",
+            ..same(NOBODY)
+        }),
         "page_register" => Some(Row {
             path: "/register/1",
             ..same(NOBODY)

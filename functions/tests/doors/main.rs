@@ -3,6 +3,7 @@
 
 mod a_moved_company_is_found;
 mod an_end_reaches_the_relays;
+mod api_tokens;
 #[path = "../asked/mod.rs"]
 mod asked;
 mod auth_sign_in;

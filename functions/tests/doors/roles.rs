@@ -2,6 +2,7 @@
 //! good ways and its bad ones, over a table that notes what is asked of it.
 
 mod accounts;
+mod api_tokens;
 mod own_domains;
 mod registering;
 mod running;
@@ -102,6 +103,7 @@ async fn compare() {
     let host = Box::pin(partner(&mut walk)).await;
     let cookie = Box::pin(signing_in(&mut walk, &host)).await;
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
+    Box::pin(api_tokens::api_tokens(&mut walk)).await;
     Box::pin(registering::registering(&mut walk, &host)).await;
     Box::pin(running::taken_back(&mut walk)).await;
     Box::pin(running::tokens(&mut walk)).await;

@@ -40,9 +40,12 @@ enum What {
 fn row(id: &str) -> Row {
     match id {
         "authenticate"
+        | "api_token_create"
+        | "api_token_revoke"
         | "branding_image"
         | "conference_join"
         | "conference_register"
+        | "page_api_tokens"
         | "page_home"
         | "page_login"
         | "page_password"

@@ -204,6 +204,11 @@ pub fn session_list(reseller: ResellerId, host: HostId, at: Timestamp) -> Key {
     key(format!("R#{reseller}#H#{host}#SESSIONS"), time(at))
 }
 
+/// An API token of a host, by its hash.
+pub fn api_token(reseller: ResellerId, host: HostId, token_hash: &str) -> Key {
+    key(format!("R#{reseller}#H#{host}"), format!("API-TOKEN#{token_hash}"))
+}
+
 /// A one-time value, by its hash.
 pub fn handoff(value_hash: &str) -> Key {
     key(format!("HANDOFF#{value_hash}"), "HANDOFF")

@@ -3,6 +3,7 @@
 //! Every function is one read of at most two round trips, or one write that happens wholly or not at all. Times, random
 //! bytes and new ids are arguments; new ids come from the `new_*_id` functions, which claim them in blocks.
 
+mod api_token;
 mod attempt;
 mod audit;
 mod company;
@@ -54,6 +55,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 
+pub use self::api_token::ApiToken;
 pub use self::attempt::{Attempt, Attempts};
 pub use self::audit::AuditEntry;
 pub use self::company::Tenant;

@@ -49,6 +49,9 @@ pub struct Session {
     /// Where the browser goes after an explicit sign-out, when the sign-in named it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub remote_logout_url: Option<String>,
+    /// The hash of the API token that it began by; it is over with that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub api_token: Option<String>,
     /// Not valid from here on, whatever its use.
     #[serde(with = "millis")]
     pub ends: Timestamp,
@@ -139,16 +142,21 @@ impl Store {
     }
 
     /// Whether the account of a session still stands behind it: it is there, was not signed out since, still has the role,
-    /// and its company is not being deleted. One read.
+    /// its company is not being deleted, and the API token that it began by, if any, was not revoked. One read.
     pub async fn session_stands(&self, session: &Session) -> Result<bool> {
-        let wanted = [
+        let mut wanted = vec![
             keys::host(session.reseller, session.host),
             keys::company(session.reseller, session.company),
         ];
+        let token = session.api_token.as_deref();
+        wanted.extend(token.map(|hash| keys::api_token(session.reseller, session.host, hash)));
         let found = self.get_many(&wanted).await?;
         let (Some(host), Some(company)) = (&found[0], &found[1]) else {
             return Ok(false);
         };
+        if found.iter().any(Option::is_none) {
+            return Ok(false);
+        }
         let host: Host = from_item("host", host)?;
         let company: Company = from_item("company", company)?;
         Ok(host.admits(session.role, session.created) && company.deleting.is_none())

@@ -34,7 +34,7 @@ impl Store {
         }))
     }
 
-    /// An account that is there for anybody, and its company, as it is written to. One read.
+    /// An account that is there for anybody, and its company. One read.
     pub async fn account_told(
         &self,
         reseller: ResellerId,

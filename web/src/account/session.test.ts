@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import {
+  createToken,
   passOn,
   register,
+  revokeToken,
   setPassword,
   signIn,
   signOut,
@@ -82,4 +84,26 @@ test('registering tells apart what the visitor can do about it', async () => {
   const field = async (field: string) => register(answering(400, { field }), '/register/7', person);
   expect(await field('name')).toEqual({ ok: false, why: 'invalid', field: 'name' });
   expect(await field('email')).toEqual({ ok: false, why: 'invalid', field: 'email' });
+});
+
+test('tokens are made in clear once, and what is gone is revoked', async () => {
+  const token = { id: 'h', name: 'Server', created: '2026-11-24T12:00:00Z', used: null };
+  const made = await createToken(
+    answering(200, { ...token, api_token: 's' }),
+    '/admin/tokens',
+    'Server',
+  );
+  expect(made).toEqual({ ok: true, of: { token, secret: 's' } });
+  const why = async (fetch: Fetch) => {
+    const done = await createToken(fetch, '/admin/tokens', 'Server');
+    return done.ok ? 'made' : done.why;
+  };
+  expect(await why(answering(409, {}))).toBe('full');
+  expect(await why(answering(401, {}))).toBe('over');
+  expect(await why(answering(503, {}))).toBe('unreachable');
+  expect(await why(down)).toBe('unreachable');
+  expect((await revokeToken(answering(404, {}), '/admin/tokens', 'h')).ok).toBe(true);
+  expect(await revokeToken(answering(403, {}), '/admin/tokens', 'h')).toMatchObject({
+    why: 'over',
+  });
 });

@@ -1,5 +1,5 @@
 // Who is signed in: signing in and out, setting a password, and the session that a frame keeps in memory.
-import { parseAccount, type Account } from '../config/page';
+import { parseAccount, parseApiToken, type Account, type ApiToken } from '../config/page';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -144,6 +144,46 @@ export async function register(
   } catch {
     return { ok: false, why: 'unreachable' };
   }
+}
+
+/** What came of making or revoking an API token. */
+export type TokenOutcome<T> =
+  { ok: true; of: T } | { ok: false; why: 'full' | 'over' | 'unreachable' };
+
+/** Makes an API token; answers it in clear, which happens once. Never throws. */
+export async function createToken(
+  fetch: Fetch,
+  path: string,
+  name: string,
+): Promise<TokenOutcome<{ token: ApiToken; secret: string }>> {
+  try {
+    const { response, json } = await post(fetch, path, { name });
+    const [token, secret] = [parseApiToken(json), text(json['api_token'])];
+    if (response.ok && token && secret) return { ok: true, of: { token, secret } };
+    return { ok: false, why: tokenFailure(response.status) };
+  } catch {
+    return { ok: false, why: 'unreachable' };
+  }
+}
+
+/** Revokes an API token; one that is gone already is revoked. Never throws. */
+export async function revokeToken(
+  fetch: Fetch,
+  path: string,
+  id: string,
+): Promise<TokenOutcome<null>> {
+  try {
+    const { response } = await post(fetch, `${path}/revoke`, { id });
+    if (response.ok || response.status === 404) return { ok: true, of: null };
+    return { ok: false, why: tokenFailure(response.status) };
+  } catch {
+    return { ok: false, why: 'unreachable' };
+  }
+}
+
+function tokenFailure(status: number) {
+  if (status === 409) return 'full';
+  return status === 401 || status === 403 ? 'over' : 'unreachable';
 }
 
 function retryAfter(response: Response): number {

@@ -71,6 +71,16 @@ export interface HomePage {
   page: 'home';
   tenant: Tenant;
   account: Account | null;
+  /** Whether the admin pages are the account's to see. */
+  administers: boolean;
+}
+
+/** What an account's own servers authenticate by; times are ISO 8601, UTC. */
+export interface ApiToken {
+  id: string;
+  name: string;
+  created: string;
+  used: string | null;
 }
 
 /** The pages of signing in. */
@@ -78,6 +88,8 @@ export type AccountPage =
   | { page: 'login'; tenant: Tenant; account: Account | null; redirectUrl: string }
   /** Without an account, the link is of no use (any more). */
   | { page: 'password'; tenant: Tenant; account: Account | null }
+  /** An administrator's API tokens, oldest first. */
+  | { page: 'tokens'; tenant: Tenant; account: Account; tokens: readonly ApiToken[] }
   /** Without a meeting, there is none to register for. */
   | { page: 'register'; tenant: Tenant; meeting: RegisterMeeting | null }
   /** Whether to replace who is signed in; `fields` are posted as they are. */
@@ -186,7 +198,16 @@ export function parseHomePage(value: unknown): HomePage {
     page: 'home',
     tenant: tenant(json['tenant']),
     account: parseAccount(json['account']),
+    administers: json['administers'] === true,
   };
+}
+
+/** Reads an API token; `null` if it is none. */
+export function parseApiToken(value: unknown): ApiToken | null {
+  const json = object(value);
+  const [id, name, created] = [text(json['id']), text(json['name']), text(json['created'])];
+  if (id === null || name === null || created === null) return null;
+  return { id, name, created, used: text(json['used']) };
 }
 
 /** Reads who is signed in; `null` if nobody is. */
@@ -215,6 +236,13 @@ export function parseAccountPage(value: unknown): AccountPage {
         (field): field is [string, string] => typeof field[1] === 'string',
       );
       return { page: 'continue', ...common, name: text(json['name']) ?? '', fields };
+    }
+    case 'tokens': {
+      const all: unknown[] = Array.isArray(json['tokens']) ? json['tokens'] : [];
+      const tokens = all.flatMap((token) => parseApiToken(token) ?? []);
+      return account
+        ? { page: 'tokens', ...common, account, tokens }
+        : { page: 'login', ...common, account, redirectUrl: '/' };
     }
     case 'register':
       return { page: 'register', ...common, meeting: registerMeeting(json['meeting']) };

@@ -53,6 +53,11 @@ export function moment(at: Date, now: Date): string {
   return new Intl.DateTimeFormat(locale, { ...date, timeZoneName: 'short' }).format(at);
 }
 
+/** A day with its year. */
+export function day(at: Date): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(at);
+}
+
 /** A span as a clock shows it: 4:05 or 1:04:05. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

@@ -90,7 +90,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Contact]),
             (&[QueryIndex], &[Host]),
-            (&[Query], &[Conference]),
+            (&[Query], &[Host, Conference]),
             (&[Update], &[Session, Rate]),
         ],
     ),

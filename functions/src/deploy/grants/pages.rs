@@ -8,6 +8,15 @@ use super::Listed;
 pub(super) const LIST: &[(&str, Listed)] = &[
     ("branding_image", &[(&[Get], &[Fqdn, Image])]),
     (
+        "page_api_tokens",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company]),
+            (&[Query], &[Host]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
         "page_home",
         &[
             (&[Get], &[Reseller, Fqdn, Company, Host]),

@@ -2,17 +2,36 @@
 
 use store::Partition::{Company, Email, Fqdn, Handoff, Host, LoginAttempt, Session, SsoAttempt};
 
-use super::Action::{BatchGet, Delete, Get, Put, Update};
+use super::Action::{BatchGet, Check, Delete, Get, Put, Query, Update};
 use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
+    (
+        "api_token_create",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[Query, Check], &[Host]),
+            (&[Put], &[Company, Host]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "api_token_revoke",
+        &[
+            (&[Get], &[Fqdn, Host]),
+            (&[Query, Delete], &[Host]),
+            (&[Put], &[Company]),
+            (&[Update], &[Session]),
+        ],
+    ),
     (
         "authenticate",
         &[
             (&[Get], &[Fqdn, Email]),
             (&[BatchGet], &[Company, Host, LoginAttempt]),
             (&[Put], &[Session]),
-            (&[Update, Delete], &[LoginAttempt]),
+            (&[Update], &[Host, LoginAttempt]),
+            (&[Delete], &[LoginAttempt]),
         ],
     ),
     (

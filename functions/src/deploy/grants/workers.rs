@@ -22,7 +22,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Put], &[Fqdn, Company, Host, Conference, Job]),
             (&[QueryIndex], &[Company, Host, JobList]),
             (&[Get], &[Fqdn, Company, Conference, Job]),
-            (&[Query], &[Conference, Active]),
+            (&[Query], &[Host, Conference, Active]),
             (&[Check], &[Conference]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
         ],

@@ -34,6 +34,7 @@ pub(super) async fn accounts(walk: &mut Walk) {
         ("page_home", "/"),
         ("page_login", "/login"),
         ("page_password", "/password/abc"),
+        ("page_api_tokens", "/admin/tokens"),
         ("page_register", "/register/1"),
         ("page_room", "/conf/call/7654321"),
         (
@@ -50,6 +51,19 @@ pub(super) async fn accounts(walk: &mut Walk) {
     let fields = [("host_id", "1"), ("login_token_public_key", "a")];
     walk.site.post("fourth.demo.test", "/auth").form(&fields).send().await;
     walk.book("sign_in").await;
+    for (id, path, body) in [
+        ("api_token_create", "/admin/tokens", json!({"name": "x"})),
+        ("api_token_revoke", "/admin/tokens/revoke", json!({"id": "x"})),
+        (
+            "conference_register",
+            "/register/1",
+            json!({"name": "x", "email": "x@y.test"}),
+        ),
+    ] {
+        walk.fresh().await;
+        walk.site.post("fourth.demo.test", path).json(&body).send().await;
+        walk.book(id).await;
+    }
     walk.api("company_update", json!({"company_id": id, "subscription_ids": []}))
         .await
         .ok();

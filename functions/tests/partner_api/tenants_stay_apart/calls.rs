@@ -117,6 +117,8 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
             set("code", chance.pick(&tree.ids.codes).clone().into());
             set("name", "Visitor".into());
         }
+        "api_token_create" => set("name", "Server".into()),
+        "api_token_revoke" => set("id", "0123".into()),
         "conference_register" => {
             set("name", "Visitor".into());
             set("email", format!("visitor{}@people.test", chance.below(9)).into());

@@ -17,6 +17,7 @@ fn session(world: &World) -> Session {
         role: Role::Host,
         after_call_url: None,
         remote_logout_url: None,
+        api_token: None,
         ends: hours(24 * 7),
         created: noon(),
     }

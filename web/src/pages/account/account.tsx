@@ -7,6 +7,7 @@ import { t } from '../../i18n/text';
 import { Login } from './login';
 import { Password } from './password';
 import { Register } from './register';
+import { Tokens } from './tokens';
 
 export interface Around {
   fetch: Fetch;
@@ -27,6 +28,12 @@ export function Account({ page, ...around }: { page: AccountPage } & Around) {
       return (
         <Outside tenant={page.tenant}>
           <Password page={page} {...around} />
+        </Outside>
+      );
+    case 'tokens':
+      return (
+        <Outside tenant={page.tenant}>
+          <Tokens page={page} {...around} />
         </Outside>
       );
     case 'register':

@@ -11,6 +11,7 @@ import { Own, type OwnActions } from './own';
 interface HomeProps {
   tenant: Tenant;
   account: Account | null;
+  administers: boolean;
   /** Whether a page frames this one: then signing in is the framing page's affair. */
   framed: boolean;
   /** Where the account's own meeting is. */
@@ -22,7 +23,7 @@ interface HomeProps {
   };
 }
 
-export function Home({ tenant, account, framed, own, actions }: HomeProps) {
+export function Home({ tenant, account, administers, framed, own, actions }: HomeProps) {
   return (
     <div class="home">
       <header class="home-head">
@@ -31,6 +32,11 @@ export function Home({ tenant, account, framed, own, actions }: HomeProps) {
           {tenant.supportUrl && (
             <a class="home-help" href={tenant.supportUrl} rel="noopener">
               {t('home.support')}
+            </a>
+          )}
+          {administers && !framed && (
+            <a class="home-help" href="/admin/tokens">
+              {t('home.tokens')}
             </a>
           )}
           {account ? (

@@ -1,6 +1,7 @@
 // The home page: a code leads to its meeting, and a signed-in host to its own.
 import { render } from 'preact';
 import { passOn, signOut, tradeHandoff, type FrameSession } from '../../account/session';
+import { toClipboard } from '../../components/copy-field';
 import { parseHomePage, readConfig } from '../../config/page';
 import { parseRoomParams, withoutSecrets } from '../../config/params';
 import { chooseLanguage } from '../../i18n/text';
@@ -39,16 +40,13 @@ function show(session: FrameSession | null): void {
     <Home
       tenant={page.tenant}
       account={account}
+      administers={page.administers}
       framed={window.parent !== window}
       own={{ link: new URL(path, location.origin).href, path }}
       actions={{
         go: (code) => void open(roomPath(code)),
         start: () => void open(path),
-        copy: (link) =>
-          navigator.clipboard.writeText(link).then(
-            () => true,
-            () => false,
-          ),
+        copy: toClipboard,
         signOut: async () => {
           const to = await signOut(send, session?.token ?? null);
           if (to === null) return false;
