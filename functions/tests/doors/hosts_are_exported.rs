@@ -102,7 +102,7 @@ async fn one_page_tells_all_of_a_small_account_and_no_secret() {
     ] {
         assert!(actions.contains(action), "{action} is in {actions:?}");
     }
-    let text = all.to_string();
+    let text = all.to_string().replacen("\"api_tokens\":[]", "", 1);
     for secret in [&host.pin, &host.sso, "471147", "password_hash", "token"] {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
