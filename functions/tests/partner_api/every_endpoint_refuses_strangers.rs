@@ -511,7 +511,7 @@ async fn open_doors_know_no_tenant_past_the_edge_and_relays_prove_themselves() {
         let before = world.table.dump().await;
         let body = json!({
             "email": "a@b.test", "password": "Sup3rSecret!", "code": "1234567", "name": "x", "handoff": "x", "host_id": 1,
-            "login_token_public_key": "x", "redirect_url": "/",
+            "login_token_public_key": "x", "redirect_url": "/", "id": "x",
         });
         let answer = call(&world, &route, "nobody.test", None, &body).await;
         assert_eq!(answer.status(), status, "{}: {:?}", route.id, answer.0.body());

@@ -164,7 +164,6 @@ async fn what_comes_later_is_refused_and_says_which() {
         ("auto_record", json!("video")),
         ("auto_stream", json!("video")),
         ("auto_transcribe", json!(true)),
-        ("registration", json!("true")),
         ("reminders", json!([])),
         ("reminders", json!([{"channel": "sms", "minutes_before": 15}])),
     ];
