@@ -11,7 +11,7 @@ function watched() {
     roster,
     meeting: {
       phase: signal({ at: 'in' }),
-      admission: signal({ conference: { id: 9, subject: 'Tea', muteMode: 'conversation' } }),
+      admission: signal({ conference: { id: 9, subject: 'Tea' } }),
       rules,
     },
     devices: { all: signal([]), chosen: signal({}) },

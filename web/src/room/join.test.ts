@@ -11,7 +11,6 @@ const ANSWER = {
   conference: {
     id: 183,
     subject: 'Weekly',
-    mute_mode: 'conversation',
     host_name: 'Bo',
     hard_stop: 5,
   },
@@ -30,7 +29,6 @@ describe('an admission', () => {
       conference: {
         id: 183,
         subject: 'Weekly',
-        muteMode: 'conversation',
         hostName: 'Bo',
         hardStop: 5,
       },

@@ -31,7 +31,6 @@ export interface Admission {
   conference: {
     id: number;
     subject: string | null;
-    muteMode: string;
     hostName: string | null;
     /** Unix seconds; the meeting ends by itself then. */
     hardStop: number | null;
@@ -94,7 +93,6 @@ export function parseAdmission(value: unknown): Admission | null {
     conference: {
       id: number(conference['id']) ?? 0,
       subject: text(conference['subject']),
-      muteMode: text(conference['mute_mode']) ?? 'conversation',
       hostName: text(conference['host_name']),
       hardStop: number(conference['hard_stop']),
     },

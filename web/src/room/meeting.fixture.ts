@@ -39,6 +39,7 @@ export const json = (status: number, body: unknown, headers = {}) =>
 export function world(options: { page?: object; query?: string } = {}) {
   const calls: Call[] = [];
   const opened: SessionOptions[] = [];
+  const sessions: Session[] = [];
   const endings: Ending[] = [];
   const left = vi.fn(() => Promise.resolve());
   const answers = {
@@ -48,7 +49,7 @@ export function world(options: { page?: object; query?: string } = {}) {
     ) => Response | Error,
     end: () => json(200, {}),
     relay: ((): Error | null => null) as (options: SessionOptions) => Error | null,
-    control: () => json(200, {}),
+    control: (): Response | Promise<Response> => json(200, {}),
   };
   const fetch: Fetch = (url, init) => {
     const body = JSON.parse((init.body as string | undefined) ?? '{}') as Record<string, unknown>;
@@ -61,7 +62,7 @@ export function world(options: { page?: object; query?: string } = {}) {
       const account = { name: 'Hana', email: 'h@a.test', access_code: '1234567' };
       return Promise.resolve(json(200, { session: 'sess', account, after_call_url: '/bye' }));
     }
-    if (url.endsWith('/room/control')) return Promise.resolve(answers.control());
+    if (url.endsWith('/room/control')) return untilAborted(answers.control(), init.signal);
     if (url.endsWith('/room/end')) return Promise.resolve(answers.end());
     return Promise.resolve(new Response('OK'));
   };
@@ -70,16 +71,18 @@ export function world(options: { page?: object; query?: string } = {}) {
     const failure = answers.relay(options);
     if (failure) return Promise.reject(failure);
     opened.push(options);
-    return Promise.resolve({
+    const session = {
       reconnecting: signal(false),
       soundBlocked: signal(false),
       sharing: signal(false),
-      micOn: signal(true),
-      cameraOn: signal(false),
+      micOn: signal(options.wantMic),
+      cameraOn: signal(options.wantCamera),
       waiting,
       rules: signal({ locked: false, muteMode: 'conversation' }),
       leave: left,
-    } as unknown as Session);
+    } as unknown as Session;
+    sessions.push(session);
+    return Promise.resolve(session);
   };
   const page = parseRoomPage({ code: '1234567', ...options.page });
   const params = parseRoomParams(new URL(`https://a.example/conf/call/1${options.query ?? ''}`));
@@ -108,7 +111,27 @@ export function world(options: { page?: object; query?: string } = {}) {
     wantCamera: true,
   };
   const joins = () => calls.filter((call) => call.path === '/conf/join');
-  return { meeting, roster, entry, answers, calls, joins, opened, endings, left, waiting };
+  return {
+    meeting,
+    roster,
+    entry,
+    answers,
+    calls,
+    joins,
+    opened,
+    sessions,
+    endings,
+    left,
+    waiting,
+  };
+}
+
+// As `fetch` does: what is aborted has no answer.
+function untilAborted(answer: Response | Promise<Response>, abort: AbortSignal | null | undefined) {
+  return new Promise<Response>((resolve, reject) => {
+    abort?.addEventListener('abort', () => reject(new Error('aborted')));
+    void Promise.resolve(answer).then(resolve);
+  });
 }
 
 export const refusal =

@@ -209,8 +209,9 @@ describe('going in', () => {
 
 describe('coming back', () => {
   test('a broken connection asks again with the old token, with what was on', async () => {
-    const { meeting, entry, answers, joins, opened, endings } = world();
+    const { meeting, entry, answers, joins, opened, sessions, endings } = world();
     await meeting.enter(entry);
+    if (sessions[0]) sessions[0].cameraOn.value = false;
     answers.join = () => json(200, admission('t2'));
     opened[0]?.ended('connection_lost');
     expect(meeting.comingBack.value).toBe(true);
@@ -221,6 +222,24 @@ describe('coming back', () => {
     expect(meeting.comingBack.value).toBe(false);
     expect(meeting.phase.value.at).toBe('in');
     expect(endings).toEqual([]);
+  });
+
+  test('what holds for everybody stays as it was told, until another visit', async () => {
+    const { meeting, entry, answers, opened, sessions } = world();
+    await meeting.enter(entry);
+    const told: boolean[] = [];
+    meeting.rules.subscribe(({ locked }) => told.push(locked));
+    if (sessions[0]) sessions[0].rules.value = { locked: true, muteMode: 'q&a' };
+    answers.relay = () => new Error('down');
+    opened[0]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(meeting.session.value).toBeNull();
+    expect(meeting.rules.value).toEqual({ locked: true, muteMode: 'q&a' });
+    expect(told).toEqual([false, true]);
+    await meeting.leave();
+    answers.relay = () => null;
+    await meeting.again();
+    expect(meeting.rules.value).toEqual({ locked: false, muteMode: 'conversation' });
   });
 
   test('while the control plane is away the old token opens the old address', async () => {

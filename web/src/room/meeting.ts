@@ -4,6 +4,7 @@ import type { ConferenceInfo, RoomPage } from '../config/page';
 import type { RoomParams } from '../config/params';
 import { tradeHandoff, type FrameSession } from '../account/session';
 import { join, type Admission, type Fetch, type Refusal } from './join';
+import { outcomeOf, postToRelay, type OrderOutcome } from './orders';
 import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
 import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
@@ -76,8 +77,9 @@ export class Meeting {
   private entry: Entry | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private relayUrl: string | null = null;
-  /** What was on when the connection broke. */
-  private hadOn = { mic: false, camera: false };
+  /** What the next session is to switch on. */
+  private want = { mic: false, camera: false };
+  /** Past the door in this visit, so that we come back as we were. */
   private wasIn = false;
   /** Counts visits, so that what belongs to a former one is dropped. */
   private visit = 0;
@@ -122,8 +124,8 @@ export class Meeting {
     return here ? here.moderator.value : this.admission.value?.role === 'moderator';
   });
 
-  /** What holds for everybody in the room. */
-  readonly rules = computed(() => this.session.value?.rules.value ?? parseRules(undefined));
+  /** What holds for everybody in the room; as it was last told while we come back. */
+  readonly rules = signal(parseRules(undefined));
 
   /** Decides what the visitor sees first. `able` tells whether this browser can meet at all. */
   async start(able = true): Promise<void> {
@@ -180,6 +182,9 @@ export class Meeting {
     const fromPin = this.phase.value.at === 'pin';
     const waiting = this.phase.value.at === 'waiting';
     if (!fromPin && !waiting) this.phase.value = { at: 'joining' };
+    this.want = { mic: entry.wantMic, camera: entry.wantCamera };
+    this.wasIn = false;
+    this.rules.value = parseRules(undefined);
     const media = this.around.loadMedia();
     media.catch(() => undefined);
     const outcome = await this.ask(entry.name, null);
@@ -190,7 +195,7 @@ export class Meeting {
     }
     this.phase.value = { at: 'joining' };
     this.admission.value = outcome.admission;
-    const failure = await this.connect(outcome.admission, visit, false);
+    const failure = await this.connect(outcome.admission, visit);
     if (visit !== this.visit) return;
     if (failure) this.finish(failure === 'connection_lost' ? 'error' : failure);
     else this.goIn(visit);
@@ -199,16 +204,24 @@ export class Meeting {
   // Past the relay's door, or in front of it until a moderator opens.
   private goIn(visit: number): void {
     const session = this.session.peek();
-    if (!session?.waiting.peek()) {
-      this.phase.value = { at: 'in' };
+    if (!session) return;
+    if (!session.waiting.peek()) {
+      this.inside(session);
       return;
     }
     this.phase.value = { at: 'knocking' };
     const stop = session.waiting.subscribe((waiting) => {
       if (waiting) return;
       stop();
-      if (visit === this.visit) this.phase.value = { at: 'in' };
+      if (visit === this.visit) this.inside(session);
     });
+  }
+
+  private inside(session: Session): void {
+    session.rules.subscribe((rules) => {
+      if (this.session.peek() === session) this.rules.value = rules;
+    });
+    this.phase.value = { at: 'in' };
   }
 
   private async ask(name: string, token: string | null) {
@@ -298,7 +311,7 @@ export class Meeting {
   // --- connecting, and coming back
 
   /** Opens a session on the nearest relay; the reason if none would. */
-  private async connect(admission: Admission, visit: number, back: boolean) {
+  private async connect(admission: Admission, visit: number) {
     let failure: Reason = 'connection_lost';
     try {
       const { openSession } = await this.around.loadMedia();
@@ -309,7 +322,7 @@ export class Meeting {
       for (const relay of relays) {
         if (visit !== this.visit) return null;
         try {
-          const session = await openSession(this.options(admission, relay, visit, back));
+          const session = await openSession(this.options(admission, relay, visit));
           if (visit !== this.visit) {
             await session.leave();
             return null;
@@ -331,14 +344,8 @@ export class Meeting {
     return failure;
   }
 
-  private options(
-    admission: Admission,
-    relay: Admission['relays'][number],
-    visit: number,
-    back: boolean,
-  ) {
-    const { params, around, entry } = this;
-    const want = back ? this.hadOn : { mic: entry?.wantMic, camera: entry?.wantCamera };
+  private options(admission: Admission, relay: Admission['relays'][number], visit: number) {
+    const { params, around, entry, want } = this;
     return {
       admission,
       relay,
@@ -347,11 +354,11 @@ export class Meeting {
       lines: Math.min(params.resolution, admission.media.maxResolution),
       takeMic: async () => entry?.takeMic() ?? null,
       takeCamera: async () => entry?.takeCamera() ?? null,
-      wantMic: want.mic ?? false,
-      wantCamera: want.camera ?? false,
+      wantMic: want.mic,
+      wantCamera: want.camera,
       devices: around.devices(),
       volume: this.volume.peek(),
-      returning: back,
+      returning: this.wasIn,
       ended: (reason: Reason) => {
         if (visit === this.visit) void this.lost(reason);
       },
@@ -368,9 +375,11 @@ export class Meeting {
     }
     const { session, admission } = this;
     const before = session.peek();
-    // Who was still at the door comes back as whoever knocks.
-    this.wasIn = before?.waiting.peek() === false;
-    if (before) this.hadOn = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
+    if (before) {
+      this.want = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
+      // A second break, at the door, does not undo that we were in.
+      if (!before.waiting.peek()) this.wasIn = true;
+    }
     session.value = null;
     const former = admission.peek();
     if (!former) return;
@@ -395,7 +404,7 @@ export class Meeting {
         this.admission.value = admission;
       } else if (outcome.refusal.kind === 'reason') return outcome.refusal.reason;
       else if (outcome.refusal.kind === 'not_found') return 'ended';
-      const failure = await this.connect(admission, visit, this.wasIn);
+      const failure = await this.connect(admission, visit);
       if (visit !== this.visit) return null;
       if (failure === null) {
         this.comingBack.value = false;
@@ -424,31 +433,15 @@ export class Meeting {
     return done;
   }
 
-  /** Has the relay do what a moderator may; `gone` if whom it concerns is not there any more. */
-  async moderate(order: Order): Promise<'done' | 'gone' | 'failed'> {
-    const status = await this.toRelay('/room/control', order);
-    if (status === 200) return 'done';
-    return status === 404 ? 'gone' : 'failed';
+  /** Has the relay do what a moderator may. */
+  async moderate(order: Order): Promise<OrderOutcome> {
+    return outcomeOf(order, await this.toRelay('/room/control', order));
   }
 
-  /** Posts under our join token; the answer's status, 0 if there was none. */
   private async toRelay(path: string, body: object): Promise<number> {
     const admission = this.admission.peek();
     if (!admission || !this.relayUrl) return 0;
-    try {
-      const response = await this.around.fetch(`${this.relayUrl}${path}`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          authorization: `Bearer ${admission.token}`,
-        },
-        body: JSON.stringify(body),
-        credentials: 'omit',
-      });
-      return response.status;
-    } catch {
-      return 0;
-    }
+    return postToRelay(this.around.fetch, `${this.relayUrl}${path}`, admission.token, body);
   }
 
   private finish(ending: Ending): void {

@@ -29,6 +29,32 @@ describe('the waiting room', () => {
     expect(meeting.phase.value).toEqual({ at: 'in' });
   });
 
+  test('what was switched off at the door stays off over a broken connection', async () => {
+    const { meeting, entry, waiting, opened, sessions } = world();
+    waiting.value = true;
+    await meeting.enter(entry);
+    if (sessions[0]) sessions[0].cameraOn.value = false;
+    opened[0]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(opened[1]).toMatchObject({ wantMic: true, wantCamera: false, returning: false });
+  });
+
+  test('who was in, is sent back to the door, and loses the connection there comes in as they were', async () => {
+    const { meeting, entry, waiting, opened, sessions } = world();
+    await meeting.enter(entry);
+    if (sessions[0]) sessions[0].micOn.value = false;
+    opened[0]?.ended('connection_lost');
+    waiting.value = true;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(meeting.phase.value).toEqual({ at: 'knocking' });
+    opened[1]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(opened[2]).toMatchObject({ wantMic: false, wantCamera: true, returning: true });
+    await meeting.leave();
+    await meeting.again();
+    expect(opened[3]).toMatchObject({ wantMic: true, wantCamera: true, returning: false });
+  });
+
   test('who is turned away is told so', async () => {
     const { meeting, entry, waiting, opened, endings } = world();
     waiting.value = true;
@@ -53,6 +79,24 @@ describe('moderation', () => {
     expect(await meeting.moderate({ action: 'admit', participant: 4 })).toBe('gone');
     answers.control = () => json(403, {});
     expect(await meeting.moderate({ action: 'lock' })).toBe('failed');
+    answers.control = () => json(409, { code: 'conflict', reason: 'full' });
+    expect(await meeting.moderate({ action: 'admit', participant: 4 })).toBe('full');
+    expect(await meeting.moderate({ action: 'reject', participant: 4 })).toBe('failed');
+  });
+
+  test('an order that the relay does not answer has failed after ten seconds', async () => {
+    const { meeting, entry, answers } = world();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation((milliseconds) => {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), milliseconds);
+      return abort.signal;
+    });
+    await meeting.enter(entry);
+    answers.control = () => new Promise(() => undefined);
+    const outcome = meeting.moderate({ action: 'mute_all' });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await outcome).toBe('failed');
+    timeout.mockRestore();
   });
 
   test('who moderates is what the room says, and before that what the token does', async () => {

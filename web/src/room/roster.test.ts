@@ -55,6 +55,34 @@ test('speaking is marked, and the stage turns after a while but never to ourselv
   vi.useRealTimers();
 });
 
+test('nobody is in two lists, whichever is told first', () => {
+  const gone = vi.fn();
+  const roster = new Roster(() => 0, { gone });
+  roster.arrive(arrival(2));
+  roster.wait({ identity: 'p2', number: 2, name: 'Person 2' });
+  expect(roster.people.value).toEqual([]);
+  expect(roster.waiting.value.map(({ number }) => number)).toEqual([2]);
+  expect(gone).toHaveBeenCalledOnce();
+  const known = roster.arrive(arrival(2));
+  expect(roster.waiting.value).toEqual([]);
+  // Told again of somebody who is in.
+  roster.waiting.value = [{ identity: 'p2', number: 2, name: 'Person 2' }];
+  expect(roster.arrive(arrival(2))).toBe(known);
+  expect(roster.waiting.value).toEqual([]);
+});
+
+test('who waits, told again, is no news; another name is', () => {
+  const roster = new Roster(() => 0);
+  const changes = vi.fn();
+  const bob = { identity: 'p2', number: 2, name: 'Bob' };
+  roster.wait(bob);
+  roster.waiting.subscribe(changes);
+  roster.wait({ ...bob });
+  expect(changes).toHaveBeenCalledOnce();
+  roster.wait({ ...bob, name: 'Rob' });
+  expect(changes).toHaveBeenCalledTimes(2);
+});
+
 test('who waits is no participant, and stops waiting by coming in or by going', () => {
   const arrived = vi.fn();
   const gone = vi.fn();

@@ -54,11 +54,13 @@ export class Roster {
     return this.people.peek().find((person) => person.isLocal);
   }
 
-  /** Somebody waits at the door. */
+  /** Somebody waits at the door, and so is not in the room. */
   wait(waiting: Waiting): void {
+    this.leaveRoom(waiting.identity);
     const others = this.waiting.peek();
-    const known = others.findIndex(({ identity }) => identity === waiting.identity);
-    this.waiting.value = known < 0 ? [...others, waiting] : others.with(known, waiting);
+    const at = others.findIndex(({ identity }) => identity === waiting.identity);
+    if (others[at]?.name === waiting.name) return;
+    this.waiting.value = at < 0 ? [...others, waiting] : others.with(at, waiting);
   }
 
   private waitIsOver(identity: string): void {
@@ -71,6 +73,7 @@ export class Roster {
   arrive(arrival: Arrival): Person {
     const known = this.find(arrival.identity);
     if (known) {
+      this.waitIsOver(arrival.identity);
       known.name.value = arrival.name;
       return known;
     }
@@ -84,6 +87,10 @@ export class Roster {
 
   leave(identity: string): void {
     this.waitIsOver(identity);
+    this.leaveRoom(identity);
+  }
+
+  private leaveRoom(identity: string): void {
     const person = this.find(identity);
     if (!person) return;
     batch(() => {

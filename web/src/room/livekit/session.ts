@@ -19,7 +19,7 @@ import {
 import { numberOf } from '../join';
 import type { Person, Quality } from '../people';
 import { signalUrl } from '../race';
-import { parseReason, reasonOfDisconnect } from '../reasons';
+import { parseReason, reasonOfDisconnect, type Reason } from '../reasons';
 import { ASK_UNMUTE, parseAsker, parseRules } from '../rules';
 import { RelayRefused, type OpenSession, type Session, type SessionOptions } from '../session';
 import { roomOptions } from './options';
@@ -59,12 +59,20 @@ class LivekitSession implements Session {
   private readonly sound: Sound;
   /** Set between a successful connect and the end; outside it a disconnection is no news. */
   private live = false;
+  /** Past the door, where there is a waiting room. */
+  private inside = false;
+  /** What is to be on as soon as we are inside. */
+  private readonly want: Record<'mic' | 'camera', boolean>;
+  private readonly devices: { mic: string | null; camera: string | null };
   /** Devices that were asked for at joining and are not published yet. */
   private readonly starting = new Set<'mic' | 'camera'>();
   /** Mutes that we asked for ourselves, so that a moderator's can be told apart. */
   private readonly ownMutes = new Set<Track.Source>();
 
   constructor(private readonly options: SessionOptions) {
+    const { wantMic, wantCamera, observer, devices } = options;
+    this.want = { mic: wantMic, camera: wantCamera && !observer };
+    this.devices = { mic: devices.mic, camera: devices.camera };
     this.room = new Room(roomOptions(options));
     this.sound = new Sound(document.body, options.volume);
     this.listen();
@@ -90,10 +98,10 @@ class LivekitSession implements Session {
 
   // The visitor is in; their devices follow.
   private goIn(): void {
-    const { wantMic, wantCamera, observer, takeMic } = this.options;
-    if (wantMic && this.comesInMuted()) void takeMic().then((track) => track?.stop());
-    else if (wantMic) this.starting.add('mic');
-    if (wantCamera && !observer) this.starting.add('camera');
+    this.inside = true;
+    if (this.want.mic && this.comesInMuted()) this.release('mic');
+    else if (this.want.mic) this.starting.add('mic');
+    if (this.want.camera) this.starting.add('camera');
     this.sync(this.room.localParticipant);
     void this.publishFirst();
   }
@@ -105,6 +113,12 @@ class LivekitSession implements Session {
     return this.rules.peek().muteMode !== 'conversation' && !moderator && !this.options.returning;
   }
 
+  // Nothing of the preview stays open.
+  private release(name: 'mic' | 'camera'): void {
+    const { takeMic, takeCamera } = this.options;
+    void (name === 'mic' ? takeMic() : takeCamera()).then((track) => track?.stop());
+  }
+
   private async publishFirst(): Promise<void> {
     await Promise.all([this.startFirst('mic'), this.startFirst('camera')]);
     if (this.live) this.sync(this.room.localParticipant);
@@ -113,7 +127,7 @@ class LivekitSession implements Session {
   // A device that fails now must not cost the visitor the meeting.
   private async startFirst(name: 'mic' | 'camera'): Promise<void> {
     if (!this.starting.has(name)) return;
-    const { takeMic, takeCamera, devices } = this.options;
+    const { takeMic, takeCamera } = this.options;
     const track = await (name === 'mic' ? takeMic() : takeCamera());
     // Left, or switched off, while it was being opened: it is not sent even for a moment.
     if (!this.live || !this.starting.has(name)) {
@@ -122,7 +136,7 @@ class LivekitSession implements Session {
     }
     try {
       if (track) await this.publish(track);
-      else await this.set(name, true, devices[name]);
+      else await this.set(name, true, this.devices[name]);
     } catch (error) {
       track?.stop();
       this.failed(name, error);
@@ -157,9 +171,9 @@ class LivekitSession implements Session {
       .on(RoomEvent.ParticipantAttributesChanged, (_changed, participant) => this.sync(participant))
       .on(RoomEvent.ParticipantPermissionsChanged, (_before, participant) => this.sync(participant))
       .on(RoomEvent.RoomMetadataChanged, (metadata) => (this.rules.value = parseRules(metadata)))
-      .on(RoomEvent.DataReceived, (payload, sender, _kind, topic) => {
-        // What comes from another participant has a sender.
-        if (topic === ASK_UNMUTE && !sender) this.options.askedToUnmute(parseAsker(payload));
+      .on(RoomEvent.DataReceived, (payload, _sender, _kind, topic, _encryption, from) => {
+        // The relay writes down who sent a message, also somebody we do not know of; its own have nobody.
+        if (topic === ASK_UNMUTE && !from) this.options.askedToUnmute(parseAsker(payload));
       })
       .on(RoomEvent.TrackPublished, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.TrackUnpublished, (_publication, participant) => this.sync(participant))
@@ -203,9 +217,20 @@ class LivekitSession implements Session {
 
   private disconnected(code: number | undefined): void {
     this.sound.close();
+    this.end(reasonOfDisconnect(code));
+  }
+
+  private end(reason: Reason): void {
     if (!this.live) return;
     this.live = false;
-    this.options.ended(reasonOfDisconnect(code));
+    this.options.ended(reason);
+  }
+
+  // The library may be about to publish our tracks anew, and then forgets to stop them.
+  private async disconnect(): Promise<void> {
+    const publications = [...this.room.localParticipant.trackPublications.values()];
+    await this.room.disconnect();
+    for (const { track } of publications) track?.stop();
   }
 
   // The library unpublishes everything when the connection ends; what was on then must stay known, for
@@ -237,14 +262,11 @@ class LivekitSession implements Session {
 
   private sync(participant: Participant): void {
     const { identity } = participant;
-    if (identity === '') return;
+    if (identity === '' || !this.live) return;
     const waits = this.isWaiting(participant);
-    if (participant.isLocal) this.syncRights(participant, waits);
+    if (participant.isLocal && !this.syncRights(participant, waits)) return;
     if (waits) {
-      if (!participant.isLocal) {
-        const name = participant.name ?? identity;
-        this.options.roster.wait({ identity, number: numberOf(identity), name });
-      }
+      this.syncWaiting(participant);
       return;
     }
     // In one step, so that nobody is seen before they are described.
@@ -267,6 +289,19 @@ class LivekitSession implements Session {
     });
   }
 
+  // At the door our devices are as they will be inside.
+  private syncWaiting(participant: Participant): void {
+    const { identity, isLocal } = participant;
+    if (isLocal) {
+      this.options.roster.leave(identity);
+      this.micOn.value = this.want.mic;
+      this.cameraOn.value = this.want.camera;
+      return;
+    }
+    const name = participant.name ?? identity;
+    this.options.roster.wait({ identity, number: numberOf(identity), name });
+  }
+
   // We ourselves are let in when we have our rights, which come a moment after the attribute goes.
   private isWaiting(participant: Participant): boolean {
     const said = participant.attributes['waiting'] === 'true';
@@ -274,17 +309,24 @@ class LivekitSession implements Session {
     return said || (participant.isLocal && this.waiting.peek() && !mayListen);
   }
 
-  // What the relay lets us do, and since when.
-  private syncRights(participant: Participant, waits: boolean): void {
+  // What the relay lets us do, and since when. Answers false if this session is over by it.
+  private syncRights(participant: Participant, waits: boolean): boolean {
+    // The relay started again and has us knock once more. The library would go on as if we were in.
+    if (waits && this.inside) {
+      this.end('connection_lost');
+      void this.disconnect();
+      return false;
+    }
     const { canPublish = true, canPublishSources = [] } = participant.permissions ?? {};
     const may =
       canPublish && (canPublishSources.length === 0 || canPublishSources.includes(MICROPHONE));
     const silenced = !waits && this.mayUnmute.peek() && !may && this.micOn.peek();
     this.mayUnmute.value = may;
     if (silenced) this.options.mutedByOther('mic');
-    const admitted = this.live && this.waiting.peek() && !waits;
+    const admitted = this.waiting.peek() && !waits;
     this.waiting.value = waits;
     if (admitted) this.goIn();
+    return true;
   }
 
   // --- what the page asks for
@@ -298,6 +340,12 @@ class LivekitSession implements Session {
   }
 
   private async set(name: 'mic' | 'camera', on: boolean, deviceId: string | null): Promise<void> {
+    if (this.waiting.peek()) {
+      this.want[name] = on;
+      if (!on) this.release(name);
+      this.sync(this.room.localParticipant);
+      return;
+    }
     if (!on) this.starting.delete(name);
     const me = this.room.localParticipant;
     const device = deviceId ? { deviceId } : undefined;
@@ -334,6 +382,8 @@ class LivekitSession implements Session {
   }
 
   async switchDevice(kind: 'audioinput' | 'videoinput' | 'audiooutput', deviceId: string) {
+    if (kind === 'audioinput') this.devices.mic = deviceId;
+    if (kind === 'videoinput') this.devices.camera = deviceId;
     await this.room.switchActiveDevice(kind, deviceId);
   }
 
@@ -352,7 +402,7 @@ class LivekitSession implements Session {
 
   async leave(): Promise<void> {
     this.live = false;
-    await this.room.disconnect();
+    await this.disconnect();
   }
 }
 

@@ -1,0 +1,195 @@
+// What a session makes of what the library and the relay tell. The library's room is replaced.
+import { EventEmitter } from 'node:events';
+import { DisconnectReason, RoomEvent } from 'livekit-client';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { parseAdmission } from '../join';
+import { admission } from '../meeting.fixture';
+import { Roster } from '../roster';
+import { ASK_UNMUTE } from '../rules';
+import type { SessionOptions } from '../session';
+import { openSession } from './session';
+
+const rooms = vi.hoisted(() => [] as unknown[]);
+
+vi.mock('livekit-client', async (original) => ({
+  ...(await original<typeof import('livekit-client')>()),
+  // Called with `new`: what it answers is the room.
+  Room: vi.fn(function () {
+    return rooms.at(-1);
+  }),
+}));
+
+const ALLOWED = { canSubscribe: true, canPublish: true, canPublishSources: [] as number[] };
+const NOTHING = { canSubscribe: false, canPublish: false, canPublishSources: [] as number[] };
+
+class Participant {
+  attributes: Record<string, string> = {};
+  permissions = ALLOWED;
+  isMicrophoneEnabled = false;
+  isCameraEnabled = false;
+  readonly isScreenShareEnabled = false;
+  readonly joinedAt = new Date(0);
+  readonly trackPublications = new Map<string, { track: { stop: () => void } }>();
+  readonly getTrackPublication = () => undefined;
+
+  constructor(
+    readonly identity: string,
+    readonly name: string,
+    readonly isLocal: boolean,
+  ) {}
+
+  readonly setMicrophoneEnabled = vi.fn((on: boolean) => {
+    this.isMicrophoneEnabled = on;
+    return Promise.resolve();
+  });
+
+  readonly setCameraEnabled = vi.fn((on: boolean) => {
+    this.isCameraEnabled = on;
+    return Promise.resolve();
+  });
+}
+
+class RoomDouble extends EventEmitter {
+  readonly localParticipant = new Participant('p1', 'Ann', true);
+  readonly remoteParticipants = new Map<string, Participant>();
+  readonly metadata = undefined;
+  readonly canPlaybackAudio = true;
+  readonly connect = vi.fn(() => Promise.resolve());
+  readonly switchActiveDevice = vi.fn(() => Promise.resolve());
+  readonly disconnect = vi.fn(() => {
+    this.emit(RoomEvent.Disconnected, DisconnectReason.CLIENT_INITIATED);
+    return Promise.resolve();
+  });
+
+  /** The relay holds us at the door, as after a restart, or lets us in. */
+  hold(waiting: boolean): void {
+    const me = this.localParticipant;
+    me.attributes = waiting ? { waiting: 'true' } : {};
+    me.permissions = waiting ? NOTHING : ALLOWED;
+    this.emit(RoomEvent.ParticipantAttributesChanged, {}, me);
+    this.emit(RoomEvent.ParticipantPermissionsChanged, undefined, me);
+  }
+}
+
+beforeEach(() => vi.stubGlobal('document', { body: {} }));
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+/** A session that has come to its relay, to the door or past it. */
+async function open(options: { waits?: boolean } & Partial<SessionOptions> = {}) {
+  const room = new RoomDouble();
+  rooms.push(room);
+  if (options.waits) {
+    room.localParticipant.attributes = { waiting: 'true' };
+    room.localParticipant.permissions = NOTHING;
+  }
+  const admitted = parseAdmission(admission('t1'));
+  if (!admitted?.relays[0]) throw new Error('the fixture is no admission');
+  const roster = new Roster(() => 0);
+  const ended = vi.fn();
+  const askedToUnmute = vi.fn();
+  const session = await openSession({
+    admission: admitted,
+    relay: admitted.relays[0],
+    roster,
+    observer: false,
+    lines: 720,
+    takeMic: () => Promise.resolve(null),
+    takeCamera: () => Promise.resolve(null),
+    wantMic: true,
+    wantCamera: false,
+    devices: { mic: 'm1', camera: 'c1', speaker: null },
+    volume: 1,
+    returning: false,
+    ended,
+    deviceFailed: (_name, error) => expect.unreachable(String(error)),
+    mutedByOther: () => undefined,
+    askedToUnmute,
+    ...options,
+  });
+  await settled();
+  return { room, me: room.localParticipant, session, roster, ended, askedToUnmute };
+}
+
+test('who is sent back to the waiting room starts anew, and leaves no device running', async () => {
+  const { room, me, session, roster, ended } = await open();
+  expect(me.setMicrophoneEnabled).toHaveBeenCalledWith(true, { deviceId: 'm1' });
+  expect(session.micOn.value).toBe(true);
+  await session.setMic(false, null);
+  const stop = vi.fn();
+  me.trackPublications.set('TR_1', { track: { stop } });
+  // The library takes its list apart while it publishes again.
+  room.disconnect.mockImplementation(() => {
+    me.trackPublications.clear();
+    return Promise.resolve();
+  });
+  room.hold(true);
+  expect(ended.mock.calls).toEqual([['connection_lost']]);
+  expect(session.waiting.value).toBe(false);
+  expect(session.micOn.value).toBe(false);
+  await settled();
+  expect(room.disconnect).toHaveBeenCalledOnce();
+  expect(stop).toHaveBeenCalledOnce();
+  // What the old connection still says changes nothing.
+  me.setMicrophoneEnabled.mockClear();
+  room.remoteParticipants.set('p2', new Participant('p2', 'Bob', false));
+  room.hold(false);
+  room.emit(RoomEvent.Reconnected);
+  await settled();
+  expect(roster.people.value.map(({ number }) => number)).toEqual([1]);
+  expect(me.setMicrophoneEnabled).not.toHaveBeenCalled();
+  expect(ended).toHaveBeenCalledOnce();
+});
+
+test('at the door nobody is in the room, and devices are as they will be inside', async () => {
+  const { room, me, session, roster, ended } = await open({ waits: true });
+  expect(session.waiting.value).toBe(true);
+  expect(roster.people.value).toEqual([]);
+  expect([session.micOn.value, session.cameraOn.value]).toEqual([true, false]);
+  await session.setMic(false, null);
+  await session.setCamera(true, null);
+  await session.switchDevice('videoinput', 'c2');
+  expect([session.micOn.value, session.cameraOn.value]).toEqual([false, true]);
+  expect(me.setMicrophoneEnabled).not.toHaveBeenCalled();
+  expect(me.setCameraEnabled).not.toHaveBeenCalled();
+  room.hold(false);
+  await settled();
+  expect(session.waiting.value).toBe(false);
+  expect(me.setMicrophoneEnabled).not.toHaveBeenCalled();
+  expect(me.setCameraEnabled).toHaveBeenCalledWith(true, { deviceId: 'c2' });
+  expect([session.micOn.value, session.cameraOn.value]).toEqual([false, true]);
+  expect(roster.people.value.map(({ number }) => number)).toEqual([1]);
+  expect(ended).not.toHaveBeenCalled();
+});
+
+test('a device that is switched off at the door is closed there', async () => {
+  const stop = vi.fn();
+  const track = { stop } as unknown as MediaStreamTrack;
+  const { session } = await open({ waits: true, takeMic: () => Promise.resolve(track) });
+  await session.setMic(false, null);
+  await settled();
+  expect(stop).toHaveBeenCalledOnce();
+});
+
+test('a person told of as waiting is not in the room any more', async () => {
+  const { room, roster } = await open();
+  const bob = new Participant('p2', 'Bob', false);
+  room.remoteParticipants.set('p2', bob);
+  room.emit(RoomEvent.ParticipantConnected, bob);
+  expect(roster.people.value.map(({ number }) => number)).toEqual([1, 2]);
+  bob.attributes = { waiting: 'true' };
+  room.emit(RoomEvent.ParticipantAttributesChanged, {}, bob);
+  expect(roster.people.value.map(({ number }) => number)).toEqual([1]);
+  expect(roster.waiting.value.map(({ number }) => number)).toEqual([2]);
+});
+
+test('only the relay itself asks to unmute', async () => {
+  const { room, askedToUnmute } = await open();
+  const payload = new TextEncoder().encode('{"by":7}');
+  // From somebody the library does not know, as who waits or has just gone.
+  room.emit(RoomEvent.DataReceived, payload, undefined, 0, ASK_UNMUTE, 0, 'p9');
+  room.emit(RoomEvent.DataReceived, payload, undefined, 0, 'other', 0, '');
+  expect(askedToUnmute).not.toHaveBeenCalled();
+  room.emit(RoomEvent.DataReceived, payload, undefined, 0, ASK_UNMUTE, 0, '');
+  expect(askedToUnmute.mock.calls).toEqual([[7]]);
+});
