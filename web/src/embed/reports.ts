@@ -14,50 +14,45 @@ export interface Watched {
   audioLevels: boolean;
 }
 
+/** A participant of whom nothing is said yet; in the contract's order of fields. */
+const PLAIN = {
+  isCurrent: false,
+  isOrganizer: false,
+  isModerator: false,
+  isObserver: false,
+  isOnCall: false,
+  isViewingOnly: false,
+  isLeft: false,
+  isBlocked: false,
+  isMuted: true,
+  isCameraOn: false,
+  isPhone: false,
+  isInternet: true,
+  isJoining: false,
+  isStreaming: false,
+  handRaised: false,
+};
+
 /** A participant as the contract shows it. */
 export function participantFields(person: Person, isLeft: boolean) {
   return {
     id: person.number,
     name: person.name.value,
+    ...PLAIN,
     isCurrent: person.isLocal,
-    isOrganizer: false,
     isModerator: person.moderator.value,
     isObserver: person.observer.value,
     isOnCall: !isLeft,
-    isViewingOnly: false,
     isLeft,
-    isBlocked: false,
     isMuted: !person.micOn.value,
     isCameraOn: person.camera.value !== null,
-    isPhone: false,
-    isInternet: true,
-    isJoining: false,
     isStreaming: person.screen.value !== null,
-    handRaised: false,
   };
 }
 
 /** Somebody in the waiting room, as moderators' frames hear of it. */
 export function waitingFields({ number, name }: Waiting, isJoining: boolean) {
-  return {
-    id: number,
-    name,
-    isCurrent: false,
-    isOrganizer: false,
-    isModerator: false,
-    isObserver: false,
-    isOnCall: false,
-    isViewingOnly: false,
-    isLeft: !isJoining,
-    isBlocked: false,
-    isMuted: true,
-    isCameraOn: false,
-    isPhone: false,
-    isInternet: true,
-    isJoining,
-    isStreaming: false,
-    handRaised: false,
-  };
+  return { id: number, name, ...PLAIN, isLeft: !isJoining, isJoining };
 }
 
 const sends = (channel: Channel, type: string, event: string) => {

@@ -67,7 +67,8 @@ export class Outward {
     }
     const reason = phase.at === 'waiting' ? 'not_started' : 'left';
     postLeave(this.window, this.page.leaveEventType, reason);
-    if (phase.at === 'in') this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
+    const known = phase.at === 'in' || phase.at === 'knocking';
+    if (known) this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
     this.unload(reason);
   }
 
