@@ -21,13 +21,15 @@ interface MenuButtonProps {
   children: ComponentChildren;
   items: readonly MenuItem[];
   align?: 'start' | 'center' | 'end';
-  /** Over everything at the button's side, for one in a list that scrolls. */
+  /** Over everything, at the button's side with more room, for one in a list that scrolls. */
   floating?: boolean;
 }
 
 export function MenuButton(props: MenuButtonProps) {
   const { label, class: name, children, items, align, floating } = props;
-  const [open, setOpen] = useState(false);
+  // The open menu stays as it opened, so that nothing changes under a finger.
+  const [shown, setShown] = useState<readonly MenuItem[] | null>(null);
+  const open = shown !== null;
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
@@ -35,10 +37,16 @@ export function MenuButton(props: MenuButtonProps) {
   useEffect(() => {
     if (!open) return undefined;
     const elsewhere = (event: PointerEvent) => {
-      if (!root.current?.contains(event.target as Node)) setOpen(false);
+      if (!root.current?.contains(event.target as Node)) setShown(null);
     };
     document.addEventListener('pointerdown', elsewhere);
-    const gone = () => setOpen(false);
+    // The button has moved away from its menu; the menu's own scrolling moves nothing.
+    const gone = ({ target }: Event) => {
+      const list = root.current?.querySelector('.menu');
+      if (target instanceof Node && list?.contains(target)) return;
+      if (list?.contains(document.activeElement)) button.current?.focus({ preventScroll: true });
+      setShown(null);
+    };
     if (floating) {
       document.addEventListener('scroll', gone, true);
       window.addEventListener('resize', gone);
@@ -54,7 +62,7 @@ export function MenuButton(props: MenuButtonProps) {
   }, [open]);
 
   const close = () => {
-    setOpen(false);
+    setShown(null);
     button.current?.focus();
   };
 
@@ -68,11 +76,11 @@ export function MenuButton(props: MenuButtonProps) {
         aria-expanded={open}
         aria-controls={open ? id : undefined}
         aria-label={label}
-        onClick={() => setOpen(!open)}
+        onClick={() => setShown(open ? null : items)}
       >
         {children}
       </button>
-      {open && (
+      {shown && (
         <div
           id={id}
           role="menu"
@@ -81,7 +89,7 @@ export function MenuButton(props: MenuButtonProps) {
           style={floating ? besides(button.current) : undefined}
           onKeyDown={(event) => onMenuKey(event, close)}
         >
-          {items.map((item) => (
+          {shown.map((item) => (
             <MenuRow key={item.key} item={item} close={close} />
           ))}
         </div>
@@ -90,14 +98,22 @@ export function MenuButton(props: MenuButtonProps) {
   );
 }
 
-/** Below the button where there is room, else above it; never beyond the window. */
+/** Pixels between a floating menu and its button, and the window's edge. */
+const GAP = 6;
+const EDGE = 8;
+/** Pixels below the button that are enough for our menus. */
+const ENOUGH = 300;
+
+/** Below the button where there is room, else on the larger side; never beyond the window. */
 function besides(button: HTMLElement | null): Record<string, string> {
   if (!button) return {};
   const { top, bottom, right } = button.getBoundingClientRect();
-  const end = `${Math.max(8, innerWidth - right)}px`;
-  return bottom + 300 < innerHeight
-    ? { top: `${bottom + 6}px`, right: end }
-    : { bottom: `${innerHeight - top + 6}px`, right: end };
+  const end = `${Math.max(EDGE, innerWidth - right)}px`;
+  const above = top - GAP - EDGE;
+  const below = innerHeight - bottom - GAP - EDGE;
+  return below >= Math.min(ENOUGH, above)
+    ? { top: `${bottom + GAP}px`, right: end, maxHeight: `${below}px` }
+    : { bottom: `${innerHeight - top + GAP}px`, right: end, maxHeight: `${above}px` };
 }
 
 function MenuRow({ item, close }: { item: MenuItem; close: () => void }) {

@@ -197,6 +197,7 @@ export const en = {
   'knocking.title': 'You will be let in soon',
   'knocking.text': 'The moderators know that you are here. Nobody sees or hears you yet.',
   'knocking.leave': 'Leave',
+  'knocking.admitted': 'You have been let in',
 
   'room.label': 'Meeting',
   'room.controls': 'Meeting controls',
@@ -279,6 +280,7 @@ export const en = {
   'lead.locked': 'Nobody else can join.',
   'lead.end': 'End for everybody',
   'lead.mode': 'Who may speak',
+  'lead.mode.now': 'Who may speak: {mode}',
   'lead.mode.conversation': 'Everybody',
   'lead.mode.q&a': 'Muted, may unmute',
   'lead.mode.presentation': 'Moderators and whom they ask',
@@ -320,6 +322,7 @@ export const en = {
   'toast.demoted': 'You are no longer a moderator',
   'toast.allMuted': 'Everybody is muted',
   'toast.order.failed': 'That could not be done. Please try again.',
+  'toast.order.full': 'The meeting is full. Nobody else can be let in now.',
   'toast.muted.camera': 'A moderator switched your camera off',
   'toast.device.mic': 'Your microphone could not be started: {problem}',
   'toast.device.camera': 'Your camera could not be started: {problem}',

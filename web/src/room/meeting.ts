@@ -1,5 +1,5 @@
 // From the link to the end: the states a visit goes through. Knows no component and no media library.
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import type { ConferenceInfo, RoomPage } from '../config/page';
 import type { RoomParams } from '../config/params';
 import { tradeHandoff, type FrameSession } from '../account/session';
@@ -387,7 +387,12 @@ export class Meeting {
     const visit = this.beginVisit();
     const verdict = await this.comeBack(former, visit);
     if (verdict) this.finish(verdict);
-    else if (visit === this.visit) this.goIn(visit);
+    if (verdict || visit !== this.visit) return;
+    // In one step, so that nobody seems to be back who is at the door again.
+    batch(() => {
+      this.comingBack.value = false;
+      this.goIn(visit);
+    });
   }
 
   // The old token keeps our number and name. While the control plane is away it still opens any
@@ -406,10 +411,7 @@ export class Meeting {
       else if (outcome.refusal.kind === 'not_found') return 'ended';
       const failure = await this.connect(admission, visit);
       if (visit !== this.visit) return null;
-      if (failure === null) {
-        this.comingBack.value = false;
-        return null;
-      }
+      if (failure === null) return null;
       if (failure !== 'connection_lost' && failure !== 'moved') return failure;
       if (this.around.now() >= until) return failure;
       await backoff.pause();

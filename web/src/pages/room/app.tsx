@@ -1,8 +1,9 @@
 // The room page: which of its faces is shown, and the frame around the meeting.
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from '../../components/icon';
 import { Logo } from '../../components/logo';
 import { ToastList } from '../../components/toasts';
+import { useSize } from '../../components/use-size';
 import { clock, t } from '../../i18n/text';
 import { Bar } from './bar';
 import { useRoom } from './context';
@@ -139,9 +140,17 @@ function Head({ title }: { title: string }) {
 
 function Banners() {
   const room = useRoom();
+  const root = useRef<HTMLDivElement>(null);
+  const height = useSize(root)?.height ?? 0;
   const blocked = room.meeting.session.value?.soundBlocked.value ?? false;
+  // On narrow pages notices come below the banners, however high these are.
+  useLayoutEffect(() => {
+    const { style } = document.documentElement;
+    style.setProperty('--banners', `${height}px`);
+    return () => style.removeProperty('--banners');
+  }, [height]);
   return (
-    <div class="banners">
+    <div class="banners" ref={root}>
       <div role="status" aria-live="assertive">
         {room.away.value && (
           <div class="banner banner-warning">

@@ -3,6 +3,7 @@ import { Dialog } from '../../components/dialog';
 import { Switch } from '../../components/fields';
 import { Icon } from '../../components/icon';
 import { t } from '../../i18n/text';
+import type { Person } from '../../room/people';
 import { useRoom } from './context';
 import { DevicePickers } from './device-pickers';
 
@@ -13,12 +14,10 @@ export function Dialogs() {
       return <SettingsDialog />;
     case 'leave':
       return <LeaveDialog />;
-    case 'unmute':
-      return <UnmuteDialog />;
     case 'remove':
       return <RemoveDialog />;
     default:
-      return null;
+      return room.asked.value && <UnmuteDialog asker={room.asked.value.by} />;
   }
 }
 
@@ -100,10 +99,9 @@ function LeaveDialog() {
 }
 
 /** A moderator would like to hear us; whether it does is ours to say. */
-function UnmuteDialog() {
+function UnmuteDialog({ asker }: { asker: Person | null }) {
   const room = useRoom();
-  const close = () => (room.dialog.value = null);
-  const asker = room.asker.value;
+  const close = () => (room.asked.value = null);
   return (
     <Dialog title={t('unmute.title')} close={close} class="dialog-small">
       <p class="dialog-text">

@@ -15,9 +15,12 @@ import { t, type TextKey } from '../../i18n/text';
 import { Devices, type DeviceKind, type DeviceProblem, type MediaName } from '../../room/devices';
 import { Meeting } from '../../room/meeting';
 import type { Person } from '../../room/people';
+import type { OrderOutcome } from '../../room/orders';
 import type { Ending } from '../../room/reasons';
 import { Roster } from '../../room/roster';
 import type { OneAction, Order } from '../../room/rules';
+import type { Session } from '../../room/session';
+import { announce } from './notices';
 import { Outward } from './outward';
 
 /** Somebody who is gone this short a time has not left. */
@@ -31,11 +34,12 @@ export class RoomModel {
   readonly controls: ReadonlySet<Control>;
   readonly view = signal<View>('gallery');
   readonly panel = signal<'people' | null>(null);
-  readonly dialog = signal<'settings' | 'leave' | 'unmute' | 'remove' | null>(null);
-  /** Who asks us to unmute, for the dialog; `null` is somebody outside the room. */
-  readonly asker = signal<Person | null>(null);
+  readonly dialog = signal<'settings' | 'leave' | 'remove' | null>(null);
+  /** We are asked to unmute, in a dialog that waits for its turn; `by` is `null` for somebody outside the room. */
+  readonly asked = signal<{ by: Person | null } | null>(null);
   /** Whom the dialog asks to remove. */
   readonly removing = signal<Person | null>(null);
+  readonly dialogOpen = computed(() => this.dialog.value !== null || this.asked.value !== null);
   readonly incomingVideo = signal(true);
   readonly mirror = signal(remembered('mirror') !== 'false');
   readonly shortcuts = signal(remembered('shortcuts') !== 'false');
@@ -104,37 +108,19 @@ export class RoomModel {
   }
 
   private watch(): void {
-    let since = 0;
     effect(() => {
-      if (this.meeting.phase.value.at !== 'in') return undefined;
-      since = Date.now();
+      if (this.meeting.phase.value.at !== 'in') {
+        this.dialog.value = null;
+        this.asked.value = null;
+        return undefined;
+      }
+      const since = Date.now();
       const tick = () => (this.elapsed.value = Math.floor((Date.now() - since) / 1000));
       tick();
       const timer = setInterval(tick, 1000);
       return () => clearInterval(timer);
     });
-    let wasAway = false;
-    effect(() => {
-      const away = this.away.value;
-      if (wasAway && !away && this.meeting.phase.peek().at === 'in') {
-        this.toasts.show(t('toast.back'), { icon: 'check' });
-      }
-      wasAway = away;
-    });
-    let led: boolean | null = null;
-    effect(() => {
-      const leads = this.meeting.phase.value.at === 'in' ? this.meeting.moderates.value : null;
-      if (led !== null && leads !== null && leads !== led) {
-        this.toasts.show(t(leads ? 'toast.promoted' : 'toast.demoted'), { icon: 'star' });
-      }
-      led = leads;
-    });
-    effect(() => {
-      const sharer = this.sharer.value;
-      if (sharer && !sharer.isLocal) {
-        this.toasts.show(t('toast.sharing', { name: sharer.name.peek() }), { icon: 'share' });
-      }
-    });
+    announce(this);
   }
 
   /** How the visitor goes in: by the device check, by one click, or straight on. */
@@ -239,7 +225,6 @@ export class RoomModel {
     this.devices.closeAll();
     for (const timer of this.leaving.values()) clearTimeout(timer);
     this.leaving.clear();
-    this.dialog.value = null;
     this.panel.value = null;
     this.elapsed.value = 0;
     if (this.window.document.fullscreenElement) void this.window.document.exitFullscreen();
@@ -274,36 +259,38 @@ export class RoomModel {
   async setMic(on: boolean): Promise<void> {
     const session = this.meeting.session.peek();
     if (!session || session.micOn.peek() === on) return;
-    if (on && !session.mayUnmute.peek()) {
+    // At the door nobody has the word yet.
+    if (on && !session.mayUnmute.peek() && !session.waiting.peek()) {
       this.toasts.show(t('toast.listening'), { icon: 'micOff' });
       return;
     }
-    try {
-      await session.setMic(on, this.devices.chosen.peek().audioinput);
-      if (on) this.devices.opened('mic');
-      this.toasts.say(t(on ? 'toast.mic.on' : 'toast.mic.off'));
-    } catch (error) {
-      this.deviceFailed('mic', error);
-    }
-    void this.devices.refresh();
+    if (on) this.asked.value = null;
+    await this.setMedia(session, 'mic', on);
   }
 
   async setCamera(on: boolean): Promise<void> {
     const session = this.meeting.session.peek();
     if (!session || this.params.observer || session.cameraOn.peek() === on) return;
+    await this.setMedia(session, 'camera', on);
+  }
+
+  private async setMedia(session: Session, name: MediaName, on: boolean): Promise<void> {
+    const { audioinput, videoinput } = this.devices.chosen.peek();
+    // At the door it is noted, and opens inside.
+    const opens = on && !session.waiting.peek();
     try {
-      await session.setCamera(on, this.devices.chosen.peek().videoinput);
-      if (on) this.devices.opened('camera');
-      this.toasts.say(t(on ? 'toast.camera.on' : 'toast.camera.off'));
+      await (name === 'mic' ? session.setMic(on, audioinput) : session.setCamera(on, videoinput));
+      if (opens) this.devices.opened(name);
+      this.toasts.say(t(`toast.${name}.${on ? 'on' : 'off'}`));
     } catch (error) {
-      this.deviceFailed('camera', error);
+      this.deviceFailed(name, error);
     }
     void this.devices.refresh();
   }
 
   async setSharing(on: boolean): Promise<void> {
     const session = this.meeting.session.peek();
-    if (!session) return;
+    if (!session || session.waiting.peek()) return;
     try {
       if (on) await session.startShare();
       else await session.stopShare();
@@ -397,10 +384,22 @@ export class RoomModel {
   /** Does what concerns everybody, or one. Somebody who is gone meanwhile needs nothing more. */
   async order(order: Order): Promise<boolean> {
     const outcome = await this.meeting.moderate(order);
-    if (outcome === 'failed') {
-      this.toasts.show(t('toast.order.failed'), { icon: 'warning', alarming: true });
-    }
+    this.tellOf([outcome]);
     return outcome === 'done';
+  }
+
+  /** Lets everybody in who waits. */
+  async admitAll(): Promise<void> {
+    const orders = this.roster.waiting
+      .peek()
+      .map(({ number }) => this.meeting.moderate({ action: 'admit', participant: number }));
+    this.tellOf(await Promise.all(orders));
+  }
+
+  private tellOf(outcomes: readonly OrderOutcome[]): void {
+    const alarm = (text: string) => this.toasts.show(text, { icon: 'warning', alarming: true });
+    if (outcomes.includes('full')) alarm(t('toast.order.full'));
+    else if (outcomes.includes('failed')) alarm(t('toast.order.failed'));
   }
 
   async muteAll(): Promise<void> {
@@ -415,9 +414,8 @@ export class RoomModel {
   }
 
   private askedToUnmute(by: number | null): void {
-    if (this.meeting.session.peek()?.micOn.peek() ?? true) return;
-    this.asker.value = by === null ? null : (this.roster.byNumber(by) ?? null);
-    this.dialog.value = 'unmute';
+    if (!this.shows('mic') || (this.meeting.session.peek()?.micOn.peek() ?? true)) return;
+    this.asked.value = { by: by === null ? null : (this.roster.byNumber(by) ?? null) };
   }
 
   async endForAll(): Promise<void> {

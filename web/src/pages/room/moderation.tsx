@@ -1,8 +1,8 @@
 // What moderators see and others do not: who waits, what can be done to somebody, what holds for all.
-import { useId } from 'preact/hooks';
+import { useId, useRef } from 'preact/hooks';
 import { Avatar } from '../../components/avatar';
-import { SelectField } from '../../components/fields';
 import { Icon } from '../../components/icon';
+import { useKeptFocus } from '../../components/kept-focus';
 import { MenuButton, type MenuItem } from '../../components/menu';
 import { t } from '../../i18n/text';
 import type { Person } from '../../room/people';
@@ -10,16 +10,18 @@ import { MUTE_MODES } from '../../room/rules';
 import { useRoom } from './context';
 import type { RoomModel } from './model';
 
-/** Over the pictures while somebody waits, until a moderator has looked. */
+/** Over the pictures while somebody waits, until a moderator has looked. What it says is read out by itself (notices). */
 export function WaitingBanner() {
   const room = useRoom();
+  const root = useRef<HTMLDivElement>(null);
+  useKeptFocus(root, '.banner', () => document.getElementById('people-button'));
   const waiting = room.roster.waiting.value;
   const [first] = waiting;
   const shown = first && room.meeting.moderates.value && room.panel.value !== 'people';
   return (
-    <div role="status" aria-live="polite">
+    <div ref={root}>
       {shown && (
-        <div class="banner">
+        <div class="banner" role="region" aria-label={t('people.waiting')}>
           <Icon name="door" size={20} />
           <span>
             {waiting.length === 1
@@ -52,20 +54,16 @@ export function WaitingBanner() {
 export function WaitingList() {
   const room = useRoom();
   const title = useId();
+  const root = useRef<HTMLElement>(null);
   const waiting = room.roster.waiting.value;
+  useKeptFocus(root, '.person-waiting', () => document.getElementById('people-title'));
   if (!room.meeting.moderates.value || waiting.length === 0) return null;
   return (
-    <section class="waiting" aria-labelledby={title}>
+    <section class="waiting" ref={root} aria-labelledby={title}>
       <header class="waiting-head">
         <h3 id={title}>{t('people.waiting')}</h3>
         {waiting.length > 1 && (
-          <button
-            type="button"
-            class="button button-small"
-            onClick={() => {
-              for (const { number } of waiting) void room.moderate('admit', number);
-            }}
-          >
+          <button type="button" class="button button-small" onClick={() => void room.admitAll()}>
             {t('people.admit.all')}
           </button>
         )}
@@ -209,20 +207,20 @@ export function Lead() {
 function ModePicker() {
   const room = useRoom();
   const { muteMode } = room.meeting.rules.value;
+  const now = t(`lead.mode.${muteMode}`);
+  const items = MUTE_MODES.map((mode) => ({
+    key: mode,
+    label: t(`lead.mode.${mode}`),
+    checked: mode === muteMode,
+    run: () => void room.order({ action: 'set_mute_mode', mute_mode: mode }),
+  }));
   return (
     <div class="lead-mode">
       <span aria-hidden="true">{t('lead.mode')}</span>
-      <SelectField
-        label={t('lead.mode')}
-        icon="mic"
-        value={muteMode}
-        options={MUTE_MODES.map((mode) => ({ id: mode, label: t(`lead.mode.${mode}`) }))}
-        empty=""
-        change={(id) => {
-          const mode = MUTE_MODES.find((one) => one === id);
-          if (mode) void room.order({ action: 'set_mute_mode', mute_mode: mode });
-        }}
-      />
+      <MenuButton label={t('lead.mode.now', { mode: now })} class="choice" items={items} floating>
+        <Icon name="mic" size={20} />
+        <span>{now}</span>
+      </MenuButton>
     </div>
   );
 }

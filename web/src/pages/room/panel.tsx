@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Avatar } from '../../components/avatar';
 import { Icon } from '../../components/icon';
+import { useKeptFocus } from '../../components/kept-focus';
 import { plural, t } from '../../i18n/text';
 import type { Person } from '../../room/people';
 import { useRoom } from './context';
@@ -10,6 +11,8 @@ import { Lead, PersonMenu, WaitingList } from './moderation';
 export function PeoplePanel() {
   const room = useRoom();
   const heading = useRef<HTMLHeadingElement>(null);
+  const list = useRef<HTMLUListElement>(null);
+  useKeptFocus(list, '.person', () => heading.current);
   useEffect(() => heading.current?.focus(), []);
   const people = [...room.roster.people.value].sort(
     (a, b) =>
@@ -20,7 +23,7 @@ export function PeoplePanel() {
   return (
     <aside class="panel" aria-label={t('people.title')}>
       <header class="panel-head">
-        <h2 tabIndex={-1} ref={heading}>
+        <h2 id="people-title" tabIndex={-1} ref={heading}>
           {t('people.title')}
         </h2>
         <span class="panel-count">{plural('room.people.count', people.length)}</span>
@@ -40,7 +43,7 @@ export function PeoplePanel() {
         </button>
       )}
       <WaitingList />
-      <ul class="people" aria-label={t('people.here')}>
+      <ul class="people" ref={list} aria-label={t('people.here')}>
         {people.map((person) => (
           <Row key={person.identity} person={person} />
         ))}

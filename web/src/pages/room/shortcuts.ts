@@ -12,14 +12,14 @@ function typing(target: EventTarget | null): boolean {
 export function onShortcut(event: KeyboardEvent, room: RoomModel): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === 'Escape') {
-    if (room.dialog.peek() === null && room.panel.peek() !== null) {
+    if (!room.dialogOpen.peek() && room.panel.peek() !== null) {
       room.panel.value = null;
       document.getElementById('people-button')?.focus();
     }
     return;
   }
   if (!room.shortcuts.peek() || event.repeat || typing(event.target)) return;
-  if (room.dialog.peek() !== null) return;
+  if (room.dialogOpen.peek()) return;
   const session = room.meeting.session.peek();
   if (!session) return;
   switch (event.key.toLowerCase()) {

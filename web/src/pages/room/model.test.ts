@@ -1,0 +1,141 @@
+import { signal } from '@preact/signals';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parseRoomPage } from '../../config/page';
+import { parseRoomParams } from '../../config/params';
+import type { Surroundings } from '../../room/meeting';
+import type { OrderOutcome } from '../../room/orders';
+import type { Rules } from '../../room/rules';
+import type { Session } from '../../room/session';
+import { RoomModel } from './model';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('HTMLMediaElement', EventTarget);
+});
+afterEach(() => vi.useRealTimers());
+
+const person = (number: number, isLocal = false) => ({
+  identity: `p${number}`,
+  number,
+  name: `Person ${number}`,
+  isLocal,
+  joinedAt: number,
+});
+
+/** The model of a page at this address, with a session as if it had joined. */
+async function room({ query = '', waits = false } = {}) {
+  const location = { href: `https://a.example/conf/call/1${query}` };
+  const window = Object.assign(new EventTarget(), {
+    location,
+    document: new EventTarget(),
+    navigator: {},
+    RTCPeerConnection: EventTarget,
+  });
+  Object.assign(window, { parent: window });
+  const page = parseRoomPage({ code: '1234567' });
+  const model = new RoomModel(
+    page,
+    parseRoomParams(new URL(location.href)),
+    window as unknown as Window,
+  );
+  await model.start();
+  const session = {
+    reconnecting: signal(false),
+    micOn: signal(false),
+    cameraOn: signal(false),
+    sharing: signal(false),
+    mayUnmute: signal(true),
+    waiting: signal(waits),
+    rules: signal<Rules>({ locked: false, muteMode: 'conversation' }),
+    setMic: vi.fn(() => Promise.resolve()),
+    setCamera: vi.fn(() => Promise.resolve()),
+    startShare: vi.fn(() => Promise.resolve(true)),
+  };
+  model.meeting.session.value = session as unknown as Session;
+  model.meeting.phase.value = { at: waits ? 'knocking' : 'in' };
+  const toasts = () => model.toasts.list.value.map(({ text }) => text);
+  return { model, session, toasts, asked: (by: number | null) => around(model).askedToUnmute(by) };
+}
+
+// What the relay has the page do comes by the meeting's surroundings.
+const around = (model: RoomModel) => Reflect.get(model.meeting, 'around') as Surroundings;
+
+test('being asked to unmute waits until the dialog that is open has closed', async () => {
+  const { model, asked } = await room();
+  model.roster.arrive(person(7));
+  model.dialog.value = 'settings';
+  asked(7);
+  expect(model.dialog.value).toBe('settings');
+  expect(model.asked.value?.by?.number).toBe(7);
+  model.dialog.value = null;
+  expect(model.dialogOpen.value).toBe(true);
+  await model.setMic(true);
+  expect(model.dialogOpen.value).toBe(false);
+});
+
+test('who is unmuted, or has no microphone button, is not asked to unmute', async () => {
+  const unmuted = await room();
+  unmuted.session.micOn.value = true;
+  unmuted.asked(null);
+  expect(unmuted.model.asked.value).toBeNull();
+  const without = await room({ query: '?hide=mic' });
+  expect(without.model.shows('mic')).toBe(false);
+  without.asked(null);
+  expect(without.model.asked.value).toBeNull();
+});
+
+test('at the door devices are chosen whatever the rules inside, and no screen is shared', async () => {
+  const { model, session } = await room({ waits: true });
+  session.mayUnmute.value = false;
+  await model.setMic(true);
+  expect(session.setMic).toHaveBeenCalledWith(true, null);
+  expect(model.devices.granted.has('mic')).toBe(false);
+  await model.setSharing(true);
+  expect(session.startShare).not.toHaveBeenCalled();
+  model.meeting.phase.value = { at: 'in' };
+  session.waiting.value = false;
+  await model.setMic(true);
+  expect(session.setMic).toHaveBeenCalledOnce();
+  await model.setSharing(true);
+  expect(session.startShare).toHaveBeenCalledOnce();
+});
+
+test('to be let in is read out; to be sent back to the door closes dialogs', async () => {
+  const { model } = await room({ waits: true });
+  model.meeting.phase.value = { at: 'in' };
+  expect(model.toasts.spoken.value).toBe('You have been let in');
+  model.dialog.value = 'settings';
+  model.meeting.phase.value = { at: 'knocking' };
+  expect(model.dialog.value).toBeNull();
+});
+
+test('moderators hear of everybody who comes to the door, others of nobody', async () => {
+  const { model } = await room();
+  const me = model.roster.arrive(person(1, true));
+  model.roster.wait(person(2));
+  expect(model.toasts.spoken.value).toBe('');
+  me.moderator.value = true;
+  expect(model.toasts.spoken.value).toBe('Person 2 is waiting to be let in.');
+  model.panel.value = 'people';
+  model.roster.wait(person(3));
+  expect(model.toasts.spoken.value).toBe('Person 3 is waiting to be let in.');
+  model.toasts.say('');
+  model.roster.leave('p2');
+  expect(model.toasts.spoken.value).toBe('');
+});
+
+test('admitting all tells once what went wrong', async () => {
+  const { model, toasts } = await room();
+  for (const number of [2, 3, 4]) model.roster.wait(person(number));
+  const outcomes: OrderOutcome[] = ['done', 'failed', 'failed'];
+  const moderate = vi.spyOn(model.meeting, 'moderate');
+  moderate.mockImplementation(() => Promise.resolve(outcomes.pop() ?? 'done'));
+  await model.admitAll();
+  expect(moderate.mock.calls.map(([order]) => order)).toEqual(
+    [2, 3, 4].map((participant) => ({ action: 'admit', participant })),
+  );
+  expect(toasts()).toEqual(['That could not be done. Please try again.']);
+  outcomes.push('full', 'full', 'done');
+  await model.admitAll();
+  expect(toasts().slice(1)).toEqual(['The meeting is full. Nobody else can be let in now.']);
+});
