@@ -1,31 +1,18 @@
 // A meeting made through the public API happens in browsers: everybody sees and hears everybody.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
+import { test } from 'node:test';
+import { meetings, until, visitor } from './platform.mjs';
 import { heard, join, picture, press, seen, withParameters } from './room.mjs';
 
 // What a page may announce for a camera: 720p and its simulcast layers (16:9), or 4:3 of the fake device.
 const SIZES = new Set(['1280x720', '640x360', '320x180', '960x540', '480x270', '640x480', '320x240', '160x120']);
 
-let platform, browser, partner, host;
-
-before(async () => {
-  platform = await startPlatform();
-  browser = await launchChromium();
-  partner = await Partner.signIn(platform);
-  ({ host } = await partner.company());
-});
-after(async () => {
-  await browser?.close();
-  await platform?.stop();
-});
-
-const newMeeting = (fields = {}) =>
-  partner.call('conference/create/reservationless', { host_id: host.host_id, one_time_access_code: true, ...fields });
+const here = meetings();
+const { newMeeting } = here;
 
 async function participants(roomUrl, names) {
   const pages = [];
-  for (const name of names) pages.push(await join(await visitor(browser), roomUrl, name));
+  for (const name of names) pages.push(await join(await visitor(here.browser), roomUrl, name));
   return pages;
 }
 
@@ -51,7 +38,7 @@ for (const names of [['Ann', 'Bob'], ['Ann', 'Bob', 'Cleo', 'Dan']]) {
 
 test('who joins before their camera and microphone have opened is seen and heard all the same', async () => {
   const { room_url: roomUrl } = await newMeeting();
-  const hasty = await visitor(browser);
+  const hasty = await visitor(here.browser);
   await hasty.addInitScript(() => {
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async (constraints) => {
@@ -60,7 +47,7 @@ test('who joins before their camera and microphone have opened is seen and heard
     };
   });
   const ann = await join(hasty, roomUrl, 'Ann');
-  const bob = await join(await visitor(browser), roomUrl, 'Bob');
+  const bob = await join(await visitor(here.browser), roomUrl, 'Bob');
   await seen(bob, 'Ann');
   await heard(bob, 1);
   await leaveAll([ann, bob]);
@@ -123,7 +110,7 @@ test('a page that is reloaded comes back, and is one person to the others', asyn
 
 test('a link with a name and skip_join asks for one click only', async () => {
   const { room_url: roomUrl } = await newMeeting();
-  const page = await visitor(browser);
+  const page = await visitor(here.browser);
   await page.goto(withParameters(roomUrl, { name: 'Eve', skip_join: 'true', mute: 'mic' }));
   await page.getByRole('button', { name: 'Join as Eve' }).click();
   await until('Eve inside and muted', async () => {

@@ -1,5 +1,6 @@
 // A network of its own for a browser, behind a wall. Needs root, and the commands `ip` and `nft`.
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ const run = (line) => execFileSync('/bin/sh', ['-c', line], { stdio: ['ignore', 
 /** A namespace joined to this machine by a cable: here is `10.<net>.1`, there `10.<net>.2`. */
 export class Walled {
   constructor(net) {
+    removeLeftover(net);
     this.name = `convoke-wall-${process.pid}-${net.replace('.', '-')}`;
     this.here = `10.${net}.1`;
     const cable = `cw${process.pid}`.slice(0, 15);
@@ -51,7 +53,27 @@ export class Walled {
 
   async close() {
     // The cable goes with it.
-    run(`ip netns delete ${this.name}`);
+    removeNamespace(this.name);
     if (this.folder) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+// A namespace that is not there any more is removed, too: what comes after it is to be removed all the same.
+function removeNamespace(name) {
+  try {
+    run(`ip netns delete ${name}`);
+  } catch (error) {
+    console.error(`${name} is left: ${error.message}`);
+  }
+}
+
+// What a run that was killed has left of this network. One whose process lives is another's, and an error.
+function removeLeftover(net) {
+  const [taken] = JSON.parse(run(`ip -json -4 address show to 10.${net}.1/32`)).filter(({ ifname }) => ifname);
+  if (!taken) return;
+  const pid = /^cw(\d+)$/.exec(taken.ifname)?.[1];
+  if (!pid || existsSync(`/proc/${pid}`)) throw new Error(`10.${net}.1 is in use by ${taken.ifname}`);
+  removeNamespace(`convoke-wall-${pid}-${net.replace('.', '-')}`);
+  // Without the namespace the cable has but one end.
+  if (existsSync(`/sys/class/net/${taken.ifname}`)) run(`ip link delete ${taken.ifname}`);
 }

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { keepConnections, keepConsole, keepLine } from './witness.mjs';
@@ -21,9 +22,9 @@ export const binary = (name) => join(target, profile, name);
  * Starts `convoke run` on free ports with a data folder of its own (or the one given).
  * Answers what it printed about itself: `{url, admin, email, password, reseller_domain, relay}`.
  */
-export async function startPlatform({ data } = {}) {
+export async function startPlatform({ data, port = 0 } = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'convoke-test-')));
-  const args = ['run', '--port', '0', '--rates', '100000', '--data', folder, '--web', process.env.CONVOKE_WEB ?? join(root, 'web/dist'), '--json'];
+  const args = ['run', '--port', String(port), '--rates', '100000', '--data', folder, '--web', process.env.CONVOKE_WEB ?? join(root, 'web/dist'), '--json'];
   const child = spawn(binary('convoke'), args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', RUST_LOG: process.env.RUST_LOG ?? 'warn,rtc_dtls=error,relay=info,relay_core=info' },
@@ -100,6 +101,28 @@ async function localFetch(url, { method, headers, body }) {
     outgoing.on('error', reject);
     outgoing.end(body);
   });
+}
+
+/**
+ * For a file of tests: the platform, a browser, a partner with a company and its host, for as long as the tests run. What it answers has
+ * `platform`, `browser`, `partner` and `host` once they do, and `newMeeting`.
+ */
+export function meetings() {
+  const all = {
+    newMeeting: (fields = {}) =>
+      all.partner.call('conference/create/reservationless', { host_id: all.host.host_id, one_time_access_code: true, ...fields }),
+  };
+  before(async () => {
+    all.platform = await startPlatform();
+    all.browser = await launchChromium();
+    all.partner = await Partner.signIn(all.platform);
+    all.host = (await all.partner.company()).host;
+  });
+  after(async () => {
+    await all.browser?.close();
+    await all.platform?.stop();
+  });
+  return all;
 }
 
 /** A partner's own page on another site (`http://127.0.0.1:PORT`). `html` is made of the partner's origin, which it may have to name. */

@@ -1,6 +1,6 @@
 // A modal dialog over the browser's own: it keeps the focus inside, gives it back, and closes on Esc.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/text';
 import { Icon } from './icon';
 
@@ -14,7 +14,8 @@ interface DialogProps {
 export function Dialog({ title, close, class: name, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // At once, so that the focus is back before what the dialog was about is gone.
+  useLayoutEffect(() => {
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();

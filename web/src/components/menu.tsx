@@ -1,6 +1,6 @@
 // A button that opens a menu above or below it; arrows move, Esc and a click elsewhere close.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon';
 
 export interface MenuItem {
@@ -34,7 +34,8 @@ export function MenuButton(props: MenuButtonProps) {
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
 
-  useEffect(() => {
+  // At once, so that a key pressed next finds the menu.
+  useLayoutEffect(() => {
     if (!open) return undefined;
     const elsewhere = (event: PointerEvent) => {
       if (!root.current?.contains(event.target as Node)) setShown(null);

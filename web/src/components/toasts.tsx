@@ -19,6 +19,7 @@ export class Toasts {
   /** Read out but not shown: what the visitor sees anyway. */
   readonly spoken = signal('');
   private next = 1;
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   show(text: string, options: { icon?: IconName; alarming?: boolean } = {}): void {
     const toast: Toast = {
@@ -35,6 +36,8 @@ export class Toasts {
 
   say(text: string): void {
     this.spoken.value = text;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (this.spoken.value = ''), SHOWN_FOR_MS);
   }
 
   dismiss(id: number): void {
