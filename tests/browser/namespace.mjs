@@ -53,17 +53,17 @@ export class Walled {
 
   async close() {
     // The cable goes with it.
-    removeNamespace(this.name);
+    remove('netns', this.name);
     if (this.folder) await rm(this.folder, { recursive: true, force: true });
   }
 }
 
-// A namespace that is not there any more is removed, too: what comes after it is to be removed all the same.
-function removeNamespace(name) {
+// What is gone already must not keep the rest from being removed.
+function remove(what, name) {
   try {
-    run(`ip netns delete ${name}`);
+    run(`ip ${what} delete ${name}`);
   } catch (error) {
-    console.error(`${name} is left: ${error.message}`);
+    console.error(`${what} ${name}: ${error.message}`);
   }
 }
 
@@ -73,7 +73,7 @@ function removeLeftover(net) {
   if (!taken) return;
   const pid = /^cw(\d+)$/.exec(taken.ifname)?.[1];
   if (!pid || existsSync(`/proc/${pid}`)) throw new Error(`10.${net}.1 is in use by ${taken.ifname}`);
-  removeNamespace(`convoke-wall-${pid}-${net.replace('.', '-')}`);
-  // Without the namespace the cable has but one end.
-  if (existsSync(`/sys/class/net/${taken.ifname}`)) run(`ip link delete ${taken.ifname}`);
+  // First the cable: with its namespace it would go a moment later.
+  remove('link', taken.ifname);
+  remove('netns', `convoke-wall-${pid}-${net.replace('.', '-')}`);
 }

@@ -1,6 +1,6 @@
 // What a session makes of what the library and the relay tell. The library's room is replaced.
 import { EventEmitter } from 'node:events';
-import { DisconnectReason, RoomEvent } from 'livekit-client';
+import { DisconnectReason, RoomEvent, TrackEvent } from 'livekit-client';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { parseAdmission } from '../join';
 import { admission } from '../meeting.fixture';
@@ -29,7 +29,6 @@ class Participant {
   isCameraEnabled = false;
   readonly isScreenShareEnabled = false;
   readonly joinedAt = new Date(0);
-  readonly trackPublications = new Map<string, { track: { stop: () => void } }>();
   readonly getTrackPublication = () => undefined;
 
   constructor(
@@ -116,20 +115,18 @@ test('who is sent back to the waiting room starts anew, and leaves no device run
   expect(me.setMicrophoneEnabled).toHaveBeenCalledWith(true, { deviceId: 'm1' });
   expect(session.micOn.value).toBe(true);
   await session.setMic(false, null);
-  const stop = vi.fn();
-  me.trackPublications.set('TR_1', { track: { stop } });
-  // The library takes its list apart while it publishes again.
-  room.disconnect.mockImplementation(() => {
-    me.trackPublications.clear();
-    return Promise.resolve();
-  });
+  const camera = Object.assign(new EventEmitter(), { stop: vi.fn() });
+  room.emit(RoomEvent.LocalTrackPublished, { track: camera }, me);
   room.hold(true);
   expect(ended.mock.calls).toEqual([['connection_lost']]);
   expect(session.waiting.value).toBe(false);
   expect(session.micOn.value).toBe(false);
   await settled();
   expect(room.disconnect).toHaveBeenCalledOnce();
-  expect(stop).toHaveBeenCalledOnce();
+  expect(camera.stop).toHaveBeenCalledOnce();
+  // The library has opened it once more, to publish it again.
+  camera.emit(TrackEvent.Restarted);
+  expect(camera.stop).toHaveBeenCalledTimes(2);
   // What the old connection still says changes nothing.
   me.setMicrophoneEnabled.mockClear();
   room.remoteParticipants.set('p2', new Participant('p2', 'Bob', false));

@@ -5,6 +5,7 @@ import {
   ConnectionErrorReason,
   ConnectionQuality,
   LocalAudioTrack,
+  type LocalTrack,
   LocalVideoTrack,
   type Participant,
   type RemoteTrack,
@@ -14,6 +15,7 @@ import {
   RoomEvent,
   setLogLevel,
   Track,
+  TrackEvent,
   type TrackPublication,
 } from 'livekit-client';
 import { numberOf } from '../join';
@@ -63,6 +65,8 @@ class LivekitSession implements Session {
   private inside = false;
   /** What is to be on as soon as we are inside. */
   private readonly want: Record<'mic' | 'camera', boolean>;
+  /** All that we ever published, as what is published changes while the library restarts. */
+  private readonly tracks = new Set<LocalTrack>();
   private readonly devices: { mic: string | null; camera: string | null };
   /** Devices that were asked for at joining and are not published yet. */
   private readonly starting = new Set<'mic' | 'camera'>();
@@ -177,7 +181,10 @@ class LivekitSession implements Session {
       })
       .on(RoomEvent.TrackPublished, (_publication, participant) => this.sync(participant))
       .on(RoomEvent.TrackUnpublished, (_publication, participant) => this.sync(participant))
-      .on(RoomEvent.LocalTrackPublished, (_publication, participant) => this.sync(participant))
+      .on(RoomEvent.LocalTrackPublished, ({ track }, participant) => {
+        if (track) this.tracks.add(track);
+        this.sync(participant);
+      })
       .on(RoomEvent.LocalTrackUnpublished, ({ source }) => this.unpublished(source))
       .on(RoomEvent.TrackMuted, (publication, participant) => this.muted(publication, participant))
       .on(RoomEvent.TrackUnmuted, (_publication, participant) => this.sync(participant))
@@ -223,14 +230,16 @@ class LivekitSession implements Session {
   private end(reason: Reason): void {
     if (!this.live) return;
     this.live = false;
+    this.stopTracks();
     this.options.ended(reason);
   }
 
-  // The library may be about to publish our tracks anew, and then forgets to stop them.
-  private async disconnect(): Promise<void> {
-    const publications = [...this.room.localParticipant.trackPublications.values()];
-    await this.room.disconnect();
-    for (const { track } of publications) track?.stop();
+  // After a restart the library opens our devices anew to publish them again, also where all is over by then.
+  private stopTracks(): void {
+    for (const track of this.tracks) {
+      track.stop();
+      track.on(TrackEvent.Restarted, () => track.stop());
+    }
   }
 
   // The library unpublishes everything when the connection ends; what was on then must stay known, for
@@ -314,7 +323,7 @@ class LivekitSession implements Session {
     // The relay started again and has us knock once more. The library would go on as if we were in.
     if (waits && this.inside) {
       this.end('connection_lost');
-      void this.disconnect();
+      void this.room.disconnect();
       return false;
     }
     const { canPublish = true, canPublishSources = [] } = participant.permissions ?? {};
@@ -402,7 +411,8 @@ class LivekitSession implements Session {
 
   async leave(): Promise<void> {
     this.live = false;
-    await this.disconnect();
+    this.stopTracks();
+    await this.room.disconnect();
   }
 }
 

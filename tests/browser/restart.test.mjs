@@ -1,0 +1,65 @@
+// The platform is killed and starts again: who leads is back by themselves, who was let in knocks once more, as they were.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
+import { join, picture, press, seen } from './room.mjs';
+
+// Below the ports that are given to whoever asks for any.
+const PORT = 20_000 + (process.pid % 10_000);
+
+let platform, browser;
+
+before(async () => {
+  platform = await startPlatform({ port: PORT });
+  browser = await launchChromium();
+});
+after(async () => {
+  await browser?.close();
+  await platform?.stop();
+});
+
+/** Somebody whose page remembers the devices that it opened. */
+async function watched() {
+  const page = await visitor(browser);
+  await page.addInitScript(() => {
+    window.openedTracks = [];
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await open(constraints);
+      window.openedTracks.push(...stream.getTracks());
+      return stream;
+    };
+  });
+  return page;
+}
+
+const running = (page) => page.evaluate(() => window.openedTracks.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind));
+
+test('who was let in, and had muted, waits with every device off, and is muted when they are let in again', async () => {
+  const partner = await Partner.signIn(platform);
+  const { host } = await partner.company();
+  const meeting = await partner.call('conference/create/reservationless', { host_id: host.host_id, one_time_access_code: true, waiting_room: true });
+  const ann = await join(await visitor(browser), meeting.room_url, 'Ann', { moderator_token: meeting.moderator_token });
+  const bob = await watched();
+  await bob.goto(meeting.room_url);
+  await bob.getByLabel('Your name').fill('Bob');
+  await bob.getByRole('button', { name: 'Join now' }).click();
+  const admit = () => ann.getByRole('button', { name: 'Admit', exact: true }).click();
+  await admit();
+  await seen(ann, 'Bob');
+  await press(bob, 'Mute');
+  await until('Bob muted', async () => (await picture(ann, 'Bob'))?.label.includes('muted'));
+
+  await platform.stop('SIGKILL', { keep: true });
+  platform = await startPlatform({ port: PORT, data: platform.data });
+
+  await bob.getByText('You will be let in soon').waitFor({ timeout: 60_000 });
+  await until('Bob’s devices off', async () => (await running(bob)).length === 0);
+  await ann.locator('.banner').getByText('Bob is waiting to be let in.').waitFor();
+  assert.equal(await ann.locator('[data-identity]').count(), 1);
+  await admit();
+  await seen(ann, 'Bob');
+  assert.ok((await picture(ann, 'Bob')).label.includes('muted'));
+  assert.deepEqual(await running(bob), ['video']);
+  for (const page of [ann, bob]) await page.context().close();
+});
