@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use livekit_protocol::{
-    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, SpeakerInfo, SpeakersChanged, StreamState,
+    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, MuteTrackRequest, SpeakerInfo, SpeakersChanged, StreamState,
     StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate, VideoQuality,
     participant_info::State, signal_response::Message,
 };
@@ -138,7 +138,24 @@ impl Room {
     }
 
     /// The first packet of a layer: its SSRC goes into the track's description.
-    pub(super) fn layer_started(&mut self, sid: &TrackSid, layer: u8, ssrc: Ssrc, rtx_ssrc: Option<Ssrc>) {
+    pub(super) fn layer_started(
+        &mut self,
+        ctx: &mut Context<'_>,
+        sid: &TrackSid,
+        layer: u8,
+        (ssrc, rtx_ssrc): (Ssrc, Option<Ssrc>),
+    ) {
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return;
+        };
+        if !std::mem::replace(&mut track.arrived, true) && track.silence_due {
+            let order = MuteTrackRequest {
+                sid: sid.to_string(),
+                muted: true,
+            };
+            let publisher = track.publisher;
+            self.order_mute(ctx, publisher, order);
+        }
         let Some(track) = self.tracks.get_mut(sid) else {
             return;
         };

@@ -199,6 +199,14 @@ impl Room {
             muted: true,
         };
         self.mute(ctx, session, &order);
+        if let Some(track) = self.tracks.get_mut(sid) {
+            track.silence_due = !track.arrived;
+        }
+        self.order_mute(ctx, session, order);
+    }
+
+    /// Tells a client that its track is muted.
+    pub(super) fn order_mute(&self, ctx: &mut Context<'_>, session: SessionId, order: MuteTrackRequest) {
         let connection = self.participants.get(&session).and_then(|one| one.connection);
         ctx.send(connection, Message::Mute(order));
     }

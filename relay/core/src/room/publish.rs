@@ -245,6 +245,15 @@ impl Room {
         else {
             return;
         };
+        if std::mem::take(&mut track.silence_due) && !request.muted {
+            // It says how its track is, not that somebody unmuted it; now that it knows the track, the order reaches it.
+            let order = MuteTrackRequest {
+                sid: request.sid.clone(),
+                muted: true,
+            };
+            self.order_mute(ctx, session, order);
+            return;
+        }
         if track.info.muted == request.muted {
             return;
         }

@@ -30,7 +30,7 @@ use livekit_protocol::{
 use super::*;
 use crate::{
     forward,
-    types::{Fingerprint, TransportCommand, TransportEvent, TransportId},
+    types::{Fingerprint, Ssrc, TransportCommand, TransportEvent, TransportId},
 };
 
 const ONE_JOIN: &str = include_str!("../sdp/fixtures/chromium-one-join.sdp");
@@ -484,6 +484,19 @@ impl World {
         self.signal(connection, microphone(ONE_MICROPHONE));
         self.signal(connection, camera(ONE_CAMERA));
         self.signal(connection, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    }
+
+    /// Media of all that is published comes.
+    fn media_comes(&mut self) {
+        let sources: Vec<_> = self.sources().into_iter().map(|(source, _)| *source).collect();
+        for source in sources {
+            self.handle(Input::Forward(forward::Event::LayerStarted {
+                source,
+                layer: 0,
+                ssrc: Ssrc(1_000 + source.0),
+                rtx_ssrc: None,
+            }));
+        }
     }
 
     fn forget(&mut self) {

@@ -38,6 +38,11 @@ pub(super) struct Track {
     /// The codec that the client announced.
     pub(super) announced: Option<Codec>,
     pub(super) media: Option<Media>,
+    /// Media of it has come, so its publisher knows it as published.
+    pub(super) arrived: bool,
+    /// A moderator muted it before that: a client ignores orders about a track that it is still publishing, and later
+    /// tells the server that the track is not muted.
+    pub(super) silence_due: bool,
     /// Subscribers that get it.
     pub(super) subscribers: usize,
     /// Loudness in eighths of full scale.
@@ -155,6 +160,8 @@ impl Track {
             info,
             announced,
             media: None,
+            arrived: false,
+            silence_due: false,
             subscribers: 0,
             level: 0,
         })

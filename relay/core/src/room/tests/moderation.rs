@@ -17,6 +17,7 @@ fn led_in(settings: RoomSettings) -> World {
     };
     let mut world = opened_by(settings, [leader, ticket("p2", Some(2)), ticket("p3", Some(3))]);
     world.publish(2);
+    world.media_comes();
     world.forget();
     world
 }
@@ -95,6 +96,66 @@ fn a_mute_silences_and_is_seen_and_may_be_undone() {
     };
     world.signal(2, signal_request::Message::Mute(unmute));
     assert_eq!(muted(&world)[0], (TrackSource::Microphone, false));
+}
+
+/// `p3` announces its microphone and is muted before that is published: by one order, or by one to all.
+fn muted_while_publishing(order: Do) -> (World, String) {
+    let mut world = led();
+    world.signal(3, microphone(ONE_MICROPHONE));
+    let named = world.last(3, |message| match message {
+        Message::TrackPublished(published) => published.track.as_ref().map(|track| track.sid.clone()),
+        _ => None,
+    });
+    world.forget();
+    assert_eq!(world.order(order), Ok(()));
+    world.signal(3, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    let silent = |spec: &forward::SourceSpec| spec.muted;
+    assert!(world.sources().iter().all(|(_, spec)| silent(spec)));
+    (world, named.expect("a name"))
+}
+
+fn says(sid: &str, muted: bool) -> signal_request::Message {
+    let sid = sid.to_owned();
+    signal_request::Message::Mute(MuteTrackRequest { sid, muted })
+}
+
+#[test]
+fn a_mute_that_comes_while_a_track_is_published_holds_once_it_is() {
+    for order in [Do::Mute { participant: one(3) }, Do::MuteAll] {
+        let (mut world, sid) = muted_while_publishing(order);
+        let heard = |world: &World| !world.seen(2, "p3").expect("told").tracks[0].muted;
+        // The client knew no such track, and says of the one it published that it is on.
+        let orders = mutes(&world, 3);
+        world.signal(3, says(&sid, false));
+        assert!(!heard(&world));
+        assert_eq!(mutes(&world, 3), orders + 1);
+        // It obeys, and its person unmutes.
+        world.signal(3, says(&sid, true));
+        world.signal(3, says(&sid, false));
+        assert!(heard(&world));
+    }
+}
+
+#[test]
+fn who_never_speaks_of_its_track_hears_the_order_again_when_its_media_comes() {
+    let (mut world, sid) = muted_while_publishing(Do::MuteAll);
+    let orders = mutes(&world, 3);
+    world.media_comes();
+    world.media_comes();
+    assert_eq!(mutes(&world, 3), orders + 1);
+    world.signal(3, says(&sid, true));
+    world.signal(3, says(&sid, false));
+    assert!(!world.seen(2, "p3").expect("told").tracks[0].muted);
+}
+
+#[test]
+fn a_track_requested_after_the_order_is_not_muted_by_it() {
+    let mut world = led();
+    assert_eq!(world.order(Do::MuteAll), Ok(()));
+    world.signal(3, microphone(ONE_MICROPHONE));
+    world.signal(3, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    assert!(!world.seen(2, "p3").expect("told").tracks[0].muted);
+    assert_eq!(mutes(&world, 3), 0);
 }
 
 #[test]
