@@ -367,7 +367,9 @@ impl Control {
                 rtx_ssrc,
             } => {
                 if let Some((room, sid)) = self.index.sources.get(&source).cloned() {
-                    self.step(now, room, |room, ctx| room.layer_started(ctx, &sid, layer, (ssrc, rtx_ssrc)));
+                    self.step(now, room, |room, ctx| {
+                        room.layer_started(ctx, &sid, layer, (ssrc, rtx_ssrc))
+                    });
                 }
             }
             forward::Event::LayerWanted { source, highest } => {

@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use livekit_protocol::{
-    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, MuteTrackRequest, SpeakerInfo, SpeakersChanged, StreamState,
-    StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate, VideoQuality,
-    participant_info::State, signal_response::Message,
+    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, MuteTrackRequest, SpeakerInfo, SpeakersChanged,
+    StreamState, StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate,
+    VideoQuality, participant_info::State, signal_response::Message,
 };
 
 use super::{
