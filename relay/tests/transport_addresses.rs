@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use relay::engine::EngineConfig;
 use relay_core::types::{DisconnectReason, TransportEvent};
-use transport_kit::{Client, ClientOptions, Peer, Relay};
+use transport_kit::{Client, ClientOptions, Peer, Relay, exchange};
 
 fn connected(mut relay: Relay) -> (Relay, Client, Peer) {
     let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
@@ -15,16 +15,6 @@ fn connected(mut relay: Relay) -> (Relay, Client, Peer) {
         relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
     });
     (relay, client, peer)
-}
-
-fn exchange(relay: &mut Relay, client: &mut Client, peer: &Peer, text: &str) {
-    client.send("_reliable", text.as_bytes());
-    relay.send(peer, "_reliable", text.as_bytes());
-    relay.until(text, &mut [client], |relay, clients| {
-        let last = relay.received(peer, "_reliable").pop();
-        last.as_deref() == Some(text.as_bytes())
-            && clients[0].received("_reliable").last().copied() == Some(text.as_bytes())
-    });
 }
 
 #[test]

@@ -6,13 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use relay::engine::EngineConfig;
 use relay_core::types::Codec;
-use transport_kit::{Client, ClientOptions, Link, Relay, Turn};
-
-const SOUND: ClientOptions = ClientOptions {
-    audio: true,
-    loss: 0,
-    seed: 1,
-};
+use transport_kit::{Client, ClientOptions, Link, Relay, SOUND, Turn};
 
 fn dual() -> Relay {
     Relay::start_with(&EngineConfig {

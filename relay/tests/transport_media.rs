@@ -4,13 +4,7 @@ mod transport_kit;
 
 use relay::engine::EngineConfig;
 use relay_core::types::Codec;
-use transport_kit::{Client, ClientOptions, Peer, Relay};
-
-const SOUND: ClientOptions = ClientOptions {
-    audio: true,
-    loss: 0,
-    seed: 1,
-};
+use transport_kit::{Client, ClientOptions, Peer, Relay, SOUND};
 
 fn forwarded(mut relay: Relay) -> (Relay, Client, Client, Peer) {
     let address = relay.engine.udp_addr();

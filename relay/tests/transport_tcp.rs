@@ -14,25 +14,9 @@ use relay::{
 };
 use relay_core::types::{Codec, TransportCommand};
 use transport_kit::{
-    Client, ClientOptions, LIMIT, Peer, Relay,
+    Client, ClientOptions, LIMIT, Peer, Relay, SOUND, exchange,
     link::{Tcp, Wire, connect, framed, is_cut},
 };
-
-const SOUND: ClientOptions = ClientOptions {
-    audio: true,
-    loss: 0,
-    seed: 1,
-};
-
-fn exchange(relay: &mut Relay, client: &mut Client, peer: &Peer, text: &str) {
-    client.send("_reliable", text.as_bytes());
-    relay.send(peer, "_reliable", text.as_bytes());
-    relay.until(text, &mut [client], |relay, clients| {
-        let last = relay.received(peer, "_reliable").pop();
-        last.as_deref() == Some(text.as_bytes())
-            && clients[0].received("_reliable").last().copied() == Some(text.as_bytes())
-    });
-}
 
 fn open(relay: &mut Relay, access: &Access) -> (Client, Peer) {
     let mut client = relay.tcp_client(access, ClientOptions::default()).with_channels();
@@ -132,37 +116,111 @@ fn a_client_moves_from_udp_to_tcp_and_to_another_connection() {
     relay.access_when(&access, "the former is gone", |s| s.connections == 1);
 }
 
-#[test]
-fn a_slow_reader_loses_media_only_and_is_cut_in_the_end() {
-    let mut relay = Relay::start();
-    let access = relay.access();
-    let mut publisher = Client::new(relay.engine.udp_addr(), SOUND);
-    let mut subscriber = relay.tcp_client(&access, ClientOptions::default());
-    let up = relay.join(&mut publisher);
-    let source = relay.publish(&up);
-    let down = relay.subscribe(&mut subscriber, source, Codec::Opus);
-    relay.until("connected", &mut [&mut publisher, &mut subscriber], |relay, _| {
-        relay.connected(&up) && relay.connected(&down)
-    });
-    // From now on the subscriber reads nothing. What the system itself buffers fills first.
-    let begun = Instant::now();
-    let mut sent = 0_u32;
-    let end = begun + Duration::from_secs(60);
-    while access.stats().tcp_slow == 0 {
-        assert!(
-            Instant::now() < end,
-            "not cut after {sent} packets: {:?}",
-            relay.engine.stats().workers[0]
-        );
-        for _ in 0..20 {
-            publisher.send_sound(&[7; 1_100]);
+/// A subscriber by TCP with channels, and one by UDP, to one publisher.
+struct Audience {
+    relay: Relay,
+    access: Access,
+    publisher: Client,
+    by_tcp: (Client, Peer),
+    by_udp: Client,
+    /// Packets since both heard the first ones.
+    sent: usize,
+}
+
+impl Audience {
+    fn new() -> Self {
+        let mut relay = Relay::start();
+        let access = relay.access();
+        let mut publisher = Client::new(relay.engine.udp_addr(), SOUND);
+        let mut slow = relay.tcp_client(&access, ClientOptions::default());
+        let mut by_udp = Client::new(relay.engine.udp_addr(), ClientOptions::default());
+        let up = relay.join(&mut publisher);
+        let source = relay.publish(&up);
+        let down = relay.subscribe(&mut slow, source, Codec::Opus);
+        let beside = relay.subscribe(&mut by_udp, source, Codec::Opus);
+        relay.open_channel(&down, "_reliable", false);
+        let mut all = [&mut publisher, &mut slow, &mut by_udp];
+        relay.until("connected", &mut all, |relay, clients| {
+            let connected = [&up, &down, &beside].iter().all(|peer| relay.connected(peer));
+            connected && clients[1].has_channel("_reliable")
+        });
+        relay.until("both hear", &mut all, |_, clients| {
+            clients[0].send_sound(&[7; 1_100]);
+            clients[1..].iter().all(|client| !client.packets.is_empty())
+        });
+        Self {
+            relay,
+            access,
+            publisher,
+            by_tcp: (slow, down),
+            by_udp,
+            sent: 0,
         }
-        sent += 20;
-        publisher.turn();
     }
-    let stats = relay.stats_when("dropped", |s| s.workers[0].dropped_links > 0);
-    assert!(stats.workers[0].dropped_links < u64::from(sent));
-    assert_eq!(access.stats().connections, 0);
+
+    /// Sends until something holds; the subscriber by TCP reads nothing.
+    fn send_until(&mut self, what: &str, holds: impl Fn(&Relay, &Access) -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !holds(&self.relay, &self.access) {
+            assert!(Instant::now() < end, "not in time: {what}");
+            for _ in 0..20 {
+                self.publisher.send_sound(&[7; 1_100]);
+                self.by_udp.turn();
+            }
+            self.sent += 20;
+            self.publisher.turn();
+            self.relay.drain();
+        }
+    }
+}
+
+#[test]
+fn a_slow_reader_loses_media_only_and_costs_nobody_else() {
+    let mut audience = Audience::new();
+    let dropped = |relay: &Relay| relay.engine.stats().workers[0].dropped_links;
+    audience.send_until("its queue is full", |relay, _| dropped(relay) > 100);
+    // It reads again, before it is cut: what is not media was kept for it.
+    let Audience {
+        mut relay,
+        access,
+        by_tcp: (mut slow, down),
+        mut by_udp,
+        sent,
+        ..
+    } = audience;
+    relay.send(&down, "_reliable", b"not lost");
+    relay.until("the other has all", &mut [&mut by_udp], |_, clients| {
+        clients[0].packets.len() >= sent
+    });
+    relay.until("all is read", &mut [&mut slow], |_, clients| {
+        clients[0].received("_reliable") == [b"not lost"]
+    });
+    assert!(slow.packets.len() < sent - 100, "{} of {sent}", slow.packets.len());
+    assert_eq!((access.stats().tcp_slow, access.stats().connections), (0, 1));
+    let sequences = by_udp.packets.iter().map(|packet| packet.header.sequence_number);
+    let gaps = sequences.clone().zip(sequences.skip(1));
+    assert_eq!(gaps.filter(|(one, next)| one.wrapping_add(1) != *next).count(), 0);
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_cut_in_the_end_and_nobody_else_is() {
+    let mut audience = Audience::new();
+    let begun = Instant::now();
+    audience.send_until("cut", |_, access| access.stats().tcp_slow > 0);
+    assert!(
+        begun.elapsed() >= Duration::from_secs(9),
+        "it has some seconds to go on"
+    );
+    assert_eq!(
+        (audience.access.stats().tcp_slow, audience.access.stats().connections),
+        (1, 0)
+    );
+    let heard = audience.by_udp.packets.len();
+    audience.publisher.send_sound(&[7; 1_100]);
+    let mut others = [&mut audience.publisher, &mut audience.by_udp];
+    audience.relay.until("the other hears", &mut others, |_, clients| {
+        clients[1].packets.len() > heard
+    });
 }
 
 #[test]

@@ -7,13 +7,7 @@ use std::net::{SocketAddr, UdpSocket};
 use relay::access::Access;
 use relay_core::types::Codec;
 use rtc::stun::message::METHOD_ALLOCATE;
-use transport_kit::{Client, ClientOptions, Link, Peer, Relay, Turn, link::is_cut};
-
-const SOUND: ClientOptions = ClientOptions {
-    audio: true,
-    loss: 0,
-    seed: 1,
-};
+use transport_kit::{Client, ClientOptions, Link, Peer, Relay, SOUND, Turn, exchange, link::is_cut};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
@@ -32,16 +26,6 @@ fn turn(access: &Access, by: By) -> Turn {
 fn client(relay: &Relay, access: &Access, by: By, options: ClientOptions) -> Client {
     let engine = relay.engine.udp_addr();
     Client::over(Link::turn(turn(access, by).ready(engine), engine), options)
-}
-
-fn exchange(relay: &mut Relay, client: &mut Client, peer: &Peer, text: &str) {
-    client.send("_reliable", text.as_bytes());
-    relay.send(peer, "_reliable", text.as_bytes());
-    relay.until(text, &mut [client], |relay, clients| {
-        let last = relay.received(peer, "_reliable").pop();
-        last.as_deref() == Some(text.as_bytes())
-            && clients[0].received("_reliable").last().copied() == Some(text.as_bytes())
-    });
 }
 
 fn opened(relay: &mut Relay, mut client: Client) -> (Client, Peer) {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     control::now,
-    engine::link::{Inlet, Sink},
+    engine::link::{Dropped, Inlet, Sink},
 };
 
 /// A stream that has shown nothing good within this time is cut.
@@ -123,10 +123,10 @@ impl Dialogue {
             Self::Unknown => Ok(()),
             Self::Ice(inlet) => {
                 while let Some(datagram) = frames::next(Framing::Rfc4571, received)? {
-                    if !inlet.handle(&datagram) {
+                    if let Err(why) = inlet.handle(&datagram) {
                         shared.counts.tcp_dropped.add();
                         // Whose transport is gone needs the stream no more; who never had one, even less.
-                        if inlet.is_closed() || !inlet.is_proven() {
+                        if why != Dropped::Lagging {
                             return Err(Garbage);
                         }
                     }

@@ -8,7 +8,7 @@ use std::{
     net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -22,8 +22,10 @@ use super::{
 
 /// Datagrams let through before a check has proven whom the link belongs to.
 const EARLY: u32 = 100;
-/// Inputs that may wait at a worker before a link's datagrams are dropped.
-const MAX_LAG: usize = 1 << 13;
+/// Datagrams of one link that may wait at its worker: what a client sends within about a second.
+const MAX_WAITING: usize = 256;
+/// Inputs that may wait at a worker before no link adds to them: a bound of memory, out of reach of a few links.
+const MAX_LAG: usize = 1 << 16;
 
 /// Names a link; not used again before four thousand million others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,11 +56,29 @@ pub(crate) struct Link {
     proven: AtomicBool,
     /// The transport that it belonged to is gone.
     closed: AtomicBool,
+    /// Datagrams that wait at the worker.
+    waiting: AtomicUsize,
+}
+
+/// Why a datagram of a link was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// It came before the first check, or was one too many before the first good one.
+    Stranger,
+    /// The worker has still to take those before.
+    Lagging,
+    /// The transport that the link belonged to is gone.
+    Closed,
 }
 
 impl Link {
     pub(super) fn id(&self) -> LinkId {
         self.id
+    }
+
+    /// The worker has taken one of the datagrams that wait.
+    pub(super) fn taken(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Lets nothing through any more.
@@ -131,6 +151,7 @@ impl Gate {
             sink,
             proven: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
         };
         Inlet {
             gate: self.clone(),
@@ -162,32 +183,37 @@ pub(crate) struct Inlet {
 }
 
 impl Inlet {
-    /// Takes a datagram of the client; false when it is dropped: before the first check, or too many before the first
-    /// good one, or when the worker lags behind.
-    pub(crate) fn handle(&mut self, datagram: &[u8]) -> bool {
+    /// Takes a datagram of the client.
+    ///
+    /// # Errors
+    /// When it is dropped.
+    pub(crate) fn handle(&mut self, datagram: &[u8]) -> Result<(), Dropped> {
         let worker = match self.worker {
             Some(worker) => worker,
             None => {
-                let Some(worker) = self.gate.worker(datagram) else {
-                    return false;
-                };
+                let worker = self.gate.worker(datagram).ok_or(Dropped::Stranger)?;
                 self.worker = Some(worker);
                 self.gate.workers[worker].send(WorkerInput::LinkOpened(self.link.clone()));
                 worker
             }
         };
+        if self.is_closed() {
+            return Err(Dropped::Closed);
+        }
+        let handle = &self.gate.workers[worker];
+        // Only this end adds, so the count cannot grow in between.
+        if self.link.waiting.load(Ordering::Relaxed) >= MAX_WAITING || handle.waiting() >= MAX_LAG {
+            return Err(Dropped::Lagging);
+        }
         if !self.is_proven() {
             self.early += 1;
             if self.early > EARLY {
-                return false;
+                return Err(Dropped::Stranger);
             }
         }
-        let handle = &self.gate.workers[worker];
-        if self.is_closed() || handle.waiting() >= MAX_LAG {
-            return false;
-        }
+        self.link.waiting.fetch_add(1, Ordering::Relaxed);
         handle.send(WorkerInput::FromLink(self.link.id, Bytes::copy_from_slice(datagram)));
-        true
+        Ok(())
     }
 
     /// Whether the transport that the client belonged to is gone.
@@ -212,5 +238,77 @@ impl Drop for Inlet {
         if let Some(worker) = self.worker {
             self.gate.workers[worker].send(WorkerInput::LinkClosed(self.link.id));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::Receiver;
+
+    use super::*;
+    use crate::engine::{fuzzing::signed, sys::Waker};
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn send(&self, _: &[u8]) -> bool {
+            false
+        }
+    }
+
+    /// A gate to a worker that takes nothing by itself.
+    fn gate() -> (Gate, Receiver<WorkerInput>) {
+        let (sender, inputs) = crossbeam_channel::unbounded();
+        let worker = WorkerHandle::new(sender, Arc::new(Waker::new().expect("a waker")));
+        (Gate::new(vec![worker], None, Arc::default()), inputs)
+    }
+
+    fn open(gate: &Gate) -> Inlet {
+        gate.open(([192, 0, 2, 1], 9).into(), Arc::new(Nowhere))
+    }
+
+    fn check() -> Vec<u8> {
+        signed(b"\0\x06\0\x09frag:them\0\0\0")
+    }
+
+    #[test]
+    fn who_floods_a_worker_that_lags_is_bounded_and_costs_no_other_link() {
+        let (gate, inputs) = gate();
+        let (mut flood, mut other) = (open(&gate), open(&gate));
+        flood.handle(&check()).expect("a check");
+        flood.prove();
+        let taken = (0..10_000).filter(|_| flood.handle(&[0x80; 100]).is_ok()).count();
+        assert_eq!(taken, MAX_WAITING - 1);
+        assert_eq!(flood.handle(&[0x80; 100]), Err(Dropped::Lagging));
+        assert_eq!(other.handle(&check()), Ok(()));
+        // The worker takes one: there is room for one.
+        let link = inputs.try_iter().find_map(|input| match input {
+            WorkerInput::LinkOpened(link) => Some(link),
+            _ => None,
+        });
+        link.expect("opened").taken();
+        assert_eq!(flood.handle(&[0x80; 100]), Ok(()));
+        assert_eq!(flood.handle(&[0x80; 100]), Err(Dropped::Lagging));
+    }
+
+    #[test]
+    fn who_is_not_proven_lags_like_others_and_is_a_stranger_only_after_a_hundred_that_were_looked_at() {
+        let (gate, inputs) = gate();
+        let mut inlet = open(&gate);
+        assert_eq!(inlet.handle(b"no check"), Err(Dropped::Stranger));
+        inlet.handle(&check()).expect("a check");
+        inlet.link.waiting.store(MAX_WAITING, Ordering::Relaxed);
+        for _ in 0..1_000 {
+            assert_eq!(inlet.handle(&check()), Err(Dropped::Lagging));
+        }
+        inlet.link.waiting.store(0, Ordering::Relaxed);
+        for _ in 1..EARLY {
+            assert_eq!(inlet.handle(&check()), Ok(()));
+        }
+        assert_eq!(inlet.handle(&check()), Err(Dropped::Stranger));
+        inlet.link.close();
+        assert_eq!(inlet.handle(&check()), Err(Dropped::Closed));
+        assert_eq!(inputs.len(), 1 + EARLY as usize);
     }
 }

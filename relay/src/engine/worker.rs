@@ -259,6 +259,9 @@ impl Worker {
             WorkerInput::Route(address, worker) => self.parts.routes.learn(address, worker),
             WorkerInput::LinkOpened(link) => self.egress.open(link),
             WorkerInput::FromLink(id, bytes) => {
+                if let Some(link) = self.egress.link(id) {
+                    link.taken();
+                }
                 self.handle_datagram(now, Path::Link(id), &mut Vec::from(bytes), None);
             }
             WorkerInput::LinkClosed(id) => {

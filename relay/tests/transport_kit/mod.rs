@@ -39,6 +39,24 @@ pub use turn::Turn;
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// A client with a track of sound.
+pub const SOUND: ClientOptions = ClientOptions {
+    audio: true,
+    loss: 0,
+    seed: 1,
+};
+
+/// Sends a message to and fro on an open channel, and waits for both.
+pub fn exchange(relay: &mut Relay, client: &mut Client, peer: &Peer, text: &str) {
+    client.send("_reliable", text.as_bytes());
+    relay.send(peer, "_reliable", text.as_bytes());
+    relay.until(text, &mut [client], |relay, clients| {
+        let last = relay.received(peer, "_reliable").pop();
+        last.as_deref() == Some(text.as_bytes())
+            && clients[0].received("_reliable").last().copied() == Some(text.as_bytes())
+    });
+}
+
 /// An engine and its events.
 pub struct Relay {
     pub engine: Engine,

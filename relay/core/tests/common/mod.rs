@@ -12,6 +12,7 @@ use std::{
 };
 
 use publisher::Publisher;
+pub use publisher::exts;
 use relay_core::{
     forward::{Command, Config, Event, Outgoing, Shard, SinkSpec, Transmit, Want},
     link::{Link, LinkConfig},
@@ -43,20 +44,6 @@ pub struct Client<T> {
     pub model: T,
     pub up: Link<Datagram>,
     pub down: Link<Datagram>,
-}
-
-/// The ids of header extensions in every m-section of these tests.
-pub fn exts() -> ExtMap {
-    [
-        (ExtKind::AudioLevel, 1),
-        (ExtKind::AbsSendTime, 2),
-        (ExtKind::TransportCc, 3),
-        (ExtKind::Mid, 4),
-        (ExtKind::Rid, 10),
-        (ExtKind::RepairedRid, 11),
-    ]
-    .into_iter()
-    .collect()
 }
 
 /// Other ids for the same extensions, so that remapping shows.

@@ -9,13 +9,27 @@ use relay_core::{
     forward::{LayerSpec, SourceSpec},
     rtcp::{Compound, RtcpPacket, write},
     rtp::{HeaderFields, HeaderWriter},
-    types::{Codec, ExtKind, Mid, Pt, Rid},
+    types::{Codec, ExtKind, ExtMap, Mid, Pt, Rid},
 };
 
-use super::{Datagram, MS, SECOND, exts};
+use super::{Datagram, MS, SECOND};
 
 /// Bytes of payload in a full packet.
 const MTU: usize = 1_100;
+
+/// The ids of header extensions in every m-section of these tests.
+pub fn exts() -> ExtMap {
+    [
+        (ExtKind::AudioLevel, 1),
+        (ExtKind::AbsSendTime, 2),
+        (ExtKind::TransportCc, 3),
+        (ExtKind::Mid, 4),
+        (ExtKind::Rid, 10),
+        (ExtKind::RepairedRid, 11),
+    ]
+    .into_iter()
+    .collect()
+}
 
 /// One layer as it is sent.
 pub struct SentLayer {

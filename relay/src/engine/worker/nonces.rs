@@ -16,9 +16,7 @@ mod publisher;
 
 use std::time::Duration;
 
-use relay_core::types::{ExtKind, ExtMap};
-
-use self::{site::Site, steps::Step};
+use self::{publisher::exts, site::Site, steps::Step};
 use crate::engine::srtp::ledger::{self, Sealed};
 
 const MS: Duration = Duration::from_millis(1);
@@ -29,20 +27,6 @@ const SECOND: Duration = Duration::from_secs(1);
 enum Datagram {
     Rtp(Vec<u8>),
     Rtcp(Vec<u8>),
-}
-
-/// The ids of header extensions in what clients offer.
-fn exts() -> ExtMap {
-    [
-        (ExtKind::AudioLevel, 1),
-        (ExtKind::AbsSendTime, 2),
-        (ExtKind::TransportCc, 3),
-        (ExtKind::Mid, 4),
-        (ExtKind::Rid, 10),
-        (ExtKind::RepairedRid, 11),
-    ]
-    .into_iter()
-    .collect()
 }
 
 /// Chance by a seed (SplitMix64).
