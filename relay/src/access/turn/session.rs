@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicBool, AtomicU16, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -82,6 +82,8 @@ struct PeerSink {
     peer: SocketAddr,
     /// The channel bound to the peer; 0 is none.
     channel: AtomicU16,
+    /// There is a permission: without one a channel stays bound, and carries nothing.
+    permitted: AtomicBool,
 }
 
 impl Sink for PeerSink {
@@ -89,6 +91,9 @@ impl Sink for PeerSink {
         let Ok(len) = u16::try_from(datagram.len()) else {
             return false;
         };
+        if !self.permitted.load(Ordering::Relaxed) {
+            return false;
+        }
         let weight = Weight::of(datagram);
         match self.channel.load(Ordering::Relaxed) {
             0 => {
@@ -123,7 +128,8 @@ impl Session {
     pub(in crate::access) fn poll_timeout(&self) -> Option<Instant> {
         let allocation = self.allocation.as_ref()?;
         let permissions = allocation.permissions.iter().map(|(_, until)| *until);
-        permissions.chain([allocation.until]).min()
+        let channels = allocation.peers.iter().filter_map(|peer| Some(peer.channel?.1));
+        permissions.chain(channels).chain([allocation.until]).min()
     }
 
     /// Ends what was not refreshed.
@@ -137,14 +143,16 @@ impl Session {
         }
         allocation.permissions.retain(|(_, until)| now < *until);
         let permissions = &allocation.permissions;
-        let permitted = |peer: &Peer| permissions.iter().any(|(ip, _)| *ip == peer.address.ip());
-        allocation.peers.retain(permitted);
-        for peer in &mut allocation.peers {
+        allocation.peers.retain_mut(|peer| {
             if peer.channel.is_some_and(|(_, until)| until <= now) {
                 peer.channel = None;
                 peer.sink.channel.store(0, Ordering::Relaxed);
             }
-        }
+            let permitted = permissions.iter().any(|(ip, _)| *ip == peer.address.ip());
+            peer.sink.permitted.store(permitted, Ordering::Relaxed);
+            // A channel lives on without its permission, and serves again once that is renewed (RFC 8656 §9, §12).
+            permitted || peer.channel.is_some()
+        });
     }
 
     /// Takes a message: STUN, or ChannelData.
@@ -175,6 +183,7 @@ impl Session {
         let bound = |peer: &&mut Peer| peer.channel.is_some_and(|(bound, _)| bound == number);
         if let (Some(allocation), Some(data)) = (&mut self.allocation, data)
             && let Some(peer) = allocation.peers.iter_mut().find(bound)
+            && peer.sink.permitted.load(Ordering::Relaxed)
             && peer.handle(&self.server, allocation.relayed, data)
         {
             return;
@@ -413,6 +422,9 @@ impl Allocation {
             Some((_, end)) => *end = until,
             None => self.permissions.push((ip, until)),
         }
+        for peer in self.peers.iter().filter(|peer| peer.address.ip() == ip) {
+            peer.sink.permitted.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Hands a datagram to one of our addresses; false when it is dropped.
@@ -421,7 +433,7 @@ impl Allocation {
         self.peer(server, back, address).handle(server, relayed, data)
     }
 
-    /// The dealings with one of our addresses, begun if they have not.
+    /// The dealings with one of our addresses, to which there is a permission, begun if they have not.
     fn peer(&mut self, server: &Server, back: &Back, address: SocketAddr) -> &mut Peer {
         let at = self.peers.iter().position(|peer| peer.address == address);
         let at = at.unwrap_or_else(|| {
@@ -429,6 +441,7 @@ impl Allocation {
                 back: back.clone(),
                 peer: address,
                 channel: AtomicU16::new(0),
+                permitted: AtomicBool::new(true),
             });
             self.peers.push(Peer {
                 address,
@@ -448,7 +461,7 @@ impl Peer {
         if self.inlet.is_closed() {
             self.inlet = server.gate.open(relayed, self.sink.clone());
         }
-        self.inlet.handle(data)
+        self.inlet.handle(data).is_ok()
     }
 }
 

@@ -462,10 +462,41 @@ fn channels_are_one_to_one_and_end() {
     world.bind(&mut client, 0x4000, OURS).expect("bound");
     world.bind(&mut client, 0x4000, OURS).expect("refreshed");
     assert_eq!(world.bind(&mut client, 0x4001, OURS).err(), Some(400));
-    // The permission that came with it ends first, and takes the channel along.
+    // The permission that came with it ends first; nothing passes then, but the channel stays bound.
+    let send = |world: &World, client: &mut Client| {
+        let dropped = world.dropped();
+        client.session.handle(world.now(), &[0x40, 0, 0, 2, 1, 2]);
+        let peers = &client.session.allocation.as_ref().expect("an allocation").peers;
+        assert_eq!(world.dropped(), dropped + 1, "it is no check, so it goes nowhere");
+        peers.first().map(|peer| peer.sink.permitted.load(Ordering::Relaxed))
+    };
+    assert_eq!(send(&world, &mut client), Some(true));
     world.pass(301);
+    assert_eq!(send(&world, &mut client), Some(false));
+    let sink = client.session.allocation.as_ref().expect("an allocation").peers[0]
+        .sink
+        .clone();
+    assert!(!sink.send(&[0x80; 20]) && client.outflow.take().is_empty());
+    assert_eq!(world.bind(&mut client, 0x4001, OURS).err(), Some(400));
+    // A new permission is enough for the channel to serve again.
+    world.refresh(&mut client, 3_600).expect("refreshed");
+    world.permit(&mut client, &[OURS]).expect("permitted");
+    assert!(sink.send(&[0x80; 20]));
+    assert_eq!(client.outflow.take()[..4], [0x40, 0, 0, 20]);
+    // It ends ten minutes after it was bound, and the peer is reached by indications until its permission ends.
+    let due = client.session.poll_timeout().expect("a deadline");
+    assert_eq!(due, world.start + Duration::from_secs(600));
+    world.pass(299);
     client.session.handle_timeout(world.now().at);
+    assert!(sink.send(&[0x80; 20]));
+    assert_eq!(client.outflow.take()[..2], [0, 0x17]);
     world.bind(&mut client, 0x4001, OURS).expect("bound anew");
+    // To bind a channel again renews both.
+    world.pass(299);
+    world.bind(&mut client, 0x4001, OURS).expect("refreshed");
+    world.pass(299);
+    client.session.handle_timeout(world.now().at);
+    assert!(sink.send(&[0x80; 20]));
 }
 
 #[test]
