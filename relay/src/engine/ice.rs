@@ -81,6 +81,7 @@ struct Agent {
     credentials: Vec<Credential>,
     /// Newest generation of credentials that a check used, and when one first did.
     used: Option<(u32, Instant)>,
+    /// Those of which `by_path` names it the owner.
     paths: Vec<Path>,
     selected: Option<Path>,
     nominated: bool,
@@ -95,6 +96,15 @@ struct Agent {
 }
 
 impl Agent {
+    /// A path is not its any more. If it was the chosen one, the next check chooses.
+    fn lose(&mut self, path: Path) {
+        self.paths.retain(|known| *known != path);
+        if self.selected == Some(path) {
+            self.selected = None;
+            self.selected_check = None;
+        }
+    }
+
     /// Whether a copy of this transaction came from elsewhere before.
     fn is_replay(&mut self, id: TransactionId, from: u64) -> bool {
         if let Some((_, origin)) = self.transactions.iter().find(|(seen, _)| *seen == id) {
@@ -183,22 +193,15 @@ impl Agents {
             self.by_ufrag.remove(&credential.ufrag);
         }
         for path in &agent.paths {
-            if self.by_path.get(path) == Some(&id) {
-                self.by_path.remove(path);
-            }
+            self.by_path.remove(path);
         }
         agent.paths
     }
 
     /// A path is no more. If it was the chosen one, the next check chooses.
     pub(crate) fn close(&mut self, path: Path) {
-        let Some(agent) = self.by_path.remove(&path).and_then(|id| self.agents.get_mut(&id)) else {
-            return;
-        };
-        agent.paths.retain(|known| *known != path);
-        if agent.selected == Some(path) {
-            agent.selected = None;
-            agent.selected_check = None;
+        if let Some(agent) = self.by_path.remove(&path).and_then(|id| self.agents.get_mut(&id)) {
+            agent.lose(path);
         }
     }
 
@@ -305,8 +308,15 @@ impl Agents {
     }
 
     fn prove(&mut self, id: TransportId, from: Path) {
-        if self.by_path.insert(from, id) == Some(id) {
-            return;
+        match self.by_path.insert(from, id) {
+            Some(owner) if owner == id => return,
+            // Nothing of the former owner goes there any more, nor ends with it.
+            Some(former) => {
+                if let Some(former) = self.agents.get_mut(&former) {
+                    former.lose(from);
+                }
+            }
+            None => {}
         }
         let Some(agent) = self.agents.get_mut(&id) else {
             return;
@@ -317,9 +327,7 @@ impl Agents {
         if agent.paths.len() == MAX_PATHS {
             let oldest = usize::from(Some(agent.paths[0]) == agent.selected);
             let forgotten = agent.paths.remove(oldest);
-            if self.by_path.get(&forgotten) == Some(&id) {
-                self.by_path.remove(&forgotten);
-            }
+            self.by_path.remove(&forgotten);
         }
         agent.paths.push(from);
     }

@@ -270,6 +270,27 @@ fn requests_without_credentials_are_answered_at_a_bounded_rate() {
 }
 
 #[test]
+fn a_path_that_another_transport_has_proved_does_not_end_with_the_former() {
+    const OTHER: TransportId = TransportId(8);
+    let mut f = Fixture::new();
+    f.agents.create(OTHER, &ice("other"));
+    for port in [1, 2] {
+        f.check(address(port), "first", true);
+    }
+    f.check(address(2), "other", true);
+    assert_eq!(f.agents.owner(address(2)), Some(OTHER));
+    assert_eq!(
+        f.agents.destination(ID),
+        None,
+        "what was the former's is not sent to the other"
+    );
+    assert_eq!(f.agents.remove(ID), [address(1)]);
+    assert_eq!(f.agents.destination(OTHER), Some(address(2)));
+    assert_eq!(f.agents.remove(OTHER), [address(2)]);
+    assert!(f.agents.by_path.is_empty());
+}
+
+#[test]
 fn addresses_and_transactions_are_bounded() {
     let mut f = Fixture::new();
     for port in 1..200 {
