@@ -26,6 +26,8 @@ mod admission;
 mod certificate;
 mod counts;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod outflow;
 mod servers;
 mod stream;

@@ -16,14 +16,18 @@ use relay_core::{
     room::{Config, ConnectionId, Control, Grants, IceServers, Input, Join, Mode, Now, Random, RoomKey, Ticket},
     rtcp::Compound,
     rtp::{HeaderFields, HeaderWriter, RtpPacket, red_primary},
-    sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
+    sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendState, SendTrack, Sending},
     types::{
         Codec, ExtKind, ExtMap, Fingerprint, IceCredentials, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportEvent,
         TransportId,
     },
 };
 
-pub use crate::{engine::fuzzing::stun, transport::fuzzing::channels};
+pub use crate::{
+    access::fuzzing::{frames, turn},
+    engine::fuzzing::stun,
+    transport::fuzzing::channels,
+};
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +36,7 @@ mod tests;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, each a file of the same name in `relay/fuzz/fuzz_targets`.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("stun", stun),
     ("rtp", rtp),
     ("rtcp", rtcp),
@@ -40,6 +44,8 @@ pub const TARGETS: [Target; 7] = [
     ("sdp", sdp),
     ("signal", signal),
     ("channels", channels),
+    ("turn", turn),
+    ("frames", frames),
 ];
 
 /// Chunks taken of one input.
@@ -159,7 +165,7 @@ impl Transmit for Held {
 }
 
 /// Lets the shard do what follows.
-fn turn(shard: &mut Shard, now: Instant, held: &mut Held) {
+fn advance(shard: &mut Shard, now: Instant, held: &mut Held) {
     shard.handle_timeout(now);
     shard.transmit(now, held);
     while shard.poll_event().is_some() {}
@@ -175,11 +181,11 @@ pub fn rtp(data: &[u8]) {
         if let Ok(packet) = RtpPacket::parse(packet) {
             let _ = red_primary(packet.payload);
         }
-        turn(&mut shard, now, &mut held);
+        advance(&mut shard, now, &mut held);
     }
     for _ in 0..3 {
         now += Duration::from_secs(1);
-        turn(&mut shard, now, &mut held);
+        advance(&mut shard, now, &mut held);
     }
 }
 
@@ -216,16 +222,16 @@ pub fn rtcp(data: &[u8]) {
         for codec in [Codec::Vp8, Codec::H264] {
             shard.handle_rtp(now, PUBLISHER, &picture(codec, seq));
         }
-        turn(&mut shard, now, &mut held);
+        advance(&mut shard, now, &mut held);
     }
     for (what, compound) in chunks(data) {
         now += Duration::from_millis(u64::from(what >> 1) * 8);
         let from = if what & 1 == 1 { PUBLISHER } else { SUBSCRIBER };
         shard.handle_rtcp(now, from, compound);
-        turn(&mut shard, now, &mut held);
+        advance(&mut shard, now, &mut held);
     }
     now += Duration::from_secs(1);
-    turn(&mut shard, now, &mut held);
+    advance(&mut shard, now, &mut held);
 }
 
 /// One RTP header: what is read of its extensions and written again reads the same.
@@ -280,8 +286,12 @@ pub fn sdp(data: &[u8]) {
     let mut offering = Negotiator::new(local(), Role::ServerOffers);
     offering.add_send(track(1, Codec::H264));
     let offer = offering.create_offer();
-    let answered = offering.accept_answer(text);
-    assert!(answered.is_ok() || offering.sending().count() <= 1);
+    let before: Vec<Sending> = offering.sending().collect();
+    let taken = offering.accept_answer(text).is_ok();
+    let after: Vec<Sending> = offering.sending().collect();
+    assert!(taken || after == before, "what is refused changes nothing");
+    assert!(!taken || after.iter().all(|sending| sending.state != SendState::Offered));
+    assert!(offering.accept_answer(text).is_err(), "an offer is answered once");
     assert!(offer.starts_with("v=0\r\n"));
 }
 

@@ -5,7 +5,7 @@ use bytes::{Buf as _, BytesMut};
 /// Longest datagram of ICE-TCP: what the media port takes of UDP.
 const MAX_DATAGRAM: usize = 2_048;
 /// Longest message of TURN: such a datagram, and room for the attributes around it.
-const MAX_MESSAGE: usize = MAX_DATAGRAM + 512;
+pub(super) const MAX_MESSAGE: usize = MAX_DATAGRAM + 512;
 /// Header of a STUN message, and of ChannelData.
 const STUN_HEADER: usize = 20;
 const CHANNEL_HEADER: usize = 4;

@@ -95,7 +95,7 @@ impl Outflow {
     }
 
     /// What waits.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn take(&self) -> BytesMut {
         std::mem::take(&mut self.lock().bytes)
     }

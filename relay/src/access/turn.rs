@@ -27,6 +27,9 @@ mod message;
 mod session;
 mod udp;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use session::fuzzing;
+
 pub(super) use back::Back;
 pub(super) use credentials::Credentials;
 pub(super) use session::Session;

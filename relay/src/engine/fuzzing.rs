@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,8 +11,10 @@ use ring::hmac;
 
 use super::{
     ice::{Agents, Patience},
-    link::Path,
+    link::{Gate, Path},
     stun::{self, MAX_ANSWER, Request},
+    sys::Waker,
+    worker::WorkerHandle,
 };
 
 const PASSWORD: &str = "a-password-of-some-length";
@@ -35,6 +38,13 @@ pub(crate) fn signed(attributes: &[u8]) -> Vec<u8> {
     bytes.extend([0x80, 0x28, 0, 4]);
     bytes.extend(sum.to_be_bytes());
     bytes
+}
+
+/// A gate to a worker that has ended: what goes in is lost.
+pub(crate) fn gate() -> Gate {
+    let (inputs, _) = crossbeam_channel::bounded(1);
+    let waker = Waker::new().expect("a descriptor");
+    Gate::new(vec![WorkerHandle::new(inputs, Arc::new(waker))], None, Arc::default())
 }
 
 /// A datagram as it came, and its bytes as the attributes of a signed request.

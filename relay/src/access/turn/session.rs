@@ -472,5 +472,7 @@ fn lifetime(request: &Request) -> Duration {
     asked.clamp(LIFETIME, MAX_LIFETIME)
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
