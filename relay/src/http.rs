@@ -22,6 +22,7 @@ use crate::{
     service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
     tokens::{Refused, Tokens},
+    whip::{self, Sessions},
 };
 
 /// Largest body of a request, in bytes.
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) requests: Arc<Seen>,
     /// How fast tokens order.
     pub(crate) pace: Pace,
+    /// Clients of WHIP and WHEP.
+    pub(crate) sessions: Sessions,
 }
 
 /// A request with a body is read and answered within this time.
@@ -56,6 +59,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/twirp/livekit.RoomService/{method}",
             post(room_service).layer(DefaultBodyLimit::max(service::MAX_BODY)),
         )
+        .merge(whip::router())
         .layer(middleware::from_fn(in_time));
     Router::new()
         .route("/", get(open))
@@ -87,6 +91,7 @@ async fn in_time(request: Request, next: Next) -> Response {
 /// Any page may talk to a relay: the token decides, not the origin.
 async fn cross_origin(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
+    let takes_offers = preflight && whip::takes_offers(request.uri().path());
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -97,14 +102,21 @@ async fn cross_origin(request: Request, next: Next) -> Response {
     if preflight {
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_METHODS,
-            HeaderValue::from_static("GET, POST"),
+            HeaderValue::from_static("GET, POST, PATCH, DELETE"),
         );
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, content-type"),
+            HeaderValue::from_static("authorization, content-type, if-match"),
         );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+        if takes_offers {
+            headers.insert("accept-post", HeaderValue::from_static(whip::SDP));
+        }
     } else {
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("etag, link, location, retry-after"),
+        );
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
@@ -181,7 +193,7 @@ fn read(
     Ok((ticket, asked))
 }
 
-async fn admitted(app: &App, connection: &mut Connection) -> Result<(), Box<Response>> {
+pub(crate) async fn admitted(app: &App, connection: &mut Connection) -> Result<(), Box<Response>> {
     let (status, text) = match connection.from_rooms.recv().await {
         Some(ToClient::Accept) => return Ok(()),
         Some(ToClient::Refuse(Refusal::Because(reason))) => (StatusCode::FORBIDDEN, reason.word()),
@@ -192,7 +204,7 @@ async fn admitted(app: &App, connection: &mut Connection) -> Result<(), Box<Resp
     Err(Box::new((status, text).into_response()))
 }
 
-fn turned_away(app: &App, refused: Refused) -> Response {
+pub(crate) fn turned_away(app: &App, refused: Refused) -> Response {
     app.refusals.count(refused.reason().map_or("token", Reason::word));
     match (refused.reason(), refused) {
         (Some(reason), _) => (StatusCode::FORBIDDEN, reason.word()).into_response(),

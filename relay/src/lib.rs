@@ -24,6 +24,7 @@ mod signal;
 mod sockets;
 mod tokens;
 pub mod transport;
+mod whip;
 
 pub use config::Config;
 pub use key::{KeyError, public_key};

@@ -77,7 +77,7 @@ pub(crate) struct Pace(Mutex<HashMap<String, (f64, Instant)>>);
 
 impl Pace {
     /// Takes an order of this token; false when that is too much.
-    fn allows(&self, jti: &str, now: Instant) -> bool {
+    pub(crate) fn allows(&self, jti: &str, now: Instant) -> bool {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |(left, filled): (f64, Instant)| {
             let seconds = now.saturating_duration_since(filled).as_secs_f64();

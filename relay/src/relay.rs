@@ -32,6 +32,7 @@ use crate::{
     orders::Pace,
     report::{About, Reporter, Reports},
     tokens::Tokens,
+    whip::Sessions,
 };
 
 /// A request's head must be there this long after it was waited for: after the connection, after the last request.
@@ -185,6 +186,7 @@ impl Relay {
             commands: Arc::default(),
             requests: Arc::default(),
             pace: Pace::default(),
+            sessions: Sessions::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let router = router(app);

@@ -137,6 +137,8 @@ pub struct Join {
     pub mode: Mode,
     /// Subscribe to every track without being asked.
     pub auto_subscribe: bool,
+    /// Subscribe to what this identity publishes now: for a client that makes one offer and no other.
+    pub watch: Option<String>,
     /// The client tells the size at which it shows each track.
     pub adaptive_stream: bool,
     /// Video may stop when bandwidth is short; the client shows it as paused.

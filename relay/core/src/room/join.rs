@@ -145,6 +145,7 @@ impl Room {
             client,
             mode,
             auto_subscribe,
+            watch,
             adaptive_stream,
             allow_pause,
             offer,
@@ -238,6 +239,9 @@ impl Room {
         self.counts_changed = true;
         self.unsettled.insert(session);
         self.subscribe_newcomer(ctx, session);
+        if let Some(identity) = watch {
+            self.watch(ctx, session, &identity);
+        }
         // Who speaks at once comes in muted where one has to ask for the word; to publish later is to unmute.
         let muted = self.rules.mute_mode == MuteMode::QuestionsAndAnswers && !leads;
         for mut request in add_tracks {

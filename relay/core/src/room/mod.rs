@@ -31,6 +31,7 @@ mod track;
 mod updates;
 mod view;
 mod waiting;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod moderation;
 mod resuming;
 mod service;
 mod waiting;
+mod watch;
 mod watching;
 
 use std::{
@@ -196,6 +197,7 @@ fn join(connection: u64, ticket: Ticket, mode: Mode) -> Join {
         },
         mode,
         auto_subscribe: true,
+        watch: None,
         adaptive_stream: true,
         allow_pause: false,
         offer: (mode == Mode::Single).then(|| offer(ONE_JOIN, 1)),

@@ -1,0 +1,325 @@
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): an encoder publishes into a room, and a player watches one of its
+//! publishers, by one HTTP request each. Both are participants like others, who came by a join token: the request opens a
+//! connection to the rooms, and a task keeps it until the session is ended.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse as _, Response},
+    routing::{patch, post},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use livekit_protocol::{ClientInfo, SessionDescription};
+use relay_core::room::{Input, Join, Mode, Ticket};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    control::unix_ms,
+    http::{App, admitted, turned_away},
+    signal::pairs,
+    tokens::Refused,
+};
+
+mod session;
+mod text;
+
+pub(crate) use session::Sessions;
+use session::{Ending, Order, Patched, Session};
+use text::{Fragment, Offer};
+
+/// The type of offers and answers.
+pub(crate) const SDP: &str = "application/sdp";
+/// The type of what changes a session (RFC 8840).
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+/// The room answers an offer at once; a meeting that is to be opened waits for the control plane.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Seconds after which it may be asked again for a publisher who is not there.
+const RETRY: &str = "5";
+
+/// What a client comes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Publish,
+    Watch,
+}
+
+impl Purpose {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Publish => "/whip",
+            Self::Watch => "/whep",
+        }
+    }
+}
+
+/// A refusal: a status, and a sentence for whoever looks into it.
+type Refusal = Box<Response>;
+
+fn refusal(status: StatusCode, text: impl Into<String>) -> Refusal {
+    Box::new((status, text.into()).into_response())
+}
+
+/// The routes. Other methods than these are answered with 405 (RFC 9725 §4.2).
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/whip", post(publish))
+        .route("/whep", post(watch))
+        .route("/whip/{id}", patch(change).delete(end))
+        .route("/whep/{id}", patch(change).delete(end))
+}
+
+/// Whether offers are posted to this path.
+pub(crate) fn takes_offers(path: &str) -> bool {
+    [Purpose::Publish, Purpose::Watch]
+        .iter()
+        .any(|purpose| purpose.path() == path)
+}
+
+async fn publish(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    begin(&app, Purpose::Publish, None, &headers, &body)
+        .await
+        .unwrap_or_else(|refusal| *refusal)
+}
+
+/// `?publisher=IDENTITY` names who is watched; without it, it is the publisher who has been in the room longest.
+async fn watch(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Response {
+    let query = pairs(query.as_deref().unwrap_or_default());
+    let named = query
+        .into_iter()
+        .find(|(key, _)| key == "publisher")
+        .map(|(_, value)| value);
+    begin(&app, Purpose::Watch, named, &headers, &body)
+        .await
+        .unwrap_or_else(|refusal| *refusal)
+}
+
+/// A client begins a session. Whatever is wrong with its request is found before the room hears of it.
+async fn begin(
+    app: &Arc<App>,
+    purpose: Purpose,
+    named: Option<String>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Refusal> {
+    let token = bearer(headers);
+    let ticket = token
+        .ok_or(Refused::Missing)
+        .and_then(|token| app.tokens.ticket(token, unix_ms() / 1_000))
+        .map_err(|refused| Box::new(challenged(turned_away(app, refused))))?;
+    if !is_of_type(headers, SDP) {
+        return Err(refusal(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("an offer is {SDP}"),
+        ));
+    }
+    if !accepts_sdp(headers) {
+        return Err(refusal(StatusCode::NOT_ACCEPTABLE, format!("an answer is {SDP}")));
+    }
+    if !app.pace.allows(&ticket.jti, Instant::now().into_std()) {
+        return Err(refusal(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests with this token",
+        ));
+    }
+    let offer = Offer::read(body).map_err(|why| refusal(StatusCode::BAD_REQUEST, why.to_string()))?;
+    let add_tracks = match purpose {
+        Purpose::Publish => offer.tracks(),
+        Purpose::Watch => offer.only_receives().map(|()| Vec::new()),
+    };
+    let add_tracks = add_tracks.map_err(|why| refusal(why.status(), why.to_string()))?;
+    let may = match purpose {
+        Purpose::Publish => ticket.grants.publish,
+        Purpose::Watch => ticket.grants.subscribe,
+    };
+    if !may {
+        return Err(refusal(StatusCode::FORBIDDEN, "the token does not allow this"));
+    }
+    let watch = match purpose {
+        Purpose::Publish => None,
+        Purpose::Watch => Some(publisher(app, &ticket, named).await?),
+    };
+    let token = ticket.token.clone();
+    let mut connection = app.rooms.connect(|connection| {
+        Input::Join(Box::new(Join {
+            connection,
+            ticket,
+            client: ClientInfo::default(),
+            mode: Mode::Single,
+            auto_subscribe: false,
+            watch: watch.clone(),
+            adaptive_stream: false,
+            // The client could not be told that its picture stops.
+            allow_pause: false,
+            offer: Some(SessionDescription {
+                r#type: "offer".to_owned(),
+                sdp: offer.text().to_owned(),
+                ..SessionDescription::default()
+            }),
+            add_tracks,
+        }))
+    });
+    admitted(app, &mut connection).await?;
+    let mut session = Session::new(connection, offer, watch);
+    let begun = timeout(ANSWER, session.begin()).await;
+    let answer = match begun.unwrap_or(Err(Ending::Gone)) {
+        Ok(answer) => answer,
+        Err(ending) => {
+            session.leave();
+            return Err(match ending {
+                Ending::Refused(why) => refusal(StatusCode::FORBIDDEN, why),
+                Ending::Gone => refusal(StatusCode::SERVICE_UNAVAILABLE, "the room closed"),
+            });
+        }
+    };
+    if purpose == Purpose::Watch && !answer.has_tracks {
+        session.leave();
+        return Err(refusal(
+            StatusCode::NOT_ACCEPTABLE,
+            "nothing that is published fits a section of the offer",
+        ));
+    }
+    let mut response = (StatusCode::CREATED, answer.sdp).into_response();
+    let links = session.links();
+    let id = app.sessions.keep(session, &token);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
+    let location = format!("{}/{id}", purpose.path());
+    for (name, value) in [(header::LOCATION, location), (header::ETAG, answer.etag)] {
+        headers.insert(
+            name,
+            HeaderValue::try_from(value).expect("visible ASCII of our own making"),
+        );
+    }
+    for link in links {
+        headers.append(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// Who is to be watched, by identity.
+async fn publisher(app: &App, ticket: &Ticket, named: Option<String>) -> Result<String, Refusal> {
+    let room = ticket.room.clone();
+    let found = app
+        .rooms
+        .call(move |control| control.publisher(&room, named.as_deref()))
+        .await;
+    found.flatten().ok_or_else(|| {
+        let mut response = (StatusCode::NOT_FOUND, "nobody publishes").into_response();
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY));
+        Box::new(response)
+    })
+}
+
+/// Trickled candidates, which we do not need, or an ICE restart (RFC 9725 §4.3).
+async fn change(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    change_session(&app, &id, &headers, &body)
+        .await
+        .unwrap_or_else(|refusal| *refusal)
+}
+
+async fn change_session(app: &App, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refusal> {
+    let orders = held(app, id, headers)?;
+    if !is_of_type(headers, FRAGMENT) {
+        return Err(refusal(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("a change is {FRAGMENT}"),
+        ));
+    }
+    let fragment = Fragment::read(body).map_err(|why| refusal(StatusCode::BAD_REQUEST, why.to_string()))?;
+    let Some(if_match) = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else {
+        return Err(refusal(StatusCode::PRECONDITION_REQUIRED, "If-Match is required"));
+    };
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let order = Order::Change {
+        if_match: if_match.to_owned(),
+        fragment,
+        answer,
+    };
+    let gone = || refusal(StatusCode::NOT_FOUND, "no such session");
+    orders.send(order).await.map_err(|_| gone())?;
+    match answered.await.map_err(|_| gone())? {
+        Patched::Known => Ok(StatusCode::NO_CONTENT.into_response()),
+        Patched::Stale => Err(refusal(
+            StatusCode::PRECONDITION_FAILED,
+            "the ICE session is another one",
+        )),
+        Patched::Malformed(why) => Err(refusal(StatusCode::BAD_REQUEST, why.to_string())),
+        Patched::Restarted { etag, fragment } => {
+            let mut response = fragment.into_response();
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FRAGMENT));
+            let etag = HeaderValue::try_from(etag).expect("visible ASCII of our own making");
+            headers.insert(header::ETAG, etag);
+            Ok(response)
+        }
+    }
+}
+
+/// The client ends its session.
+async fn end(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    match held(&app, &id, &headers) {
+        Ok(orders) => {
+            // One that has just ended by itself has ended as well.
+            let _ = orders.send(Order::End).await;
+            StatusCode::OK.into_response()
+        }
+        Err(refusal) => *refusal,
+    }
+}
+
+/// The session of that name, for whoever holds the token that it was begun with.
+fn held(app: &App, id: &str, headers: &HeaderMap) -> Result<session::Orders, Refusal> {
+    let Some(token) = bearer(headers) else {
+        return Err(Box::new(challenged(turned_away(app, Refused::Missing))));
+    };
+    app.sessions.find(id, token).map_err(|wrong| match wrong {
+        session::NotYours::Unknown => refusal(StatusCode::NOT_FOUND, "no such session"),
+        session::NotYours::Token => refusal(StatusCode::FORBIDDEN, "the session has another token"),
+    })
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
+
+/// A 401 names what is asked for (RFC 9110 §11.6.1).
+fn challenged(mut response: Response) -> Response {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+    }
+    response
+}
+
+/// The type and subtype of a header's value, without parameters.
+fn essence(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    given.is_some_and(|given| essence(given).eq_ignore_ascii_case(wanted))
+}
+
+fn accepts_sdp(headers: &HeaderMap) -> bool {
+    let mut given = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .peekable();
+    if given.peek().is_none() {
+        return true;
+    }
+    let mut ranges = given.flat_map(|value| value.split(',')).map(essence);
+    ranges.any(|range| {
+        ["*/*", "application/*", SDP]
+            .iter()
+            .any(|one| range.eq_ignore_ascii_case(one))
+    })
+}

@@ -1,0 +1,288 @@
+//! The descriptions of WHIP and WHEP: offers, looked at before a room hears of them, and the fragments that change them.
+
+use std::fmt::Write as _;
+
+use http::StatusCode;
+use livekit_protocol::{AddTrackRequest, AudioTrackFeature, TrackSource, TrackType, VideoLayer, VideoQuality};
+use relay_core::{
+    sdp::{Local, Negotiator, Receiving, Role, SdpError},
+    types::{Codec, Fingerprint, IceCredentials, MediaKind},
+};
+use thiserror::Error;
+
+/// Lines that hold the credentials of ICE.
+const UFRAG: &str = "a=ice-ufrag:";
+const PWD: &str = "a=ice-pwd:";
+
+/// What is wrong with an offer or a fragment.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub(super) enum BadText {
+    /// It is no text.
+    #[error("not UTF-8")]
+    NotText,
+    /// It is no description that we can answer.
+    #[error("the offer cannot be answered: {0}")]
+    Unanswerable(#[from] SdpError),
+    /// There is nothing in it to publish.
+    #[error("the offer sends neither sound nor picture in a format known here")]
+    SendsNothing,
+    /// There is more in it than is taken.
+    #[error("the offer has more than one track of sound and one of pictures")]
+    SendsTooMuch,
+    /// Whoever watches sends nothing.
+    #[error("an offer to watch is recvonly")]
+    SendsToo,
+    /// A fragment without credentials.
+    #[error("the fragment has no ice-ufrag and ice-pwd")]
+    NoCredentials,
+}
+
+impl BadText {
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            // RFC 9725 §4.4.1: more tracks than the endpoint takes.
+            Self::SendsTooMuch => StatusCode::NOT_ACCEPTABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// An offer that can be answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    text: String,
+    /// What the client would send.
+    sends: Vec<Receiving>,
+}
+
+impl Offer {
+    pub(super) fn read(body: &[u8]) -> Result<Self, BadText> {
+        Self::of(std::str::from_utf8(body).map_err(|_| BadText::NotText)?.to_owned())
+    }
+
+    fn of(text: String) -> Result<Self, BadText> {
+        // Tried on a negotiation of its own, of which nothing is kept: only what a description says matters here.
+        let local = Local {
+            session: 0,
+            ice: IceCredentials {
+                ufrag: String::new(),
+                pwd: String::new(),
+            },
+            fingerprint: Fingerprint([0; 32]),
+            candidates: Vec::new(),
+            codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
+        };
+        let mut negotiator = Negotiator::new(local, Role::ClientOffers);
+        negotiator.accept_offer(&text)?;
+        let sends = negotiator
+            .receiving()
+            .filter(|section| section.active)
+            .cloned()
+            .collect();
+        Ok(Self { text, sends })
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The tracks to publish: one of sound, one of pictures, or both.
+    pub(super) fn tracks(&self) -> Result<Vec<AddTrackRequest>, BadText> {
+        let count = |kind| self.sends.iter().filter(|section| section.kind == kind).count();
+        match (count(MediaKind::Audio), count(MediaKind::Video)) {
+            (0, 0) => Err(BadText::SendsNothing),
+            (0 | 1, 0 | 1) => Ok(self.sends.iter().map(track).collect()),
+            _ => Err(BadText::SendsTooMuch),
+        }
+    }
+
+    /// As offers to watch have to be.
+    pub(super) fn only_receives(&self) -> Result<(), BadText> {
+        if self.sends.is_empty() {
+            Ok(())
+        } else {
+            Err(BadText::SendsToo)
+        }
+    }
+
+    /// The user fragment of the client.
+    pub(super) fn ufrag(&self) -> &str {
+        line(&self.text, UFRAG).unwrap_or_default()
+    }
+
+    /// The same offer with other credentials of ICE.
+    pub(super) fn restarted(&self, fragment: &Fragment) -> Result<Self, BadText> {
+        let mut text = String::with_capacity(self.text.len() + 64);
+        for line in self.text.lines() {
+            let line = line.trim_end();
+            let written = if line.starts_with(UFRAG) {
+                write!(text, "{UFRAG}{}\r\n", fragment.ice.ufrag)
+            } else if line.starts_with(PWD) {
+                write!(text, "{PWD}{}\r\n", fragment.ice.pwd)
+            } else {
+                write!(text, "{line}\r\n")
+            };
+            written.expect("a string takes any text");
+        }
+        Self::of(text)
+    }
+}
+
+/// What the room is told about a section in which the client sends.
+fn track(section: &Receiving) -> AddTrackRequest {
+    let (kind, source) = match section.kind {
+        MediaKind::Audio => (TrackType::Audio, TrackSource::Microphone),
+        MediaKind::Video => (TrackType::Video, TrackSource::Camera),
+    };
+    let layer = |quality: VideoQuality| VideoLayer {
+        quality: quality.into(),
+        ..VideoLayer::default()
+    };
+    let layers = match (section.kind, section.rids.len()) {
+        (MediaKind::Audio, _) => Vec::new(),
+        (_, 0 | 1) => vec![layer(VideoQuality::High)],
+        (_, 2) => vec![layer(VideoQuality::Low), layer(VideoQuality::Medium)],
+        _ => [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
+            .map(layer)
+            .to_vec(),
+    };
+    AddTrackRequest {
+        cid: section
+            .cid
+            .clone()
+            .unwrap_or_else(|| format!("section {}", section.mid)),
+        r#type: kind.into(),
+        source: source.into(),
+        layers,
+        // Encoders send more than speech.
+        audio_features: vec![AudioTrackFeature::TfNoDtx.into()],
+        ..AddTrackRequest::default()
+    }
+}
+
+/// What a client sends to change its session (RFC 8840): its credentials, and perhaps candidates.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fragment {
+    ice: IceCredentials,
+}
+
+impl Fragment {
+    pub(super) fn read(body: &[u8]) -> Result<Self, BadText> {
+        let text = std::str::from_utf8(body).map_err(|_| BadText::NotText)?;
+        let (ufrag, pwd) = line(text, UFRAG).zip(line(text, PWD)).ok_or(BadText::NoCredentials)?;
+        let ice = IceCredentials {
+            ufrag: ufrag.to_owned(),
+            pwd: pwd.to_owned(),
+        };
+        Ok(Self { ice })
+    }
+
+    pub(super) fn ufrag(&self) -> &str {
+        &self.ice.ufrag
+    }
+}
+
+/// The tag of the ICE session that an answer began: our user fragment, which no other has.
+pub(super) fn etag(answer: &str) -> String {
+    format!("\"{}\"", line(answer, UFRAG).unwrap_or_default())
+}
+
+/// What of an answer tells the client our credentials and candidates.
+pub(super) fn fragment(answer: &str) -> String {
+    let mut sections = answer.split("\r\nm=");
+    let session = sections.next().unwrap_or_default();
+    let kept = |line: &&str| {
+        ["a=ice-", "a=group:", "a=mid:", "a=candidate:", "a=end-of-candidates"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    let mut text: String = session.lines().filter(kept).flat_map(|line| [line, "\r\n"]).collect();
+    // The first open section carries all.
+    if let Some(section) = sections.find(|section| section.contains(UFRAG)) {
+        let media = section.lines().next().unwrap_or_default();
+        text.push_str("m=");
+        text.extend([media, "\r\n"]);
+        text.extend(section.lines().filter(kept).flat_map(|line| [line, "\r\n"]));
+    }
+    text
+}
+
+/// The rest of the first line that begins like this.
+fn line<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    text.lines()
+        .find_map(|line| line.strip_prefix(start))
+        .map(str::trim_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const JOIN: &str = include_str!("../../core/src/sdp/fixtures/chromium-one-join.sdp");
+    const CAMERA: &str = include_str!("../../core/src/sdp/fixtures/chromium-publisher-camera.sdp");
+
+    fn fragment_of(ufrag: &str, pwd: &str) -> Result<Fragment, BadText> {
+        Fragment::read(format!("{UFRAG}{ufrag}\r\n{PWD}{pwd}\r\nm=audio 9 RTP/AVP 0\r\n").as_bytes())
+    }
+
+    #[test]
+    fn an_offer_becomes_the_tracks_that_it_sends() {
+        let offer = Offer::read(CAMERA.as_bytes()).expect("an offer");
+        let tracks = offer.tracks().expect("one of each kind at most");
+        let sources: Vec<TrackSource> = tracks.iter().map(AddTrackRequest::source).collect();
+        assert!(sources.contains(&TrackSource::Camera), "{sources:?}");
+        assert_eq!(offer.only_receives(), Err(BadText::SendsToo));
+        let offer = Offer::read(JOIN.as_bytes()).expect("an offer");
+        assert_eq!(offer.tracks(), Err(BadText::SendsNothing));
+        assert_eq!(offer.only_receives(), Ok(()));
+    }
+
+    #[test]
+    fn a_restart_changes_the_credentials_and_nothing_else() {
+        let offer = Offer::read(CAMERA.as_bytes()).expect("an offer");
+        let pwd = "another-password-of-24-c";
+        let fragment = fragment_of("abcd", pwd).expect("a fragment");
+        let restarted = offer.restarted(&fragment).expect("an offer");
+        assert_eq!(restarted.ufrag(), "abcd");
+        assert_eq!(restarted.tracks(), offer.tracks());
+        let others = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("a=ice-"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(others(restarted.text()), others(offer.text()));
+    }
+
+    #[test]
+    fn a_fragment_needs_credentials() {
+        assert_eq!(Fragment::read(b"a=ice-ufrag:abcd\r\n"), Err(BadText::NoCredentials));
+        assert_eq!(Fragment::read(b"\xff"), Err(BadText::NotText));
+    }
+
+    #[test]
+    fn the_answers_fragment_has_what_a_client_needs_to_find_us() {
+        let answer = "v=0\r\na=ice-lite\r\na=group:BUNDLE 0\r\na=fingerprint:x\r\nm=audio 0 RTP/AVP 0\r\na=mid:9\r\n\
+            m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=ice-ufrag:ours\r\na=ice-pwd:secret\r\na=sendonly\r\n\
+            a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n";
+        assert_eq!(
+            fragment(answer),
+            "a=ice-lite\r\na=group:BUNDLE 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=ice-ufrag:ours\r\n\
+            a=ice-pwd:secret\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n"
+        );
+        assert_eq!(etag(answer), "\"ours\"");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = Offer::read(&bytes);
+            let _ = Fragment::read(&bytes);
+        }
+
+        #[test]
+        fn any_answer_makes_a_fragment(text in "(m=|a=ice-ufrag:|\r\n|[a-z0-9 ]){0,40}") {
+            let _ = (fragment(&text), etag(&text));
+        }
+    }
+}
