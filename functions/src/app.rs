@@ -76,6 +76,10 @@ pub struct Rates {
     pub pin_failures: u32,
     /// Unknown codes from one network in 15 minutes.
     pub code_failures: u32,
+    /// New passwords asked for one email in 15 minutes; more are not mailed.
+    pub email_resets: u32,
+    /// New passwords asked for from one network in 15 minutes.
+    pub network_resets: u32,
 }
 
 impl Default for Rates {
@@ -90,6 +94,8 @@ impl Default for Rates {
             sso_failures: 5,
             pin_failures: 5,
             code_failures: 20,
+            email_resets: 3,
+            network_resets: 20,
         }
     }
 }
@@ -98,7 +104,7 @@ impl Default for Rates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be like session_per_minute=600,company_per_minute=6000, each 1 or more; there are also object_per_minute, \
-     sign_in_failures, network_failures, email_failures, sso_failures, pin_failures and code_failures"
+     sign_in_failures, network_failures, email_failures, sso_failures, pin_failures, code_failures, email_resets and network_resets"
 )]
 pub struct NoRates;
 
@@ -120,6 +126,8 @@ impl FromStr for Rates {
                 "sso_failures" => &mut rates.sso_failures,
                 "pin_failures" => &mut rates.pin_failures,
                 "code_failures" => &mut rates.code_failures,
+                "email_resets" => &mut rates.email_resets,
+                "network_resets" => &mut rates.network_resets,
                 _ => return Err(NoRates),
             };
             *rate = number.parse().ok().filter(|rate| *rate > 0).ok_or(NoRates)?;
@@ -347,7 +355,8 @@ mod tests {
         };
         assert_eq!("session_per_minute=1200,code_failures=1".parse(), Ok(raised));
         let all = "session_per_minute=1,company_per_minute=2,object_per_minute=3,sign_in_failures=4,network_failures=5,\
-            email_failures=6,sso_failures=7,pin_failures=8,code_failures=9";
+            email_failures=6,sso_failures=7,pin_failures=8,code_failures=9,\
+            email_resets=10,network_resets=11";
         let each = Rates {
             session_per_minute: 1,
             company_per_minute: 2,
@@ -358,6 +367,8 @@ mod tests {
             sso_failures: 7,
             pin_failures: 8,
             code_failures: 9,
+            email_resets: 10,
+            network_resets: 11,
         };
         assert_eq!(all.parse(), Ok(each));
         for text in [

@@ -4,6 +4,7 @@
 mod life;
 mod news;
 mod opens;
+mod reminder;
 mod rule;
 mod series;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::life::{Life, NextStep};
 pub use self::news::{News, Said};
 pub use self::opens::{Live, Opens, Planned, opens};
+pub use self::reminder::{Channel, Due, Lead, MOST_REMINDERS, Reminder};
 pub use self::rule::{MOST_OCCURRENCES, Rule};
 pub use self::series::{Exception, Series, Slot};
 use crate::code::{AccessCode, Email, Invalid, Phone};
@@ -237,6 +239,9 @@ pub struct Conference {
     pub moderator_token: Sealed,
     /// Who is invited, the host's own contact first.
     pub invited: Vec<Invited>,
+    /// When people are reminded of it; each once.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reminders: Vec<Reminder>,
     /// The UID in calendars.
     pub ics_uid: String,
     /// How often what calendars hold of it was changed (`SEQUENCE`, RFC 5545 §3.8.7.4).

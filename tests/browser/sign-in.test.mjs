@@ -137,3 +137,37 @@ test('too many failures are said with how long to wait', async () => {
   await page.getByText(/Too many attempts\. Try again in 1[45]:\d\d\./).waitFor();
   await page.context().close();
 });
+
+test('a forgotten password is set anew by a link that comes by mail', async () => {
+  const page = await visitor(browser);
+  await page.goto(address('/login'));
+  await page.getByLabel('Email').fill(host.email);
+  await page.getByRole('button', { name: 'Forgot your password?' }).click();
+  assert.equal(await page.getByLabel('Email').inputValue(), host.email);
+  await wellMade(page, 'forgotten');
+  await page.getByLabel('Email').fill('');
+  await page.keyboard.press('Enter');
+  await page.getByText('Enter your email address.').waitFor();
+  await page.keyboard.type(host.email);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Look into your mailbox' }).waitFor();
+  await wellMade(page, 'forgotten-sent');
+  const mail = await until('the mail', async () => {
+    const mails = await (await fetch(`${platform.inbox_url}/mails`)).json();
+    return mails.find((one) => one.to.address === host.email && one.subject.startsWith('Set a new password'));
+  });
+  await page.goto(mail.text.match(/https?:\/\/\S+\/password\/\w+/)[0]);
+  await page.getByText('For Signing Host').waitFor();
+  await page.keyboard.type('Another5ecret!');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Hello, Signing Host' }).waitFor();
+  // Who asks for an address that nobody has is told the same.
+  const stranger = await visitor(browser);
+  await stranger.goto(address('/login'));
+  await stranger.getByRole('button', { name: 'Forgot your password?' }).click();
+  await stranger.getByLabel('Email').fill('nobody@nowhere.test');
+  await stranger.keyboard.press('Enter');
+  await stranger.getByText('If there is an account for nobody@nowhere.test').waitFor();
+  await stranger.context().close();
+  await page.context().close();
+});

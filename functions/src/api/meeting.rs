@@ -4,7 +4,7 @@ use domain::Error as Refusal;
 use domain::code::{AccessCode, Pin};
 use domain::company::Company;
 use domain::conference::{
-    CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, Rule, Series, check_start,
+    CodeKind, Conference, Kind, LONGEST_AGENDA, Minutes, ModeratorToken, Reminder, Rule, Series, check_start,
 };
 use domain::host::{Automatic, Host};
 use domain::id::{ConferenceId, ContactId, HostId, Occurrence};
@@ -22,18 +22,13 @@ use super::host::with_company;
 use super::later::{absent, only_default};
 use super::own_code::OwnCode;
 use super::participants::{self, ParticipantEmail};
+use super::reminders;
 use crate::context::Context;
 use crate::error::Error;
 use crate::text::Text;
 
 /// How often another one-time code is tried where a generated one is taken.
 pub(super) const CODE_TRIES: u32 = 8;
-
-/// The one reminder that meetings have.
-const DEFAULT_REMINDER: Reminder = Reminder {
-    channel: Channel::Email,
-    minutes_before: 15,
-};
 
 /// How a meeting is; what is absent is as the host's meetings are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -64,7 +59,7 @@ pub struct MeetingParameters {
     pub participant_emails: Option<Vec<ParticipantEmail>>,
     /// How it repeats.
     pub recurrence: Option<Recurrence>,
-    /// When people are reminded; only the default is available yet.
+    /// When people are reminded, up to 5 times before each start; once by mail, 15 minutes before, when absent.
     pub reminders: Option<Vec<Reminder>>,
     /// Guests register by a page first, and come in by links of their own.
     pub registration: Option<bool>,
@@ -84,25 +79,6 @@ impl Recurrence {
         let starts = starts.map_err(|why| Refusal::invalid("recurrence.rrule", why))?;
         Ok(Series::new(self.rrule.clone(), &starts))
     }
-}
-
-/// A reminder before a meeting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub struct Reminder {
-    /// By which way.
-    pub channel: Channel,
-    /// How many minutes before the start.
-    pub minutes_before: u32,
-}
-
-/// The way of a reminder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// By mail.
-    Email,
-    /// By text message.
-    Sms,
 }
 
 /// What a meeting is planned as.
@@ -135,12 +111,7 @@ impl MeetingParameters {
         only_default("auto_record", self.auto_record.as_ref())?;
         only_default("auto_stream", self.auto_stream.as_ref())?;
         only_default("auto_transcribe", self.auto_transcribe.as_ref())?;
-        absent(
-            "reminders",
-            self.reminders
-                .as_ref()
-                .filter(|reminders| ***reminders != [DEFAULT_REMINDER]),
-        )?;
+        reminders::check(self.reminders.as_deref().unwrap_or_default())?;
         participants::check(self.ids(), self.emails())
     }
 
@@ -250,6 +221,7 @@ impl MeetingParameters {
             registration: self.registration.unwrap_or_default(),
             moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
             invited: Vec::new(),
+            reminders: reminders::planned(self.reminders.as_deref().unwrap_or(&[Reminder::DEFAULT])),
             ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
             sequence: 0,
             max_participants: most_participants(host, company),

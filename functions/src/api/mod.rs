@@ -49,6 +49,7 @@ pub mod openapi_fetch;
 pub mod own_code;
 pub mod participants;
 pub mod plan;
+mod reminders;
 mod replan;
 pub mod report_usage;
 pub mod subscriptions;

@@ -12,6 +12,7 @@ use store::{ConferenceState, Surroundings};
 use super::conference_update::ConferenceUpdateParameters;
 use super::meeting::MeetingParameters;
 use super::occurrences::Meant;
+use super::reminders;
 use crate::context::Context;
 use crate::error::Error;
 
@@ -79,6 +80,7 @@ impl Replan<'_, '_> {
             ("mute_mode", after.mute_mode != current.mute_mode),
             ("waiting_room", after.waiting_room != current.waiting_room),
             ("registration", after.registration != current.registration),
+            ("reminders", after.reminders != current.reminders),
         ];
         Ok(changed
             .into_iter()
@@ -124,6 +126,9 @@ impl Replan<'_, '_> {
         after.mute_mode = meeting.mute_mode.unwrap_or(current.mute_mode);
         if after.mute_mode != current.mute_mode && self.runs_at_all() {
             return Err(fixed("mute_mode", RUNS).into());
+        }
+        if let Some(asked) = &meeting.reminders {
+            after.reminders = reminders::planned(asked);
         }
         after.waiting_room = meeting.waiting_room.unwrap_or(current.waiting_room);
         if after.waiting_room != current.waiting_room && self.runs_at_all() {

@@ -6,6 +6,7 @@
 //! session that it keeps in memory and sends as `Authorization: Session <token>`.
 
 mod cookie;
+mod forgotten;
 mod handoff;
 mod login;
 mod origin;
@@ -16,6 +17,7 @@ mod session;
 mod sign_in;
 mod sign_out;
 
+pub use forgotten::{ForgottenParameters, HeardAnswer, SignInForgotten};
 pub use handoff::{AccountAnswer, HandoffAnswer, HandoffParameters, PassOnAnswer, SignInHandoff, SignInPassOn};
 pub use login::{LoginParameters, SignInByPassword, SignedInAnswer};
 pub use password::{Password, PasswordParameters, SignInSetPassword};
@@ -35,6 +37,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::of::<SignIn>(),
         Route::of::<SignInByPassword>(),
+        Route::of::<SignInForgotten>(),
         Route::of::<SignInFramed>(),
         Route::of::<SignInHandoff>(),
         Route::of::<SignInPassOn>(),

@@ -32,7 +32,12 @@ pub(super) fn size(id: &str) -> Size {
             memory: 512,
             timeout: 10,
         },
-        "dispatch" | "domain_advance" | "operator_domain" | "sweep" => Size {
+        // It waits for what is due within the minute.
+        "dispatch" => Size {
+            memory: 256,
+            timeout: 59,
+        },
+        "domain_advance" | "operator_domain" | "sweep" => Size {
             memory: 256,
             timeout: 55,
         },

@@ -125,6 +125,7 @@ pub(super) async fn ad_hoc(
         registration: false,
         moderator_token: app.seal(&format!("conference/{id}/moderator_token"), token.as_str()),
         invited: vec![invited(host)],
+        reminders: Vec::new(),
         ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
         sequence: 0,
         max_participants: crate::api::meeting::most_participants(host, company),

@@ -20,6 +20,7 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "sign_in_by_password" => {
             return Some(json!({"email": "john@company.example", "password": "SoSecret5!", "remember_me": true}));
         }
+        "sign_in_forgotten" => return Some(json!({"email": "john@company.example"})),
         "sign_in_set_password" => return Some(json!({"password": "SoSecret5!"})),
         "sign_in" => {
             return Some(json!({

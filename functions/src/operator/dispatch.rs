@@ -12,11 +12,16 @@ use store::{Job, Work};
 use super::delete;
 use super::erase::{self, Progress};
 use super::mails;
+use super::passwords;
+use super::reminders;
 use crate::app::App;
 use crate::error::Error;
 
 /// How long one run takes up new jobs.
-const RUN: Duration = Duration::from_secs(40);
+const RUN: Duration = Duration::from_secs(50);
+/// How long somebody who was woken by the clock waits for what is not due yet. The clock wakes the next one every minute, who
+/// finds what came to be due in between: a quarter of a minute late at most.
+const MINUTE: Duration = Duration::from_secs(45);
 /// Jobs looked at in one round, of each shard of their index.
 const OF_EACH_SHARD: u32 = 10;
 /// How long after its first failure a job is tried again; doubles with each.
@@ -52,7 +57,11 @@ pub(super) enum Step {
 /// # Errors
 /// When the table failed. What a job fails with is kept with it.
 pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
-    let (started, mut done) = (Instant::now(), Dispatched::default());
+    run(app, named, Instant::now()).await
+}
+
+async fn run(app: &App, named: &[String], started: Instant) -> Result<Dispatched, Error> {
+    let mut done = Dispatched::default();
     for name in named {
         if let Some(job) = app.store.job(name).await? {
             take(app, &job, &mut done).await?;
@@ -74,7 +83,35 @@ pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> 
     Ok(done)
 }
 
-/// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting.
+/// Does what is due now, and what comes to be due within the minute, at its second: until whoever is woken next takes over.
+///
+/// # Errors
+/// As [`dispatch`].
+pub async fn dispatch_minute(app: &App) -> Result<Dispatched, Error> {
+    let (started, mut done) = (Instant::now(), Dispatched::default());
+    loop {
+        let more = run(app, &[], started).await?;
+        done = Dispatched {
+            done: done.done + more.done,
+            steps: done.steps + more.steps,
+            failed: done.failed + more.failed,
+            parked: done.parked + more.parked,
+        };
+        let Some(left) = MINUTE.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else {
+            return Ok(done);
+        };
+        let now = app.now();
+        let left = SignedDuration::try_from(left).unwrap_or_default();
+        let Some(next) = app.store.jobs_next(now, later(now, left)).await? else {
+            return Ok(done);
+        };
+        let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting. What would come too
+/// late is first of all.
 fn fair(mut jobs: Vec<Job>) -> Vec<Job> {
     jobs.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
     let mut before = HashMap::new();
@@ -84,7 +121,8 @@ fn fair(mut jobs: Vec<Job>) -> Vec<Job> {
         turns.push((*turn, job));
         *turn += 1;
     }
-    turns.sort_by_key(|(turn, _)| *turn);
+    let waits = |job: &Job| !matches!(job.work, Work::Remind { .. } | Work::RemindOne { .. });
+    turns.sort_by_key(|(turn, job)| (waits(job), *turn));
     turns.into_iter().map(|(_, job)| job).collect()
 }
 
@@ -102,7 +140,20 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
             conference,
             news,
             after,
-        } => mails::tell(app, &job, conference, &news, after).await,
+            only,
+        } => mails::tell(app, &job, conference, &news, (after, only)).await,
+        Work::Remind {
+            conference,
+            since,
+            after,
+        } => reminders::remind(app, &job, conference, since, after).await,
+        Work::RemindOne {
+            conference,
+            due,
+            contact,
+        } => reminders::remind_one(app, &job, conference, due, contact).await,
+        Work::PasswordReset { email, link } => passwords::reset(app, &job, &email, &link).await,
+        Work::PasswordMail { host, link } => passwords::mail(app, &job, host, &link).await,
         Work::Welcome { host, link } => mails::welcome(app, &job, host, link.as_ref()).await,
     };
     let now = app.now();

@@ -1,72 +1,127 @@
 //! Mails that jobs send: to those who are invited to meetings, and to new accounts. A mail that goes out again, since it is
 //! not known whether it did, has the same Message-ID, UID and SEQUENCE, as long as what it tells of is the same.
 
-use domain::code::Email;
-use domain::company::Company;
-use domain::conference::{Invited, News, Said};
-use domain::host::Host;
+use std::time::{Duration, Instant};
+
+use domain::conference::{News, later};
 use domain::id::{ConferenceId, ContactId, HostId};
 use domain::sealed::Sealed;
-use domain::time::Zone;
 use jiff::SignedDuration;
-use notify::{Account, Brand, Envelope, Language, Mail, MailError, Meeting, Part, PasswordLink, Person, Reader};
-use store::{Job, ToldMeeting, Work};
+use notify::{Account, Envelope, Language, Mail, MailError, PasswordLink};
+use store::{Job, Work};
 
 use super::dispatch::Step;
+use super::letters::{Letters, brand, sender, zone_of};
 use crate::app::App;
 use crate::error::Error;
-use crate::guest_pass::PassKey;
-use crate::links;
 
 /// People written to in one step: so many mails at most go out twice when a dispatcher dies.
-const PEOPLE: usize = 20;
-/// When one mail cannot be sent, the rest waits so long.
-const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const PEOPLE: usize = 20;
+/// Whom one mail could not be sent to is written to again after this.
+pub(super) const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+/// How long a step goes on writing: well below how long a job is held.
+const STEP: Duration = Duration::from_secs(45);
 
-/// Tells people of a meeting, some of them in each step.
+/// Whom a step has reached, and whom not.
+#[derive(Debug)]
+pub(super) struct Round {
+    began: Instant,
+    reached: bool,
+    failed: Vec<(ContactId, Error)>,
+}
+
+impl Default for Round {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            reached: false,
+            failed: Vec::new(),
+        }
+    }
+}
+
+impl Round {
+    pub(super) fn reached(&mut self) {
+        self.reached = true;
+    }
+
+    pub(super) fn failed(&mut self, person: ContactId, error: Error) {
+        self.failed.push((person, error));
+    }
+
+    /// Whether the rest is for the next step.
+    pub(super) fn is_over(&self) -> bool {
+        self.began.elapsed() >= STEP
+    }
+
+    /// Those who are left to jobs of their own.
+    ///
+    /// # Errors
+    ///
+    /// Nobody was reached: it is not the addresses that fail, and all of the step waits.
+    pub(super) fn left(mut self) -> Result<Vec<ContactId>, Error> {
+        match self.failed.pop() {
+            Some((_, error)) if !self.reached => Err(error),
+            Some(last) => {
+                self.failed.push(last);
+                Ok(self.failed.into_iter().map(|(person, _)| person).collect())
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Tells people of a meeting, some of them in each step. Whom it cannot be told now is left to a job of its own.
 pub(super) async fn tell(
     app: &App,
     job: &Job,
     conference: ConferenceId,
     news: &News,
-    after: Option<ContactId>,
+    (after, only): (Option<ContactId>, Option<ContactId>),
 ) -> Result<Step, Error> {
     let Some(told) = app.store.meeting_told(job.reseller, conference).await? else {
         return Ok(Step::Done);
     };
-    let letters = Letters::of(app, job, &told, news)?;
+    let letters = Letters::of(app, &told)?;
     let people = news.told(&told.conference);
-    let left = people.into_iter().filter(|(person, _)| Some(person.contact) > after);
-    let mut done = after;
-    let on = |after, wait| {
-        let news = news.clone();
-        Ok(Step::On(
-            Work::Tell {
-                conference,
-                news,
-                after,
-            },
-            wait,
-        ))
-    };
-    for (count, (person, said)) in left.enumerate() {
-        if count == PEOPLE {
-            return on(done, SignedDuration::ZERO);
-        }
+    let mut left = people
+        .into_iter()
+        .filter(|(person, _)| Some(person.contact) > after && only.is_none_or(|only| only == person.contact));
+    let (mut round, mut done) = (Round::default(), after);
+    for (person, said) in left.by_ref().take(PEOPLE) {
         for said in said {
-            match send(app, job, &letters.mail(person, said)).await {
-                Ok(()) => {}
-                // What went out does not go out again.
-                Err(error) if done == after => return Err(error),
-                Err(error) => {
-                    tracing::warn!(job = job.id, %error, "a mail waits");
-                    return on(done, AGAIN);
-                }
+            let mail = letters.news(job, person, said, news);
+            if let Err(error) = send(app, job, &mail).await {
+                round.failed(person.contact, error);
+                break;
             }
+            round.reached();
         }
         done = Some(person.contact);
+        if round.is_over() {
+            break;
+        }
     }
-    Ok(Step::Done)
+    let work = |after, only| {
+        let news = news.clone();
+        Work::Tell {
+            conference,
+            news,
+            after,
+            only,
+        }
+    };
+    for contact in round.left()? {
+        let part = contact.to_string();
+        let again = later(app.now(), AGAIN);
+        app.store
+            .job_leave(job, &part, work(None, Some(contact)), again)
+            .await?;
+    }
+    Ok(match left.next() {
+        Some(_) => Step::On(work(done, None), SignedDuration::ZERO),
+        None => Step::Done,
+    })
 }
 
 /// Writes to a new account.
@@ -111,131 +166,12 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
 }
 
 /// Hands a mail on. One that will never go out is given up by itself, so that the others do.
-async fn send(app: &App, job: &Job, mail: &Mail) -> Result<(), Error> {
+pub(super) async fn send(app: &App, job: &Job, mail: &Mail) -> Result<(), Error> {
     match app.mailer()?.send(mail).await {
         Err(error @ MailError::Refused(_)) => {
             tracing::warn!(job = job.id, mail = mail.id, %error, "a mail was given up");
             Ok(())
         }
         sent => Ok(sent?),
-    }
-}
-
-/// The address that a company's mails come from: below its reseller's domain, which its reseller proves to the mail service.
-fn sender(company: &Company) -> Result<Email, Error> {
-    let fqdn = company.fqdn.as_str();
-    let domain = fqdn.split_once('.').map_or(fqdn, |(_, domain)| domain);
-    let address = format!("no-reply@{domain}").parse();
-    address.map_err(|_| Error::Broken("a host name is no domain of mail addresses"))
-}
-
-fn brand(company: &Company) -> Brand<'_> {
-    let branding = &company.settings.branding;
-    Brand {
-        product: branding.product_name.as_ref().unwrap_or(&company.name).as_str(),
-        color: branding.primary_color.as_ref(),
-    }
-}
-
-fn zone_of(host: &Host) -> Zone {
-    host.time_zone.clone().unwrap_or_else(Zone::utc)
-}
-
-/// What all mails of one job about a meeting share.
-struct Letters<'a> {
-    job: &'a Job,
-    told: &'a ToldMeeting,
-    news: &'a News,
-    sender: Email,
-    pin: Option<String>,
-    guests: String,
-    /// Guests of a meeting with registration have links of their own.
-    passes: Option<&'a PassKey>,
-    moderators: String,
-    language: Language,
-}
-
-impl<'a> Letters<'a> {
-    fn of(app: &'a App, job: &'a Job, told: &'a ToldMeeting, news: &'a News) -> Result<Self, Error> {
-        let ToldMeeting {
-            conference,
-            host,
-            company,
-        } = told;
-        let place = |field: &str| format!("conference/{}/{field}", conference.id);
-        let pin = conference.security_pin.as_ref();
-        let pin = pin.map(|pin| app.open(&place("security_pin"), pin)).transpose()?;
-        let token = app.open(&place("moderator_token"), &conference.moderator_token)?;
-        let guests = links::room(app, company, conference);
-        let locale = host.as_ref().and_then(|host| host.locale.as_deref());
-        Ok(Self {
-            job,
-            told,
-            news,
-            sender: sender(company)?,
-            pin,
-            moderators: links::moderator(&guests, &token),
-            guests,
-            passes: conference.registration.then_some(&app.keys.passes),
-            language: Language::of(locale.or(company.settings.locale.as_deref())),
-        })
-    }
-
-    fn mail(&self, person: &Invited, said: Said) -> Mail {
-        let ToldMeeting {
-            conference,
-            host,
-            company,
-        } = self.told;
-        let holds = host.as_ref().is_some_and(|host| host.own_contact == person.contact);
-        let own_zone = host.as_ref().filter(|_| holds).and_then(|host| host.time_zone.as_ref());
-        let leads = holds || person.moderator;
-        // Who is no longer invited keeps no way to lead.
-        let held = !matches!(said, Said::Uninvited | Said::Off);
-        let pass = self
-            .passes
-            .filter(|_| held)
-            .map(|key| key.pass(conference.id, person.contact));
-        let own = pass.map(|pass| links::guest(&self.guests, &pass));
-        let reader = Reader {
-            invited: person,
-            host: holds,
-            url: match leads && held {
-                true => &self.moderators,
-                false => own.as_deref().unwrap_or(&self.guests),
-            },
-            language: self.language,
-            zone: own_zone.unwrap_or(&conference.zone),
-        };
-        let meeting = Meeting {
-            conference,
-            host: host.as_ref().map(|host| Person {
-                name: Some(host.name.as_str()),
-                email: &host.email,
-            }),
-            brand: brand(company),
-            pin: self.pin.as_deref(),
-            at: self.job.created,
-        };
-        let news = match said {
-            Said::Invited => notify::News::Invited,
-            Said::Changed => notify::News::Changed(Part::Whole),
-            Said::Moved => notify::News::Changed(Part::Occurrences(&self.news.moved)),
-            Said::Cancelled => notify::News::Cancelled(Part::Occurrences(&self.news.cancelled)),
-            Said::Uninvited => notify::News::Uninvited,
-            Said::Off => notify::News::Cancelled(Part::Whole),
-        };
-        let (sequence, contact) = (conference.sequence.to_string(), person.contact.to_string());
-        let id = notify::message_id(&[&self.job.id, &sequence, &contact, &format!("{said:?}")], &self.sender);
-        let answers = host.as_ref().filter(|_| !holds);
-        let envelope = Envelope {
-            id: &id,
-            sender: &self.sender,
-            reply_to: answers.map(|host| (host.name.as_str(), &host.email)),
-            name: person.name.as_ref().map(domain::text::Name::as_str),
-            to: &person.email,
-            date: self.job.created,
-        };
-        meeting.mail(&envelope, &reader, news)
     }
 }

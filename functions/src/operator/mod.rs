@@ -5,13 +5,16 @@ mod delete;
 mod dispatch;
 mod erase;
 mod init;
+mod letters;
 mod mails;
 mod own_domains;
+mod passwords;
+mod reminders;
 mod sweep;
 
 use serde_json::Value;
 
-pub use dispatch::{Dispatched, dispatch};
+pub use dispatch::{Dispatched, dispatch, dispatch_minute};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, RelayKey, init};
 pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
 pub use sweep::{Sweep, sweep};
@@ -105,7 +108,10 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
         return serde_json::to_value(done).map_err(WorkError::Event);
     }
     if *worker == DISPATCH {
-        let done = dispatch(app, &jobs_of(&event)).await?;
+        let done = match jobs_of(&event) {
+            named if named.is_empty() => dispatch_minute(app).await?,
+            named => dispatch(app, &named).await?,
+        };
         return serde_json::to_value(done).map_err(WorkError::Event);
     }
     Err(WorkError::Unknown(worker.id))

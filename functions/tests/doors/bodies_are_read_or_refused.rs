@@ -77,6 +77,16 @@ fn door(id: &str) -> (Reads, Value, &'static [&'static str], Vec<(&'static str, 
                 ("redirect_url", json!(7)),
             ],
         ),
+        "sign_in_forgotten" => (
+            Reads::Json,
+            json!({"email": "ann@acme.test"}),
+            &["email"],
+            vec![
+                ("email", json!(5)),
+                ("email", json!("no address")),
+                ("email", json!("a\u{0}b@acme.test")),
+            ],
+        ),
         "sign_in_set_password" => (
             Reads::Json,
             json!({"password": "SoSecret5!"}),

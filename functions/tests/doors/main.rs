@@ -22,11 +22,13 @@ mod own_domains;
 mod pages_refuse_in_words;
 mod pages_tenant;
 mod password_links;
+mod passwords_are_forgotten;
 mod pictures_of_a_branding;
 #[path = "../post/mod.rs"]
 mod post;
 mod registration;
 mod relay_reports;
+mod reminders_are_sent;
 mod roles;
 mod sign_in_round_trips;
 mod signing_in_by_password;

@@ -323,6 +323,10 @@ async fn by_password(walk: &mut Walk, cookie: &str) {
     let call = walk.site.post(ACME, &path).header("cookie", &own);
     call.json(&json!({"password": "An0therSecret!"})).send().await.ok();
     walk.book("sign_in_set_password").await;
+    walk.fresh().await;
+    let call = walk.site.post(ACME, "/password").header("cookie", "a=b");
+    call.json(&json!({"email": "new@acme.test"})).send().await.ok();
+    walk.book("sign_in_forgotten").await;
 }
 
 async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
@@ -415,6 +419,8 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
     let made = walk.api("conference_create_reservationless", now).await.ok();
     let own = json!({"host_id": host.id, "one_time_access_code": true});
     walk.api("conference_create_reservationless", own).await.ok();
+    let tomorrow = json!({"host_id": host.id, "start": "2026-06-02 12:00:00", "one_time_access_code": true});
+    walk.api("conference_create_reservationless", tomorrow).await.ok();
     walk.join(json!({"code": host.code, "name": "Bob"}), "a=b").await.ok();
     let open = format!("1/{}/{}", made["conference_id"], walk.site.now().as_second());
     walk.report("relay_enter", enter(&open, 1)).await.ok();

@@ -53,6 +53,7 @@ fn row(id: &str) -> Row {
         | "page_room"
         | "sign_in"
         | "sign_in_by_password"
+        | "sign_in_forgotten"
         | "sign_in_framed"
         | "sign_in_handoff"
         | "sign_in_pass_on"

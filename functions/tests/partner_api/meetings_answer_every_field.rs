@@ -164,7 +164,10 @@ async fn what_comes_later_is_refused_and_says_which() {
         ("auto_record", json!("video")),
         ("auto_stream", json!("video")),
         ("auto_transcribe", json!(true)),
-        ("reminders", json!([])),
+        (
+            "reminders",
+            json!(vec![json!({"channel": "email", "minutes_before": 15}); 6]),
+        ),
         ("reminders", json!([{"channel": "sms", "minutes_before": 15}])),
     ];
     let before = world.table.dump().await;

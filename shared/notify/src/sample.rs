@@ -51,6 +51,7 @@ pub(crate) fn meeting() -> Conference {
         registration: false,
         moderator_token: sealed(),
         invited: Vec::new(),
+        reminders: Vec::new(),
         ics_uid: "6ba7b810@acme.demo.test".into(),
         sequence: 0,
         max_participants: 100,

@@ -73,6 +73,10 @@ pub enum Attempt<'a> {
     Registration(ResellerId, Network),
     /// Links sent to one mail address that registers for one meeting.
     RegistrationMail(ConferenceId, &'a Email),
+    /// New passwords asked for one mail address. Right or wrong, each is counted.
+    Reset(ResellerId, &'a Email),
+    /// New passwords asked for from one network.
+    ResetNetwork(ResellerId, Network),
 }
 
 /// The failures of one kind inside the window.

@@ -20,7 +20,7 @@ use crate::op::{Failure, Op};
 use crate::series::SeriesItem;
 use crate::table::beginning_with;
 use crate::value::{Item, from_item};
-use crate::{Error, Job, Relay, Result, Room, Scope, Store, Unique, Work, Write, keys};
+use crate::{Error, Job, Relay, Result, Room, Scope, Store, Unique, Work, Write, keys, reminders};
 
 /// How long a one-time code is not issued again.
 pub(crate) const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -154,7 +154,7 @@ pub struct EndedConference {
 
 impl Store {
     /// Makes a conference: with its occurrence, or all of them where it repeats, its entry on its code, the room of a one-time
-    /// code, the job that invites people to it, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
+    /// code, the jobs that invite people to it and remind them, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
     pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
         self.conference_create_inviting(conference, &[], write).await
     }
@@ -191,6 +191,7 @@ impl Store {
             }
         }
         ops.extend(told(conference, News::of_new(conference, write.at), write.at));
+        ops.extend(reminders::begin(conference, write.at));
         let change = Change::created(format!("conference/{id}"), conference).about(host);
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
         self.commit_entering(reseller, new, ops).await

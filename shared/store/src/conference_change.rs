@@ -16,7 +16,7 @@ use crate::keys::Key;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::series::SeriesItem;
-use crate::{ConferenceState, Result, Room, Store, Surroundings, Write, keys};
+use crate::{ConferenceState, Result, Room, Store, Surroundings, Write, keys, reminders};
 
 /// Occurrences whose windows open this soon may begin while a change of them is under way.
 const SOON: SignedDuration = SignedDuration::from_hours(24);
@@ -144,6 +144,7 @@ impl Store {
         ops.extend(code_ops(former, &next, around, now));
         ops.extend(unmade(before, now));
         ops.extend(told(&next, news, now));
+        ops.extend(reminders::follow(former, &next, now));
         let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
         self.commit_entering(next.reseller, new, ops).await
@@ -217,6 +218,7 @@ impl Store {
         });
         ops.extend(unmade(before, now));
         ops.extend(told(former, News::of_cancelled(former, now), now));
+        ops.extend(reminders::follow(former, &gone, now));
         let change = Change::removed(format!("conference/{}", former.id), former).about(former.host);
         ops.extend(write.ops(Some(former.reseller), Some(former.company), change, &former.id));
         self.commit(ops).await

@@ -1,7 +1,8 @@
 //! Jobs: what is done after its cause, written in the cause's transaction. Found by when they are due, held by one worker
 //! at a time, done at least once: whoever does one makes sure that a repeat is harmless.
 
-use domain::conference::News;
+use domain::code::Email;
+use domain::conference::{Due, News};
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId, ResellerId};
 use domain::sealed::Sealed;
 use domain::time::millis;
@@ -52,6 +53,29 @@ pub enum Work {
         /// The person, by contact, up to whom all are told.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         after: Option<ContactId>,
+        /// Nobody but this person, to whom it could not be told with the others.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        only: Option<ContactId>,
+    },
+    /// Reminders of a meeting, for as long as any is to come.
+    Remind {
+        /// The meeting.
+        conference: ConferenceId,
+        /// What was due up to here is done.
+        #[serde(with = "millis")]
+        since: Timestamp,
+        /// Of what is due next, the person, by contact, up to whom all are reminded.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        after: Option<ContactId>,
+    },
+    /// A reminder of one person, who could not be reminded with the others.
+    RemindOne {
+        /// The meeting.
+        conference: ConferenceId,
+        /// Of what, and by when.
+        due: Due,
+        /// Whom.
+        contact: ContactId,
     },
     /// The mail to a new account.
     Welcome {
@@ -60,6 +84,20 @@ pub enum Work {
         /// The token of the link that sets its password, sealed for [`Work::welcome_place`]; none where it has one.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         link: Option<Sealed>,
+    },
+    /// Another link for an account whose password was forgotten, where there is one of this address.
+    PasswordReset {
+        /// The address, as it was asked for.
+        email: Email,
+        /// The link's token, sealed for [`Work::reset_place`].
+        link: Sealed,
+    },
+    /// The mail with that link.
+    PasswordMail {
+        /// The account.
+        host: HostId,
+        /// The link's token, sealed for [`Work::welcome_place`].
+        link: Sealed,
     },
 }
 
@@ -70,12 +108,19 @@ impl Work {
         format!("job/welcome/{host}/link")
     }
 
+    /// Where the token of a link is sealed for that was asked for by its account's address.
+    #[must_use]
+    pub fn reset_place(email: &Email) -> String {
+        format!("job/reset/{}/link", email.folded())
+    }
+
     /// Tells of a change of a meeting.
     pub(crate) fn tell(conference: ConferenceId, news: News) -> Self {
         Self::Tell {
             conference,
             news,
             after: None,
+            only: None,
         }
     }
 }
@@ -129,8 +174,13 @@ impl Job {
 
     /// A job that is due at once.
     pub(crate) fn new(reseller: ResellerId, company: CompanyId, work: Work, now: Timestamp) -> Self {
+        Self::named(hex::encode(random::<16>()), reseller, company, work, now)
+    }
+
+    /// The same under a name of its own.
+    pub(crate) fn named(id: String, reseller: ResellerId, company: CompanyId, work: Work, now: Timestamp) -> Self {
         Self {
-            id: hex::encode(random::<16>()),
+            id,
             reseller,
             company,
             work,
@@ -139,6 +189,12 @@ impl Job {
             claims: 0,
             error: None,
         }
+    }
+
+    /// The name of the job that it is, or was a part of.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        self.id.split('-').next().unwrap_or_default()
     }
 
     fn due(&self, at: Timestamp) -> keys::Key {
@@ -151,6 +207,28 @@ impl Job {
         Op::put(keys::job(&self.id), self)
             .indexed(self.due(self.created))
             .when_new(Failure::Raced)
+    }
+
+    /// The write that makes it, due at this time; where it is there already, it comes to be due then, and whoever holds it
+    /// does not any more. What it has come to stays.
+    pub(crate) fn wake(&self, at: Timestamp) -> Op {
+        let index = self.due(at);
+        Op::update(
+            keys::job(&self.id),
+            "SET #id = :id, #reseller = :reseller, #company = :company, #work = if_not_exists(#work, :work), \
+             #created = :now, #failures = :zero, #claims = if_not_exists(#claims, :now) + :one, #gs1pk = :pk, #gs1sk = :sk \
+             REMOVE #error, #holder",
+        )
+        .value(":id", &self.id)
+        .value(":reseller", &self.reseller)
+        .value(":company", &self.company)
+        .value(":work", &self.work)
+        // A job of this name that was done counted from an earlier time: who held that one does not hold this one.
+        .value(":now", &self.created.as_millisecond())
+        .value(":zero", &0)
+        .value(":one", &1)
+        .value(":pk", &index.pk)
+        .value(":sk", &index.sk)
     }
 }
 
@@ -171,6 +249,31 @@ impl Store {
         });
         let found = futures_util::future::try_join_all(shards).await?;
         found.iter().flatten().map(|item| from_item("job", item)).collect()
+    }
+
+    /// Leaves something to be done at once that has no other cause in the table.
+    pub async fn job_begin(&self, reseller: ResellerId, company: CompanyId, work: Work, now: Timestamp) -> Result<()> {
+        self.commit(vec![Job::new(reseller, company, work, now).create()]).await
+    }
+
+    /// When the next job is due that is not due now, if that is before this time. The index may be behind.
+    pub async fn jobs_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
+        let shards = (0..keys::JOB_SHARDS).map(|shard| async move {
+            let (first, last) = (keys::job_due(shard, now), keys::job_due(shard, before));
+            self.query(&Query {
+                index: true,
+                pk: first.pk,
+                // What sorts behind all jobs that are due now.
+                from: first.sk + "~",
+                to: last.sk,
+                newest_first: false,
+                limit: Some(1),
+            })
+            .await
+        });
+        let found = futures_util::future::try_join_all(shards).await?;
+        let due = found.iter().flatten().filter_map(|item| item.get(keys::INDEX_SK));
+        Ok(due.filter_map(|sk| keys::job_due_at(sk.as_s().ok()?)).min())
     }
 
     /// A job by its name, if it is still to be done.
@@ -209,6 +312,22 @@ impl Store {
             .value(":claims", &job.claims)
             .when("attribute_not_exists(#pk) OR #claims = :claims", Failure::Raced);
         match self.commit(vec![op]).await {
+            Err(Error::Raced) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Leaves a part of a job to a job of its own, due at this time. Harmless when repeated.
+    pub async fn job_leave(&self, job: &Job, part: &str, work: Work, at: Timestamp) -> Result<()> {
+        let part = Job {
+            id: format!("{}-{part}", job.id),
+            work,
+            failures: 1,
+            claims: 0,
+            ..job.clone()
+        };
+        let op = Op::put(keys::job(&part.id), &part).indexed(part.due(at));
+        match self.commit(vec![op.when_new(Failure::Raced)]).await {
             Err(Error::Raced) => Ok(()),
             done => done,
         }

@@ -517,6 +517,8 @@ pub fn attempt(of: &Attempt<'_>) -> Key {
         Attempt::RegistrationMail(conference, email) => {
             format!("REGISTRATION#{conference}#{}", token_hash(&email.folded()))
         }
+        Attempt::Reset(reseller, email) => format!("RESET#{reseller}#{}", token_hash(&email.folded())),
+        Attempt::ResetNetwork(reseller, network) => format!("RESET#{reseller}#ANY#{network}"),
     };
     key(format!("ATTEMPT#{text}"), "ATTEMPT")
 }
@@ -546,6 +548,16 @@ pub fn job(id: &str) -> Key {
 /// The name of the job that lies in this partition, if one does.
 pub(crate) fn job_of(pk: &str) -> Option<&str> {
     pk.strip_prefix("JOB#")
+}
+
+/// The name of the job that reminds people of a meeting.
+pub(crate) fn reminders_job(reseller: ResellerId, conference: ConferenceId) -> String {
+    format!("REMIND#{reseller}#{conference}")
+}
+
+/// When a job is due, by its sort key in the index.
+pub(crate) fn job_due_at(sk: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(sk.parse().ok()?).ok()
 }
 
 /// Index: jobs by when they are due, or by when whoever holds one must be done with it.

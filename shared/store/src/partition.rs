@@ -41,6 +41,8 @@ pub enum Partition {
     CodeAttempt,
     /// Registrations for meetings.
     RegistrationAttempt,
+    /// New passwords asked for.
+    ResetAttempt,
     /// Requests in a minute.
     Rate,
     /// Relays, their rooms and reports.
@@ -71,7 +73,7 @@ pub enum Partition {
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -91,6 +93,7 @@ impl Partition {
         Self::ModeratorAttempt,
         Self::CodeAttempt,
         Self::RegistrationAttempt,
+        Self::ResetAttempt,
         Self::Rate,
         Self::Relay,
         Self::ResellerAudit,
@@ -129,6 +132,7 @@ impl Partition {
             Self::ModeratorAttempt => "ATTEMPT#MODERATOR#*",
             Self::CodeAttempt => "ATTEMPT#CODE#*",
             Self::RegistrationAttempt => "ATTEMPT#REGISTRATION#*",
+            Self::ResetAttempt => "ATTEMPT#RESET#*",
             Self::Rate => "RATE#*",
             Self::Relay => "RELAY#*",
             Self::ResellerAudit => "R#*#AUDIT",

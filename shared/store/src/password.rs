@@ -1,7 +1,9 @@
 //! Setting a password by a link: valid for some days, once.
 
-use domain::host::Host;
+use domain::conference::later;
+use domain::host::{Host, PasswordLink};
 use domain::sealed::token_hash;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::audit::Change;
@@ -39,7 +41,44 @@ pub(crate) fn link_op(host: &Host) -> Option<Op> {
 }
 
 impl Store {
-    /// Sets the password of an account by its link, which is spent with it, and begins a session. Refused with
+    /// Gives an account another link, in place of the one that it has; that one is dead then. Harmless when repeated. Refused
+    /// with [`crate::Error::NotFound`] once the account is going.
+    pub async fn password_link(&self, host: &Host, link: &PasswordLink, write: &Write<'_>) -> Result<()> {
+        let Host {
+            id, reseller, company, ..
+        } = *host;
+        let change = Change {
+            object: format!("host/{id}"),
+            before: None,
+            after: Some(json!({"password_link_until": link.expires.to_string()})),
+            about: Some(id),
+        };
+        let next = Host {
+            password_link: Some(link.clone()),
+            ..host.clone()
+        };
+        let mut ops = vec![
+            Op::update(
+                keys::host(reseller, id),
+                "SET #password_link = :link, #version = if_not_exists(#version, :zero) + :one",
+            )
+            .value(":link", link)
+            .value(":zero", &0)
+            .value(":one", &1)
+            .when(
+                "attribute_exists(#pk) AND attribute_not_exists(#deleting)",
+                Failure::NotFound("host"),
+            ),
+        ];
+        ops.extend(link_op(&next));
+        if let Some(former) = host.password_link.as_ref().filter(|former| former.hash != link.hash) {
+            ops.push(Op::delete(keys::handoff(&former.hash)));
+        }
+        ops.extend(write.ops(Some(reseller), Some(company), change, &id));
+        self.commit(ops).await
+    }
+
+    /// Sets the password of an account by its link, which is spent with it, ends its sessions and begins one. Refused with
     /// [`crate::Error::NotFound`] once the link was used, is too old or was replaced.
     pub async fn password_set(&self, set: &PasswordSet<'_>, write: &Write<'_>) -> Result<()> {
         let Host {
@@ -56,11 +95,13 @@ impl Store {
             Op::update(
                 keys::host(reseller, id),
                 // Whoever changes the account at the same time reads it again.
-                "SET #password_hash = :password, #version = if_not_exists(#version, :zero) + :one REMOVE #password_link",
+                "SET #password_hash = :password, #signed_out = :before, #version = if_not_exists(#version, :zero) + :one REMOVE #password_link",
             )
             .value(":zero", &0)
             .value(":one", &1)
             .value(":password", &set.password_hash)
+            // All sessions but the one that begins now.
+            .value(":before", &later(write.at, SignedDuration::from_millis(-1)).as_millisecond())
             .value(":link", &link)
             .value(":now", &write.at.as_millisecond())
             .when(

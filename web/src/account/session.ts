@@ -110,6 +110,11 @@ export function setPassword(fetch: Fetch, path: string, password: string): Promi
   return outcome(fetch, path, { password });
 }
 
+/** Asks for a mail with a link that sets a new password. Whether there is such an account is not said. Never throws. */
+export function askForPassword(fetch: Fetch, email: string): Promise<Outcome> {
+  return outcome(fetch, '/password', { email });
+}
+
 /** What came of registering for a meeting. */
 export type Registered =
   | { ok: true; email: string }

@@ -23,7 +23,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_create",
         &[
-            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Update], &[Counter, Host, Job, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
             (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
@@ -34,7 +34,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_create_reservationless",
         &[
-            (&[Update], &[Counter, Host, Session, Rate]),
+            (&[Update], &[Counter, Host, Job, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
             (&[Put], &[Company, Host, Contact, Conference, Active, Code, Job]),
@@ -48,8 +48,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference, Code, Job]),
-            (&[Delete], &[Host, Conference, Code]),
-            (&[Update], &[Host, Code, Session, Rate]),
+            (&[Delete], &[Host, Conference, Code, Job]),
+            (&[Update], &[Host, Code, Job, Session, Rate]),
             (&[Query, Check], &[Conference]),
         ],
     ),
@@ -138,11 +138,11 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_update",
         &[
-            (&[Update], &[Counter, Host, Code, Session, Rate]),
+            (&[Update], &[Counter, Host, Code, Job, Session, Rate]),
             (&[Get], &[Fqdn]),
             (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
             (&[BatchGet], &[Company, Host, Contact, Code, Relay]),
-            (&[Delete], &[Host, Conference, Code]),
+            (&[Delete], &[Host, Conference, Code, Job]),
             (&[Query], &[Conference]),
             (&[Check], &[Conference, Code]),
         ],

@@ -1,6 +1,6 @@
 //! Grants of signing in and out. In alphabetical order.
 
-use store::Partition::{Company, Email, Fqdn, Handoff, Host, LoginAttempt, Session, SsoAttempt};
+use store::Partition::{Company, Email, Fqdn, Handoff, Host, Job, LoginAttempt, ResetAttempt, Session, SsoAttempt};
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, Update};
 use super::Listed;
@@ -52,6 +52,10 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Delete], &[Session, LoginAttempt]),
             (&[Update], &[LoginAttempt]),
         ],
+    ),
+    (
+        "sign_in_forgotten",
+        &[(&[Get], &[Fqdn]), (&[Put], &[Job]), (&[Update], &[ResetAttempt])],
     ),
     (
         "sign_in_framed",

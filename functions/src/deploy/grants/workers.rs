@@ -1,8 +1,8 @@
 //! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
 
 use store::Partition::{
-    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Host, Image, Job, JobList, OpenId,
-    OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Usage,
+    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Handoff, Host, Image, Job, JobList,
+    OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -15,16 +15,16 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (
                 &[Delete],
                 &[
-                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image,
+                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image, Handoff,
                 ],
             ),
             (&[Update], &[Company, Host, Conference, Code, Job]),
-            (&[Put], &[Fqdn, Company, Host, Conference, Job]),
+            (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job]),
             (&[QueryIndex], &[Company, Host, JobList]),
-            (&[Get], &[Fqdn, Company, Conference, Job]),
+            (&[Get], &[Fqdn, Company, Conference, Email, Job]),
             (&[Query], &[Host, Conference, Active]),
             (&[Check], &[Conference]),
-            (&[BatchGet], &[Company, Host, Code, Relay]),
+            (&[BatchGet], &[Company, Host, Conference, Code, Relay]),
         ],
     ),
     (

@@ -260,6 +260,7 @@ pub(super) async fn deletions(walk: &mut Walk) {
     walk.api("company_delete", gone.clone()).await.ok();
     walk.api("company_delete", gone).await.ok();
     Box::pin(erased(walk)).await;
+    reminded(walk).await;
     let named = walk.site.app.store.jobs_due(walk.site.now(), 9).await.expect("jobs");
     let event = json!({"Records": named.iter().map(|job| {
         json!({"dynamodb": {"Keys": {"pk": {"S": format!("JOB#{}", job.id)}}}})
@@ -279,6 +280,20 @@ pub(super) async fn deletions(walk: &mut Walk) {
     walk.book("dispatch").await;
     let left = walk.site.app.store.jobs_due(walk.site.now(), 9).await.expect("jobs");
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// A meeting that people are reminded of in a moment.
+async fn reminded(walk: &mut Walk) {
+    let host = walk.site.host("Soon").await;
+    let start = domain::conference::later(walk.site.now(), jiff::SignedDuration::from_mins(10));
+    let meeting = json!({"host_id": host.id, "subject": "Soon", "start": start.to_string(), "time_zone": "UTC", "duration": 60,
+        "reminders": [{"channel": "email", "minutes_before": 8}]});
+    walk.site.admin_api("conference/create", meeting).await;
+    // Somebody who has a link asks for another.
+    let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});
+    walk.site.admin_api("host/create", new).await;
+    let call = walk.site.post(crate::site::ACME, "/password");
+    call.json(&json!({"email": "lost@acme.test"})).send().await.ok();
 }
 
 /// A company whose branding has pictures, until it is deleted with them.

@@ -143,6 +143,7 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
             set("login_token_public_key", "0123".into());
             set("redirect_url", "/".into());
         }
+        "sign_in_forgotten" => set("email", chance.pick(&tree.accounts).email.clone().into()),
         "sign_in_handoff" => set("handoff", "0123".into()),
         "sign_in_set_password" => set("password", PASSWORD.into()),
         "report_usage" | "audit_fetch_all" if chance.one_in(3) => {

@@ -171,6 +171,7 @@ impl World {
             waiting_room: false,
             moderator_token: sealed(),
             invited: Vec::new(),
+            reminders: Vec::new(),
             ics_uid: "uid".into(),
             sequence: 0,
             max_participants: 100,

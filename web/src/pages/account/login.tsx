@@ -5,6 +5,7 @@ import { PasswordField, TextField } from '../../components/fields';
 import type { AccountPage } from '../../config/page';
 import { t } from '../../i18n/text';
 import type { Around } from './account';
+import { Forgotten } from './forgotten';
 import { problemText } from './problem';
 
 type LoginPage = Extract<AccountPage, { page: 'login' }>;
@@ -43,6 +44,7 @@ function Form({ page, fetch, go }: { page: LoginPage } & Around) {
   const password = useSignal('');
   const remember = useSignal(true);
   const busy = useSignal(false);
+  const forgotten = useSignal(false);
   const emailProblem = useSignal<string | null>(null);
   const passwordProblem = useSignal<string | null>(null);
   const emailField = useRef<HTMLInputElement>(null);
@@ -74,6 +76,13 @@ function Form({ page, fetch, go }: { page: LoginPage } & Around) {
     passwordField.current?.focus();
     passwordField.current?.select();
   };
+
+  if (forgotten.value) {
+    const back = () => {
+      forgotten.value = false;
+    };
+    return <Forgotten fetch={fetch} company={page.tenant.company} email={email.value} back={back} />;
+  }
 
   return (
     <form class="panel" noValidate onSubmit={(event) => void submit(event)}>
@@ -118,6 +127,15 @@ function Form({ page, fetch, go }: { page: LoginPage } & Around) {
         <button type="submit" class="button button-primary button-large" aria-disabled={busy.value}>
           {busy.value && <span class="spinner" aria-hidden="true" />}
           {t(busy.value ? 'login.going' : 'login.go')}
+        </button>
+        <button
+          type="button"
+          class="button button-plain"
+          onClick={() => {
+            forgotten.value = true;
+          }}
+        >
+          {t('login.forgotten')}
         </button>
         <a class="button button-plain" href="/">
           {t('login.code')}
