@@ -8,7 +8,7 @@ use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use domain::{Code, Error as Refusal};
 use jiff::Timestamp;
-use notify::Mailer;
+use notify::{Mailer, Texter};
 use ring::hmac;
 use store::Store;
 
@@ -22,6 +22,7 @@ use crate::passwords::Passwords;
 use crate::relay_command::RelayCommands;
 use crate::sign_ins::SignIns;
 use crate::tenants::Tenants;
+use crate::texts::Texts;
 
 /// The operator's configuration of the control plane.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub port: Option<u16>,
     /// How many requests are let through.
     pub rates: Rates,
+    /// Where text messages go to.
+    pub texts: Texts,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
             scheme: "https".to_owned(),
             port: None,
             rates: Rates::default(),
+            texts: Texts::default(),
         }
     }
 }
@@ -191,6 +195,7 @@ pub struct App {
     pages: Option<Shells>,
     own_domains: Option<OwnDomains>,
     mailer: Option<Arc<dyn Mailer>>,
+    texter: Option<Arc<dyn Texter>>,
     clock: Clock,
     chance: Chance,
 }
@@ -224,6 +229,7 @@ impl App {
             pages: None,
             own_domains: None,
             mailer: None,
+            texter: None,
             clock: Box::new(Timestamp::now),
             chance: Box::new(|bytes| rand::fill(bytes)),
         }
@@ -272,6 +278,23 @@ impl App {
     pub fn mailer(&self) -> Result<&dyn Mailer, Error> {
         let mailer = self.mailer.as_deref();
         mailer.ok_or(Error::Broken("this process has no way out for mail"))
+    }
+
+    /// The same with a way out for text messages.
+    #[must_use]
+    pub fn with_texter(mut self, texter: Arc<dyn Texter>) -> Self {
+        self.texter = Some(texter);
+        self
+    }
+
+    /// The way out for text messages.
+    ///
+    /// # Errors
+    ///
+    /// This process was started without one.
+    pub fn texter(&self) -> Result<&dyn Texter, Error> {
+        let texter = self.texter.as_deref();
+        texter.ok_or(Error::Broken("this process has no way out for text messages"))
     }
 
     /// What companies' own host names need.

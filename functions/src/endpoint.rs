@@ -60,6 +60,8 @@ pub enum Need {
     OwnDomains,
     /// The mail service: SES.
     Mail,
+    /// Text messages: SNS.
+    Texts,
 }
 
 /// One endpoint of the control plane.
@@ -233,6 +235,8 @@ pub enum Wake {
     Operator,
     /// A schedule, every so many minutes.
     EveryMinutes(u32),
+    /// The mail service, by a topic.
+    MailTopic,
     /// New jobs in the table's stream, and a schedule every minute for those that are due later.
     Jobs,
 }

@@ -21,6 +21,9 @@ pub enum Error {
     /// A mail did not go out.
     #[error(transparent)]
     Mail(#[from] notify::MailError),
+    /// A text message did not go out.
+    #[error(transparent)]
+    Text(#[from] notify::TextError),
     /// Something that we hold to be true was not: which.
     #[error("{0}")]
     Broken(&'static str),

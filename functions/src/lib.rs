@@ -43,6 +43,7 @@ pub mod serve;
 mod sign_ins;
 mod tenants;
 pub mod text;
+pub mod texts;
 mod visit;
 
 pub use access::Caller;

@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
-use notify::{Mail, MailError, Mailer, Sending};
+use notify::{Mail, MailError, Mailer, Sending, Text, TextError, Texter, Texting};
 use serde_json::{Value, json};
 
 use crate::data::{DataFolder, write_private};
@@ -58,13 +58,13 @@ impl Inbox {
         Ok(numbers)
     }
 
-    fn keep(&self, mail: &Mail) -> anyhow::Result<()> {
+    fn keep(&self, raw: &[u8]) -> anyhow::Result<()> {
         let mut last = self
             .last
             .lock()
             .map_err(|_| anyhow::anyhow!("a mail was not written whole"))?;
         let number = *last + 1;
-        write_private(&self.file(number), &mail.raw)?;
+        write_private(&self.file(number), raw)?;
         *last = number;
         for old in self.numbers()?.into_iter().skip(KEPT) {
             std::fs::remove_file(self.file(old))?;
@@ -91,7 +91,24 @@ impl Inbox {
 
 impl Mailer for Inbox {
     fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
-        let kept = self.keep(mail).map_err(|error| MailError::Failed(format!("{error:#}")));
+        let kept = self.keep(&mail.raw).map_err(|error| MailError::Failed(format!("{error:#}")));
+        Box::pin(std::future::ready(kept))
+    }
+}
+
+/// Text messages lie among the mails, and look like one.
+impl Texter for Inbox {
+    fn text<'a>(&'a self, text: &'a Text) -> Texting<'a> {
+        let sender = text.sender.as_deref().unwrap_or("Convoke");
+        let number = text.to.as_str().trim_start_matches('+');
+        let raw = mail_builder::MessageBuilder::new()
+            .from((sender, "sender@text.invalid"))
+            .to((text.to.as_str(), format!("{number}@text.invalid")))
+            .subject("Text message")
+            .text_body(text.body.as_str())
+            .write_to_vec();
+        let kept = raw.map_err(anyhow::Error::from).and_then(|raw| self.keep(&raw));
+        let kept = kept.map_err(|error| TextError::NotSent(format!("{error:#}")));
         Box::pin(std::future::ready(kept))
     }
 }

@@ -16,6 +16,7 @@ use functions::own_domains::{Dns, DnsError, OwnDomains};
 use functions::pages::Shells;
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
+use functions::texts::Texts;
 use functions::{App, Config, Keys, Rates};
 use relay::Relay;
 use relay::config::{ControlPlane, Media, Operator};
@@ -150,10 +151,12 @@ impl Platform {
             scheme: "http".to_owned(),
             port: Some(port),
             rates,
+            texts: Texts::anywhere(),
         };
         let inbox = Arc::new(Inbox::open(&data)?);
         let mailer = Arc::clone(&inbox);
         let app = app(&data, store, config)?.with_pages(pages).with_mailer(mailer);
+        let app = app.with_texter(Arc::clone(&inbox) as Arc<dyn notify::Texter>);
         let app = match dns(run.dns) {
             Ok(dns) => app.with_own_domains(OwnDomains { dns, edge: names }),
             Err(error) => {

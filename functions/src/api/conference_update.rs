@@ -16,6 +16,7 @@ use super::conference::{ConferenceAnswer, answer};
 use super::meeting::{CODE_TRIES, MeetingParameters};
 use super::occurrences::{Meant, OccurrenceScope};
 use super::participants;
+use super::reminders;
 use super::replan::{Replan, for_all, new_code};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -111,6 +112,8 @@ async fn attempt(
     if asked.duration.is_some() {
         super::meeting::duration(&host, &company, asked.duration)?;
     }
+    let wanted = meeting.reminders.as_deref().unwrap_or_default();
+    reminders::check_texts(wanted, &context.app.config.texts, &host, &company)?;
     let meant = Meant::read(&state, asked.occurrence.as_deref(), asked.scope)?;
     let replan = Replan {
         context,

@@ -147,6 +147,8 @@ impl MeetingParameters {
         let (host, company) = (&host, &company);
         context.caller()?.check_rank(host.role)?;
         let duration = duration(host, company, plan.duration)?;
+        let asked = self.reminders.as_deref().unwrap_or_default();
+        reminders::check_texts(asked, &context.app.config.texts, host, company)?;
         let (named, emails) = (named?, self.emails().to_vec());
         let guests = participants::invite(context, host, named.clone(), known?).await?;
         let mut conference = self.conference(context, (host, company), plan, (id, duration, own_code));

@@ -18,9 +18,11 @@ use functions::own_domains::{Dns, OwnDomains};
 use functions::pages::Shells;
 use functions::passwords::Passwords;
 use functions::relay_command::RelayCommands;
+use functions::texts::Texts;
 use functions::{App, Config, Keys, Need, Rates, Worker};
 use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 use notify::ses::Ses;
+use notify::sns::Sns;
 use serde_json::Value;
 use store::Store;
 
@@ -84,6 +86,7 @@ async fn work(app: Arc<App>, worker: Worker, event: LambdaEvent<Value>) -> Resul
 async fn app(function: &Function) -> Result<App, Failure> {
     let config = Config {
         rates: rates()?,
+        texts: texts()?,
         ..Config::default()
     };
     let http = aws_smithy_http_client::Builder::new()
@@ -100,7 +103,8 @@ async fn app(function: &Function) -> Result<App, Failure> {
     let app = App::new(store, config, keys, Passwords::strong(rand::random())?, commands);
     if function.needs().contains(&Need::Mail) {
         let set = lambda::variable("CONVOKE_MAIL_CONFIGURATION")?;
-        return Ok(app.with_mailer(Arc::new(Ses::new(&aws, &set))));
+        let app = app.with_mailer(Arc::new(Ses::new(&aws, &set)));
+        return Ok(app.with_texter(Arc::new(Sns::new(&aws))));
     }
     if function.needs().contains(&Need::Pages) {
         return Ok(app.with_pages(Shells::load(&pages_folder())?));
@@ -122,6 +126,16 @@ fn rates() -> Result<Rates, Failure> {
     }
     let rates = lambda::variable(NAME)?.parse();
     rates.map_err(|why| format!("{NAME} {why}").into())
+}
+
+/// Where text messages go to: `CONVOKE_TEXTS`, or nowhere where it is not set.
+fn texts() -> Result<Texts, Failure> {
+    const NAME: &str = "CONVOKE_TEXTS";
+    if std::env::var_os(NAME).is_none() {
+        return Ok(Texts::default());
+    }
+    let texts = lambda::variable(NAME)?.parse();
+    texts.map_err(|why| format!("{NAME} {why}").into())
 }
 
 /// What companies' own host names need, in an installation whose edge takes them: `CONVOKE_OWN_DISTRIBUTION` names its

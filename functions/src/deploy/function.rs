@@ -90,9 +90,17 @@ pub(super) fn of_route(route: &Route, resources: &mut Map<String, Value>) {
 pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
     let name = worker.title();
     function(&name, &worker.handler(), worker.id, worker.needs, resources);
+    if worker.wake == Wake::MailTopic {
+        topic(&name, resources);
+    }
     let minutes = match worker.wake {
         // Whoever wakes it sees what comes of it.
         Wake::Operator => return,
+        Wake::MailTopic => {
+            let failing = alarm("It keeps failing", metric(&name, "Errors", "Sum"), 0);
+            resources.insert(format!("{name}ErrorsAlarm"), failing);
+            return;
+        }
         Wake::EveryMinutes(minutes) => minutes,
         Wake::Jobs => {
             stream(&name, resources);
@@ -121,6 +129,56 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
         &arn(&format!("{name}Schedule")),
         resources,
     );
+}
+
+/// A topic that the mail service of this account alone may write to, and that alone may wake the function. Where mails go out by
+/// a configuration set, that tells the topic of bounces and complaints.
+fn topic(name: &str, resources: &mut Map<String, Value>) {
+    let topic = format!("{name}Topic");
+    resources.insert(topic.clone(), json!({"Type": "AWS::SNS::Topic"}));
+    resources.insert(
+        format!("{topic}Policy"),
+        json!({
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {
+                "Topics": [{"Ref": &topic}],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{
+                        "Effect": "Allow",
+                        "Principal": {"Service": "ses.amazonaws.com"},
+                        "Action": "sns:Publish",
+                        "Resource": {"Ref": &topic},
+                        "Condition": {"StringEquals": {"AWS:SourceAccount": {"Ref": "AWS::AccountId"}}},
+                    }],
+                },
+            }
+        }),
+    );
+    resources.insert(
+        format!("{topic}Subscription"),
+        json!({
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {"TopicArn": {"Ref": &topic}, "Protocol": "lambda", "Endpoint": arn(name)},
+        }),
+    );
+    resources.insert(
+        format!("{topic}Events"),
+        json!({
+            "Type": "AWS::SES::ConfigurationSetEventDestination",
+            "Condition": "HasMailConfiguration",
+            "DependsOn": format!("{topic}Policy"),
+            "Properties": {
+                "ConfigurationSetName": {"Ref": "MailConfiguration"},
+                "EventDestination": {
+                    "Enabled": true,
+                    "MatchingEventTypes": ["bounce", "complaint"],
+                    "SnsDestination": {"TopicARN": {"Ref": &topic}},
+                },
+            }
+        }),
+    );
+    permission(name, "sns.amazonaws.com", &json!({"Ref": &topic}), resources);
 }
 
 /// A metric that Lambda keeps of a function.
@@ -170,6 +228,9 @@ fn function(name: &str, handler: &str, id: &str, needs: &[Need], resources: &mut
     variables.insert("CONVOKE_TABLE".into(), json!({"Ref": "Table"}));
     variables.insert("CONVOKE_EDGE_SECRET".into(), json!({"Ref": "EdgeSecret"}));
     variables.insert("CONVOKE_RATES".into(), json!({"Ref": "Rates"}));
+    if needs.contains(&Need::Texts) || id.starts_with("conference_") {
+        variables.insert("CONVOKE_TEXTS".into(), json!({"Ref": "Texts"}));
+    }
     if needs.contains(&Need::SigningKey) {
         variables.insert("CONVOKE_SIGNING_KEY".into(), json!({"Ref": "SigningKey"}));
     }
@@ -234,6 +295,9 @@ fn role(name: &str, id: &str, needs: &[Need]) -> Value {
     if needs.contains(&Need::Mail) {
         statements.push(mail());
     }
+    if needs.contains(&Need::Texts) {
+        statements.push(texts());
+    }
     json!({
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -294,6 +358,15 @@ fn mail() -> Value {
         "Effect": "Allow",
         "Action": "ses:SendRawEmail",
         "Resource": [ses("identity"), ses("configuration-set")],
+    })
+}
+
+/// Messages to phone numbers, which are no resources, and to no topic.
+fn texts() -> Value {
+    json!({
+        "Effect": "Allow",
+        "Action": "sns:Publish",
+        "NotResource": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
     })
 }
 

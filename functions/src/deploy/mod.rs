@@ -45,6 +45,7 @@ fn names(needs: &[Need]) -> Vec<&'static str> {
             Need::Pages => "pages",
             Need::OwnDomains => "own_domains",
             Need::Mail => "mail",
+            Need::Texts => "texts",
         })
         .collect()
 }

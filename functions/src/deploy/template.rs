@@ -12,7 +12,7 @@ use crate::endpoint::{Route, Wake, Worker};
 pub const ROOT: &str = "template.yaml";
 
 /// Parameters that the nested stacks take from the root: name, type, and whether it is a secret.
-const PASSED: [(&str, &str, bool); 11] = [
+const PASSED: [(&str, &str, bool); 12] = [
     ("Architecture", "String", false),
     ("CodeBucket", "String", false),
     ("CodeKey", "String", false),
@@ -21,6 +21,7 @@ const PASSED: [(&str, &str, bool); 11] = [
     ("MailConfiguration", "String", false),
     ("OwnDistribution", "String", false),
     ("Rates", "String", false),
+    ("Texts", "String", false),
     ("EdgeSecret", "String", true),
     ("SealingKey", "String", true),
     ("SigningKey", "String", true),
@@ -99,6 +100,7 @@ fn root_parameters() -> Map<String, Value> {
     parameters["OwnDistribution"]["Default"] = "".into();
     parameters["AlarmTopic"]["Default"] = "".into();
     parameters["Rates"]["Default"] = "".into();
+    parameters["Texts"]["Default"] = "".into();
     // The names are the functions' to know.
     let rate = "[a-z_]+=[1-9][0-9]*";
     parameters["Rates"]["AllowedPattern"] = format!("^({rate}(,{rate})*)?$").into();
@@ -135,6 +137,7 @@ fn about(parameter: &str) -> &'static str {
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
         "MailConfiguration" => "The configuration set that mails go out by, empty for none",
         "OwnDistribution" => "The distribution that companies' own host names are tenants of, empty for none",
+        "Texts" => "Where text messages go to, as day=500,+49=Acme/9: cents a day, then sender and cents by country; none where empty",
         "Rates" => "How many requests are let through, as session_per_minute=600; the contract's where empty",
         "EdgeSecret" => "What the edge proves itself with",
         "Api" => "The API's id",
@@ -170,6 +173,10 @@ fn nested(group: &str, routes: &[&Route], workers: &[&Worker]) -> Value {
             json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "JoinConcurrency"}, 0]}]}),
         ),
         ("HasAlarmTopic", has_alarm_topic()),
+        (
+            "HasMailConfiguration",
+            json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "MailConfiguration"}, ""]}]}),
+        ),
     ] {
         if text.contains(&format!("\"{name}\"")) {
             body["Conditions"][name] = condition;

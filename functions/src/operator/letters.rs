@@ -36,7 +36,7 @@ pub(super) fn zone_of(host: &Host) -> Zone {
 
 /// What all mails about a meeting share.
 pub(super) struct Letters<'a> {
-    told: &'a ToldMeeting,
+    pub(super) told: &'a ToldMeeting,
     sender: Email,
     pin: Option<String>,
     guests: String,

@@ -165,8 +165,12 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
     Ok(Step::Done)
 }
 
-/// Hands a mail on. One that will never go out is given up by itself, so that the others do.
+/// Hands a mail on, unless its address takes none. One that will never go out is given up by itself, so that the others do.
 pub(super) async fn send(app: &App, job: &Job, mail: &Mail) -> Result<(), Error> {
+    if let Some(why) = app.store.mail_suppressed(job.reseller, &mail.to, app.now()).await? {
+        tracing::info!(job = job.id, mail = mail.id, why = why.name(), "a mail was left out");
+        return Ok(());
+    }
     match app.mailer()?.send(mail).await {
         Err(error @ MailError::Refused(_)) => {
             tracing::warn!(job = job.id, mail = mail.id, %error, "a mail was given up");

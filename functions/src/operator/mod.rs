@@ -4,6 +4,7 @@
 mod delete;
 mod dispatch;
 mod erase;
+mod feedback;
 mod init;
 mod letters;
 mod mails;
@@ -11,10 +12,12 @@ mod own_domains;
 mod passwords;
 mod reminders;
 mod sweep;
+mod texts;
 
 use serde_json::Value;
 
 pub use dispatch::{Dispatched, dispatch, dispatch_minute};
+pub use feedback::{Fed, feedback};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, RelayKey, init};
 pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
 pub use sweep::{Sweep, sweep};
@@ -47,7 +50,15 @@ pub const DISPATCH: Worker = Worker {
         Need::SigningKey,
         Need::SealingKey,
         Need::Mail,
+        Need::Texts,
     ],
+};
+
+/// Takes in what became of mails.
+pub const MAIL_FEEDBACK: Worker = Worker {
+    id: "mail_feedback",
+    wake: Wake::MailTopic,
+    needs: &[Need::TableRead, Need::TableWrite],
 };
 
 /// Moves companies' own host names on.
@@ -67,7 +78,14 @@ pub const OPERATOR_DOMAIN: Worker = Worker {
 /// The workers of this module.
 #[must_use]
 pub fn workers() -> Vec<Worker> {
-    vec![DISPATCH, DOMAIN_ADVANCE, OPERATOR_DOMAIN, OPERATOR_INIT, SWEEP]
+    vec![
+        DISPATCH,
+        DOMAIN_ADVANCE,
+        MAIL_FEEDBACK,
+        OPERATOR_DOMAIN,
+        OPERATOR_INIT,
+        SWEEP,
+    ]
 }
 
 /// Why a worker did not do what it was woken for.
@@ -102,6 +120,10 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
     if *worker == DOMAIN_ADVANCE {
         let done = domains(app).await?;
         return serde_json::to_value(done).map_err(WorkError::Event);
+    }
+    if *worker == MAIL_FEEDBACK {
+        let fed = feedback(app, &event).await?;
+        return serde_json::to_value(fed).map_err(WorkError::Event);
     }
     if *worker == SWEEP {
         let done = sweep(app).await?;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::conference::{Due, Invited, later};
+use domain::conference::{Channel, Due, Invited, later};
 use domain::id::{ConferenceId, ContactId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Job, OWED, ToldMeeting, Work};
@@ -11,6 +11,7 @@ use store::{Job, OWED, ToldMeeting, Work};
 use super::dispatch::Step;
 use super::letters::Letters;
 use super::mails::{AGAIN, PEOPLE, Round, send};
+use super::texts;
 use crate::app::App;
 use crate::error::Error;
 
@@ -55,7 +56,7 @@ pub(super) async fn remind(
     let mut failed = Vec::new();
     for person in left.by_ref().take(PEOPLE) {
         for due in &due {
-            match send(app, job, &letters.reminder(person, due)).await {
+            match deliver(app, job, &letters, person, due).await {
                 Ok(()) => round.reached(),
                 Err(error) => {
                     round.failed(person.contact, error);
@@ -70,7 +71,7 @@ pub(super) async fn remind(
     }
     round.left()?;
     for (contact, due) in failed {
-        let part = format!("{contact}-{}", due.at.as_millisecond());
+        let part = format!("{contact}-{}-{}", due.channel.name(), due.at.as_millisecond());
         let work = Work::RemindOne {
             conference,
             due,
@@ -101,10 +102,17 @@ pub(super) async fn remind_one(
     if let Some(person) = person.filter(|_| planned) {
         let letters = Letters::of(app, &told)?;
         for due in to_come(app, &told, vec![due], app.now()).await? {
-            send(app, job, &letters.reminder(person, &due)).await?;
+            deliver(app, job, &letters, person, &due).await?;
         }
     }
     Ok(Step::Done)
+}
+
+async fn deliver(app: &App, job: &Job, letters: &Letters<'_>, person: &Invited, due: &Due) -> Result<(), Error> {
+    match due.channel {
+        Channel::Email => send(app, job, &letters.reminder(person, due)).await,
+        Channel::Sms => texts::remind(app, job, letters.told, person, due).await,
+    }
 }
 
 /// A meeting whose host is there.

@@ -176,7 +176,7 @@ fn whatever_wakes_by_itself_is_woken() {
     for worker in workers() {
         let title = worker.title();
         let minutes = match worker.wake {
-            Wake::Operator => continue,
+            Wake::Operator | Wake::MailTopic => continue,
             Wake::EveryMinutes(minutes) => minutes,
             Wake::Jobs => {
                 streams.insert(format!("{title}Stream"));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use notify::{Mail, MailError, Mailer, Sending};
+use notify::{Mail, MailError, Mailer, Sending, Text, TextError, Texter, Texting};
 
 /// All mails that went out, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +11,9 @@ pub(crate) struct Post(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     mails: Vec<Mail>,
+    texts: Vec<Text>,
+    /// What the next text messages meet, the last one first.
+    trouble: Vec<Option<TextError>>,
     /// What the next ones meet, the last one first.
     fate: Vec<Fate>,
 }
@@ -58,5 +61,32 @@ impl Mailer for Post {
             Fate::Refused => Err(MailError::Refused("test".into())),
         };
         Box::pin(std::future::ready(outcome))
+    }
+}
+
+impl Post {
+    /// The text messages that have come since this was asked last.
+    #[allow(dead_code, reason = "one of the two suites reads text messages")]
+    pub(crate) fn take_texts(&self) -> Vec<Text> {
+        std::mem::take(&mut self.0.lock().expect("a lock").texts)
+    }
+
+    /// What the next text messages meet, the first one first; those after them go out.
+    #[allow(dead_code, reason = "one of the two suites lets text messages fail")]
+    pub(crate) fn trouble(&self, errors: &[Option<TextError>]) {
+        let mut next = errors.to_vec();
+        next.reverse();
+        self.0.lock().expect("a lock").trouble = next;
+    }
+}
+
+impl Texter for Post {
+    fn text<'a>(&'a self, text: &'a Text) -> Texting<'a> {
+        let mut kept = self.0.lock().expect("a lock");
+        let error = kept.trouble.pop().flatten();
+        if matches!(error, None | Some(TextError::Unknown(_))) {
+            kept.texts.push(text.clone());
+        }
+        Box::pin(std::future::ready(error.map_or(Ok(()), Err)))
     }
 }

@@ -10,6 +10,8 @@ mod meeting;
 #[cfg(test)]
 mod sample;
 pub mod ses;
+pub mod sns;
+mod text;
 mod words;
 
 pub use account::{Account, PasswordLink};
@@ -18,4 +20,5 @@ pub use letter::Brand;
 pub use mail::{Envelope, message_id};
 pub use mailer::{Mail, MailError, Mailer, Sending};
 pub use meeting::{Meeting, News, Reader};
+pub use text::{Text, TextError, TextReminder, Texter, Texting, parts};
 pub use words::Language;

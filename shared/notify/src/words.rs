@@ -116,6 +116,8 @@ pub(crate) struct Words {
     pub(crate) sign_in: &'static str,
     pub(crate) not_you: &'static str,
     pub(crate) sent_by: &'static str,
+    // A text message; no letters that phones' own alphabet lacks.
+    pub(crate) text: &'static str,
     // Dates.
     pub(crate) date: &'static str,
     pub(crate) first_day: &'static str,
@@ -216,6 +218,7 @@ mod tests {
                 words.more,
                 words.choose_until,
                 words.sent_by,
+                words.text,
                 words.date,
             ]
             .map(names)

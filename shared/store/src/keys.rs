@@ -1,7 +1,7 @@
 //! Every key of the table, built from typed ids; docs/table.md says what lies under each. A reseller's objects have its id
 //! in their partition key, so that another reseller's caller cannot name them.
 
-use domain::code::{AccessCode, Email, Fqdn};
+use domain::code::{AccessCode, Email, Fqdn, Phone};
 use domain::company::ImageName;
 use domain::id::{
     CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
@@ -538,6 +538,32 @@ pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
         Rate::ObjectWrites { session, object } => format!("W#{session}#{object}"),
     };
     key(format!("RATE#{text}#{minute}"), "RATE")
+}
+
+/// An address that a reseller's mail does not go to.
+pub fn mail_suppressed(reseller: ResellerId, email: &Email) -> Key {
+    key(
+        format!("R#{reseller}#SUPPRESSED#{}", token_hash(&email.folded())),
+        "SUPPRESSED",
+    )
+}
+
+/// A text message that was sent, or may have been.
+pub fn text(reseller: ResellerId, name: &str) -> Key {
+    key(format!("R#{reseller}#TEXT#{}", token_hash(name)), "TEXT")
+}
+
+/// A number that wants no text messages.
+pub fn text_stopped(reseller: ResellerId, phone: &Phone) -> Key {
+    key(format!("R#{reseller}#TEXT#STOP#{}", token_hash(phone.as_str())), "STOP")
+}
+
+/// What a company spent on text messages on one day (UTC).
+pub fn text_spent(reseller: ResellerId, company: CompanyId, at: Timestamp) -> Key {
+    key(
+        format!("R#{reseller}#TEXT#SPENT#{company}"),
+        at.strftime("%Y-%m-%d").to_string(),
+    )
 }
 
 /// A job.

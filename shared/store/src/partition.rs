@@ -69,11 +69,15 @@ pub enum Partition {
     Usage,
     /// Pictures of companies' brandings.
     Image,
+    /// Text messages, what they cost, and who wants none.
+    Text,
+    /// Addresses that mail does not go to.
+    Suppressed,
 }
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -107,6 +111,8 @@ impl Partition {
         Self::OwnDomainList,
         Self::Usage,
         Self::Image,
+        Self::Text,
+        Self::Suppressed,
     ];
 
     /// The keys as a policy's condition on `dynamodb:LeadingKeys` matches them: `*` stands for any text.
@@ -146,6 +152,8 @@ impl Partition {
             Self::OwnDomainList => "OWN-DOMAINS",
             Self::Usage => "R#*#USAGE#*",
             Self::Image => "R#*#IMAGE#*",
+            Self::Text => "R#*#TEXT#*",
+            Self::Suppressed => "R#*#SUPPRESSED#*",
         }
     }
 

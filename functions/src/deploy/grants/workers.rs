@@ -2,7 +2,7 @@
 
 use store::Partition::{
     Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Handoff, Host, Image, Job, JobList,
-    OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Usage,
+    OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Suppressed, Text, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -15,15 +15,15 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (
                 &[Delete],
                 &[
-                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image, Handoff,
+                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image, Handoff, Text,
                 ],
             ),
-            (&[Update], &[Company, Host, Conference, Code, Job]),
-            (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job]),
+            (&[Update], &[Company, Host, Conference, Code, Job, Text]),
+            (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job, Text]),
             (&[QueryIndex], &[Company, Host, JobList]),
-            (&[Get], &[Fqdn, Company, Conference, Email, Job]),
+            (&[Get], &[Fqdn, Company, Conference, Email, Job, Suppressed]),
             (&[Query], &[Host, Conference, Active]),
-            (&[Check], &[Conference]),
+            (&[Check], &[Conference, Text]),
             (&[BatchGet], &[Company, Host, Conference, Code, Relay]),
         ],
     ),
@@ -35,6 +35,10 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Company]),
             (&[Delete], &[Fqdn]),
         ],
+    ),
+    (
+        "mail_feedback",
+        &[(&[Get], &[Fqdn, Reseller, Suppressed]), (&[Put], &[Suppressed])],
     ),
     (
         "operator_domain",

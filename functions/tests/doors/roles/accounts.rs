@@ -287,7 +287,12 @@ async fn reminded(walk: &mut Walk) {
     let host = walk.site.host("Soon").await;
     let start = domain::conference::later(walk.site.now(), jiff::SignedDuration::from_mins(10));
     let meeting = json!({"host_id": host.id, "subject": "Soon", "start": start.to_string(), "time_zone": "UTC", "duration": 60,
-        "reminders": [{"channel": "email", "minutes_before": 8}]});
+        "reminders": [{"channel": "email", "minutes_before": 8}, {"channel": "sms", "minutes_before": 8}],
+        "participant_emails": [{"email": "one@guest.test", "phone": "+15551230001"}, {"email": "two@guest.test", "phone": "+15551230002"}]});
+    walk.fresh().await;
+    crate::mail_comes_back::tell(&walk.site, "Bounce", "one@guest.test").await;
+    walk.book("mail_feedback").await;
+    walk.site.mails.trouble(&[Some(notify::TextError::OptedOut)]);
     walk.site.admin_api("conference/create", meeting).await;
     // Somebody who has a link asks for another.
     let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});

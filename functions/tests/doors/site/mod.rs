@@ -77,6 +77,7 @@ fn app(notes: &Notes, mails: &Post, signing: &[u8], config: Config, clock: &Arc<
         .with_pages(Shells::all_of(&shell))
         .with_outbound(Outbound::new(Guard::Loopback))
         .with_mailer(Arc::new(mails.clone()))
+        .with_texter(Arc::new(mails.clone()))
 }
 
 /// What goes on beside an answer belongs to it: waits until it is done.
@@ -90,6 +91,7 @@ impl Site {
     pub(crate) async fn new() -> Self {
         Self::with(Config {
             scheme: "https".into(),
+            texts: "day=20,+49=Acme/5,+1=/1".parse().expect("a list"),
             ..Config::default()
         })
         .await

@@ -38,6 +38,7 @@ pub(super) const WORDS: Words = Words {
     sign_in: "Anmelden",
     not_you: "Waren Sie es nicht? Dann tun Sie nichts: Ihr Passwort bleibt, wie es ist.",
     sent_by: "Gesendet von {product}",
+    text: "{product}: {subject} beginnt um {time}. {url}",
     date: "{weekday}, {day}. {month} {year}",
     first_day: "1",
     weekdays: [

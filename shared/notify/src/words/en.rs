@@ -38,6 +38,7 @@ pub(super) const WORDS: Words = Words {
     sign_in: "Sign in",
     not_you: "Was it not you? Then do nothing: your password stays as it is.",
     sent_by: "Sent by {product}",
+    text: "{product}: {subject} starts at {time}. {url}",
     date: "{weekday}, {day} {month} {year}",
     first_day: "1",
     weekdays: [

@@ -38,6 +38,7 @@ pub(super) const WORDS: Words = Words {
     sign_in: "Iniciar sesión",
     not_you: "¿No ha sido usted? Entonces no haga nada: su contraseña no cambia.",
     sent_by: "Enviado por {product}",
+    text: "{product}: {subject} empieza a las {time}. {url}",
     date: "{weekday}, {day} de {month} de {year}",
     first_day: "1",
     weekdays: ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],

@@ -38,6 +38,7 @@ pub(super) const WORDS: Words = Words {
     sign_in: "Se connecter",
     not_you: "Ce n'était pas vous ? Ne faites rien : votre mot de passe ne change pas.",
     sent_by: "Envoyé par {product}",
+    text: "{product} : {subject} commence à {time}. {url}",
     date: "{weekday} {day} {month} {year}",
     first_day: "1er",
     weekdays: ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],

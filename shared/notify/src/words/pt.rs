@@ -38,6 +38,7 @@ pub(super) const WORDS: Words = Words {
     sign_in: "Entrar",
     not_you: "Não foi você? Então não faça nada: sua senha continua a mesma.",
     sent_by: "Enviado por {product}",
+    text: "{product}: {subject} vai iniciar: {time}. {url}",
     date: "{weekday}, {day} de {month} de {year}",
     first_day: "1",
     weekdays: [

@@ -1,0 +1,112 @@
+//! What the mail service says became of mails: addresses that do not take any are not written to again. Its words come by a
+//! topic of this stack's own, which alone may wake the worker; nothing in them is trusted beyond whom not to write to.
+
+use domain::code::{Email, Fqdn};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::Suppressed;
+
+use crate::app::App;
+use crate::error::Error;
+
+/// What came of an event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Fed {
+    /// Addresses that are not written to from now on.
+    pub suppressed: usize,
+    /// Words that say nothing of that kind, or that do not read.
+    pub ignored: usize,
+}
+
+/// A notification of SES, by event publishing (`eventType`) or by an identity (`notificationType`).
+#[derive(Debug, Deserialize)]
+struct Notification {
+    #[serde(alias = "notificationType", rename = "eventType")]
+    kind: String,
+    mail: Sent,
+    bounce: Option<Bounce>,
+    complaint: Option<Complaint>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sent {
+    source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounce {
+    bounce_type: String,
+    bounced_recipients: Vec<Recipient>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Complaint {
+    complained_recipients: Vec<Recipient>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Recipient {
+    email_address: String,
+}
+
+impl Notification {
+    /// Who is not to be written to, and why. A mailbox that is full today may not be tomorrow.
+    fn suppresses(&self) -> Option<(Suppressed, &[Recipient])> {
+        match (self.kind.as_str(), &self.bounce, &self.complaint) {
+            ("Bounce", Some(bounce), _) if bounce.bounce_type == "Permanent" => {
+                Some((Suppressed::Bounce, &bounce.bounced_recipients))
+            }
+            ("Complaint", _, Some(complaint)) => Some((Suppressed::Complaint, &complaint.complained_recipients)),
+            _ => None,
+        }
+    }
+}
+
+/// Takes in an event of the topic. Harmless when repeated.
+///
+/// # Errors
+/// When the table failed: the topic tells it again.
+pub async fn feedback(app: &App, event: &Value) -> Result<Fed, Error> {
+    let mut fed = Fed::default();
+    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for record in records {
+        let message = record["Sns"]["Message"].as_str().unwrap_or_default();
+        let notification: Notification = match serde_json::from_str(message) {
+            Ok(notification) => notification,
+            Err(error) => {
+                // Not its words: they hold addresses.
+                tracing::warn!(line = error.line(), column = error.column(), "feedback on mail does not read");
+                fed.ignored += 1;
+                continue;
+            }
+        };
+        let Some((why, recipients)) = notification.suppresses() else {
+            fed.ignored += 1;
+            continue;
+        };
+        let domain = notification.mail.source.rsplit('@').next().unwrap_or_default();
+        let reseller = match domain.trim_end_matches('>').parse::<Fqdn>() {
+            Ok(domain) => app.store.reseller_by_domain(&domain).await?,
+            Err(_) => None,
+        };
+        let Some(reseller) = reseller else {
+            tracing::warn!("feedback on mail of nobody here");
+            fed.ignored += 1;
+            continue;
+        };
+        for recipient in recipients {
+            match recipient.email_address.parse::<Email>() {
+                Ok(email) => {
+                    app.store.mail_suppress(reseller.id, &email, why, app.now()).await?;
+                    tracing::info!(reseller = %reseller.id, why = why.name(), "an address is not written to any more");
+                    fed.suppressed += 1;
+                }
+                Err(_) => fed.ignored += 1,
+            }
+        }
+    }
+    Ok(fed)
+}
