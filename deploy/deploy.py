@@ -240,6 +240,9 @@ NUMBER = _like("[0-9]{1,6}", "a number, 0 for none")
 TOPIC = _like("(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?", "the ARN of an SNS topic, or '' for none")
 RATES = _like("([a-z_]+=[1-9][0-9]*(,[a-z_]+=[1-9][0-9]*)*)?", "like session_per_minute=1200,object_per_minute=120, or '' for the contract's")
 
+TEXTS = _like("(day=[1-9][0-9]*(,\\+[0-9]+=[A-Za-z0-9]{0,11}/[1-9][0-9]*)+)?", "like day=500,+49=Acme/9,+1=/1, or '' for no text messages")
+SET = _like("[A-Za-z0-9_-]{0,64}", "the name of a configuration set, or '' for none")
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/deploy", description=__doc__)
@@ -253,6 +256,8 @@ def main() -> int:
     limits.add_argument("--join-concurrency", type=NUMBER, metavar="N", help="concurrent joins that are reserved, 0 for none")
     limits.add_argument("--alarm-topic", type=TOPIC, metavar="ARN", help="an SNS topic that hears of alarms, '' for none")
     limits.add_argument("--rates", type=RATES, metavar="NAME=N,...", help="how many requests are let through, '' for the contract's")
+    limits.add_argument("--texts", type=TEXTS, metavar="day=CENTS,+COUNTRY=SENDER/CENTS,...", help="where text messages go to, '' for nowhere")
+    limits.add_argument("--mail-configuration", type=SET, metavar="NAME", help="the configuration set that mails go out by, '' for none")
     edge = parser.add_argument_group("the edge", "one of these makes it; later they change it, and what is not named stays")
     edge.add_argument("--name", action="append", metavar="HOST", help="answered under, such as meet.example.com and *.meet.example.com")
     edge.add_argument("--certificate", metavar="ARN", help="a certificate of us-east-1 for these names")
@@ -266,7 +271,13 @@ def main() -> int:
     account = target.client("sts").get_caller_identity()["Account"]
     secrets_ = keys(target, options.stack)
     parameters = {"CodeBucket": f"{options.stack}-code-{account}", "Architecture": options.architecture} | secrets_
-    named = {"JoinConcurrency": options.join_concurrency, "AlarmTopic": options.alarm_topic, "Rates": options.rates}
+    named = {
+        "JoinConcurrency": options.join_concurrency,
+        "AlarmTopic": options.alarm_topic,
+        "Rates": options.rates,
+        "Texts": options.texts,
+        "MailConfiguration": options.mail_configuration,
+    }
     parameters |= {name: value for name, value in named.items() if value is not None}
     asked = {
         "Names": options.name and ",".join(options.name),

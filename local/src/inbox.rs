@@ -100,10 +100,10 @@ impl Mailer for Inbox {
 impl Texter for Inbox {
     fn text<'a>(&'a self, text: &'a Text) -> Texting<'a> {
         let sender = text.sender.as_deref().unwrap_or("Convoke");
-        let number = text.to.as_str().trim_start_matches('+');
+        let address = format!("{}@text.invalid", text.to.as_str().trim_start_matches('+'));
         let raw = mail_builder::MessageBuilder::new()
             .from((sender, "sender@text.invalid"))
-            .to((text.to.as_str(), format!("{number}@text.invalid")))
+            .to((text.to.as_str(), address.as_str()))
             .subject("Text message")
             .text_body(text.body.as_str())
             .write_to_vec();

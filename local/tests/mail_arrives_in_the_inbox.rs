@@ -4,6 +4,7 @@
 #[path = "storm/platform.rs"]
 mod platform;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use platform::{Place, Platform};
@@ -59,12 +60,11 @@ impl Client {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_invitation_is_there_to_be_looked_at() {
+/// A platform and its admin's token.
+async fn start(folder: &Path) -> (Client, Value) {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let folder = tempfile::tempdir().expect("a folder");
     let place = Place {
-        data: folder.path().to_owned(),
+        data: folder.to_owned(),
         dynamodb: None,
     };
     let client = Client {
@@ -78,7 +78,34 @@ async fn an_invitation_is_there_to_be_looked_at() {
             json!({"email": about["email"], "password": about["password"]}),
         )
         .await;
-    let token = &signed_in["auth_token"];
+    (client, signed_in["auth_token"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reminder_comes_by_mail_and_by_text_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (client, token) = start(folder.path()).await;
+    let asked = json!({"auth_token": token, "company_id": 1, "name": "Jane", "email": "jane@company.example", "no_welcome_email": true});
+    let host = client.api("host/create", asked).await;
+    // Due in some seconds.
+    let start = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(65);
+    let asked = json!({"auth_token": token, "host_id": host["host_id"], "subject": "Soon", "start": start.to_string(),
+        "time_zone": "UTC", "duration": 30, "participant_emails": [{"email": "anna@guest.example", "phone": "+4915112345678"}],
+        "reminders": [{"channel": "email", "minutes_before": 1}, {"channel": "sms", "minutes_before": 1}]});
+    client.api("conference/create", asked).await;
+    let text = client.mail("Text message").await;
+    let late = jiff::Timestamp::now().duration_since(start - jiff::SignedDuration::from_mins(1));
+    assert!((0..60).contains(&late.as_secs()), "{late}");
+    assert_eq!(text["to"]["name"], "+4915112345678");
+    let body = text["text"].as_str().expect("text");
+    assert!(body.starts_with("Convoke Demo: Soon starts at ") && body.contains("/conf/call/"), "{body}");
+    client.mail("Reminder: Soon").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invitation_is_there_to_be_looked_at() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (client, token) = start(folder.path()).await;
     let made = client
         .api(
             "host/create",

@@ -103,6 +103,8 @@ fn root_parameters() -> Map<String, Value> {
     parameters["Texts"]["Default"] = "".into();
     // The names are the functions' to know.
     let rate = "[a-z_]+=[1-9][0-9]*";
+    let country = r"\+[0-9]+=[A-Za-z0-9]{0,11}/[1-9][0-9]*";
+    parameters["Texts"]["AllowedPattern"] = format!("^(day=[1-9][0-9]*(,{country})+)?$").into();
     parameters["Rates"]["AllowedPattern"] = format!("^({rate}(,{rate})*)?$").into();
     parameters
 }
