@@ -61,7 +61,10 @@ impl Texts {
         if PREMIUM.iter().any(|premium| number.starts_with(premium)) {
             return None;
         }
-        let listed = self.countries.iter().filter(|country| number.starts_with(&country.prefix));
+        let listed = self
+            .countries
+            .iter()
+            .filter(|country| number.starts_with(&country.prefix));
         let country = listed.max_by_key(|country| country.prefix.len())?;
         Some((country.sender.as_deref(), country.cents))
     }
@@ -114,7 +117,15 @@ mod tests {
             assert_eq!(to(number), None, "{number}");
         }
         assert_eq!("".parse(), Ok(Texts::default()));
-        for text in ["+49=Acme/9", "day=0", "day=5,49=A/1", "day=5,+=A/1", "day=5,+49=A", "day=5,+49=Too long a name/1", ","] {
+        for text in [
+            "+49=Acme/9",
+            "day=0",
+            "day=5,49=A/1",
+            "day=5,+=A/1",
+            "day=5,+49=A",
+            "day=5,+49=Too long a name/1",
+            ",",
+        ] {
             assert_eq!(text.parse::<Texts>(), Err(NoTexts), "{text}");
         }
     }

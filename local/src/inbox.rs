@@ -91,7 +91,9 @@ impl Inbox {
 
 impl Mailer for Inbox {
     fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
-        let kept = self.keep(&mail.raw).map_err(|error| MailError::Failed(format!("{error:#}")));
+        let kept = self
+            .keep(&mail.raw)
+            .map_err(|error| MailError::Failed(format!("{error:#}")));
         Box::pin(std::future::ready(kept))
     }
 }

@@ -98,7 +98,10 @@ async fn a_reminder_comes_by_mail_and_by_text_message() {
     assert!((0..60).contains(&late.as_secs()), "{late}");
     assert_eq!(text["to"]["name"], "+4915112345678");
     let body = text["text"].as_str().expect("text");
-    assert!(body.starts_with("Convoke Demo: Soon starts at ") && body.contains("/conf/call/"), "{body}");
+    assert!(
+        body.starts_with("Convoke Demo: Soon starts at ") && body.contains("/conf/call/"),
+        "{body}"
+    );
     client.mail("Reminder: Soon").await;
 }
 

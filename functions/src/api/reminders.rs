@@ -30,7 +30,10 @@ pub(super) fn check_texts(asked: &[Reminder], texts: &Texts, host: &Host, compan
     absent("reminders", text.filter(|_| !texts.are_sent()))?;
     let allowed = plan::most(plan::held(host, company)).is_none_or(|allows| allows.sms);
     if text.is_some() && !allowed {
-        return Err(Refusal::invalid("reminders", "text messages are not in the host's plan"));
+        return Err(Refusal::invalid(
+            "reminders",
+            "text messages are not in the host's plan",
+        ));
     }
     Ok(())
 }

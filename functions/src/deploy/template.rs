@@ -139,7 +139,9 @@ fn about(parameter: &str) -> &'static str {
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
         "MailConfiguration" => "The configuration set that mails go out by, empty for none",
         "OwnDistribution" => "The distribution that companies' own host names are tenants of, empty for none",
-        "Texts" => "Where text messages go to, as day=500,+49=Acme/9: cents a day, then sender and cents by country; none where empty",
+        "Texts" => {
+            "Where text messages go to, as day=500,+49=Acme/9: cents a day, then sender and cents by country; none where empty"
+        }
         "Rates" => "How many requests are let through, as session_per_minute=600; the contract's where empty",
         "EdgeSecret" => "What the edge proves itself with",
         "Api" => "The API's id",

@@ -79,6 +79,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "meetings": 1, "participants": 2, "participant_seconds": 6_900,
             "days": [{"date": "2027-09-19", "meetings": 1, "participants": 2, "participant_seconds": 6_900}],
         }),
+        "Heard" => json!({}),
         "Onward" => json!({"redirect_url": "/"}),
         "HandoffAnswer" => json!({
             "session": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg",

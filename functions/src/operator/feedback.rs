@@ -78,7 +78,11 @@ pub async fn feedback(app: &App, event: &Value) -> Result<Fed, Error> {
             Ok(notification) => notification,
             Err(error) => {
                 // Not its words: they hold addresses.
-                tracing::warn!(line = error.line(), column = error.column(), "feedback on mail does not read");
+                tracing::warn!(
+                    line = error.line(),
+                    column = error.column(),
+                    "feedback on mail does not read"
+                );
                 fed.ignored += 1;
                 continue;
             }

@@ -16,13 +16,7 @@ use crate::links;
 /// # Errors
 ///
 /// The text message surely did not go out, and may later.
-pub(super) async fn remind(
-    app: &App,
-    job: &Job,
-    told: &ToldMeeting,
-    person: &Invited,
-    due: &Due,
-) -> Result<(), Error> {
+pub(super) async fn remind(app: &App, job: &Job, told: &ToldMeeting, person: &Invited, due: &Due) -> Result<(), Error> {
     let ToldMeeting {
         conference,
         host: Some(host),
@@ -39,7 +33,10 @@ pub(super) async fn remind(
         tracing::warn!(job = job.id, "no text messages go to a country or kind of number");
         return Ok(());
     };
-    let slot = conference.slots().into_iter().find(|slot| slot.occurrence == due.occurrence);
+    let slot = conference
+        .slots()
+        .into_iter()
+        .find(|slot| slot.occurrence == due.occurrence);
     let Some(slot) = slot else {
         return Ok(());
     };

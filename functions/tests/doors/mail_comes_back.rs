@@ -12,10 +12,14 @@ fn said(kind: &str, address: &str, source: &str) -> Value {
     let message = match kind {
         "Complaint" => json!({"eventType": "Complaint", "complaint": {"complainedRecipients": recipients,
             "complaintFeedbackType": "abuse"}, "mail": {"source": source, "destination": [address]}}),
-        "Transient" => json!({"eventType": "Bounce", "bounce": {"bounceType": "Transient", "bouncedRecipients": recipients},
-            "mail": {"source": source}}),
-        "Bounce" => json!({"notificationType": "Bounce", "bounce": {"bounceType": "Permanent", "bounceSubType": "General",
-            "bouncedRecipients": recipients, "feedbackId": "x"}, "mail": {"source": source, "messageId": "1"}}),
+        "Transient" => {
+            json!({"eventType": "Bounce", "bounce": {"bounceType": "Transient", "bouncedRecipients": recipients},
+            "mail": {"source": source}})
+        }
+        "Bounce" => {
+            json!({"notificationType": "Bounce", "bounce": {"bounceType": "Permanent", "bounceSubType": "General",
+            "bouncedRecipients": recipients, "feedbackId": "x"}, "mail": {"source": source, "messageId": "1"}})
+        }
         other => json!({"eventType": other, "mail": {"source": source}}),
     };
     json!({"EventSource": "aws:sns", "Sns": {"TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": message.to_string()}})
@@ -23,7 +27,10 @@ fn said(kind: &str, address: &str, source: &str) -> Value {
 
 async fn feed(site: &Site, records: Vec<Value>) -> (usize, usize) {
     let event = json!({"Records": records});
-    let worker = work_of("mail_feedback", operator::wake(&site.app, &operator::MAIL_FEEDBACK, event));
+    let worker = work_of(
+        "mail_feedback",
+        operator::wake(&site.app, &operator::MAIL_FEEDBACK, event),
+    );
     let fed = worker.await.expect("fed");
     let count = |name: &str| usize::try_from(fed[name].as_u64().expect("a count")).expect("small");
     (count("suppressed"), count("ignored"))
@@ -65,7 +72,13 @@ async fn who_bounced_or_complained_is_not_written_to_and_others_are() {
         ],
     );
     assert_eq!(fed.await, (2, 5));
-    let people = ["angry@guest.test", "fine@guest.test", "full@guest.test", "gone@guest.test", "other@guest.test"];
+    let people = [
+        "angry@guest.test",
+        "fine@guest.test",
+        "full@guest.test",
+        "gone@guest.test",
+        "other@guest.test",
+    ];
     let others = ["fine@guest.test", "full@guest.test", "other@guest.test"];
     assert_eq!(written_to(&site, &people).await, others);
 }
@@ -85,7 +98,11 @@ async fn an_address_that_bounced_is_tried_again_after_ninety_days_and_a_complain
     let why = async |address: &str| {
         let address = address.parse().expect("an address");
         let reseller = domain::id::ResellerId::new(1).expect("an id");
-        site.app.store.mail_suppressed(reseller, &address, after).await.expect("read")
+        site.app
+            .store
+            .mail_suppressed(reseller, &address, after)
+            .await
+            .expect("read")
     };
     assert_eq!(why("gone@guest.test").await, None);
     assert_eq!(why("angry@guest.test").await, Some(store::Suppressed::Complaint));

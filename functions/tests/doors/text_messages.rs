@@ -46,12 +46,29 @@ fn error(make: fn(String) -> TextError) -> Option<TextError> {
 async fn who_has_a_number_is_reminded_by_what_the_country_takes() {
     let site = due(&["+4915112345678", "+15551234567", "+33612345678", "+19005551234"]).await;
     let sent = texts(&site).await;
-    assert_eq!(to(&sent), ["+15551234567", "+4915112345678"], "no country that is not listed, no premium number");
-    assert_eq!((sent[0].sender.as_deref(), sent[1].sender.as_deref()), (None, Some("Acme")));
+    assert_eq!(
+        to(&sent),
+        ["+15551234567", "+4915112345678"],
+        "no country that is not listed, no premium number"
+    );
+    assert_eq!(
+        (sent[0].sender.as_deref(), sent[1].sender.as_deref()),
+        (None, Some("Acme"))
+    );
     let body = &sent[0].body;
-    assert!(body.starts_with("Acme: Numbers starts at 15:00 (Europe/Berlin). https://acme.demo.test/conf/call/"), "{body}");
+    assert!(
+        body.starts_with("Acme: Numbers starts at 15:00 (Europe/Berlin). https://acme.demo.test/conf/call/"),
+        "{body}"
+    );
     assert!(!body.contains("moderator_token"));
-    assert!(!site.mails.take().iter().any(|mail| mail.raw.windows(9).any(|word| word == b"Reminder:")), "not by mail");
+    assert!(
+        !site
+            .mails
+            .take()
+            .iter()
+            .any(|mail| mail.raw.windows(9).any(|word| word == b"Reminder:")),
+        "not by mail"
+    );
     site.advance(600);
     assert!(texts(&site).await.is_empty(), "once");
 }
@@ -59,7 +76,12 @@ async fn who_has_a_number_is_reminded_by_what_the_country_takes() {
 #[tokio::test]
 async fn what_may_have_gone_out_is_not_sent_again_and_what_surely_did_not_is() {
     let site = due(&["+15551230001", "+15551230002", "+15551230003", "+15551230004"]).await;
-    site.mails.trouble(&[error(TextError::Unknown), error(TextError::NotSent), error(TextError::Refused), None]);
+    site.mails.trouble(&[
+        error(TextError::Unknown),
+        error(TextError::NotSent),
+        error(TextError::Refused),
+        None,
+    ]);
     assert_eq!(texts(&site).await.len(), 2);
     site.advance(5);
     assert_eq!(to(&texts(&site).await), ["+15551230002"]);
@@ -102,5 +124,8 @@ async fn where_none_are_sent_none_can_be_asked_for() {
     let mut asked = meeting(host.id, &[]);
     asked["auth_token"] = site.admin.clone().into();
     let answer = site.api(ACME, "conference/create", asked).await;
-    assert_eq!((answer.status.as_u16(), answer.json()["field"].clone()), (400, json!("reminders")));
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["field"].clone()),
+        (400, json!("reminders"))
+    );
 }

@@ -61,7 +61,9 @@ fn meaning<R>(error: &SdkError<PublishError, R>) -> TextError {
         (_, Some("InvalidParameter" | "InvalidParameterException")) if opted_out => TextError::OptedOut,
         (_, Some(code)) if code.starts_with("Throttl") => TextError::NotSent(code.to_owned()),
         // An answer that is an error, but none of the service's own: it has taken nothing.
-        (SdkError::ServiceError(answer), Some(code)) if !matches!(answer.err(), PublishError::InternalErrorException(_)) => {
+        (SdkError::ServiceError(answer), Some(code))
+            if !matches!(answer.err(), PublishError::InternalErrorException(_)) =>
+        {
             TextError::Refused(code.to_owned())
         }
         (_, code) => TextError::Unknown(code.unwrap_or("no answer that reads").to_owned()),

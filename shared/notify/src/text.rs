@@ -138,7 +138,10 @@ mod tests {
                 url: "https://acme.demo.test/conf/call/1234567",
             };
             let body = reminder.body();
-            assert!(body.contains("14:00 (Europe/Berlin)") && body.contains("/conf/call/1234567"), "{body}");
+            assert!(
+                body.contains("14:00 (Europe/Berlin)") && body.contains("/conf/call/1234567"),
+                "{body}"
+            );
             assert_eq!(parts(&body), 1, "{body}");
         }
     }

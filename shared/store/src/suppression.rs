@@ -46,17 +46,19 @@ struct Kept {
 
 impl Store {
     /// Keeps that an address is not written to. A complaint stays one.
-    pub async fn mail_suppress(&self, reseller: ResellerId, email: &Email, why: Suppressed, now: Timestamp) -> Result<()> {
+    pub async fn mail_suppress(
+        &self,
+        reseller: ResellerId,
+        email: &Email,
+        why: Suppressed,
+        now: Timestamp,
+    ) -> Result<()> {
         let before = self.mail_suppressed(reseller, email, now).await?;
         if before == Some(Suppressed::Complaint) {
             return Ok(());
         }
         let until = (why == Suppressed::Bounce).then(|| later(now, BOUNCED));
-        let kept = Kept {
-            why,
-            since: now,
-            until,
-        };
+        let kept = Kept { why, since: now, until };
         let op = Op::put(keys::mail_suppressed(reseller, email), &kept).expiring(until);
         self.commit(vec![op]).await
     }

@@ -100,6 +100,7 @@ impl Store {
     /// Keeps that whoever has this number wants no text messages of a reseller's.
     pub async fn text_stop(&self, reseller: ResellerId, phone: &Phone, now: Timestamp) -> Result<()> {
         let since = json!({"since": now.as_millisecond()});
-        self.commit(vec![Op::put(keys::text_stopped(reseller, phone), &since)]).await
+        self.commit(vec![Op::put(keys::text_stopped(reseller, phone), &since)])
+            .await
     }
 }

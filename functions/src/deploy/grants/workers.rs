@@ -15,7 +15,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (
                 &[Delete],
                 &[
-                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image, Handoff, Text,
+                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image,
+                    Handoff, Text,
                 ],
             ),
             (&[Update], &[Company, Host, Conference, Code, Job, Text]),

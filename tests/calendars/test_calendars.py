@@ -1,0 +1,88 @@
+"""What other readers make of our calendar files: each occurrence at the instant that the API names, over two years of clock changes."""
+
+import datetime
+import zoneinfo
+
+import pytest
+import recurring_ical_events
+
+UTC = datetime.UTC
+GUEST = "anna@guest.test"
+
+
+def next_day() -> datetime.date:
+    """A day of next week, so that nothing of a series is over."""
+    return datetime.datetime.now(UTC).date() + datetime.timedelta(days=7)
+
+
+def instants(meeting: dict) -> list[datetime.datetime]:
+    """When what takes place begins, by the API."""
+    zone = zoneinfo.ZoneInfo(meeting["time_zone"])
+    held = [one["start"] for one in meeting["occurrences"] if not one["cancelled"]]
+    return sorted(datetime.datetime.fromisoformat(start).replace(tzinfo=zone).astimezone(UTC) for start in held)
+
+
+def expanded(calendar, meeting: dict) -> list[datetime.datetime]:
+    """The same, by somebody else's reader of the file."""
+    begin = datetime.datetime.now(UTC)
+    events = recurring_ical_events.of(calendar).between(begin, begin + datetime.timedelta(days=3 * 366))
+    assert {str(event["UID"]) for event in events} == {meeting["ics_uid"]}
+    # This reader ends an event by the wall's clock, also where the clocks change in it.
+    wall = lambda time: time.dt.replace(tzinfo=None)  # noqa: E731
+    lengths = {wall(event["DTEND"]) - wall(event["DTSTART"]) for event in events}
+    assert lengths == {datetime.timedelta(minutes=meeting["duration"])}
+    return sorted(event["DTSTART"].dt.astimezone(UTC) for event in events)
+
+
+def plan(platform, name: str, time: str, zone: str, rule: str) -> dict:
+    host = platform.api("host/create", company_id=1, name=name, email=f"{name.lower()}@company.test", no_welcome_email=True)
+    return platform.api(
+        "conference/create",
+        host_id=host["host_id"],
+        subject=name,
+        start=f"{next_day()} {time}",
+        time_zone=zone,
+        duration=45,
+        recurrence={"rrule": rule},
+        participant_emails=[GUEST],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "zone", "rule"),
+    [
+        ("Weekly", "14:00:00", "Europe/Berlin", "FREQ=WEEKLY;COUNT=100"),
+        ("Daily", "09:00:00", "America/New_York", "FREQ=DAILY;COUNT=700"),
+        ("Half", "08:15:00", "Australia/Lord_Howe", "FREQ=WEEKLY;COUNT=100"),
+        ("South", "23:30:00", "America/Santiago", "FREQ=WEEKLY;INTERVAL=2;COUNT=50"),
+        ("Gap", "02:30:00", "Europe/Berlin", "FREQ=DAILY;COUNT=400"),
+        ("Plain", "10:00:00", "Asia/Tokyo", "FREQ=DAILY;INTERVAL=10;COUNT=60"),
+    ],
+)
+def test_a_series_is_where_the_api_says(platform, name, time, zone, rule):
+    meeting = plan(platform, name, time, zone, rule)
+    calendar = platform.calendar(GUEST, f"Invitation: {name}")
+    assert calendar["METHOD"] == "REQUEST"
+    ours = instants(meeting)
+    assert len(ours) > 19
+    assert expanded(calendar, meeting) == ours
+    offsets = {start.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset() for start in ours}
+    assert len(offsets) == (1 if zone == "Asia/Tokyo" else 2), "the clocks change in between"
+
+
+def test_what_was_moved_and_cancelled_is_in_the_file_of_who_comes_later(platform):
+    meeting = plan(platform, "Mixed", "14:00:00", "Europe/Berlin", "FREQ=WEEKLY;COUNT=60")
+    this = {"conference_id": meeting["conference_id"], "scope": "this"}
+    second, third = (meeting["occurrences"][at]["occurrence"] for at in (1, 2))
+    day = datetime.datetime.fromisoformat(second).date() + datetime.timedelta(days=1)
+    platform.api("conference/update", **this, occurrence=second, start=f"{day} 16:30:00")
+    moved = platform.calendar(GUEST, "Changed: Mixed")
+    assert [str(event["RECURRENCE-ID"].dt.replace(tzinfo=None)) for event in moved.walk("VEVENT")] == [second]
+    platform.api("conference/delete", **this, occurrence=third)
+    cancelled = platform.calendar(GUEST, "Cancelled: Mixed")
+    assert cancelled["METHOD"] == "CANCEL"
+    later = platform.api("conference/update", conference_id=meeting["conference_id"], participant_emails=[GUEST, "bob@guest.test"])
+    calendar = platform.calendar("bob@guest.test", "Invitation: Mixed")
+    ours = instants(later)
+    assert len(ours) == 59
+    assert expanded(calendar, later) == ours
