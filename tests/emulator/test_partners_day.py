@@ -3,6 +3,7 @@ that is deployed has its part in it: the last test says which has not."""
 
 import datetime
 import http.server
+import json
 import threading
 import time
 
@@ -193,6 +194,18 @@ def test_6_the_day_is_looked_back_on(stack, day):
     day.partner("host/export", host_id=day.host["host_id"])
     assert stack.call("GET", "/enterprise_api/docs", JOE).ok
     assert stack.call("GET", "/enterprise_api/openapi.json", JOE).json()["openapi"] == "3.1.0"
+
+
+def test_6_mail_that_comes_back_is_heard_of(stack, day):
+    message = {
+        "eventType": "Bounce",
+        "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "gone@guest.test"}]},
+        "mail": {"source": "no-reply@" + JOE.split(".", 1)[1]},
+    }
+    event = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(message)}}]}
+    assert stack.invoke("mail-feedback", event) == {"suppressed": 1, "ignored": 0}
+    own = {"origin": f"https://{JOE}"}
+    assert stack.call("POST", "/password", JOE, own, json={"email": "nobody@guest.test"}).json() == {}
 
 
 def test_7_what_goes_is_cleared_away_by_the_stream(stack, day):

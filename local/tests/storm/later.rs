@@ -15,7 +15,7 @@ use functions::{App, Config, Keys, Rates, Router, operator};
 use jiff::{SignedDuration, Timestamp};
 use notify::{Mail, Mailer, Sending};
 use serde_json::Value;
-use store::Store;
+use store::{Store, Work};
 
 use super::partner::{Answer, Passing, passing};
 use super::platform::Address;
@@ -100,7 +100,7 @@ impl Later {
         panic!("{method} {body} is not answered");
     }
 
-    /// Lets time pass until no job is left. Answers in how many steps.
+    /// Lets time pass until no job is left but reminders. Answers in how many steps.
     pub async fn rest(&self) -> usize {
         for step in 0..STEPS {
             let end = self
@@ -108,7 +108,9 @@ impl Later {
                 .now()
                 .saturating_add(SignedDuration::from_hours(48))
                 .expect("a time");
-            if self.app.store.jobs_due(end, 1).await.expect("read").is_empty() {
+            // Reminders of meetings to come wait for their time.
+            let due = self.app.store.jobs_due(end, 200).await.expect("read");
+            if due.iter().all(|job| matches!(job.work, Work::Remind { .. })) {
                 let parked = self.app.store.jobs_parked(10).await.expect("read");
                 assert!(parked.is_empty(), "jobs were given up: {parked:?}");
                 return step;

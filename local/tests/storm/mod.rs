@@ -176,7 +176,7 @@ pub async fn run(place: Place, writes: usize) {
     let deeds = tenants.iter().flat_map(|tenant| tenant.has.deeds.iter().cloned());
     let shared = rivals.iter().flat_map(Rival::deeds).chain(Rival::made(&rivals));
     faults.extend(account::deeds(deeds.chain(shared), &books.deeds()));
-    let jobs = books.jobs.len();
+    let jobs = books.left();
     let counts = books.counts();
     faults.extend(books.faults());
 

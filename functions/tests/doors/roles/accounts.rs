@@ -282,7 +282,7 @@ pub(super) async fn deletions(walk: &mut Walk) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// A meeting that people are reminded of in a moment.
+/// What mail and text messages tell of in a moment.
 async fn reminded(walk: &mut Walk) {
     let host = walk.site.host("Soon").await;
     let start = domain::conference::later(walk.site.now(), jiff::SignedDuration::from_mins(10));

@@ -14,10 +14,11 @@ use domain::company::Company;
 use domain::conference::Conference;
 use domain::host::{Contact, Host};
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId};
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use store::keys::{self, Key};
-use store::{Actor, AuditEntry, Job};
+use store::{Actor, AuditEntry, Job, Work};
 
 /// All that lies in a table, but for what is found by nobody's id: sessions, counts, relays.
 #[derive(Default)]
@@ -84,7 +85,40 @@ impl Books {
     pub fn faults(mut self) -> Vec<String> {
         self.accounts();
         self.meetings();
+        self.reminders();
         self.faults
+    }
+
+    /// What is still to be done but for reminders of meetings to come.
+    pub fn left(&self) -> usize {
+        let left = self.jobs.iter();
+        left.filter(|job| !matches!(job.work, Work::Remind { .. })).count()
+    }
+
+    /// A meeting has a job that reminds of it as long as something is to come, and none when it is cancelled.
+    fn reminders(&mut self) {
+        let reminded = |job: &Job| match job.work {
+            Work::Remind { conference, .. } => Some(conference),
+            _ => None,
+        };
+        let reminded: Vec<ConferenceId> = self.jobs.iter().filter_map(reminded).collect();
+        for id in &reminded {
+            let held = self.conferences.get(id).is_some_and(|conference| !conference.deleted);
+            self.expect(held, || format!("conference {id} is not there, and reminded of"));
+        }
+        // Tests let some time pass, less than this.
+        let soon = Timestamp::now()
+            .saturating_add(SignedDuration::from_hours(3))
+            .expect("a time");
+        let to_come: Vec<ConferenceId> = self
+            .conferences
+            .values()
+            .filter(|conference| !conference.reminders_after(soon).is_empty())
+            .map(|conference| conference.id)
+            .collect();
+        for id in to_come {
+            self.expect(reminded.contains(&id), || format!("conference {id} is not reminded of"));
+        }
     }
 
     /// How many objects of each kind there are: a check of nothing finds nothing.
