@@ -42,13 +42,18 @@ pub(super) async fn remind(app: &App, job: &Job, told: &ToldMeeting, person: &In
     };
     let locale = host.locale.as_deref().or(company.settings.locale.as_deref());
     let own = Some(&host.time_zone).filter(|_| host.own_contact == person.contact);
+    let room = links::room(app, company, conference);
+    let url = match conference.registration {
+        true => links::guest(&room, &app.keys.passes.pass(conference.id, person.contact)),
+        false => room,
+    };
     let body = TextReminder {
         language: Language::of(locale),
         product: brand(company).product,
         subject: conference.subject.as_str(),
         start: slot.start,
         zone: own.and_then(Option::as_ref).unwrap_or(&conference.zone),
-        url: &links::room(app, company, conference),
+        url: &url,
     }
     .body();
     let (occurrence, at) = (due.occurrence.value(), due.at.as_millisecond());
