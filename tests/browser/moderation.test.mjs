@@ -265,6 +265,23 @@ test('a menu fits a low frame and stays as it opened, and whoever uses it keeps 
   await leaveAll(ann, bob);
 });
 
+test('what a partner’s page has switched off at the door is off inside', async () => {
+  const meeting = await newMeeting({ waiting_room: true });
+  const ann = await lead(meeting);
+  const page = await visitor(here.browser);
+  const site = await partnerPage(withParameters(meeting.room_url, { name: 'Bob', skip_join: 'true', events: 'true' }));
+  await page.goto(site.url);
+  await page.frameLocator('iframe').getByText('You will be let in soon').waitFor();
+  await page.evaluate(() => document.querySelector('iframe').contentWindow.postMessage({ type: 'conference', action: 'mute' }, '*'));
+  await page.frameLocator('iframe').getByText('Microphone off').waitFor();
+  await ann.getByRole('button', { name: 'Admit', exact: true }).click();
+  await seen(ann, 'Bob');
+  assert.ok((await picture(ann, 'Bob')).label.includes('muted'));
+  await heard(ann, 0);
+  site.close();
+  await leaveAll(ann, page);
+});
+
 test('a partner lets in by its server whom its moderator’s frame tells of', async () => {
   const meeting = await newMeeting({ waiting_room: true });
   const page = await visitor(here.browser);
