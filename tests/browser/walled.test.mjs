@@ -1,28 +1,26 @@
 // Whoever's network lets little through is seen and heard by our relay all the same: no UDP, or one TCP port only.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Walled } from './namespace.mjs';
-import { binary, launchChromium, until, visitor } from './platform.mjs';
+import { launchChromium, until, visitor } from './platform.mjs';
+import { startRelay, token } from './relay.mjs';
 import { voices } from './room.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const SDK = join(root, 'web/node_modules/livekit-client/dist/livekit-client.umd.js');
 const [NAME, TURN_NAME] = ['relay.test', 'turn.relay.test'];
-const [KEY, SECRET] = ['walled', 'walled-secret-walled-secret-walled'];
 
 let namespace, folder, relay, open, walled;
 
 before(async () => {
   namespace = new Walled('86.19');
   folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
-  relay = await startRelay(namespace.here);
+  relay = await start(namespace.here);
   // The certificate is ours alone, and nobody but us knows the names.
   const args = ['--ignore-certificate-errors', `--host-resolver-rules=MAP *.test ${namespace.here}`];
   open = await launchChromium({ args });
@@ -36,15 +34,13 @@ after(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-async function startRelay(here) {
+async function start(here) {
   const [chain, key] = [join(folder, 'chain.pem'), join(folder, 'key.pem')];
   execFileSync('openssl', [
     'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${NAME}`,
     '-addext', `subjectAltName=DNS:${NAME},DNS:${TURN_NAME}`, '-keyout', key, '-out', chain,
   ], { stdio: 'ignore' });
-  const config = join(folder, 'relay.toml');
-  await writeFile(config, `listen = "${here}:0"
-data = "${folder}"
+  const { child, line } = await startRelay(folder, `listen = "${here}:0"
 [media]
 udp = "${here}:0"
 stun = "${here}:0"
@@ -53,28 +49,8 @@ tcp = "${here}:0"
 listen = "${here}:0"
 certificate = "${chain}"
 key = "${key}"
-turn_name = "${TURN_NAME}"
-[api_keys]
-${KEY} = "${SECRET}"
-`);
-  const child = spawn(binary('relay'), ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
-  const started = new Promise((resolve, reject) => {
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      if (process.env.VERBOSE) console.error(line);
-      if (line.includes('relay started')) resolve(Number(/ tls=\S+:(\d+)/.exec(line)[1]));
-    });
-    child.on('exit', (code) => reject(new Error(`the relay ended with ${code}`)));
-  });
-  return { child, port: await started };
-}
-
-const base64url = (value) => Buffer.from(value).toString('base64url');
-
-function token(room, identity) {
-  const exp = Math.floor(Date.now() / 1000) + 600;
-  const claims = { iss: KEY, sub: identity, name: identity, exp, video: { room, roomJoin: true } };
-  const head = `${base64url('{"alg":"HS256","typ":"JWT"}')}.${base64url(JSON.stringify(claims))}`;
-  return `${head}.${createHmac('sha256', SECRET).update(head).digest('base64url')}`;
+turn_name = "${TURN_NAME}"`);
+  return { child, port: Number(/ tls=\S+:(\d+)/.exec(line)[1]) };
 }
 
 /** Joins a room with camera and microphone, and shows everybody else. `rtcConfig` may name other ICE servers than the relay does. */
