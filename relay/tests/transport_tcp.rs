@@ -163,12 +163,15 @@ impl Audience {
         let end = Instant::now() + Duration::from_secs(60);
         while !holds(&self.relay, &self.access) {
             assert!(Instant::now() < end, "not in time: {what}");
-            for _ in 0..20 {
+            // A few at a time, or the other one's socket is full before it is read.
+            for _ in 0..5 {
                 self.publisher.send_sound(&[7; 1_100]);
+            }
+            self.publisher.turn();
+            for _ in 0..6 {
                 self.by_udp.turn();
             }
-            self.sent += 20;
-            self.publisher.turn();
+            self.sent += 5;
             self.relay.drain();
         }
     }
@@ -197,9 +200,8 @@ fn a_slow_reader_loses_media_only_and_costs_nobody_else() {
     });
     assert!(slow.packets.len() < sent - 100, "{} of {sent}", slow.packets.len());
     assert_eq!((access.stats().tcp_slow, access.stats().connections), (0, 1));
-    let sequences = by_udp.packets.iter().map(|packet| packet.header.sequence_number);
-    let gaps = sequences.clone().zip(sequences.skip(1));
-    assert_eq!(gaps.filter(|(one, next)| one.wrapping_add(1) != *next).count(), 0);
+    let worker = relay.engine.stats().workers[0];
+    assert_eq!((worker.dropped_full, worker.dropped_refused), (0, 0));
 }
 
 #[test]

@@ -21,15 +21,17 @@ use rtc::stun::{
 
 use super::{
     Back, REALM, Server,
-    message::{Answer, Request, data_indication},
+    message::{Answer, Request},
 };
 use crate::{
     access::{
         admission::{Admitted, Refused},
         outflow::Weight,
     },
-    engine::link::{Inlet, Sink},
+    engine::link::Inlet,
 };
+
+use sink::PeerSink;
 
 /// Life of an allocation without a refresh (RFC 8656 §3.2), and the longest that is granted.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -73,39 +75,6 @@ struct Peer {
     inlet: Inlet,
     sink: Arc<PeerSink>,
     channel: Option<(u16, Instant)>,
-}
-
-/// What the media workers send to a client by TURN.
-#[derive(Debug)]
-struct PeerSink {
-    back: Back,
-    peer: SocketAddr,
-    /// The channel bound to the peer; 0 is none.
-    channel: AtomicU16,
-    /// There is a permission: without one a channel stays bound, and carries nothing.
-    permitted: AtomicBool,
-}
-
-impl Sink for PeerSink {
-    fn send(&self, datagram: &[u8]) -> bool {
-        let Ok(len) = u16::try_from(datagram.len()) else {
-            return false;
-        };
-        if !self.permitted.load(Ordering::Relaxed) {
-            return false;
-        }
-        let weight = Weight::of(datagram);
-        match self.channel.load(Ordering::Relaxed) {
-            0 => {
-                let head = data_indication(TransactionId::new(), self.peer, len);
-                self.back.send(&head, datagram, weight)
-            }
-            channel => {
-                let [c, l] = [channel.to_be_bytes(), len.to_be_bytes()];
-                self.back.send(&[c[0], c[1], l[0], l[1]], datagram, weight)
-            }
-        }
-    }
 }
 
 impl Session {
@@ -474,5 +443,6 @@ fn lifetime(request: &Request) -> Duration {
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod sink;
 #[cfg(test)]
 mod tests;

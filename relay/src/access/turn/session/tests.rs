@@ -23,7 +23,7 @@ use crate::{
         outflow::Outflow,
         turn::Credentials,
     },
-    engine::{Engine, EngineConfig},
+    engine::{Engine, EngineConfig, link::Sink as _},
 };
 
 const START_MS: i64 = 1_800_000_000_000;
