@@ -97,9 +97,10 @@ pub async fn dispatch_minute(app: &App) -> Result<Dispatched, Error> {
             failed: done.failed + more.failed,
             parked: done.parked + more.parked,
         };
-        let Some(left) = MINUTE.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else {
+        let left = MINUTE.saturating_sub(started.elapsed());
+        if left < Duration::from_secs(1) {
             return Ok(done);
-        };
+        }
         let now = app.now();
         let left = SignedDuration::try_from(left).unwrap_or_default();
         let Some(next) = app.store.jobs_next(now, later(now, left)).await? else {
@@ -173,7 +174,9 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
             job.failures += 1;
             job.error = Some(error.to_string());
             done.failed += 1;
-            if job.failures >= MOST_FAILURES {
+            // Reminders give up by themselves when the meeting starts, and others come after them.
+            let ends = matches!(job.work, Work::Remind { .. });
+            if job.failures >= MOST_FAILURES && !ends {
                 store.job_park(&job, now).await?;
                 done.parked += 1;
             } else {

@@ -259,6 +259,25 @@ async fn one_whom_it_does_not_reach_is_tried_until_the_start_as_the_same_mail() 
 }
 
 #[tokio::test]
+async fn mail_that_fails_for_days_ends_no_series_of_reminders() {
+    let (site, host) = site().await;
+    let mut more = by_mail(&[2 * 24 * 60, 15]);
+    more["start"] = "2026-06-04 14:00:00".into();
+    create(&site, more, host).await;
+    reminders(&site).await;
+    until(&site, "02T14:00:00");
+    // Two people, once an hour at last.
+    site.mails.meet(&[Fate::Failed; 2 * 40]);
+    for _ in 0..40 {
+        assert_eq!(dispatch(&site).await.failed, 1);
+        site.advance(3_600);
+    }
+    assert_eq!(reminders(&site).await.len(), 2);
+    until(&site, "04T13:45:00");
+    assert_eq!(reminders(&site).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_change_while_reminders_go_out_leaves_nobody_out_and_reminds_nobody_twice() {
     let (site, host) = site().await;
     let people: Vec<String> = (0..50).map(|n| format!("p{n}@guest.test")).collect();
