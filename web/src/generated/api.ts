@@ -824,6 +824,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mails a link that sets a new password, if there is such an account. */
+        post: operations["SignInForgotten"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/handoff": {
         parameters: {
             query?: never;
@@ -1998,6 +2015,14 @@ export interface components {
          *     system's stands in.
          */
         Font: "figtree" | "inter" | "nunito" | "source_serif" | "system";
+        /** @description What the page sends. */
+        ForgottenParameters: {
+            /**
+             * Format: email
+             * @description The account's mail address.
+             */
+            email: string;
+        };
         /**
          * @description What a framed page gets.
          * @example {
@@ -2030,6 +2055,11 @@ export interface components {
              */
             remember_me?: number | null;
         };
+        /**
+         * @description Heard: if there is such an account here, a mail is on its way.
+         * @example {}
+         */
+        Heard: Record<string, never>;
         /** @description `POST /relay/heartbeat`: a relay lives, and this is what it holds. */
         Heartbeat: {
             /** @description The relay. */
@@ -2773,7 +2803,7 @@ export interface components {
             participant_emails?: components["schemas"]["ParticipantEmail"][] | null;
             /** @description How it repeats. */
             recurrence?: components["schemas"]["RecurrenceParameters"] | null;
-            /** @description When people are reminded; only the default is available yet. */
+            /** @description When people are reminded, up to 5 times before each start; once by mail, 15 minutes before, when absent. */
             reminders?: components["schemas"]["Reminder"][] | null;
             /** @description Guests register by a page first, and come in by links of their own. */
             registration?: boolean | null;
@@ -3007,14 +3037,11 @@ export interface components {
             /** @description Where it stands. */
             region: string;
         };
-        /** @description A reminder before a meeting. */
+        /** @description A reminder before each occurrence of a meeting. */
         Reminder: {
             /** @description By which way. */
             channel: components["schemas"]["Channel"];
-            /**
-             * Format: uint32
-             * @description How many minutes before the start.
-             */
+            /** @description How many minutes before the start. */
             minutes_before: number;
         };
         /** @description Of whom, and when. Days are those of UTC. */
@@ -9464,6 +9491,118 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                     "text/html": string;
+                };
+            };
+        };
+    };
+    SignInForgotten: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "john@company.example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForgottenParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heard"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -46,12 +46,14 @@ export const en = {
   'login.code': 'Join a meeting by code',
   'login.forgotten': 'Forgot your password?',
   'forgotten.title': 'Choose a new password',
-  'forgotten.lead': 'Enter the email address of your account at {company}. You get a link that sets a new password.',
+  'forgotten.lead':
+    'Enter the email address of your account at {company}. You get a link that sets a new password.',
   'forgotten.go': 'Send the link',
   'forgotten.going': 'Sending…',
   'forgotten.back': 'Back to sign in',
   'forgotten.sent': 'Look into your mailbox',
-  'forgotten.sent.lead': 'If there is an account for {email}, a mail with a link is on its way. The link is valid for one hour.',
+  'forgotten.sent.lead':
+    'If there is an account for {email}, a mail with a link is on its way. The link is valid for one hour.',
 
   'password.title': 'Set your password',
   'password.lead': 'For {name}, {email}. You will be signed in with it.',

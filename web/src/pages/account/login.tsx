@@ -81,7 +81,9 @@ function Form({ page, fetch, go }: { page: LoginPage } & Around) {
     const back = () => {
       forgotten.value = false;
     };
-    return <Forgotten fetch={fetch} company={page.tenant.company} email={email.value} back={back} />;
+    return (
+      <Forgotten fetch={fetch} company={page.tenant.company} email={email.value} back={back} />
+    );
   }
 
   return (

@@ -1,0 +1,58 @@
+// The inbox of a developer's machine: mails and text messages come by themselves, and are looked at in every way.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { wellMade } from './look.mjs';
+import { Partner, launchChromium, startPlatform, visitor } from './platform.mjs';
+
+let platform, browser, partner, host;
+
+before(async () => {
+  platform = await startPlatform();
+  browser = await launchChromium();
+  partner = await Partner.signIn(platform);
+  ({ host } = await partner.company('Posting'));
+});
+after(async () => {
+  await browser?.close();
+  await platform?.stop();
+});
+
+/** In so many seconds, in UTC. */
+const within = (seconds) => new Date(Date.now() + seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+
+test('mails come by themselves and are seen as they look, as text, as calendar file and raw', async () => {
+  const page = await visitor(browser);
+  await page.goto(platform.inbox_url);
+  await page.getByText('0 mails').waitFor();
+  await wellMade(page, 'inbox-empty');
+  const meeting = await partner.call('conference/create', {
+    host_id: host.host_id, subject: 'Numbers <b>', start: within(3600), time_zone: 'UTC', duration: 30, participant_emails: ['anna@guest.test'],
+  });
+  const entry = page.getByRole('button', { name: 'Invitation: Numbers <b> anna@guest.test' });
+  await entry.click();
+  await page.frameLocator('iframe').getByRole('heading', { name: 'Numbers <b>' }).waitFor();
+  assert.equal(await page.locator('iframe').getAttribute('sandbox'), '', 'a mail may do nothing');
+  await page.getByRole('tab', { name: 'Text', exact: true }).click();
+  await page.locator('pre', { hasText: meeting.room_url }).waitFor();
+  await page.getByRole('tab', { name: 'Calendar (REQUEST)' }).click();
+  await page.locator('pre', { hasText: `UID:${meeting.ics_uid}` }).waitFor();
+  await page.getByRole('tab', { name: 'Raw' }).click();
+  await page.locator('pre', { hasText: 'Auto-Submitted: auto-generated' }).waitFor();
+  await wellMade(page, 'inbox-raw');
+  await page.context().close();
+});
+
+test('reminders come in time, by mail and by text message', async () => {
+  const page = await visitor(browser);
+  await page.goto(platform.inbox_url);
+  await partner.call('conference/create', {
+    host_id: host.host_id, subject: 'Soon', start: within(64), time_zone: 'UTC', duration: 30,
+    participant_emails: [{ email: 'bob@guest.test', phone: '+4915112345678' }],
+    reminders: [{ channel: 'email', minutes_before: 1 }, { channel: 'sms', minutes_before: 1 }],
+  });
+  await page.getByRole('button', { name: 'Text message +4915112345678' }).click({ timeout: 40_000 });
+  await page.getByRole('tab', { name: 'Text', exact: true }).click();
+  await page.locator('pre', { hasText: /^Posting: Soon starts at \d\d:\d\d \(UTC\)\. http/ }).waitFor();
+  await page.getByRole('button', { name: 'Reminder: Soon bob@guest.test' }).waitFor();
+  await page.context().close();
+});
