@@ -285,7 +285,7 @@ pub(super) async fn deletions(walk: &mut Walk) {
 /// What mail and text messages tell of in a moment.
 async fn reminded(walk: &mut Walk) {
     let host = walk.site.host("Soon").await;
-    let start = domain::conference::later(walk.site.now(), jiff::SignedDuration::from_mins(10));
+    let start = later(walk.site.now(), SignedDuration::from_mins(10));
     let meeting = json!({"host_id": host.id, "subject": "Soon", "start": start.to_string(), "time_zone": "UTC", "duration": 60,
         "reminders": [{"channel": "email", "minutes_before": 8}, {"channel": "sms", "minutes_before": 8}],
         "participant_emails": [{"email": "one@guest.test", "phone": "+15551230001"}, {"email": "two@guest.test", "phone": "+15551230002"}]});
@@ -297,7 +297,7 @@ async fn reminded(walk: &mut Walk) {
     // Somebody who has a link asks for another.
     let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});
     walk.site.admin_api("host/create", new).await;
-    let call = walk.site.post(crate::site::ACME, "/password");
+    let call = walk.site.post(ACME, "/password");
     call.json(&json!({"email": "lost@acme.test"})).send().await.ok();
 }
 
