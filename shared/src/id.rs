@@ -106,6 +106,10 @@ numeric_id!(
     SubscriptionId, u64, LARGEST_ID, "a subscription's id"
 );
 numeric_id!(
+    /// A webhook of a company.
+    HookId, u64, LARGEST_ID, "a webhook's id"
+);
+numeric_id!(
     /// A participant's number in its conference, from 1; what the embedding messages carry.
     ParticipantNumber, u32, u32::MAX, "a participant's number"
 );

@@ -120,7 +120,7 @@ fn plain(value: &impl Serialize) -> Map<String, Value> {
 }
 
 /// Fields that the audit leaves out: secrets, and people who are no accounts.
-const HIDDEN: [&str; 8] = [
+const HIDDEN: [&str; 10] = [
     "password_hash",
     "password_link",
     "moderator_pin",
@@ -129,6 +129,8 @@ const HIDDEN: [&str; 8] = [
     "security_pin",
     "moderator_token",
     "invited",
+    "secret",
+    "url",
 ];
 
 fn shown(value: &impl Serialize) -> Value {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::Reason;
 use domain::company::Company;
 use domain::conference::{CodeKind, Conference, News, Slot, later};
+use domain::hook::Happening;
 use domain::host::{Contact, Host};
 use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
@@ -20,7 +21,7 @@ use crate::op::{Failure, Op};
 use crate::series::SeriesItem;
 use crate::table::beginning_with;
 use crate::value::{Item, from_item};
-use crate::{Error, Job, Relay, Result, Room, Scope, Store, Unique, Work, Write, keys, reminders};
+use crate::{Error, Job, News as HookNews, Relay, Result, Room, Scope, Store, Unique, Work, Write, keys, reminders};
 
 /// How long a one-time code is not issued again.
 pub(crate) const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -192,6 +193,7 @@ impl Store {
         }
         ops.extend(told(conference, News::of_new(conference, write.at), write.at));
         ops.extend(reminders::begin(conference, write.at));
+        ops.push(happened(conference, Happening::ConferenceCreated, write.at));
         let change = Change::created(format!("conference/{id}"), conference).about(host);
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
         self.commit_entering(reseller, new, ops).await
@@ -332,6 +334,11 @@ fn surroundings_of(found: &[Option<Item>]) -> Result<Surroundings> {
 pub(crate) fn told(conference: &Conference, news: Option<News>, now: Timestamp) -> Option<Op> {
     let work = Work::tell(conference.id, news?);
     Some(Job::new(conference.reseller, conference.company, work, now).create())
+}
+
+/// The write that lets webhooks hear of a conference.
+pub(crate) fn happened(conference: &Conference, happening: Happening, now: Timestamp) -> Op {
+    HookNews::of_conference((conference.reseller, conference.id), happening, now)
 }
 
 /// The occurrences of a conference as they are made.

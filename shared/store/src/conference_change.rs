@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Reason;
 use domain::conference::{CodeKind, Conference, News, later};
+use domain::hook::Happening;
 use domain::host::Contact;
 use domain::id::{ContactId, Occurrence};
 use domain::relay::OccurrenceState;
@@ -11,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::audit::Change;
-use crate::conference::{QUARANTINE, items_of, put_op, room_op, told};
+use crate::conference::{QUARANTINE, happened, items_of, put_op, room_op, told};
 use crate::keys::Key;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
@@ -145,6 +146,7 @@ impl Store {
         ops.extend(unmade(before, now));
         ops.extend(told(&next, news, now));
         ops.extend(reminders::follow(former, &next, now));
+        ops.push(happened(&next, Happening::ConferenceUpdated, now));
         let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
         ops.extend(write.ops(Some(next.reseller), Some(next.company), change, &next.id));
         self.commit_entering(next.reseller, new, ops).await
@@ -219,6 +221,7 @@ impl Store {
         ops.extend(unmade(before, now));
         ops.extend(told(former, News::of_cancelled(former, now), now));
         ops.extend(reminders::follow(former, &gone, now));
+        ops.push(happened(former, Happening::ConferenceDeleted, now));
         let change = Change::removed(format!("conference/{}", former.id), former).about(former.host);
         ops.extend(write.ops(Some(former.reseller), Some(former.company), change, &former.id));
         self.commit(ops).await

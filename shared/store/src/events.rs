@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use domain::Reason;
 use domain::code::AccessCode;
 use domain::conference::{HARD_STOP, later};
-use domain::id::{ConferenceId, ParticipantNumber, ResellerId, RoomName};
+use domain::hook::Happening;
+use domain::id::{ConferenceId, Occurrence, ParticipantNumber, ResellerId, RoomName};
 use domain::relay::{Event, EventKind, Events, LARGEST_BATCH, OccurrenceState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,10 +22,10 @@ use crate::room::Room;
 use crate::table::{Query, has_run_out};
 use crate::usage::{Counted, Usage};
 use crate::value::{Item, from_item};
-use crate::{Error, Relay, Result, Store, keys};
+use crate::{Error, News, Relay, Result, Store, keys};
 
-/// Events of one transaction: each is at most seven items, and the cursor one more.
-pub(crate) const STEP: usize = 14;
+/// Events of one transaction: each is at most nine items, and the cursor one more.
+pub(crate) const STEP: usize = 10;
 
 /// How far a relay's batches are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,8 @@ struct Part {
     ended: Option<Reason>,
     /// What it came to, and when.
     used: Vec<(Timestamp, Usage)>,
+    /// What webhooks hear of, and when it happened.
+    told: Vec<(Timestamp, Happening)>,
 }
 
 impl Store {
@@ -225,6 +228,7 @@ impl Store {
                 moderators: 0,
                 ended: None,
                 used: Vec::new(),
+                told: Vec::new(),
             };
             parts.insert(name, part);
         }
@@ -265,6 +269,18 @@ fn who(event: &Event) -> Option<ParticipantNumber> {
     }
 }
 
+/// What webhooks hear when somebody who is there goes.
+fn left(occurrence: Occurrence, who: &Participant, reason: Reason, at: Timestamp) -> Happening {
+    Happening::ParticipantLeave {
+        occurrence,
+        participant: who.participant,
+        moderator: who.moderator,
+        region: who.region.clone(),
+        reason,
+        duration_ms: at.duration_since(who.joined).as_millis().try_into().unwrap_or(0),
+    }
+}
+
 /// When an event happened.
 fn time_of(event: &Event) -> Timestamp {
     Timestamp::from_millisecond(event.at).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -284,10 +300,23 @@ impl Part {
                 jti,
                 name,
                 moderator,
-                ..
+                region,
             } => {
                 let known = self.participants.get(participant).and_then(|(known, _)| known.as_ref());
                 let stayed = known.filter(|known| known.left.is_none());
+                if let Some(stayed) = stayed {
+                    let left = left(self.occurrence.room.occurrence, stayed, Reason::Duplicate, at);
+                    self.told.push((at, left));
+                }
+                self.told.push((
+                    at,
+                    Happening::ParticipantJoin {
+                        occurrence: self.occurrence.room.occurrence,
+                        participant: *participant,
+                        moderator: *moderator,
+                        region: region.clone(),
+                    },
+                ));
                 let mut usage = stayed.map_or(Usage::default(), |known| Usage::stay(known.joined, at));
                 usage.participants = u64::from(known.is_none());
                 let joined = Participant {
@@ -296,6 +325,7 @@ impl Part {
                     jti: jti.clone(),
                     name: name.clone(),
                     moderator: *moderator,
+                    region: Some(region.clone()),
                     relay: source.relay.clone(),
                     epoch: source.epoch,
                     joined: at,
@@ -329,6 +359,8 @@ impl Part {
                     && self.member.is_of(source, present)
                 {
                     self.used.push((at, Usage::stay(present.joined, at)));
+                    let left = left(self.occurrence.room.occurrence, present, *reason, at);
+                    self.told.push((at, left));
                     present.left = Some(at);
                     present.reason = Some(*reason);
                     *changed = true;
@@ -352,6 +384,7 @@ impl Part {
             moderators,
             ended,
             used: _,
+            told,
         } = self;
         let name = occurrence.room;
         let counter = keys::event_counter(name.reseller, name.conference);
@@ -383,6 +416,9 @@ impl Part {
             let left = participant.left.unwrap_or_else(|| later(participant.joined, HARD_STOP));
             let put = Op::put(keys::participant(&name, participant.participant), &participant);
             ops.push(put.expiring(occurrence.kept_until(left)));
+        }
+        for (index, (at, happening)) in told.into_iter().enumerate() {
+            ops.push(News::of_room(&name, happening, at, (now, index)));
         }
         let ends = ended.filter(|_| occurrence.state != OccurrenceState::Ended);
         if let Some(reason) = ends {

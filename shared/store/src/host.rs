@@ -6,6 +6,7 @@ use domain::Role;
 use domain::code::Email;
 use domain::company::Company;
 use domain::conference::CodeKind;
+use domain::hook::Happening;
 use domain::host::Host;
 use domain::id::{CompanyId, ContactId, HostId, LARGEST_ID, ResellerId};
 use domain::time::{millis, millis_option};
@@ -19,7 +20,7 @@ use crate::job::{Job, Work};
 use crate::list::Span;
 use crate::op::{Failure, Op};
 use crate::value::{Item, from_item};
-use crate::{Error, Page, Paging, Result, Room, Scope, Store, Unique, Write, keys, password};
+use crate::{Error, News, Page, Paging, Result, Room, Scope, Store, Unique, Write, keys, password};
 
 /// How long a host's former code is not given to anybody.
 const QUARANTINE: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -161,6 +162,7 @@ impl Store {
         ops.extend(password::link_op(host));
         ops.extend(contact_ops(reseller, &host.contact(), Failure::Raced));
         ops.extend(then.map(|work| Job::new(reseller, company, work, write.at).create()));
+        ops.push(happened(host, Happening::HostCreated, write.at));
         ops.extend(write.ops(
             Some(reseller),
             Some(company),
@@ -337,6 +339,7 @@ impl Store {
             ops.push(room(after, write.at));
         }
         ops.extend(crate::contact::own_contact_ops(before, after, known));
+        ops.push(happened(after, Happening::HostUpdated, write.at));
         let change = Change::difference(format!("host/{id}"), before, &next).about(id);
         ops.extend(write.ops(Some(reseller), Some(before.company), change, &id));
         self.commit(ops).await
@@ -361,6 +364,11 @@ impl Store {
     pub async fn host_forget(&self, reseller: ResellerId, id: HostId) -> Result<()> {
         self.commit(vec![forgotten(reseller, id)]).await
     }
+}
+
+/// The write that lets webhooks hear of a host.
+fn happened(host: &Host, happening: Happening, now: Timestamp) -> Op {
+    News::of_host((host.reseller, host.company, host.id), happening, now)
 }
 
 /// The item of a deleted host goes.
@@ -405,6 +413,7 @@ pub(crate) fn going_ops(host: &Host, work: Work, erasing: Option<Timestamp>, now
         quarantined(host, "closed", now),
         Op::put(keys::host_gone(reseller, id), &gone),
         job.create(),
+        happened(host, Happening::HostDeleted, now),
     ];
     ops.extend(
         host.openid_sub

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use domain::id::{CompanyId, ConferenceId, ContactId, HostId, PlanId, ResellerId, SubscriptionId};
+use domain::id::{CompanyId, ConferenceId, ContactId, HookId, HostId, PlanId, ResellerId, SubscriptionId};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -23,6 +23,7 @@ pub(crate) enum Counter {
     Conference,
     Plan,
     Subscription,
+    Hook,
 }
 
 impl Counter {
@@ -35,6 +36,7 @@ impl Counter {
             Self::Conference => "conference",
             Self::Plan => "plan",
             Self::Subscription => "subscription",
+            Self::Hook => "hook",
         }
     }
 
@@ -42,7 +44,7 @@ impl Counter {
     const fn block(self) -> u64 {
         match self {
             Self::Reseller | Self::Plan => 1,
-            Self::Company => 8,
+            Self::Company | Self::Hook => 8,
             Self::Host | Self::Conference | Self::Subscription => 32,
             Self::Contact => 128,
         }
@@ -87,6 +89,11 @@ impl Store {
     /// An id that no subscription has had.
     pub async fn new_subscription_id(&self) -> Result<SubscriptionId> {
         SubscriptionId::new(self.next(Counter::Subscription).await?).ok_or_else(used_up)
+    }
+
+    /// An id that no webhook has had.
+    pub async fn new_hook_id(&self) -> Result<HookId> {
+        HookId::new(self.next(Counter::Hook).await?).ok_or_else(used_up)
     }
 
     async fn next(&self, of: Counter) -> Result<u64> {

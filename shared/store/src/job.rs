@@ -3,7 +3,7 @@
 
 use domain::code::Email;
 use domain::conference::{Due, News};
-use domain::id::{CompanyId, ConferenceId, ContactId, HostId, ResellerId};
+use domain::id::{CompanyId, ConferenceId, ContactId, HookId, HostId, ResellerId};
 use domain::sealed::Sealed;
 use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
@@ -98,6 +98,11 @@ pub enum Work {
         host: HostId,
         /// The link's token, sealed for [`Work::welcome_place`].
         link: Sealed,
+    },
+    /// The mail to whoever made a webhook that was disabled.
+    HookDisabled {
+        /// The webhook.
+        hook: HookId,
     },
 }
 

@@ -3,8 +3,9 @@
 
 use domain::code::{AccessCode, Email, Fqdn, Phone};
 use domain::company::ImageName;
+use domain::hook::Subject;
 use domain::id::{
-    CompanyId, ConferenceId, ContactId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
+    CompanyId, ConferenceId, ContactId, HookId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
 };
 use domain::own_domain::OwnName;
 use domain::sealed::token_hash;
@@ -33,6 +34,8 @@ pub const TTL: &str = "ttl";
 pub const DUE_SHARDS: u64 = 4;
 /// The shards of the index of jobs.
 pub const JOB_SHARDS: u64 = 8;
+/// The shards of the indexes of what is to be told to webhooks, and of their lines.
+pub const HOOK_SHARDS: u64 = 8;
 /// The items that one day of a company is counted in.
 pub const USAGE_SHARDS: u64 = 8;
 
@@ -594,6 +597,114 @@ pub fn job_due(shard: u64, at: Timestamp) -> Key {
 /// Index: jobs that failed too often, by when they were given up.
 pub fn job_parked(at: Timestamp) -> Key {
     key("JOBS#PARKED", time(at))
+}
+
+/// A webhook of a company.
+pub fn hook(reseller: ResellerId, company: CompanyId, id: HookId) -> Key {
+    let Key { pk, sk } = hook_list(reseller, company);
+    key(pk, format!("{sk}{}", number(id.value())))
+}
+
+/// The webhooks of a company: the partition, and how their sort keys begin.
+pub(crate) fn hook_list(reseller: ResellerId, company: CompanyId) -> Key {
+    key(format!("R#{reseller}#HOOKS#{company}"), "HOOK#")
+}
+
+/// What a company's deliveries to webhooks carry.
+pub fn signing_token(reseller: ResellerId, company: CompanyId) -> Key {
+    key(hook_list(reseller, company).pk, "TOKEN")
+}
+
+fn subject_text(subject: Subject) -> String {
+    match subject {
+        Subject::Conference(id) => format!("f{id}"),
+        Subject::Host(id) => format!("h{id}"),
+    }
+}
+
+fn shard_of(subject: Subject) -> u64 {
+    let id = match subject {
+        Subject::Conference(id) => id.value(),
+        Subject::Host(id) => id.value(),
+    };
+    id % HOOK_SHARDS
+}
+
+/// Something that happened and has no number yet: by time, by its place in its transaction.
+pub fn news(reseller: ResellerId, subject: Subject, at: Timestamp, place: (u8, usize), unique: &str) -> Key {
+    let (rank, index) = place;
+    key(
+        news_of(reseller, subject),
+        format!("{}#{rank}#{index:03}#{unique}", time(at)),
+    )
+}
+
+/// The partition of what happened to one subject and has no number yet.
+pub(crate) fn news_of(reseller: ResellerId, subject: Subject) -> String {
+    format!("NEWS#{reseller}#{}", subject_text(subject))
+}
+
+/// Whether something in this partition waits for its number; the stream tells partitions.
+pub(crate) fn is_news(pk: &str) -> bool {
+    pk.starts_with("NEWS#")
+}
+
+/// Index: what has no number yet.
+pub fn news_list(subject: Subject, at: Timestamp) -> Key {
+    news_shard(shard_of(subject), at)
+}
+
+pub(crate) fn news_shard(shard: u64, at: Timestamp) -> Key {
+    key(format!("NEWSLIST#{shard}"), time(at))
+}
+
+/// What happened to a subject, by its number.
+pub fn told(reseller: ResellerId, subject: Subject, sequence: u64) -> Key {
+    key(
+        format!("TOLD#{reseller}#{}", subject_text(subject)),
+        format!("N#{}", number(sequence)),
+    )
+}
+
+/// The last sort key of what happened to a subject.
+pub(crate) fn told_end() -> String {
+    "N#~".into()
+}
+
+/// The last number of what happened to a subject.
+pub fn told_counter(reseller: ResellerId, subject: Subject) -> Key {
+    key(format!("TOLD#{reseller}#{}", subject_text(subject)), "SEQUENCE")
+}
+
+/// How far a webhook has heard of a subject; `only`: one event of it that is sent apart from the others.
+pub fn line(reseller: ResellerId, hook: HookId, era: u32, subject: Subject, only: Option<u64>) -> Key {
+    let only = only.map(|sequence| format!("#{}", number(sequence))).unwrap_or_default();
+    key(
+        format!("LINE#{reseller}#{hook}"),
+        format!("{}#{era}{only}", subject_text(subject)),
+    )
+}
+
+/// Index: lines by when something is to be sent.
+pub fn line_due(hook: HookId, subject: Subject, at: Timestamp) -> Key {
+    line_shard((hook.value() + shard_of(subject)) % HOOK_SHARDS, at)
+}
+
+pub(crate) fn line_shard(shard: u64, at: Timestamp) -> Key {
+    key(format!("LINES#{shard}"), time(at))
+}
+
+/// A delivery to a webhook.
+pub fn delivery(reseller: ResellerId, hook: HookId, id: &str) -> Key {
+    key(format!("R#{reseller}#DELIVERIES#{hook}"), id)
+}
+
+/// Index: a webhook's deliveries by their first try.
+pub fn delivery_list(reseller: ResellerId, hook: HookId, at: Timestamp, id: &str) -> Key {
+    key(
+        format!("R#{reseller}#DELIVERIES#{hook}"),
+        format!("{}#{id}", time(at)),
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::Reason;
 use domain::company::Company;
 use domain::conference::{Conference, HARD_STOP, LEASE, Live, later};
+use domain::hook::Happening;
 use domain::id::{RelayId, RoomName};
 use domain::relay::{Enter, Entered, Leave, OccurrenceState};
 use domain::room::{EMPTY_GRACE_SECONDS, RoomSettings};
@@ -18,7 +19,7 @@ use crate::retry::unraced;
 use crate::room::{LiveRoom, Room};
 use crate::usage::{Counted, Usage};
 use crate::value::from_item;
-use crate::{Error, Relay, Result, Store, keys};
+use crate::{Error, News, Relay, Result, Store, keys};
 
 /// How long it is known that a relay has held a room, for reports that come late.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
@@ -149,6 +150,10 @@ impl Store {
                 let mut counted = Counted::default();
                 counted.add(&room, name.conference, now, Usage::MEETING);
                 ops.extend(counted.ops());
+                let happening = Happening::ConferenceStart {
+                    occurrence: name.occurrence,
+                };
+                ops.push(News::of_room(name, happening, now, (now, 0)));
             }
             self.commit(ops).await?;
         }

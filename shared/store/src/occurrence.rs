@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use domain::Reason;
 use domain::code::AccessCode;
 use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Planned, Slot, Window, later};
+use domain::hook::Happening;
 use domain::id::{HostId, RelayId, RoomName};
 use domain::relay::OccurrenceState;
 use domain::text::Subject;
@@ -14,9 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::keys;
 use crate::op::{Failure, Op};
 use crate::room::{LiveRoom, Room};
+use crate::{News, keys};
 
 /// An occurrence as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,7 +249,16 @@ impl OccurrenceItem {
             ended_reason: Some(reason),
             ..self.clone()
         };
-        ended.save(None, now)
+        let mut ops = ended.save(None, now);
+        if let Some(began) = self.first_join {
+            let happening = Happening::ConferenceEnd {
+                occurrence: self.room.occurrence,
+                reason,
+                duration_ms: now.duration_since(began).as_millis().try_into().unwrap_or(0),
+            };
+            ops.push(News::of_room(&self.room, happening, now, (now, 0)));
+        }
+        ops
     }
 
     /// Takes an occurrence away that does not take place: without a trace where nobody was in it, else as ended.

@@ -73,11 +73,25 @@ pub enum Partition {
     Text,
     /// Addresses that mail does not go to.
     Suppressed,
+    /// Webhooks, and what their deliveries carry.
+    Hook,
+    /// What happened and has no number yet.
+    News,
+    /// In the index: the same.
+    NewsList,
+    /// What happened, numbered, for webhooks.
+    Told,
+    /// How far webhooks have heard.
+    Line,
+    /// In the index: the same by when something is to be sent.
+    LineList,
+    /// Deliveries to webhooks.
+    Delivery,
 }
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 42] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -113,6 +127,13 @@ impl Partition {
         Self::Image,
         Self::Text,
         Self::Suppressed,
+        Self::Hook,
+        Self::News,
+        Self::NewsList,
+        Self::Told,
+        Self::Line,
+        Self::LineList,
+        Self::Delivery,
     ];
 
     /// The keys as a policy's condition on `dynamodb:LeadingKeys` matches them: `*` stands for any text.
@@ -154,6 +175,13 @@ impl Partition {
             Self::Image => "R#*#IMAGE#*",
             Self::Text => "R#*#TEXT#*",
             Self::Suppressed => "R#*#SUPPRESSED#*",
+            Self::Hook => "R#*#HOOKS#*",
+            Self::News => "NEWS#*",
+            Self::NewsList => "NEWSLIST#*",
+            Self::Told => "TOLD#*",
+            Self::Line => "LINE#*",
+            Self::LineList => "LINES#*",
+            Self::Delivery => "R#*#DELIVERIES#*",
         }
     }
 
@@ -212,6 +240,10 @@ mod tests {
             (Partition::Due, "DUE#1"),
             (Partition::Usage, "R#1#USAGE#c5"),
             (Partition::Usage, "R#1#USAGE#h5"),
+            (Partition::Hook, "R#1#HOOKS#5"),
+            (Partition::News, "NEWS#1#f5"),
+            (Partition::Line, "LINE#1#5"),
+            (Partition::Delivery, "R#1#DELIVERIES#5"),
         ];
         for (kind, key) in keys {
             let found: Vec<_> = Partition::ALL.into_iter().filter(|kind| kind.holds(key)).collect();

@@ -22,6 +22,9 @@ pub(crate) struct Participant {
     pub(crate) jti: String,
     pub(crate) name: String,
     pub(crate) moderator: bool,
+    /// The region that it joined in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) region: Option<String>,
     /// Where it is or was.
     pub(crate) relay: RelayId,
     /// The relay's start.
@@ -213,6 +216,14 @@ impl Store {
             start = next;
         }
         Ok((found, true))
+    }
+
+    /// The name of somebody who is or was in a room, as it is kept. One read.
+    pub async fn participant_name(&self, room: &RoomName, participant: ParticipantNumber, now: Timestamp) -> Result<Option<String>> {
+        let item = self.get(keys::participant(room, participant)).await?;
+        let item = item.filter(|item| !has_run_out(item, now));
+        let known: Option<Participant> = item.map(|item| from_item("participant", &item)).transpose()?;
+        Ok(known.map(|known| known.name))
     }
 
     /// The same of several conferences, each from its newest or behind somebody on, all at once.

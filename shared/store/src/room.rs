@@ -3,13 +3,14 @@
 use domain::Reason;
 use domain::code::AccessCode;
 use domain::conference::{CodeKind, Conference, EARLY, Kind, LEASE, Live, Opens, Planned, later, opens};
+use domain::hook::Happening;
 use domain::id::{CompanyId, ConferenceId, HostId, Occurrence, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
 use domain::time::millis_option;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::conference::conference_op;
+use crate::conference::{conference_op, happened};
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::series::make;
@@ -255,7 +256,10 @@ impl Store {
             }
             RoomTarget::AdHoc(conference) => {
                 let next = fresh(conference.id, conference.occurrence, Kind::AdHoc);
-                let mut ops = vec![conference_op(conference)];
+                let mut ops = vec![
+                    conference_op(conference),
+                    happened(conference, Happening::ConferenceCreated, now),
+                ];
                 for slot in conference.slots() {
                     ops.extend(OccurrenceItem::new(conference, &slot).create(next.live.lease, now));
                 }
