@@ -239,6 +239,8 @@ pub enum Wake {
     MailTopic,
     /// New jobs in the table's stream, and a schedule every minute for those that are due later.
     Jobs,
+    /// What webhooks hear of, new in the table's stream, and a schedule every minute for what is sent again.
+    News,
 }
 
 fn title(id: &str) -> String {

@@ -21,6 +21,7 @@ pub mod error;
 mod former_name;
 mod guess;
 mod guest_pass;
+mod hook_post;
 pub mod input;
 pub mod join;
 mod kept_answer;

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::{ConferenceState, OccurrenceView};
 
+use crate::app::App;
 use crate::context::Context;
 use crate::error::Error;
 use crate::links;
@@ -139,26 +140,31 @@ pub(super) fn answer(
     company: &Company,
 ) -> Result<ConferenceAnswer, Error> {
     let (app, conference) = (context.app, &state.conference);
-    let shown = context.caller()?.sees_secrets_of(host.role);
     let place = |field: &str| format!("conference/{}/{field}", conference.id);
-    let (pin, token) = match shown {
-        true => (
-            conference
-                .security_pin
-                .as_ref()
-                .map(|pin| app.open(&place("security_pin"), pin))
-                .transpose()?,
-            Some(app.open(&place("moderator_token"), &conference.moderator_token)?),
-        ),
-        false => (None, None),
-    };
+    let mut answer = without_secrets(app, state, Some(host.own_contact), company);
+    if context.caller()?.sees_secrets_of(host.role) {
+        let pin = conference.security_pin.as_ref();
+        answer.security_pin = pin.map(|pin| app.open(&place("security_pin"), pin)).transpose()?;
+        answer.moderator_token = Some(app.open(&place("moderator_token"), &conference.moderator_token)?);
+    }
+    Ok(answer)
+}
+
+/// The same for everybody. `own`: its host's own entry in the host's address book.
+pub(crate) fn without_secrets(
+    app: &App,
+    state: &ConferenceState,
+    own: Option<ContactId>,
+    company: &Company,
+) -> ConferenceAnswer {
+    let conference = &state.conference;
     let origin = app.config.origin(company.fqdn.as_str());
     let room_url = links::room(app, company, conference);
     let others = conference
         .invited
         .iter()
-        .filter(|invited| invited.contact != host.own_contact);
-    Ok(ConferenceAnswer {
+        .filter(|invited| Some(invited.contact) != own);
+    ConferenceAnswer {
         conference_id: conference.id,
         subject: conference.subject.clone(),
         agenda: conference.agenda.clone(),
@@ -173,7 +179,7 @@ pub(super) fn answer(
         host_initiated_recording: conference.host_initiated_recording,
         waiting_room: conference.waiting_room,
         one_time_access_code: (conference.code_kind == CodeKind::OneTime).then(|| conference.code.value()),
-        security_pin: pin,
+        security_pin: None,
         mute_mode: conference.mute_mode,
         participants: conference.invited.iter().map(|invited| invited.contact).collect(),
         moderators: conference
@@ -195,13 +201,13 @@ pub(super) fn answer(
         recordings: Vec::new(),
         broadcast_stream: BroadcastStream {},
         is_streaming: false,
-        moderator_token: token,
+        moderator_token: None,
         ics_uid: conference.ics_uid.clone(),
         recurrence: conference.series.as_ref().map(|series| RecurrenceAnswer {
             rrule: series.rule.clone(),
         }),
         occurrences: conference.series.as_ref().map(|_| occurrences(state)),
-    })
+    }
 }
 
 fn occurrences(state: &ConferenceState) -> Vec<OccurrenceAnswer> {

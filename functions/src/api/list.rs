@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use domain::Error as Refusal;
-use domain::id::{CompanyId, ContactId, HostId, PlanId, SubscriptionId};
+use domain::id::{CompanyId, ContactId, HookId, HostId, PlanId, SubscriptionId};
 use http::{HeaderName, HeaderValue};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -53,6 +53,7 @@ entries! {
     super::contact::ContactAnswer, contact_id: ContactId;
     super::plan::PlanAnswer, plan_id: PlanId;
     super::subscriptions::SubscriptionAnswer, subscription_id: SubscriptionId;
+    super::webhook::WebhookAnswer, webhook_id: HookId;
 }
 
 impl Entry for super::host::HostListed {

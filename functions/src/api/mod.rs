@@ -53,6 +53,13 @@ mod reminders;
 mod replan;
 pub mod report_usage;
 pub mod subscriptions;
+mod webhook;
+pub mod webhook_create;
+pub mod webhook_delete;
+pub mod webhook_deliveries;
+pub mod webhook_fetch_all;
+pub mod webhook_redeliver;
+pub mod webhook_update;
 pub mod words;
 
 /// The partner API's endpoints.
@@ -94,5 +101,11 @@ pub fn routes() -> Vec<Route> {
         Route::of::<plan::PlanFetchAll>(),
         Route::of::<report_usage::ReportUsage>(),
         Route::of::<subscriptions::SubscriptionFetchAll>(),
+        Route::of::<webhook_create::WebhookCreate>(),
+        Route::of::<webhook_delete::WebhookDelete>(),
+        Route::of::<webhook_deliveries::WebhookDeliveries>(),
+        Route::of::<webhook_fetch_all::WebhookFetchAll>(),
+        Route::of::<webhook_redeliver::WebhookRedeliver>(),
+        Route::of::<webhook_update::WebhookUpdate>(),
     ]
 }

@@ -37,7 +37,7 @@ pub(super) fn size(id: &str) -> Size {
             memory: 256,
             timeout: 59,
         },
-        "domain_advance" | "operator_domain" | "sweep" => Size {
+        "domain_advance" | "operator_domain" | "sweep" | "tell_webhooks" => Size {
             memory: 256,
             timeout: 55,
         },
@@ -102,10 +102,11 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
             return;
         }
         Wake::EveryMinutes(minutes) => minutes,
-        Wake::Jobs => {
-            stream(&name, resources);
+        Wake::Jobs | Wake::News => {
+            let prefix = if worker.wake == Wake::Jobs { "JOB#" } else { "NEWS#" };
+            stream(&name, prefix, resources);
             let late = metric(&name, "IteratorAge", "Maximum");
-            let late = alarm("New jobs lie in the stream for five minutes", late, 300_000);
+            let late = alarm("What is new lies in the stream for five minutes", late, 300_000);
             resources.insert(format!("{name}LateAlarm"), late);
             1
         }
@@ -191,9 +192,9 @@ fn metric(name: &str, metric: &str, statistic: &str) -> Value {
     })
 }
 
-/// Wakes a function for each new job in the table's stream, and lets its role read that.
-fn stream(name: &str, resources: &mut Map<String, Value>) {
-    let new_job = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "JOB#"}]}}}});
+/// Wakes a function for each new item of a kind in the table's stream, and lets its role read that.
+fn stream(name: &str, prefix: &str, resources: &mut Map<String, Value>) {
+    let new = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}});
     resources.insert(
         format!("{name}Stream"),
         json!({
@@ -205,7 +206,7 @@ fn stream(name: &str, resources: &mut Map<String, Value>) {
                 "BatchSize": 10,
                 // What is not done by then, the schedule sees to.
                 "MaximumRetryAttempts": 2,
-                "FilterCriteria": {"Filters": [{"Pattern": new_job.to_string()}]},
+                "FilterCriteria": {"Filters": [{"Pattern": new.to_string()}]},
             }
         }),
     );

@@ -118,6 +118,7 @@ pub(super) async fn company(app: &App, job: &Job) -> Result<Step, Error> {
         {
             return Ok(Step::On(Work::CompanyDelete, own_domains::NAMES_GO));
         }
+        store.hooks_forget(job.reseller, job.company).await?;
         store.company_forget(job.reseller, job.company, app.now()).await?;
         return Ok(Step::Done);
     }

@@ -155,6 +155,7 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
         } => reminders::remind_one(app, &job, conference, due, contact).await,
         Work::PasswordReset { email, link } => passwords::reset(app, &job, &email, &link).await,
         Work::PasswordMail { host, link } => passwords::mail(app, &job, host, &link).await,
+        Work::HookDisabled { hook } => mails::hook_disabled(app, &job, hook).await,
         Work::Welcome { host, link } => mails::welcome(app, &job, host, link.as_ref()).await,
     };
     let now = app.now();

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use domain::conference::{News, later};
-use domain::id::{ConferenceId, ContactId, HostId};
+use domain::id::{ConferenceId, ContactId, HookId, HostId};
 use domain::sealed::Sealed;
 use jiff::SignedDuration;
 use notify::{Account, Envelope, Language, Mail, MailError, PasswordLink};
@@ -162,6 +162,39 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
     };
     let mail = account.welcome(&envelope, link, &format!("{origin}/login"));
     send(app, job, &mail).await?;
+    Ok(Step::Done)
+}
+
+/// Writes to whoever made a webhook that was disabled.
+pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<Step, Error> {
+    let hook = match app.store.hook(job.reseller, job.company, hook).await {
+        Err(store::Error::NotFound(_)) => return Ok(Step::Done),
+        found => found?,
+    };
+    let told = app.store.account_told(job.reseller, hook.owner, job.company).await?;
+    let Some((host, company)) = told.filter(|_| hook.disabled.is_some()) else {
+        return Ok(Step::Done);
+    };
+    let (sender, zone) = (sender(&company)?, zone_of(&host));
+    let account = Account {
+        language: Language::of(host.locale.as_deref()),
+        zone: &zone,
+        brand: brand(&company),
+        email: host.email.as_str(),
+        room_url: "",
+    };
+    let id = notify::message_id(&["hook", &job.id], &sender);
+    let envelope = Envelope {
+        id: &id,
+        sender: &sender,
+        reply_to: None,
+        name: Some(host.name.as_str()),
+        to: &host.email,
+        date: job.created,
+    };
+    // The rest of its URL may hold what is secret.
+    let server = app.outbound.target(&hook.url).map(|target| target.host()).unwrap_or_default();
+    send(app, job, &account.hook_disabled(&envelope, &server)).await?;
     Ok(Step::Done)
 }
 

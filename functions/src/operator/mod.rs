@@ -13,6 +13,7 @@ mod passwords;
 mod reminders;
 mod sweep;
 mod texts;
+mod webhooks;
 
 use serde_json::Value;
 
@@ -21,6 +22,7 @@ pub use feedback::{Fed, feedback};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, RelayKey, init};
 pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
 pub use sweep::{Sweep, sweep};
+pub use webhooks::{Posted, tell_webhooks};
 
 use crate::app::App;
 use crate::endpoint::{Need, Wake, Worker};
@@ -61,6 +63,13 @@ pub const MAIL_FEEDBACK: Worker = Worker {
     needs: &[Need::TableRead, Need::TableWrite],
 };
 
+/// Tells webhooks what happened.
+pub const TELL_WEBHOOKS: Worker = Worker {
+    id: "tell_webhooks",
+    wake: Wake::News,
+    needs: &[Need::TableRead, Need::TableWrite, Need::SealingKey],
+};
+
 /// Moves companies' own host names on.
 pub const DOMAIN_ADVANCE: Worker = Worker {
     id: "domain_advance",
@@ -85,6 +94,7 @@ pub fn workers() -> Vec<Worker> {
         OPERATOR_DOMAIN,
         OPERATOR_INIT,
         SWEEP,
+        TELL_WEBHOOKS,
     ]
 }
 
@@ -127,6 +137,10 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
     }
     if *worker == SWEEP {
         let done = sweep(app).await?;
+        return serde_json::to_value(done).map_err(WorkError::Event);
+    }
+    if *worker == TELL_WEBHOOKS {
+        let done = tell_webhooks(app).await?;
         return serde_json::to_value(done).map_err(WorkError::Event);
     }
     if *worker == DISPATCH {

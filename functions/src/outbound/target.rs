@@ -31,6 +31,12 @@ impl std::fmt::Debug for Target {
 }
 
 impl Target {
+    /// The host's name or address.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.host.to_string()
+    }
+
     pub(super) fn parse(text: &str, guard: Guard) -> Result<Self, OutboundError> {
         use OutboundError::Url as Refused;
         if text.len() > LONGEST {

@@ -178,7 +178,7 @@ fn whatever_wakes_by_itself_is_woken() {
         let minutes = match worker.wake {
             Wake::Operator | Wake::MailTopic => continue,
             Wake::EveryMinutes(minutes) => minutes,
-            Wake::Jobs => {
+            Wake::Jobs | Wake::News => {
                 streams.insert(format!("{title}Stream"));
                 1
             }
@@ -198,19 +198,23 @@ fn whatever_wakes_by_itself_is_woken() {
     assert_eq!(woken("AWS::Events::Rule"), rules);
     assert_eq!(woken("AWS::Lambda::EventSourceMapping"), streams);
 
-    let stream = &resources["DispatchStream"]["Properties"];
-    assert_eq!(stream["EventSourceArn"], json!({"Ref": "TableStreamArn"}));
-    assert_eq!(stream["FunctionName"], json!({"Ref": "Dispatch"}));
-    // New jobs alone. What fails three times waits for the schedule, so nothing is sent elsewhere.
-    let filters = stream["FilterCriteria"]["Filters"].as_array().expect("filters");
-    let patterns: Vec<Value> = filters
-        .iter()
-        .map(|filter| serde_json::from_str(filter["Pattern"].as_str().expect("a text")).expect("JSON"))
-        .collect();
-    let new_job =
-        json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": store::keys::job("").pk}]}}}});
-    assert_eq!(patterns, [new_job]);
-    assert_eq!(stream["MaximumRetryAttempts"], 2);
+    for (title, prefix) in [
+        ("Dispatch", store::keys::job("").pk),
+        ("TellWebhooks", "NEWS#".to_owned()),
+    ] {
+        let stream = &resources[&format!("{title}Stream")]["Properties"];
+        assert_eq!(stream["EventSourceArn"], json!({"Ref": "TableStreamArn"}));
+        assert_eq!(stream["FunctionName"], json!({"Ref": title}));
+        // What is new alone. What fails three times waits for the schedule, so nothing is sent elsewhere.
+        let filters = stream["FilterCriteria"]["Filters"].as_array().expect("filters");
+        let patterns: Vec<Value> = filters
+            .iter()
+            .map(|filter| serde_json::from_str(filter["Pattern"].as_str().expect("a text")).expect("JSON"))
+            .collect();
+        let new = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}});
+        assert_eq!(patterns, [new]);
+        assert_eq!(stream["MaximumRetryAttempts"], 2);
+    }
 }
 
 #[test]

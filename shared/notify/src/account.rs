@@ -1,4 +1,4 @@
-//! Mails to account holders: welcome, and a new password.
+//! Mails to account holders: welcome, a new password, a webhook that was disabled.
 
 use domain::time::Zone;
 use jiff::Timestamp;
@@ -77,6 +77,23 @@ impl Account<'_> {
             details: vec![(words.email, vec![self.email.to_owned()])],
             button: Some((words.choose, link.url)),
             notes: vec![self.valid(&link), words.not_you.to_owned()],
+        };
+        build(envelope, &subject, &letter, None)
+    }
+
+    /// Tells whoever made a webhook that it was disabled. `server`: the host of its URL.
+    #[must_use]
+    pub fn hook_disabled(&self, envelope: &Envelope<'_>, server: &str) -> Mail {
+        let words = self.language.words();
+        let subject = fill(words.hook_off, &[("server", server)]);
+        let letter = Letter {
+            language: self.language,
+            brand: self.brand,
+            heading: &subject,
+            lead: words.hook_failed.to_owned(),
+            details: vec![(words.server, vec![server.to_owned()])],
+            button: None,
+            notes: vec![words.hook_again.to_owned()],
         };
         build(envelope, &subject, &letter, None)
     }

@@ -84,6 +84,7 @@ pub(crate) struct Words {
     pub(crate) reminder: &'static str,
     pub(crate) welcome: &'static str,
     pub(crate) reset: &'static str,
+    pub(crate) hook_off: &'static str,
     // First sentences.
     pub(crate) invites: &'static str,
     pub(crate) planned: &'static str,
@@ -95,6 +96,7 @@ pub(crate) struct Words {
     pub(crate) starts: &'static str,
     pub(crate) account: &'static str,
     pub(crate) asked: &'static str,
+    pub(crate) hook_failed: &'static str,
     // Labels.
     pub(crate) when: &'static str,
     pub(crate) repeats: &'static str,
@@ -115,6 +117,8 @@ pub(crate) struct Words {
     pub(crate) choose_until: &'static str,
     pub(crate) sign_in: &'static str,
     pub(crate) not_you: &'static str,
+    pub(crate) server: &'static str,
+    pub(crate) hook_again: &'static str,
     pub(crate) sent_by: &'static str,
     // A text message; no letters that phones' own alphabet lacks.
     pub(crate) text: &'static str,
@@ -211,6 +215,7 @@ mod tests {
                 words.reminder,
                 words.welcome,
                 words.reset,
+                words.hook_off,
                 words.invites,
                 words.has_changed,
                 words.starts,

@@ -162,8 +162,8 @@ impl Store {
     }
 
     /// Disables a webhook that has failed for too long, and leaves the mail to whoever made it. Harmless when it is done
-    /// already, or has been changed since it was read.
-    pub async fn hook_disable(&self, hook: &Hook, now: Timestamp) -> Result<()> {
+    /// already, or has been changed since it was read; answers whether it was done here.
+    pub async fn hook_disable(&self, hook: &Hook, now: Timestamp) -> Result<bool> {
         let next = Hook {
             disabled: Some(now),
             version: hook.version + 1,
@@ -185,8 +185,9 @@ impl Store {
         let change = Change::changed(format!("webhook/{}", hook.id), &shown(hook), &shown(&next));
         ops.extend(write.ops(Some(hook.reseller), Some(hook.company), change, &hook.id));
         match self.commit(ops).await {
-            Err(Error::Raced) => Ok(()),
-            done => done,
+            Ok(()) => Ok(true),
+            Err(Error::Raced) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

@@ -5,8 +5,9 @@ use domain::conference::Conference;
 use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId, HostId, ResellerId};
 
+use crate::table::beginning_with;
 use crate::value::from_item;
-use crate::{Result, Store, keys};
+use crate::{ConferenceState, Result, Store, keys};
 
 /// A meeting to tell of, and in whose name.
 #[derive(Debug, Clone)]
@@ -32,6 +33,24 @@ impl Store {
             host,
             company,
         }))
+    }
+
+    /// A meeting as webhooks hear of it, also once it is cancelled, with its host and company where those are there. Two reads.
+    pub async fn meeting_happened(
+        &self,
+        reseller: ResellerId,
+        id: ConferenceId,
+    ) -> Result<Option<(ConferenceState, Option<Host>, Option<Company>)>> {
+        let key = keys::conference(reseller, id);
+        let items = self.query(&beginning_with(key.pk, &key.sk)).await?;
+        let Some((first, rest)) = items.split_first() else {
+            return Ok(None);
+        };
+        let conference: Conference = from_item("conference", first)?;
+        let items = rest.iter().map(|item| from_item("occurrence", item));
+        let items = items.collect::<Result<_>>()?;
+        let (host, company) = self.told(reseller, conference.host, conference.company).await?;
+        Ok(Some((ConferenceState::new(conference, items), host, company)))
     }
 
     /// An account that is there for anybody, and its company. One read.

@@ -1,0 +1,62 @@
+//! `webhook/fetch_all`: a company's webhooks.
+
+use domain::Role;
+use domain::id::CompanyId;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::list::{List, limit};
+use super::webhook::{self, WebhookAnswer, answer};
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Parameters;
+
+/// Lists webhooks.
+#[derive(Debug)]
+pub struct WebhookFetchAll;
+
+/// Whose.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct WebhookFetchAllParameters {
+    /// Whose; a company's own admin may leave it out.
+    pub company_id: Option<CompanyId>,
+    /// Most entries, 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
+    pub limit: Option<u32>,
+    /// The last id of the page before.
+    pub after: Option<domain::id::HookId>,
+}
+
+impl Endpoint for WebhookFetchAll {
+    const ID: &'static str = "webhook_fetch_all";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/webhook/fetch_all";
+    const ACCESS: Access = Access::Session(Role::CompanyAdmin);
+    const KIND: Kind = Kind::Read;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const SUMMARY: &'static str = "Answers a company's webhooks, without their secrets.";
+    type Input = Parameters<WebhookFetchAllParameters>;
+    type Output = List<WebhookAnswer>;
+
+    async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
+        let limit = limit(asked.limit)?;
+        let (caller, store) = (context.caller()?, context.store());
+        let company = webhook::company(context, asked.company_id)?;
+        let (known, hooks, token) = tokio::join!(
+            store.company(&caller.scope, company),
+            store.hooks(caller.reseller, company),
+            store.signing_token(caller.reseller, company)
+        );
+        known?;
+        let (hooks, token) = (hooks?, token?);
+        let shown: Vec<WebhookAnswer> = match &token {
+            Some(token) => hooks
+                .iter()
+                .map(|hook| answer(context, hook, token))
+                .collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
+        List::within(shown, asked.after.map(|id| id.to_string()), limit)
+    }
+}

@@ -1,0 +1,74 @@
+//! `webhook/redeliver`: a delivery is sent again.
+
+use domain::id::{CompanyId, HookId};
+use domain::{Code, Error as Refusal, Role};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Delivery, DeliveryState};
+
+use super::webhook;
+use super::webhook_deliveries::{DeliveryAnswer, is_delivery};
+use crate::context::Context;
+use crate::endpoint::{Access, Endpoint, Kind, Need};
+use crate::error::Error;
+use crate::input::Parameters;
+use crate::reply::Json;
+
+/// Sends a delivery again.
+#[derive(Debug)]
+pub struct WebhookRedeliver;
+
+/// Which.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct WebhookRedeliverParameters {
+    /// Whose; a company's own admin may leave it out.
+    pub company_id: Option<CompanyId>,
+    /// The webhook.
+    pub webhook_id: HookId,
+    /// The delivery.
+    #[schemars(length(max = 36))]
+    pub delivery_id: String,
+}
+
+impl Endpoint for WebhookRedeliver {
+    const ID: &'static str = "webhook_redeliver";
+    const METHOD: http::Method = http::Method::POST;
+    const PATH: &'static str = "/enterprise_api/webhook/redeliver";
+    const ACCESS: Access = Access::Session(Role::CompanyAdmin);
+    const KIND: Kind = Kind::Write;
+    const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const SUMMARY: &'static str = "Sends a delivery again now, under the same id, apart from all others.";
+    type Input = Parameters<WebhookRedeliverParameters>;
+    type Output = Json<DeliveryAnswer>;
+
+    fn object(Parameters(asked): &Self::Input) -> Option<String> {
+        Some(format!("webhook/{}", asked.webhook_id))
+    }
+
+    async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
+        let (caller, store) = (context.caller()?, context.store());
+        let company = webhook::company(context, asked.company_id)?;
+        let unknown = || Refusal::not_found("delivery").with_field("delivery_id");
+        if !is_delivery(&asked.delivery_id) {
+            return Err(unknown().into());
+        }
+        let id = asked.delivery_id.to_ascii_lowercase();
+        let (hook, found) = tokio::join!(
+            webhook::find(context, company, asked.webhook_id),
+            store.delivery(caller.reseller, asked.webhook_id, &id, context.now)
+        );
+        let (hook, delivery) = (hook?, found?.ok_or_else(unknown)?);
+        if hook.disabled.is_some() {
+            return Err(Refusal::new(Code::Conflict, "The webhook is disabled: enable it first").into());
+        }
+        let answer = DeliveryAnswer::from(Delivery {
+            state: DeliveryState::Waiting,
+            next: Some(context.now),
+            ..delivery.clone()
+        });
+        let claim = context.claim(&answer)?;
+        let write = context.write(claim.as_ref()).await?;
+        store.delivery_again(&hook, &delivery, &write).await?;
+        Ok(Json(answer))
+    }
+}

@@ -1,0 +1,407 @@
+//! Tells webhooks what happened. Each webhook has a line per meeting and account, which one worker holds at a time; lines are
+//! served beside each other, so many of each webhook, each company and in all at most: who does not answer keeps nobody
+//! else waiting.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use domain::conference::later;
+use domain::hook::{DISABLED_AFTER, Hook, IN_LINE, wait};
+use domain::id::{CompanyId, HookId, ResellerId};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use store::{Delivery, DeliveryState, Line, Rest, Told};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::hook_post::{self, NotTaken, Secrets};
+
+/// How long one run takes up new lines.
+const RUN: Duration = Duration::from_secs(40);
+/// How often new ones are looked for while others are served.
+const TICK: Duration = Duration::from_millis(100);
+/// Meetings and accounts looked at in one round, of each shard.
+const NEWS: u32 = 20;
+/// Lines looked at in one round, of each shard.
+const LINES: u32 = 100;
+/// Lines served at a time.
+const AT_ONCE: usize = 64;
+/// Of one company.
+const OF_COMPANY: usize = 16;
+/// Of one webhook.
+const OF_HOOK: usize = 4;
+/// So long a line is served before it waits for its turn again.
+const TURN: Duration = Duration::from_secs(10);
+/// Events read at once.
+const PAGE: u32 = 20;
+/// Lines of a webhook that does not answer are looked at again so much later, one lot after the other.
+const LOT: SignedDuration = SignedDuration::from_secs(5);
+/// The latest of them.
+const LAST_LOT: i32 = 120;
+
+/// What one run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Posted {
+    /// Deliveries that arrived.
+    pub arrived: usize,
+    /// Tries that did not.
+    pub failed: usize,
+    /// Webhooks disabled.
+    pub disabled: usize,
+}
+
+/// Who is being served.
+#[derive(Default)]
+struct Flights {
+    hooks: HashMap<(ResellerId, HookId), usize>,
+    companies: HashMap<(ResellerId, CompanyId), usize>,
+}
+
+impl Flights {
+    fn has_room_for(&self, line: &Line) -> bool {
+        let of_hook = self.hooks.get(&(line.reseller, line.hook)).copied().unwrap_or(0);
+        let of_company = self.companies.get(&(line.reseller, line.company)).copied().unwrap_or(0);
+        of_hook < OF_HOOK && of_company < OF_COMPANY
+    }
+
+    fn begin(&mut self, line: &Line) {
+        *self.hooks.entry((line.reseller, line.hook)).or_default() += 1;
+        *self.companies.entry((line.reseller, line.company)).or_default() += 1;
+    }
+
+    fn end(&mut self, line: &Line) {
+        if let Some(count) = self.hooks.get_mut(&(line.reseller, line.hook)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.companies.get_mut(&(line.reseller, line.company)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// Sends what is due now. Harmless when repeated, and in several processes at once.
+///
+/// # Errors
+/// When the table failed. What a webhook fails with is kept with the delivery.
+pub async fn tell_webhooks(app: &App) -> Result<Posted, Error> {
+    let (started, mut posted) = (Instant::now(), Posted::default());
+    let (mut flights, mut silent) = (Flights::default(), HashSet::new());
+    let mut running = FuturesUnordered::new();
+    loop {
+        let mut begun = false;
+        if started.elapsed() < RUN {
+            number(app).await?;
+            let mut left: HashMap<HookId, i32> = HashMap::new();
+            for line in fair(app.store.lines_due(app.now(), LINES).await?) {
+                if running.len() < AT_ONCE && flights.has_room_for(&line) {
+                    if let Some(line) = app.store.line_claim(&line, app.now()).await? {
+                        flights.begin(&line);
+                        begun = true;
+                        running.push(async move { (line.clone(), serve(app, line).await) });
+                    }
+                } else if silent.contains(&(line.reseller, line.hook)) {
+                    let before = left.entry(line.hook).or_default();
+                    *before += 1;
+                    let lots = (*before / OF_HOOK as i32 + 1).min(LAST_LOT);
+                    app.store.line_postpone(&line, later(app.now(), LOT * lots)).await?;
+                }
+            }
+        }
+        if running.is_empty() {
+            if !begun {
+                return Ok(posted);
+            }
+            continue;
+        }
+        let tick = tokio::time::sleep(TICK);
+        tokio::pin!(tick);
+        loop {
+            tokio::select! {
+                done = running.next() => {
+                    let Some((line, outcome)) = done else { break };
+                    flights.end(&line);
+                    match outcome {
+                        Ok(served) => {
+                            posted.arrived += served.posted.arrived;
+                            posted.failed += served.posted.failed;
+                            posted.disabled += served.posted.disabled;
+                            if served.posted.failed > 0 {
+                                silent.insert((line.reseller, line.hook));
+                            }
+                        }
+                        // Whoever takes it up when the lease is over does it.
+                        Err(error) => {
+                            error.log("tell_webhooks", &line.hook.to_string());
+                            tracing::warn!(hook = %line.hook, %error, "a webhook could not be told");
+                        }
+                    }
+                }
+                () = &mut tick => break,
+            }
+        }
+    }
+}
+
+/// Numbers what happened. What fails for one meeting does not keep others waiting.
+async fn number(app: &App) -> Result<(), Error> {
+    for (reseller, subject) in app.store.news_waiting(NEWS).await? {
+        if let Err(error) = app.store.news_tell(reseller, subject, app.now()).await {
+            tracing::warn!(%reseller, ?subject, error = &error as &dyn std::error::Error, "what happened could not be numbered");
+        }
+    }
+    Ok(())
+}
+
+/// One of each company in turn.
+fn fair(lines: Vec<Line>) -> Vec<Line> {
+    let mut before = HashMap::new();
+    let mut turns: Vec<(usize, Line)> = Vec::with_capacity(lines.len());
+    for line in lines {
+        let turn = before.entry((line.reseller, line.company)).or_insert(0_usize);
+        turns.push((*turn, line));
+        *turn += 1;
+    }
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, line)| line).collect()
+}
+
+/// What came of serving one line.
+#[derive(Default)]
+struct Served {
+    posted: Posted,
+}
+
+/// A webhook that is told, and what that takes.
+struct Teller<'a> {
+    app: &'a App,
+    hook: Hook,
+    secrets: Secrets,
+    served: Served,
+}
+
+async fn serve(app: &App, line: Line) -> Result<Served, Error> {
+    let store = &app.store;
+    let found = tokio::join!(
+        store.hook(line.reseller, line.company, line.hook),
+        store.signing_token(line.reseller, line.company)
+    );
+    let hook = match found.0 {
+        Ok(hook) => Some(hook),
+        Err(store::Error::NotFound(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let stands = |hook: &Hook| hook.disabled.is_none() && hook.era == line.era;
+    let (Some(hook), Some(token)) = (hook.filter(stands), found.1?) else {
+        give_up(app, &line, "the webhook was disabled or deleted").await?;
+        return Ok(Served::default());
+    };
+    let secrets = Secrets::of(app, &hook, &token, app.now())?;
+    let mut teller = Teller {
+        app,
+        hook,
+        secrets,
+        served: Served::default(),
+    };
+    match line.only {
+        Some(sequence) => teller.apart(line, sequence).await?,
+        None => teller.in_order(line).await?,
+    }
+    Ok(teller.served)
+}
+
+/// A line goes, and what of it was tried is not tried again.
+async fn give_up(app: &App, line: &Line, why: &str) -> Result<(), Error> {
+    let (store, now) = (&app.store, app.now());
+    let sequence = line.only.unwrap_or(line.done + 1);
+    let id = line.delivery_id(sequence);
+    let kept = store.delivery(line.reseller, line.hook, &id, now).await?;
+    let failed = kept
+        .filter(|kept| kept.state == DeliveryState::Waiting)
+        .map(|kept| Delivery {
+            state: DeliveryState::Failed,
+            next: None,
+            error: Some(why.into()),
+            ..kept
+        });
+    store.line_save(line, Rest::Gone, failed.as_ref(), None, now).await?;
+    Ok(())
+}
+
+impl Teller<'_> {
+    /// Sends what is in a line, one after the other.
+    async fn in_order(&mut self, mut line: Line) -> Result<(), Error> {
+        let (store, began) = (&self.app.store, Instant::now());
+        loop {
+            let events = store
+                .told_events(line.reseller, line.subject, line.done, PAGE)
+                .await?;
+            if events.is_empty() {
+                // What has run out is not told any more.
+                line.done = line.known;
+                match store.line_save(&line, Rest::Idle, None, None, self.app.now()).await? {
+                    Some(found) if found.known > line.known => line.known = found.known,
+                    _ => return Ok(()),
+                }
+                continue;
+            }
+            for told in events {
+                if !self.hook.wants(told.happening.name()) {
+                    line.done = told.sequence;
+                    continue;
+                }
+                let now = self.app.now();
+                if began.elapsed() >= TURN {
+                    store.line_save(&line, Rest::Until(now), None, None, now).await?;
+                    return Ok(());
+                }
+                let Some(next) = self.next(line, &told, now).await? else {
+                    return Ok(());
+                };
+                line = next;
+            }
+        }
+    }
+
+    /// Sends the first event of a line, or puts it aside. `None`: the line waits, or is somebody else's.
+    async fn next(&mut self, mut line: Line, told: &Told, now: Timestamp) -> Result<Option<Line>, Error> {
+        let store = &self.app.store;
+        let parked = line.first.is_some_and(|first| later(first, IN_LINE) <= now);
+        if let Some(retry) = line.retry.filter(|_| parked) {
+            let mut delivery = self.kept(&line, told, now).await?;
+            let apart = line.apart(told.sequence, line.failures, retry);
+            (delivery.missed, line.missed, line.done) = (true, line.missed + 1, told.sequence);
+            (line.failures, line.first, line.retry) = (0, None, None);
+            return Ok(store.line_save(&line, Rest::Held, Some(&delivery), Some(&apart), now).await?);
+        }
+        if let Some((retry, first)) = line.retry.zip(line.first).filter(|(retry, _)| *retry > now) {
+            let until = retry.min(later(first, IN_LINE));
+            store.line_save(&line, Rest::Until(until), None, None, now).await?;
+            return Ok(None);
+        }
+        let mut delivery = self.kept(&line, told, now).await?;
+        let outcome = self.post(&line, told, line.missed > 0).await?;
+        let after = self.app.now();
+        note(&mut delivery, &outcome, after);
+        if outcome.is_ok() {
+            line.done = told.sequence;
+            (line.failures, line.first, line.retry) = (0, None, None);
+            return Ok(store.line_save(&line, Rest::Held, Some(&delivery), None, after).await?);
+        }
+        line.failures += 1;
+        let first = *line.first.get_or_insert(after);
+        let retry = later(after, wait(line.failures).unwrap_or(IN_LINE));
+        line.retry = Some(retry);
+        (delivery.state, delivery.next) = (DeliveryState::Waiting, Some(retry));
+        let until = retry.min(later(first, IN_LINE));
+        store.line_save(&line, Rest::Until(until), Some(&delivery), None, after).await?;
+        Ok(None)
+    }
+
+    /// Sends one event apart from the others.
+    async fn apart(&mut self, mut line: Line, sequence: u64) -> Result<(), Error> {
+        let (app, now) = (self.app, self.app.now());
+        let store = &app.store;
+        let before = sequence.saturating_sub(1);
+        let found = store.told_events(line.reseller, line.subject, before, 1).await?;
+        let Some(told) = found.into_iter().find(|told| told.sequence == sequence) else {
+            return give_up(app, &line, "the event is not kept any more").await;
+        };
+        let mut delivery = self.kept(&line, &told, now).await?;
+        let outcome = self.post(&line, &told, false).await?;
+        let after = self.app.now();
+        note(&mut delivery, &outcome, after);
+        let arrived = outcome.is_ok() && delivery.missed;
+        let mut rest = Rest::Gone;
+        match outcome {
+            Ok(_) => delivery.missed = false,
+            Err(_) => {
+                line.failures += 1;
+                if let Some(wait) = wait(line.failures) {
+                    let retry = later(after, wait);
+                    line.retry = Some(retry);
+                    (delivery.state, delivery.next) = (DeliveryState::Waiting, Some(retry));
+                    rest = Rest::Until(retry);
+                }
+            }
+        }
+        store.line_save_apart(&line, rest, &delivery, arrived, after).await?;
+        Ok(())
+    }
+
+    /// A delivery as it is kept, or a new one.
+    async fn kept(&self, line: &Line, told: &Told, now: Timestamp) -> Result<Delivery, Error> {
+        let id = line.delivery_id(told.sequence);
+        let kept = match line.failures > 0 || line.only.is_some() {
+            true => self.app.store.delivery(line.reseller, line.hook, &id, now).await?,
+            false => None,
+        };
+        Ok(kept.unwrap_or(Delivery {
+            id,
+            event: told.happening.name(),
+            subject: line.subject,
+            sequence: told.sequence,
+            happened: told.at,
+            created: now,
+            state: DeliveryState::Waiting,
+            attempts: 0,
+            last: now,
+            status: None,
+            error: None,
+            next: None,
+            missed: false,
+        }))
+    }
+
+    async fn post(&mut self, line: &Line, told: &Told, gap: bool) -> Result<Result<StatusCode, NotTaken>, Error> {
+        let app = self.app;
+        let payload = hook_post::payload(app, line.reseller, line.subject, told).await?;
+        let id = line.delivery_id(told.sequence);
+        let outcome = hook_post::event(app, &self.hook, &self.secrets, (told, &id, gap), &payload, app.now()).await;
+        let now = app.now();
+        match &outcome {
+            Ok(_) => {
+                self.served.posted.arrived += 1;
+                if self.hook.failing.take().is_some() {
+                    app.store.hook_health(&self.hook, None).await?;
+                }
+            }
+            Err(error) => {
+                self.served.posted.failed += 1;
+                tracing::debug!(hook = %self.hook.id, event = told.happening.name().as_str(), %error, "not delivered");
+                match self.hook.failing {
+                    None => {
+                        app.store.hook_health(&self.hook, Some(now)).await?;
+                        self.hook.failing = Some(now);
+                    }
+                    Some(since) if later(since, DISABLED_AFTER) <= now => {
+                        if app.store.hook_disable(&self.hook, now).await? {
+                            tracing::info!(hook = %self.hook.id, "webhook disabled");
+                            self.served.posted.disabled += 1;
+                        }
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// Notes a try.
+fn note(delivery: &mut Delivery, outcome: &Result<StatusCode, NotTaken>, now: Timestamp) {
+    delivery.attempts += 1;
+    (delivery.last, delivery.next) = (now, None);
+    match outcome {
+        Ok(status) => {
+            delivery.state = DeliveryState::Delivered;
+            (delivery.status, delivery.error) = (Some(status.as_u16()), None);
+        }
+        Err(error) => {
+            delivery.state = DeliveryState::Failed;
+            (delivery.status, delivery.error) = (error.status(), Some(error.to_string()));
+        }
+    }
+}
