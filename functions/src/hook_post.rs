@@ -133,7 +133,9 @@ async fn post(
         value.set_sensitive(true);
         headers.insert(name, value);
     }
-    let sent = app.outbound.send(Method::POST, &target, headers, Bytes::from(body), LIMITS);
+    let sent = app
+        .outbound
+        .send(Method::POST, &target, headers, Bytes::from(body), LIMITS);
     let answer = sent.await?;
     match answer.status.is_success() {
         true => Ok(answer.status),
@@ -232,4 +234,3 @@ async fn somebody(
     fields.insert("moderator".into(), json!(moderator));
     Ok(())
 }
-

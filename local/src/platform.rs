@@ -58,6 +58,7 @@ pub(crate) struct Platform {
     doors: JoinSet<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
+    teller: JoinHandle<()>,
     close: watch::Sender<bool>,
     _lock: File,
 }
@@ -142,10 +143,15 @@ impl Platform {
         let https_port = axum::serve::Listener::local_addr(&tls)?.port();
 
         let rates = rates(&run);
-        let written = Arc::new(AtomicBool::new(true));
+        let (written, told) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
         let store = {
-            let written = Arc::clone(&written);
-            table::open(&data, &run.table, move || written.store(true, Ordering::Relaxed)).await?
+            let (written, told) = (Arc::clone(&written), Arc::clone(&told));
+            let wake = move || {
+                [&written, &told]
+                    .into_iter()
+                    .for_each(|flag| flag.store(true, Ordering::Relaxed))
+            };
+            table::open(&data, &run.table, wake).await?
         };
         let config = Config {
             scheme: "http".to_owned(),
@@ -196,7 +202,8 @@ impl Platform {
         );
         let relay = Relay::start(relay_config).await?;
         let sweeper = tokio::spawn(sweep(Arc::clone(&edge)));
-        let dispatcher = tokio::spawn(dispatch(edge, written));
+        let dispatcher = tokio::spawn(dispatch(Arc::clone(&edge), written));
+        let teller = tokio::spawn(tell_webhooks(edge, told));
         let about = About {
             port,
             https_port,
@@ -208,6 +215,7 @@ impl Platform {
             doors,
             sweeper,
             dispatcher,
+            teller,
             close,
             _lock: lock,
         })
@@ -228,6 +236,7 @@ impl Platform {
         };
         self.sweeper.abort();
         self.dispatcher.abort();
+        self.teller.abort();
         // The relay first: it reports who left through the doors.
         self.relay.shutdown().await;
         self.close.send_replace(true);
@@ -400,18 +409,47 @@ async fn sweep(edge: Arc<Edge>) {
 }
 
 async fn dispatch(edge: Arc<Edge>, written: Arc<AtomicBool>) {
-    let mut tick = tokio::time::interval(DISPATCH);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut idle = 0;
+    let mut due = Due::new(written);
     loop {
-        tick.tick().await;
-        idle += 1;
-        if !written.swap(false, Ordering::Relaxed) && idle < DISPATCH_ANYHOW {
-            continue;
-        }
-        idle = 0;
+        due.wait().await;
         if let Err(error) = operator::dispatch(&edge.app, &[]).await {
             tracing::error!(error = &error as &dyn std::error::Error, "jobs could not be looked for");
+        }
+    }
+}
+
+async fn tell_webhooks(edge: Arc<Edge>, written: Arc<AtomicBool>) {
+    let mut due = Due::new(written);
+    loop {
+        due.wait().await;
+        if let Err(error) = operator::tell_webhooks(&edge.app).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "webhooks could not be told");
+        }
+    }
+}
+
+/// When something is to be looked for: shortly after something was written, and now and then.
+struct Due {
+    tick: tokio::time::Interval,
+    written: Arc<AtomicBool>,
+    idle: u32,
+}
+
+impl Due {
+    fn new(written: Arc<AtomicBool>) -> Self {
+        let mut tick = tokio::time::interval(DISPATCH);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self { tick, written, idle: 0 }
+    }
+
+    async fn wait(&mut self) {
+        loop {
+            self.tick.tick().await;
+            self.idle += 1;
+            if self.written.swap(false, Ordering::Relaxed) || self.idle >= DISPATCH_ANYHOW {
+                self.idle = 0;
+                return;
+            }
         }
     }
 }

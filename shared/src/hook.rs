@@ -385,6 +385,9 @@ mod tests {
     #[test]
     fn a_signature_is_what_others_compute() {
         // `printf '5.{}' | openssl dgst -sha256 -hmac k`
-        assert_eq!(signature("k", 5, b"{}"), "t=5,v1=d066254199a6f40d63f96c33c549959d7a371ef849d13d2a85811237089b2d00");
+        assert_eq!(
+            signature("k", 5, b"{}"),
+            "t=5,v1=d066254199a6f40d63f96c33c549959d7a371ef849d13d2a85811237089b2d00"
+        );
     }
 }

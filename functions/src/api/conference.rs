@@ -160,10 +160,7 @@ pub(crate) fn without_secrets(
     let conference = &state.conference;
     let origin = app.config.origin(company.fqdn.as_str());
     let room_url = links::room(app, company, conference);
-    let others = conference
-        .invited
-        .iter()
-        .filter(|invited| Some(invited.contact) != own);
+    let others = conference.invited.iter().filter(|invited| Some(invited.contact) != own);
     ConferenceAnswer {
         conference_id: conference.id,
         subject: conference.subject.clone(),

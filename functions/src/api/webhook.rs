@@ -92,7 +92,9 @@ pub(super) async fn find(context: &Context<'_>, company: CompanyId, id: HookId) 
 /// What a webhook shall be told of.
 pub(super) fn events(asked: Option<Vec<EventName>>) -> Result<Option<BTreeSet<EventName>>, Refusal> {
     match asked {
-        Some(events) if events.is_empty() => Err(Refusal::invalid("events", "must name an event, or be left out for all")),
+        Some(events) if events.is_empty() => {
+            Err(Refusal::invalid("events", "must name an event, or be left out for all"))
+        }
         Some(events) => Ok(Some(events.into_iter().collect())),
         None => Ok(None),
     }

@@ -101,7 +101,10 @@ impl Endpoint for WebhookCreate {
             answer.secret = Some(secret.clone());
             let claim = context.claim(&answer)?;
             let write = context.write(claim.as_ref()).await?;
-            match store.hook_create(&hook, &hooks, (before.as_ref(), &token), &write).await {
+            match store
+                .hook_create(&hook, &hooks, (before.as_ref(), &token), &write)
+                .await
+            {
                 // Another one was made meanwhile: looked at again.
                 Err(store::Error::Raced) => {}
                 done => {

@@ -7,6 +7,7 @@ mod meetings;
 mod pages;
 mod relays;
 mod sign_in;
+mod webhooks;
 mod workers;
 
 use serde_json::{Value, json};
@@ -153,12 +154,13 @@ fn statement(index: bool, partitions: &[Partition], actions: &[&str]) -> Value {
 type Listed = &'static [(&'static [Action], &'static [Partition])];
 
 /// By endpoint and worker; each list is a file of its resources.
-const LISTS: [&[(&str, Listed)]; 7] = [
+const LISTS: [&[(&str, Listed)]; 8] = [
     companies::LIST,
     hosts::LIST,
     meetings::LIST,
     pages::LIST,
     relays::LIST,
     sign_in::LIST,
+    webhooks::LIST,
     workers::LIST,
 ];

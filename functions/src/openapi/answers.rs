@@ -33,6 +33,19 @@ pub(super) fn example(schema: &str) -> Option<Value> {
         "Contact" => json!({
             "contact_id": 12, "host_id": 9, "name": "Bob", "email": "bob@royalteck.example", "phone": "+14165551234",
         }),
+        "Webhook" => json!({
+            "webhook_id": 3, "company_id": 5, "url": "https://partner.example/hooks/convoke",
+            "events": ["conference_start", "conference_end"], "enabled": true, "failing_since": null,
+            "created": "2027-09-19T12:00:00.000Z", "signing_token": "9f86d081884c7d659a2feaa0c55ad015", "signing_token_from": null,
+            "secret": "b5bb9d8014a0f9b1d61e21e796d78dcc",
+        }),
+        "WebhookGone" => json!({"webhook_id": 3}),
+        "Delivery" => json!({
+            "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c", "event": "conference_start", "conference_id": 183,
+            "host_id": null, "sequence": 2, "timestamp": "2027-09-19T12:00:00.000Z", "state": "delivered", "attempts": 1,
+            "created": "2027-09-19T12:00:00.400Z", "last_attempt": "2027-09-19T12:00:00.400Z", "next_attempt": null,
+            "status": 204, "error": null,
+        }),
         "ContactGone" => json!({"contact_id": 12}),
         "Conference" => json!({
             "conference_id": 183, "subject": "Test Conference", "agenda": "An agenda", "start": "2027-09-19 13:00:00",

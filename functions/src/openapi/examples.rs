@@ -89,6 +89,15 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "conference_update" => json!({"conference_id": 183, "start": "2027-09-19 14:00:00", "duration": 30}),
         "conference_join_token" => json!({"conference_id": 183, "name": "Ann", "moderator": true}),
         "conference_control" => json!({"conference_id": 183, "action": "remove", "participant": 17}),
+        "webhook_create" => json!({
+            "company_id": 5, "url": "https://partner.example/hooks/convoke", "events": ["conference_start", "conference_end"],
+        }),
+        "webhook_fetch_all" => json!({"company_id": 5}),
+        "webhook_update" => json!({"company_id": 5, "webhook_id": 3, "enabled": true}),
+        "webhook_delete" | "webhook_deliveries" => json!({"company_id": 5, "webhook_id": 3}),
+        "webhook_redeliver" => json!({
+            "company_id": 5, "webhook_id": 3, "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c",
+        }),
         "plan_fetch_all" => json!({}),
         "subscription_fetch_all" => json!({"company_id": 5}),
         "audit_fetch_all" => json!({"company_id": 5, "limit": 50}),

@@ -193,7 +193,11 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
         date: job.created,
     };
     // The rest of its URL may hold what is secret.
-    let server = app.outbound.target(&hook.url).map(|target| target.host()).unwrap_or_default();
+    let server = app
+        .outbound
+        .target(&hook.url)
+        .map(|target| target.host())
+        .unwrap_or_default();
     send(app, job, &account.hook_disabled(&envelope, &server)).await?;
     Ok(Step::Done)
 }

@@ -235,17 +235,12 @@ impl Teller<'_> {
     async fn in_order(&mut self, mut line: Line) -> Result<(), Error> {
         let (store, began) = (&self.app.store, Instant::now());
         loop {
-            let events = store
-                .told_events(line.reseller, line.subject, line.done, PAGE)
-                .await?;
+            let events = store.told_events(line.reseller, line.subject, line.done, PAGE).await?;
             if events.is_empty() {
                 // What has run out is not told any more.
                 line.done = line.known;
-                match store.line_save(&line, Rest::Idle, None, None, self.app.now()).await? {
-                    Some(found) if found.known > line.known => line.known = found.known,
-                    _ => return Ok(()),
-                }
-                continue;
+                store.line_save(&line, Rest::Idle, None, None, self.app.now()).await?;
+                return Ok(());
             }
             for told in events {
                 if !self.hook.wants(told.happening.name()) {
@@ -274,7 +269,10 @@ impl Teller<'_> {
             let apart = line.apart(told.sequence, line.failures, retry);
             (delivery.missed, line.missed, line.done) = (true, line.missed + 1, told.sequence);
             (line.failures, line.first, line.retry) = (0, None, None);
-            return Ok(store.line_save(&line, Rest::Held, Some(&delivery), Some(&apart), now).await?);
+            let held = store
+                .line_save(&line, Rest::Held, Some(&delivery), Some(&apart), now)
+                .await?;
+            return Ok(Some(line).filter(|_| held));
         }
         if let Some((retry, first)) = line.retry.zip(line.first).filter(|(retry, _)| *retry > now) {
             let until = retry.min(later(first, IN_LINE));
@@ -288,7 +286,8 @@ impl Teller<'_> {
         if outcome.is_ok() {
             line.done = told.sequence;
             (line.failures, line.first, line.retry) = (0, None, None);
-            return Ok(store.line_save(&line, Rest::Held, Some(&delivery), None, after).await?);
+            let held = store.line_save(&line, Rest::Held, Some(&delivery), None, after).await?;
+            return Ok(Some(line).filter(|_| held));
         }
         line.failures += 1;
         let first = *line.first.get_or_insert(after);
@@ -296,7 +295,9 @@ impl Teller<'_> {
         line.retry = Some(retry);
         (delivery.state, delivery.next) = (DeliveryState::Waiting, Some(retry));
         let until = retry.min(later(first, IN_LINE));
-        store.line_save(&line, Rest::Until(until), Some(&delivery), None, after).await?;
+        store
+            .line_save(&line, Rest::Until(until), Some(&delivery), None, after)
+            .await?;
         Ok(None)
     }
 

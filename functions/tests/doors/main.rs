@@ -40,3 +40,4 @@ mod template;
 mod text_messages;
 mod urls_of_tenants_are_guarded;
 mod usage_is_counted;
+mod webhooks_are_told;

@@ -6,6 +6,7 @@ mod api_tokens;
 mod own_domains;
 mod registering;
 mod running;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +111,7 @@ async fn compare() {
     Box::pin(accounts::accounts(&mut walk)).await;
     Box::pin(accounts::told(&mut walk, &host)).await;
     Box::pin(accounts::deletions(&mut walk)).await;
+    Box::pin(webhooks::webhooks(&mut walk)).await;
     Box::pin(own_domains::own_domains(&mut walk)).await;
     Box::pin(time(&mut walk)).await;
 

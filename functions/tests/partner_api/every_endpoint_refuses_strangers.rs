@@ -173,6 +173,25 @@ fn row(id: &str) -> Row {
             |_, target| Box::pin(async move { json!({"host_id": target.account.id}) }),
             What::Host,
         ),
+        // No server answers a ping here, and there is no webhook of this id: see `allowed`.
+        "webhook_create" => Row::Object(
+            |_, target| json!({"company_id": target.company.id, "url": "https://127.0.0.1/"}),
+            What::Company,
+            true,
+        ),
+        "webhook_fetch_all" => Row::Object(
+            |_, target| json!({"company_id": target.company.id}),
+            What::Company,
+            false,
+        ),
+        "webhook_update" | "webhook_delete" | "webhook_deliveries" | "webhook_redeliver" => Row::Object(
+            |_, target| {
+                json!({"company_id": target.company.id, "webhook_id": 1, "enabled": true,
+                    "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c"})
+            },
+            What::Company,
+            true,
+        ),
         "contact_create" => Row::Object(
             |world, target| {
                 let email = format!("new{}@people.test", world.unique());
@@ -212,6 +231,8 @@ fn allowed(id: &str) -> (u16, &'static str) {
     match id {
         "conference_join_token" => (403, "not_started"),
         "conference_control" => (409, "conflict"),
+        "webhook_create" => (400, "invalid_field"),
+        "webhook_update" | "webhook_delete" | "webhook_deliveries" | "webhook_redeliver" => (404, "not_found"),
         _ => (200, ""),
     }
 }

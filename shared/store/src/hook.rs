@@ -153,8 +153,11 @@ impl Store {
     pub async fn hook_health(&self, hook: &Hook, since: Option<Timestamp>) -> Result<()> {
         let key = keys::hook(hook.reseller, hook.company, hook.id);
         let op = match since {
-            Some(at) => Op::update(key, "SET #failing = if_not_exists(#failing, :at), #version = #version + :one")
-                .value(":at", &at.as_millisecond()),
+            Some(at) => Op::update(
+                key,
+                "SET #failing = if_not_exists(#failing, :at), #version = #version + :one",
+            )
+            .value(":at", &at.as_millisecond()),
             None => Op::update(key, "SET #version = #version + :one REMOVE #failing"),
         };
         let op = op.value(":one", &1).when_there(Failure::Raced);

@@ -5,7 +5,8 @@ use domain::code::{AccessCode, Email, Fqdn, Phone};
 use domain::company::ImageName;
 use domain::hook::Subject;
 use domain::id::{
-    CompanyId, ConferenceId, ContactId, HookId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId, RoomName,
+    CompanyId, ConferenceId, ContactId, HookId, HostId, Occurrence, ParticipantNumber, PlanId, RelayId, ResellerId,
+    RoomName,
 };
 use domain::own_domain::OwnName;
 use domain::sealed::token_hash;
@@ -678,7 +679,9 @@ pub fn told_counter(reseller: ResellerId, subject: Subject) -> Key {
 
 /// How far a webhook has heard of a subject; `only`: one event of it that is sent apart from the others.
 pub fn line(reseller: ResellerId, hook: HookId, era: u32, subject: Subject, only: Option<u64>) -> Key {
-    let only = only.map(|sequence| format!("#{}", number(sequence))).unwrap_or_default();
+    let only = only
+        .map(|sequence| format!("#{}", number(sequence)))
+        .unwrap_or_default();
     key(
         format!("LINE#{reseller}#{hook}"),
         format!("{}#{era}{only}", subject_text(subject)),
@@ -701,10 +704,7 @@ pub fn delivery(reseller: ResellerId, hook: HookId, id: &str) -> Key {
 
 /// Index: a webhook's deliveries by their first try.
 pub fn delivery_list(reseller: ResellerId, hook: HookId, at: Timestamp, id: &str) -> Key {
-    key(
-        format!("R#{reseller}#DELIVERIES#{hook}"),
-        format!("{}#{id}", time(at)),
-    )
+    key(format!("R#{reseller}#DELIVERIES#{hook}"), format!("{}#{id}", time(at)))
 }
 
 #[cfg(test)]

@@ -278,19 +278,16 @@ impl Store {
 
     /// Takes a line up. `None`: somebody else holds it, or nothing is in it.
     pub async fn line_claim(&self, line: &Line, now: Timestamp) -> Result<Option<Line>> {
-        let op = Op::update(
-            line.key(),
-            "SET #claims = :next, #holder = :holder, #gs1sk = :until",
-        )
-        .value(":next", &(line.claims + 1))
-        .value(":claims", &line.claims)
-        .value(":holder", &hex::encode(random::<16>()))
-        .value(":until", &line.due(later(now, Line::LEASE)).sk)
-        .value(":now", &line.due(now).sk)
-        .when(
-            "attribute_exists(#pk) AND ((#claims = :claims AND #gs1sk <= :now) OR #holder = :holder)",
-            Failure::Raced,
-        );
+        let op = Op::update(line.key(), "SET #claims = :next, #holder = :holder, #gs1sk = :until")
+            .value(":next", &(line.claims + 1))
+            .value(":claims", &line.claims)
+            .value(":holder", &hex::encode(random::<16>()))
+            .value(":until", &line.due(later(now, Line::LEASE)).sk)
+            .value(":now", &line.due(now).sk)
+            .when(
+                "attribute_exists(#pk) AND ((#claims = :claims AND #gs1sk <= :now) OR #holder = :holder)",
+                Failure::Raced,
+            );
         match self.update(op).await? {
             Outcome::Done(item) => from_item("line", &item).map(Some),
             Outcome::Refused(_) => Ok(None),
@@ -307,7 +304,7 @@ impl Store {
     }
 
     /// Writes a line as it has become, with what became of a delivery, and with what is sent apart from now on. Answers
-    /// the line as it is from then on; `None` when it is somebody else's by now.
+    /// whether it is the caller's still. One that would rest with something new in it is due at once.
     pub async fn line_save(
         &self,
         line: &Line,
@@ -315,25 +312,33 @@ impl Store {
         delivery: Option<&Delivery>,
         apart: Option<&Line>,
         now: Timestamp,
-    ) -> Result<Option<Line>> {
-        let mut ops = vec![line.save(rest, now)];
-        ops.extend(delivery.map(|delivery| delivery.put(line)));
-        ops.extend(apart.map(|apart| apart.put_apart(now)));
-        match self.commit(ops).await {
-            Ok(()) => Ok(Some(line.clone())),
-            Err(Error::Raced) => {
-                let found: Option<Line> = match self.get(line.key()).await? {
-                    Some(item) => Some(from_item("line", &item)?),
-                    None => None,
-                };
-                Ok(found.filter(|found| found.claims == line.claims))
-            }
+    ) -> Result<bool> {
+        let ops = |rest| {
+            let mut ops = vec![line.save(rest, now)];
+            ops.extend(delivery.map(|delivery| delivery.put(line)));
+            ops.extend(apart.map(|apart| apart.put_apart(now)));
+            ops
+        };
+        let mut saved = self.commit(ops(rest)).await;
+        if rest == Rest::Idle && matches!(saved, Err(Error::Raced)) {
+            saved = self.commit(ops(Rest::Until(now))).await;
+        }
+        match saved {
+            Ok(()) => Ok(rest == Rest::Held),
+            Err(Error::Raced) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// The same of an event that was sent apart: what it has come to is also the line's, where it arrived at last.
-    pub async fn line_save_apart(&self, line: &Line, rest: Rest, delivery: &Delivery, arrived: bool, now: Timestamp) -> Result<()> {
+    pub async fn line_save_apart(
+        &self,
+        line: &Line,
+        rest: Rest,
+        delivery: &Delivery,
+        arrived: bool,
+        now: Timestamp,
+    ) -> Result<()> {
         let mut ops = vec![line.save(rest, now), delivery.put(line)];
         if arrived {
             ops.push(Op::update(line.main(), "ADD #missed :one").value(":one", &-1));
@@ -379,7 +384,13 @@ impl Store {
     }
 
     /// A delivery to a webhook, while it is kept.
-    pub async fn delivery(&self, reseller: ResellerId, hook: HookId, id: &str, now: Timestamp) -> Result<Option<Delivery>> {
+    pub async fn delivery(
+        &self,
+        reseller: ResellerId,
+        hook: HookId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Delivery>> {
         let item = self.get(keys::delivery(reseller, hook, id)).await?;
         let item = item.filter(|item| !has_run_out(item, now));
         item.map(|item| from_item("delivery", &item)).transpose()

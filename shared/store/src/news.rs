@@ -63,7 +63,12 @@ impl News {
     }
 
     /// The same of what happened in a room, as the so-many-th of a transaction at this time.
-    pub(crate) fn of_room(room: &RoomName, happening: Happening, at: Timestamp, (now, index): (Timestamp, usize)) -> Op {
+    pub(crate) fn of_room(
+        room: &RoomName,
+        happening: Happening,
+        at: Timestamp,
+        (now, index): (Timestamp, usize),
+    ) -> Op {
         let news = Self {
             reseller: room.reseller,
             company: None,

@@ -219,7 +219,12 @@ impl Store {
     }
 
     /// The name of somebody who is or was in a room, as it is kept. One read.
-    pub async fn participant_name(&self, room: &RoomName, participant: ParticipantNumber, now: Timestamp) -> Result<Option<String>> {
+    pub async fn participant_name(
+        &self,
+        room: &RoomName,
+        participant: ParticipantNumber,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
         let item = self.get(keys::participant(room, participant)).await?;
         let item = item.filter(|item| !has_run_out(item, now));
         let known: Option<Participant> = item.map(|item| from_item("participant", &item)).transpose()?;

@@ -1,7 +1,7 @@
 //! Grants of what is done to hosts and their contacts. In alphabetical order.
 
 use store::Partition::{
-    Code, Company, Conference, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, OpenId, Rate, Session,
+    Code, Company, Conference, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, News, OpenId, Rate, Session,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -57,6 +57,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_create",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Counter, Company, Host, Session, Rate]),
             (&[Get], &[Fqdn, Company]),
             (&[BatchGet], &[Company, Host]),
@@ -67,6 +68,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_delete",
         &[
+            (&[Put], &[News]),
             (&[Get], &[Fqdn, Host]),
             (&[BatchGet], &[Company, Host]),
             (&[Update], &[Company, Host, Code, Session, Rate]),
@@ -77,6 +79,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_erase",
         &[
+            (&[Put], &[News]),
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host]),
             (&[Update], &[Company, Host, Code, Session, Rate]),
@@ -114,6 +117,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_reset_login_token",
         &[
+            (&[Put], &[News]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[Put], &[Company]),
             (&[BatchGet], &[Company, Host]),
@@ -134,6 +138,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "host_update",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Counter, Host, Contact, Code, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host]),

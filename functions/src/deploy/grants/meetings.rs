@@ -1,8 +1,8 @@
 //! Grants of what is done to meetings, and of joining them. In alphabetical order.
 
 use store::Partition::{
-    Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, Job, ModeratorAttempt, PinAttempt,
-    Rate, RegistrationAttempt, Relay, RelayList, Session,
+    Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, Job, ModeratorAttempt, News,
+    PinAttempt, Rate, RegistrationAttempt, Relay, RelayList, Session,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -23,6 +23,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_create",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Counter, Host, Job, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
@@ -34,6 +35,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_create_reservationless",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Counter, Host, Job, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
@@ -45,6 +47,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_delete",
         &[
+            (&[Put], &[News]),
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference, Code, Job]),
@@ -56,6 +59,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_end",
         &[
+            (&[Put], &[News]),
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference]),
@@ -86,6 +90,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_join",
         &[
+            (&[Put], &[News]),
             (
                 &[Update],
                 &[
@@ -108,6 +113,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_join_token",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Counter, Conference, Code, Session, Rate]),
             (&[Get], &[Fqdn, Conference, Code]),
             (&[BatchGet], &[Company, Host]),
@@ -138,6 +144,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "conference_update",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Counter, Host, Code, Job, Session, Rate]),
             (&[Get], &[Fqdn]),
             (&[Put], &[Company, Host, Contact, Conference, Code, Job]),

@@ -1,6 +1,6 @@
 //! Grants of what relays call. In alphabetical order.
 
-use store::Partition::{Active, Code, Company, Conference, Relay, Usage};
+use store::Partition::{Active, Code, Company, Conference, News, Relay, Usage};
 
 use super::Action::{BatchGet, Delete, Get, Put, Update};
 use super::Listed;
@@ -9,6 +9,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "relay_enter",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Code, Relay, Usage]),
             (&[Put], &[Conference, Active, Relay]),
             (&[BatchGet], &[Conference, Relay]),
@@ -18,6 +19,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "relay_events",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Code, Relay, Usage]),
             (&[BatchGet], &[Conference, Code, Relay]),
             (&[Put], &[Conference, Relay]),
@@ -37,6 +39,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "relay_leave",
         &[
+            (&[Put], &[News]),
             (&[BatchGet, Put], &[Conference, Relay]),
             (&[Delete], &[Active]),
             (&[Get, Update], &[Code, Relay]),

@@ -1,8 +1,9 @@
 //! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
 
 use store::Partition::{
-    Active, Audit, Code, Company, Conference, Contact, Counter, Due, Email, Fqdn, Handoff, Host, Image, Job, JobList,
-    OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session, Suppressed, Text, Usage,
+    Active, Audit, Code, Company, Conference, Contact, Counter, Delivery, Due, Email, Fqdn, Handoff, Hook, Host, Image, Job,
+    JobList, Line, LineList, News, NewsList, OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session,
+    Suppressed, Text, Told, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -12,6 +13,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "dispatch",
         &[
+            (&[Put], &[News]),
+            (&[Get, Query, Delete], &[Hook]),
             (
                 &[Delete],
                 &[
@@ -52,6 +55,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "operator_init",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Reseller, Counter, Company, Relay]),
             (&[Query, Check], &[Reseller]),
             (
@@ -74,6 +78,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "sweep",
         &[
+            (&[Put], &[News]),
             (&[Update], &[Code, Relay, Usage]),
             (&[Get], &[Conference, Code, Relay, RelayList]),
             (&[BatchGet], &[Conference, Code, Relay]),
@@ -81,6 +86,18 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Query], &[Conference, Relay]),
             (&[Delete], &[Active]),
             (&[QueryIndex], &[RelayList, Due]),
+        ],
+    ),
+    (
+        "tell_webhooks",
+        &[
+            (&[QueryIndex], &[NewsList, LineList]),
+            (&[Query], &[Conference, Hook, News, Told]),
+            (&[Get], &[Conference, Hook, Told, Delivery]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Company, Job, Hook, Told, Line, Delivery]),
+            (&[Update], &[Hook, Line]),
+            (&[Delete], &[News, Line]),
         ],
     ),
 ];

@@ -41,6 +41,7 @@ pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
     heads: Arc<Mutex<Vec<String>>>,
+    bodies: Arc<Mutex<Vec<Vec<u8>>>>,
     deed: Arc<Mutex<Deed>>,
 }
 
@@ -56,6 +57,7 @@ impl Receiver {
             address: listener.local_addr().expect("an address"),
             connections: Arc::default(),
             heads: Arc::default(),
+            bodies: Arc::default(),
             deed: Arc::new(Mutex::new(deed)),
         };
         let serving = receiver.clone();
@@ -83,6 +85,14 @@ impl Receiver {
             head.push(stream.read_u8().await?);
         }
         let head = String::from_utf8(head).expect("a request's head is ASCII");
+        let length = head.to_ascii_lowercase();
+        let length = length
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split('\r').next());
+        let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a number"))];
+        stream.read_exact(&mut body).await?;
+        self.bodies.lock().expect("not poisoned").push(body);
         self.heads.lock().expect("not poisoned").push(head);
         let deed = self.deed.lock().expect("not poisoned").clone();
         match deed {
@@ -121,6 +131,11 @@ impl Receiver {
     /// The heads of the requests.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("not poisoned").clone()
+    }
+
+    /// The bodies of the requests.
+    pub(crate) fn bodies(&self) -> Vec<Vec<u8>> {
+        self.bodies.lock().expect("not poisoned").clone()
     }
 
     /// Its address by a host's name that a [`TestNames`] leads there.

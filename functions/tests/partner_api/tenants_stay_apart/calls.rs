@@ -81,6 +81,12 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
             set("name", "New".into());
         }
         "company" | "subscription" | "audit" | "report" => set("company_id", any(&tree.ids.companies, chance)),
+        "webhook" => {
+            set("company_id", any(&tree.ids.companies, chance));
+            set("webhook_id", 1.into());
+            set("delivery_id", "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c".into());
+            set("url", "https://127.0.0.1/".into());
+        }
         "host" if makes || route.id == "host_fetch_all" => {
             set("company_id", any(&tree.ids.companies, chance));
             if makes {

@@ -10,7 +10,7 @@ use crate::table::Asked;
 use crate::world::World;
 
 /// Kinds of items that are not looked at: what every request counts by, what is to be done later, what the relay says.
-const COUNTERS: [&str; 6] = ["SESSION#", "RATE#", "ATTEMPT#", "COUNTER#", "JOB#", "RELAY#"];
+const COUNTERS: [&str; 7] = ["SESSION#", "RATE#", "ATTEMPT#", "COUNTER#", "JOB#", "NEWS#", "RELAY#"];
 
 /// Whose something is: a reseller's, a company's or a host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
