@@ -137,6 +137,7 @@ async fn a_company_has_at_most_twenty() {
             object_per_minute: 1_000,
             ..functions::Rates::default()
         },
+        ..functions::Config::default()
     })
     .await;
     let receiver = Receiver::start(says(TAKEN)).await;

@@ -1,9 +1,9 @@
 //! Grants of what an operator, a schedule or the table's stream wakes. In alphabetical order.
 
 use store::Partition::{
-    Active, Audit, Code, Company, Conference, Contact, Counter, Delivery, Due, Email, Fqdn, Handoff, Hook, Host, Image, Job,
-    JobList, Line, LineList, News, NewsList, OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit, Session,
-    Suppressed, Text, Told, Usage,
+    Active, Audit, Code, Company, Conference, Contact, Counter, Delivery, Due, Email, Fqdn, Handoff, Hook, Host, Image,
+    Job, JobList, Line, LineList, News, NewsList, OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit,
+    Session, Suppressed, Text, Told, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};

@@ -169,6 +169,7 @@ impl World {
             security_pin: Some(sealed()),
             mute_mode: MuteMode::Conversation,
             waiting_room: false,
+            registration: false,
             moderator_token: sealed(),
             invited: Vec::new(),
             reminders: Vec::new(),

@@ -184,6 +184,7 @@ fn template(world: &World) -> Conference {
         security_pin: None,
         mute_mode: domain::room::MuteMode::Conversation,
         waiting_room: false,
+        registration: false,
         moderator_token: sealed(),
         invited: Vec::new(),
         reminders: Vec::new(),
