@@ -4,6 +4,41 @@
  */
 
 export interface paths {
+    "/admin/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page of an administrator's API tokens. */
+        get: operations["PageApiTokens"];
+        put?: never;
+        /** Makes an API token of the administrator who is signed in. */
+        post: operations["ApiTokenCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/tokens/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revokes an API token of the administrator who is signed in, and ends the sessions it began. */
+        post: operations["ApiTokenRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/audit/fetch_all": {
         parameters: {
             query?: never;
@@ -909,6 +944,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/webhook/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a webhook, which must answer a ping with 2xx, and answers its secret once. */
+        post: operations["WebhookCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/webhook/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes a webhook; what waits for it is not sent. */
+        post: operations["WebhookDelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/webhook/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers what was sent to a webhook in the last 30 days, the latest first. */
+        post: operations["WebhookDeliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/webhook/fetch_all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a company's webhooks, without their secrets. */
+        post: operations["WebhookFetchAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/webhook/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a delivery again now, under the same id, apart from all others. */
+        post: operations["WebhookRedeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enterprise_api/webhook/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a webhook, switches it on or off, or pings it. */
+        post: operations["WebhookUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -966,6 +1103,25 @@ export interface components {
         };
         /** @description What kind of actor changed something. */
         ActorKind: "host" | "operator" | "system";
+        /**
+         * @description A new token.
+         * @example {
+         *       "id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+         *       "name": "Billing server",
+         *       "created": "2027-09-19T13:00:00Z",
+         *       "api_token": "cvk_9_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM"
+         *     }
+         */
+        ApiToken: {
+            /** @description Its id on the page. */
+            id: string;
+            /** @description What it is for. */
+            name: string;
+            /** @description When it was made, ISO 8601 in UTC. */
+            created: string;
+            /** @description The token itself, which is not told again. */
+            api_token: string;
+        };
         /**
          * @description Somebody who is or was in a meeting. Times are wall clock in the meeting's zone.
          * @example {
@@ -1726,6 +1882,11 @@ export interface components {
         };
         /** @description What is done. */
         ControlAction: "admit" | "reject" | "mute" | "ask_unmute" | "camera_off" | "lower_hand" | "promote" | "demote" | "remove" | "mute_all" | "unmute_all" | "lock" | "unlock" | "set_mute_mode" | "start_recording" | "stop_recording" | "start_stream" | "stop_stream";
+        /** @description What the page sends to make a token. */
+        CreateParameters: {
+            /** @description What it is for, in the account's own words. */
+            name: string;
+        };
         /** @description What an account's new meetings are set to. */
         DefaultsParameters: {
             /** @description What is recorded by itself; true says `video`. It is kept, and meetings made now say `none`: nothing is recorded yet. */
@@ -1747,6 +1908,63 @@ export interface components {
             /** @description The livestream's preview; null for none. */
             stream_preview?: components["schemas"]["StreamPreviewParameters"] | null;
         };
+        /**
+         * @description A delivery. Times are ISO 8601 in UTC with milliseconds.
+         * @example {
+         *       "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c",
+         *       "event": "conference_start",
+         *       "conference_id": 183,
+         *       "host_id": null,
+         *       "sequence": 2,
+         *       "timestamp": "2027-09-19T12:00:00.000Z",
+         *       "state": "delivered",
+         *       "attempts": 1,
+         *       "created": "2027-09-19T12:00:00.400Z",
+         *       "last_attempt": "2027-09-19T12:00:00.400Z",
+         *       "next_attempt": null,
+         *       "status": 204,
+         *       "error": null
+         *     }
+         */
+        Delivery: {
+            /** @description Its id, as it is sent. */
+            delivery_id: string;
+            /** @description What was told. */
+            event: components["schemas"]["EventName"];
+            /** @description The meeting, of an event of one. */
+            conference_id: number | null;
+            /** @description The account, of an event of one. */
+            host_id: number | null;
+            /**
+             * Format: uint64
+             * @description The event's number there.
+             */
+            sequence: number;
+            /** @description When it happened. */
+            timestamp: string;
+            /** @description Where it is. */
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: uint32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description When it was tried first. */
+            created: string;
+            /** @description When it was tried last. */
+            last_attempt: string;
+            /** @description When it is tried again. */
+            next_attempt: string | null;
+            /**
+             * Format: uint16
+             * @description The status that was answered last.
+             */
+            status: number | null;
+            /** @description What went wrong last. */
+            error: string | null;
+        };
+        /** @description Where a delivery is. */
+        DeliveryState: "waiting" | "delivered" | "failed";
         /** @description A number to dial in. */
         DialIn: {
             /** @description The number. */
@@ -1873,6 +2091,8 @@ export interface components {
             /** @description The moderator who ended it. */
             by?: number | null;
         });
+        /** @description What is told. */
+        EventName: "conference_start" | "conference_end" | "participant_join" | "participant_leave" | "start_recording" | "stop_recording" | "recording_published" | "recording_failed" | "stream_start" | "stream_stop" | "transcript_published" | "conference_created" | "conference_updated" | "conference_deleted" | "host_created" | "host_updated" | "host_deleted" | "vcon_import_success" | "vcon_import_failure";
         /** @description `POST /relay/events`: what happened, in order. */
         Events: {
             /** @description The relay. */
@@ -1950,6 +2170,13 @@ export interface components {
             mute_mode: components["schemas"]["MuteMode"];
             /** @description The livestream's preview. */
             stream_preview: components["schemas"]["StreamPreview"] | null;
+        };
+        /** @description An API token. */
+        ExportedApiToken: {
+            /** @description What the account calls it. */
+            name: string;
+            /** @description When it was made, ISO 8601 in UTC. */
+            created: string;
         };
         /** @description A meeting. */
         ExportedConference: {
@@ -2371,6 +2598,12 @@ export interface components {
          *           "phone": "+14165551234"
          *         }
          *       ],
+         *       "api_tokens": [
+         *         {
+         *           "name": "Billing server",
+         *           "created": "2027-09-01T08:00:00Z"
+         *         }
+         *       ],
          *       "sessions": [
          *         {
          *           "created": "2027-09-18T09:00:00Z",
@@ -2448,6 +2681,8 @@ export interface components {
             contacts: components["schemas"]["Contact"][];
             /** @description Its latest sessions; on the first page. */
             sessions: components["schemas"]["ExportedSession"][];
+            /** @description Its API tokens; on the first page. */
+            api_tokens: components["schemas"]["ExportedApiToken"][];
             /** @description Its meetings, the cancelled ones too. */
             conferences: components["schemas"]["ExportedConference"][];
             /** @description Who changed the account, its address book and its meetings, newest first. */
@@ -3110,6 +3345,21 @@ export interface components {
              */
             events: number | null;
         };
+        /** @description What the page sends to revoke a token. */
+        RevokeParameters: {
+            /** @description Which. */
+            id: string;
+        };
+        /**
+         * @description What was revoked.
+         * @example {
+         *       "id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+         *     }
+         */
+        Revoked: {
+            /** @description Which. */
+            id: string;
+        };
         /** @description An account's role, ordered by rank: nobody reads secrets of, or changes, an account ranked above its own. */
         Role: "HOST" | "COMPANY_ADMIN" | "RESELLER_ADMIN";
         /** @description What the room page reads of its address; all else is the page's own script's to read. */
@@ -3390,6 +3640,130 @@ export interface components {
              */
             participant_seconds: number;
         };
+        /**
+         * @description A webhook.
+         * @example {
+         *       "webhook_id": 3,
+         *       "company_id": 5,
+         *       "url": "https://partner.example/hooks/convoke",
+         *       "events": [
+         *         "conference_start",
+         *         "conference_end"
+         *       ],
+         *       "enabled": true,
+         *       "failing_since": null,
+         *       "created": "2027-09-19T12:00:00.000Z",
+         *       "signing_token": "9f86d081884c7d659a2feaa0c55ad015",
+         *       "signing_token_from": null,
+         *       "secret": "b5bb9d8014a0f9b1d61e21e796d78dcc"
+         *     }
+         */
+        Webhook: {
+            /** @description Its id. */
+            webhook_id: number;
+            /** @description Its company. */
+            company_id: number;
+            /** @description Where it goes. */
+            url: string;
+            /** @description What it is told of; null: everything. */
+            events: components["schemas"]["EventName"][] | null;
+            /** @description Whether anything is sent to it. */
+            enabled: boolean;
+            /** @description Since when nothing arrives, ISO 8601 in UTC with milliseconds; null while all is well. Disabled after 3 days. */
+            failing_since: string | null;
+            /** @description When it was made. */
+            created: string;
+            /** @description What deliveries of the company carry as `x-signing-token`, the latest one. */
+            signing_token: string;
+            /** @description Until when deliveries carry the token before it; null where they carry this one. */
+            signing_token_from: string | null;
+            /** @description What deliveries are signed with; shown when the webhook is made, and not again. */
+            secret?: string | null;
+        };
+        /** @description Where it goes and what it is told of. */
+        WebhookCreateParameters: {
+            /** @description Whose; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /**
+             * Format: uri
+             * @description Where it goes: https, at port 443 or 8443 of a public address.
+             */
+            url: string;
+            /** @description What it is told of; everything when absent. */
+            events?: components["schemas"]["EventName"][] | null;
+        };
+        /** @description Which. */
+        WebhookDeleteParameters: {
+            /** @description Whose; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /** @description Which. */
+            webhook_id: number;
+        };
+        /** @description Of which webhook. */
+        WebhookDeliveriesParameters: {
+            /** @description Whose; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /** @description Which. */
+            webhook_id: number;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: string | null;
+        };
+        /** @description Whose. */
+        WebhookFetchAllParameters: {
+            /** @description Whose; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description The last id of the page before. */
+            after?: number | null;
+        };
+        /**
+         * @description The webhook that is gone.
+         * @example {
+         *       "webhook_id": 3
+         *     }
+         */
+        WebhookGone: {
+            /** @description Its id. */
+            webhook_id: number;
+        };
+        /** @description Which. */
+        WebhookRedeliverParameters: {
+            /** @description Whose; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /** @description The webhook. */
+            webhook_id: number;
+            /** @description The delivery. */
+            delivery_id: string;
+        };
+        /** @description What of it; what is absent stays. */
+        WebhookUpdateParameters: {
+            /** @description Whose; a company's own admin may leave it out. */
+            company_id?: number | null;
+            /** @description Which. */
+            webhook_id: number;
+            /**
+             * Format: uri
+             * @description Where it goes from now on; it must answer a ping.
+             */
+            url?: string | null;
+            /** @description What it is told of from now on; null: everything. */
+            events?: components["schemas"]["EventName"][] | null;
+            /** @description Whether anything is sent to it. One that is switched on must answer a ping, and is told of what happens from then on. */
+            enabled?: boolean | null;
+            /** @description Pings it in any case. */
+            ping?: boolean | null;
+            /** @description Replaces `x-signing-token` of the whole company. Deliveries carry the former one for 24 hours more. */
+            new_signing_token?: boolean | null;
+        };
         /** @description What every method that changes something takes beside its own parameters. */
         WriteParameters: {
             /** @description A repeat within 24 hours with the same key and parameters answers the first result. */
@@ -3404,6 +3778,322 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    PageApiTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    ApiTokenCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Billing server"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiToken"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ApiTokenRevoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevokeParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     AuditFetchAll: {
         parameters: {
             query?: never;
@@ -10007,6 +10697,731 @@ export interface operations {
             };
             /** @description No such object in this reseller. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "url": "https://partner.example/hooks/convoke",
+                 *       "events": [
+                 *         "conference_start",
+                 *         "conference_end"
+                 *       ],
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookCreateParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "webhook_id": 3,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookDeleteParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookGone"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "webhook_id": 3,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookDeliveriesParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookFetchAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookFetchAllParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookRedeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "webhook_id": 3,
+                 *       "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c",
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookRedeliverParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookUpdate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company_id": 5,
+                 *       "webhook_id": 3,
+                 *       "enabled": true,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookUpdateParameters"] & components["schemas"]["SessionParameters"] & components["schemas"]["WriteParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

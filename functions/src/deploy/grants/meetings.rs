@@ -136,7 +136,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Update], &[Counter, Code, CodeAttempt, RegistrationAttempt]),
             (&[Get], &[Fqdn]),
-            (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
+            (&[Put], &[Company, Host, Contact, Conference, Code, Job, News]),
             (&[BatchGet], &[Company, Host, Code]),
             (&[Query, Check], &[Conference]),
         ],
