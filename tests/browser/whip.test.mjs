@@ -98,7 +98,10 @@ async function witnesses(page) {
   await until('a voice', async () => (await voices(page)).some((level) => level > 0.01));
 }
 
-test('what a page publishes by WHIP is seen and heard by the SDK and by WHEP', async () => {
+/** Everybody else has left, as this page sees it. */
+const gone = (page) => until('the others are gone', () => page.evaluate(() => window.room.remoteParticipants.size === 0));
+
+test('what a page publishes by WHIP is seen and heard by the SDK and by WHEP, until it ends', async () => {
   const guest = await participant('plain', 'guest');
   const publisher = await session('plain', '/whip', 'encoder', true);
   assert.equal(publisher.status, 201);
@@ -111,6 +114,8 @@ test('what a page publishes by WHIP is seen and heard by the SDK and by WHEP', a
   await witnesses(player.page);
 
   assert.equal(await end(publisher), 200);
+  // The encoder, and with it the player, which has nobody left to watch.
+  await gone(guest);
   for (const page of [guest, publisher.page, player.page]) await page.context().close();
 });
 
@@ -123,5 +128,6 @@ test('what the SDK publishes, with layers, is watched by WHEP', async () => {
   });
   await witnesses(player.page);
   assert.equal(await end(player), 200);
+  await gone(host);
   for (const page of [host, player.page]) await page.context().close();
 });
