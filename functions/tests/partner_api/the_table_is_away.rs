@@ -51,8 +51,11 @@ async fn everybody_is_told_in_time_and_nothing_changes() {
     }
     // Answered, or refused for what they say, before the table is asked.
     let untouched = [
+        "api_token_create",
+        "api_token_revoke",
         "branding_image",
         "openapi_fetch",
+        "page_api_tokens",
         "page_docs",
         "relay_enter",
         "relay_events",
