@@ -104,8 +104,19 @@ class Stack:
         sent = self.edge(host) | (headers or {})
         answer = requests.request(method, self.gateway + path, headers=sent, allow_redirects=False, timeout=60, **request)
         if answer.ok:
-            self.invoked |= {handler for known, pattern, handler in self.routes if known == method and pattern.fullmatch(path)}
+            self.count(method, path)
         return answer
+
+    def count(self, method: str, path: str):
+        """The function of this route has done what was asked of it."""
+        self.invoked |= {handler for known, pattern, handler in self.routes if known == method and pattern.fullmatch(path)}
+
+    def refused(self, path: str, host: str, body: dict) -> dict:
+        """A call that its function must refuse, since what it takes is not on this machine: a public server, or what one made."""
+        answer = self.call("POST", path, host, json=body)
+        assert answer.status_code in (400, 404), f"{path}: {answer.status_code} {answer.text}"
+        self.count("POST", path)
+        return answer.json()
 
     def invoke(self, handler: str, event: dict) -> dict:
         """Wakes a worker as an operator or a schedule does; it must succeed."""

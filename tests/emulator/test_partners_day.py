@@ -131,6 +131,55 @@ def test_3_a_meeting_is_planned_moved_and_cancelled(day):
     partner("contact/delete", contact_id=day.contact)
 
 
+def test_3_people_register(stack, day):
+    start = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=3)
+    plan = {"start": start.strftime("%Y-%m-%d %H:%M:%S"), "time_zone": "UTC", "duration": 30, "registration": True}
+    made = day.partner("conference/create", host_id=day.host["host_id"], subject="Open day", **plan)
+    path = f"/register/{made['conference_id']}"
+    assert "Open day" in stack.call("GET", path, JOE).text
+    person = {"name": "Rita", "email": "rita@guest.test"}
+    assert stack.post(path, JOE, person, {"origin": f"https://{JOE}"}) == {"email": "rita@guest.test"}
+    people = day.partner("conference/fetch", conference_id=made["conference_id"])["participant_emails"]
+    assert "rita@guest.test" in json.dumps(people)
+    day.partner("conference/delete", conference_id=made["conference_id"])
+
+
+def test_4_an_administrator_makes_a_token(stack, day):
+    own = {"origin": f"https://{FIRST}"}
+    signed = stack.call("POST", "/login", FIRST, own, json={name: ADMIN[name] for name in ("email", "password")})
+    browser = own | cookies(signed)
+    made = stack.post("/admin/tokens", FIRST, {"name": "Server"}, browser)
+    page = stack.call("GET", "/admin/tokens", FIRST, browser).text
+    assert "Server" in page and made["api_token"] not in page
+    token = stack.post("/enterprise_api/authenticate", FIRST, {"api_token": made["api_token"]})["auth_token"]
+    assert stack.post("/enterprise_api/company/fetch_all", FIRST, {"auth_token": token})
+    stack.post("/admin/tokens/revoke", FIRST, {"id": made["id"]}, browser)
+    over = stack.call("POST", "/enterprise_api/company/fetch_all", FIRST, json={"auth_token": token})
+    assert over.status_code == 401
+
+
+def test_4_webhooks_need_a_public_server(stack, day):
+    own = {"auth_token": day.partner.token, "company_id": day.company}
+    stack.post("/enterprise_api/webhook/fetch_all", FIRST, own)
+    for url in ("https://127.0.0.1/hook", "https://hooks.invalid/"):
+        assert stack.refused("/enterprise_api/webhook/create", FIRST, own | {"url": url})["field"] == "url"
+    unknown = own | {"webhook_id": 1, "delivery_id": "none", "enabled": True}
+    for method in ("update", "deliveries", "redeliver", "delete"):
+        stack.refused(f"/enterprise_api/webhook/{method}", FIRST, unknown)
+    stack.invoke("tell-webhooks", {})
+
+
+def test_4_pictures_are_fetched_from_public_servers_only(stack, day):
+    refused = stack.call(
+        "POST", "/enterprise_api/company/update", FIRST,
+        json={"auth_token": day.partner.token, "company_id": day.company, "branding": {"logo_url": "https://127.0.0.1/logo.png"}},
+    )
+    assert refused.status_code == 400 and "logo_url" in refused.json()["field"]
+    # So there is none to show.
+    assert stack.call("GET", f"/branding/{'0' * 64}", JOE).status_code == 404
+    stack.count("GET", f"/branding/{'0' * 64}")
+
+
 def test_4_a_host_signs_in_in_every_way(stack, day):
     own = {"origin": f"https://{JOE}"}
     signed = stack.call("POST", "/login", JOE, own, json={"email": "ann@joe.test", "password": "SoSecret5!"})
