@@ -21,8 +21,10 @@ use crate::hook_post::{self, NotTaken, Secrets};
 
 /// How long one run takes up new lines.
 const RUN: Duration = Duration::from_secs(40);
-/// How often new ones are looked for while others are served.
+/// How soon new ones are looked for while others are served; each time that there are none, after twice as long.
 const TICK: Duration = Duration::from_millis(100);
+/// The longest of these.
+const LONGEST_TICK: Duration = Duration::from_secs(1);
 /// Meetings and accounts looked at in one round, of each shard.
 const NEWS: u32 = 20;
 /// Lines looked at in one round, of each shard.
@@ -90,6 +92,7 @@ pub async fn tell_webhooks(app: &App) -> Result<Posted, Error> {
     let (started, mut posted) = (Instant::now(), Posted::default());
     let (mut flights, mut silent) = (Flights::default(), HashSet::new());
     let mut running = FuturesUnordered::new();
+    let mut tick = TICK;
     loop {
         let mut begun = false;
         if started.elapsed() < RUN {
@@ -116,8 +119,9 @@ pub async fn tell_webhooks(app: &App) -> Result<Posted, Error> {
             }
             continue;
         }
-        let tick = tokio::time::sleep(TICK);
-        tokio::pin!(tick);
+        tick = if begun { TICK } else { (tick * 2).min(LONGEST_TICK) };
+        let pause = tokio::time::sleep(tick);
+        tokio::pin!(pause);
         loop {
             tokio::select! {
                 done = running.next() => {
@@ -139,7 +143,7 @@ pub async fn tell_webhooks(app: &App) -> Result<Posted, Error> {
                         }
                     }
                 }
-                () = &mut tick => break,
+                () = &mut pause => break,
             }
         }
     }
