@@ -271,11 +271,12 @@ impl Teller<'_> {
         if let Some(retry) = line.retry.filter(|_| parked) {
             let mut delivery = self.kept(&line, told, now).await?;
             let apart = line.apart(told.sequence, line.failures, retry);
-            (delivery.missed, line.missed, line.done) = (true, line.missed + 1, told.sequence);
+            (delivery.missed, line.missed, line.aside, line.done) = (true, line.missed + 1, 1, told.sequence);
             (line.failures, line.first, line.retry) = (0, None, None);
             let held = store
                 .line_save(&line, Rest::Held, Some(&delivery), Some(&apart), now)
                 .await?;
+            line.aside = 0;
             return Ok(Some(line).filter(|_| held));
         }
         if let Some((retry, first)) = line.retry.zip(line.first).filter(|(retry, _)| *retry > now) {

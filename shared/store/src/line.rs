@@ -43,6 +43,9 @@ pub struct Line {
     /// How many events are sent apart, or failed, and have not arrived.
     #[serde(default)]
     pub missed: i64,
+    /// How many more that are since the line was read: added when it is saved, since what is sent apart counts it down meanwhile.
+    #[serde(skip)]
+    pub aside: i64,
     /// How often its first event failed.
     #[serde(default)]
     pub failures: u32,
@@ -164,6 +167,7 @@ impl Line {
             done: sequence.saturating_sub(1),
             known: sequence,
             missed: 0,
+            aside: 0,
             failures,
             first: None,
             retry: Some(at),
@@ -187,7 +191,7 @@ impl Line {
                 .value(":claims", &self.claims)
                 .when("#claims = :claims", Failure::Raced);
         }
-        let mut set = "SET #done = :done, #missed = :missed, #failures = :failures, #ttl = :ttl".to_owned();
+        let mut set = "SET #done = :done, #missed = #missed + :aside, #failures = :failures, #ttl = :ttl".to_owned();
         let mut removed: Vec<&str> = Vec::new();
         let mut values = Vec::new();
         for (name, value) in [("first", self.first), ("retry", self.retry)] {
@@ -215,7 +219,7 @@ impl Line {
         }
         let mut op = Op::update(self.key(), &set)
             .value(":done", &self.done)
-            .value(":missed", &self.missed)
+            .value(":aside", &self.aside)
             .value(":failures", &self.failures)
             .value(":ttl", &later(now, IDLE).as_second())
             .value(":claims", &self.claims);
@@ -361,6 +365,7 @@ impl Store {
             done: 0,
             known: 0,
             missed: 0,
+            aside: 0,
             failures: 0,
             first: None,
             retry: None,

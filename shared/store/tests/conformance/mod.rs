@@ -16,6 +16,7 @@ mod repeating;
 mod sign_in;
 mod sweeping;
 mod tenants;
+mod webhooks;
 pub mod world;
 
 use aws_sdk_dynamodb::Client;
@@ -72,6 +73,16 @@ async fn accounts(store: &Store) {
     Box::pin(jobs::a_job_is_held_by_one_at_a_time(store)).await;
     Box::pin(jobs::who_took_a_job_up_last_has_the_word(store)).await;
     Box::pin(jobs::a_job_goes_on_later_as_it_has_become(store)).await;
+    Box::pin(webhooks::what_happens_is_numbered_without_holes_by_many_at_once(store)).await;
+    Box::pin(webhooks::a_line_is_held_by_one_and_rests_only_when_nothing_is_new(
+        store,
+    ))
+    .await;
+    Box::pin(webhooks::what_arrives_apart_is_missed_no_more_whoever_holds_the_line(
+        store,
+    ))
+    .await;
+    Box::pin(webhooks::two_made_at_once_do_not_both_count(store)).await;
 }
 
 /// Who is let in, and how often.
