@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use domain::company::Company;
 use domain::conference::{News, later};
+use domain::host::Host;
 use domain::id::{ConferenceId, ContactId, HookId, HostId};
 use domain::sealed::Sealed;
 use jiff::SignedDuration;
@@ -130,7 +132,6 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
         return Ok(Step::Done);
     };
     let origin = app.config.origin(company.fqdn.as_str());
-    let (sender, zone) = (sender(&company)?, zone_of(&host));
     let url = match link {
         Some(link) => {
             let token = app.open(&Work::welcome_place(host.id), link)?;
@@ -144,25 +145,9 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
         .as_deref()
         .zip(expires)
         .map(|(url, expires)| PasswordLink { url, expires });
-    let account = Account {
-        language: Language::of(host.locale.as_deref()),
-        zone: &zone,
-        brand: brand(&company),
-        email: host.email.as_str(),
-        room_url: &format!("{origin}/conf/call/{}", host.access_code),
-    };
-    let id = notify::message_id(&["welcome", &job.id], &sender);
-    let envelope = Envelope {
-        id: &id,
-        sender: &sender,
-        reply_to: None,
-        name: Some(host.name.as_str()),
-        to: &host.email,
-        date: job.created,
-    };
-    let mail = account.welcome(&envelope, link, &format!("{origin}/login"));
-    send(app, job, &mail).await?;
-    Ok(Step::Done)
+    let sign_in = format!("{origin}/login");
+    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.welcome(envelope, link, &sign_in);
+    write_to(app, job, "welcome", (&host, &company), mail).await
 }
 
 /// Writes to whoever made a webhook that was disabled.
@@ -175,30 +160,46 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
     let Some((host, company)) = told.filter(|_| hook.disabled.is_some()) else {
         return Ok(Step::Done);
     };
-    let (sender, zone) = (sender(&company)?, zone_of(&host));
-    let account = Account {
-        language: Language::of(host.locale.as_deref()),
-        zone: &zone,
-        brand: brand(&company),
-        email: host.email.as_str(),
-        room_url: "",
-    };
-    let id = notify::message_id(&["hook", &job.id], &sender);
-    let envelope = Envelope {
-        id: &id,
-        sender: &sender,
-        reply_to: None,
-        name: Some(host.name.as_str()),
-        to: &host.email,
-        date: job.created,
-    };
     // The rest of its URL may hold what is secret.
     let server = app
         .outbound
         .target(&hook.url)
         .map(|target| target.host())
         .unwrap_or_default();
-    send(app, job, &account.hook_disabled(&envelope, &server)).await?;
+    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server);
+    write_to(app, job, "hook", (&host, &company), mail).await
+}
+
+/// Writes to an account holder; `kind` tells a job's mails apart.
+pub(super) async fn write_to(
+    app: &App,
+    job: &Job,
+    kind: &str,
+    (host, company): (&Host, &Company),
+    mail: impl FnOnce(&Account<'_>, &Envelope<'_>) -> Mail,
+) -> Result<Step, Error> {
+    let (sender, zone) = (sender(company)?, zone_of(host));
+    let account = Account {
+        language: Language::of(host.locale.as_deref()),
+        zone: &zone,
+        brand: brand(company),
+        email: host.email.as_str(),
+        room_url: &format!(
+            "{}/conf/call/{}",
+            app.config.origin(company.fqdn.as_str()),
+            host.access_code
+        ),
+    };
+    let envelope = Envelope {
+        id: &notify::message_id(&[kind, &job.id], &sender),
+        sender: &sender,
+        reply_to: None,
+        name: Some(host.name.as_str()),
+        to: &host.email,
+        date: job.created,
+    };
+    let mail = mail(&account, &envelope);
+    send(app, job, &mail).await?;
     Ok(Step::Done)
 }
 

@@ -6,12 +6,11 @@ use domain::host::PasswordLink;
 use domain::id::HostId;
 use domain::sealed::{Sealed, token_hash};
 use jiff::SignedDuration;
-use notify::{Account, Envelope, Language};
+use notify::{Account, Envelope};
 use store::{Actor, Job, Work, Write};
 
 use super::dispatch::Step;
-use super::letters::{brand, sender, zone_of};
-use super::mails::send;
+use super::mails::write_to;
 use crate::app::App;
 use crate::error::Error;
 
@@ -61,28 +60,11 @@ pub(super) async fn mail(app: &App, job: &Job, host: HostId, link: &Sealed) -> R
     let Some(held) = held.filter(|held| held.hash == hash && held.expires > now) else {
         return Ok(Step::Done);
     };
-    let origin = app.config.origin(company.fqdn.as_str());
-    let (sender, zone) = (sender(&company)?, zone_of(&host));
-    let account = Account {
-        language: Language::of(host.locale.as_deref()),
-        zone: &zone,
-        brand: brand(&company),
-        email: host.email.as_str(),
-        room_url: &format!("{origin}/conf/call/{}", host.access_code),
-    };
-    let envelope = Envelope {
-        id: &notify::message_id(&["password", &job.id], &sender),
-        sender: &sender,
-        reply_to: None,
-        name: Some(host.name.as_str()),
-        to: &host.email,
-        date: job.created,
-    };
-    let url = format!("{origin}/password/{token}");
+    let url = format!("{}/password/{token}", app.config.origin(company.fqdn.as_str()));
     let link = notify::PasswordLink {
         url: &url,
         expires: held.expires,
     };
-    send(app, job, &account.password_reset(&envelope, link)).await?;
-    Ok(Step::Done)
+    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.password_reset(envelope, link);
+    write_to(app, job, "password", (&host, &company), mail).await
 }

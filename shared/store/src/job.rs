@@ -240,20 +240,12 @@ impl Job {
 impl Store {
     /// Jobs that are due, those of all shards beside each other. The index may be behind: who acts on one claims it first.
     pub async fn jobs_due(&self, now: Timestamp, of_each_shard: u32) -> Result<Vec<Job>> {
-        let shards = (0..keys::JOB_SHARDS).map(|shard| async move {
+        let until = |shard| {
             let last = keys::job_due(shard, now);
-            self.query(&Query {
-                index: true,
-                pk: last.pk,
-                from: "0".into(),
-                to: last.sk,
-                newest_first: false,
-                limit: Some(of_each_shard),
-            })
-            .await
-        });
-        let found = futures_util::future::try_join_all(shards).await?;
-        found.iter().flatten().map(|item| from_item("job", item)).collect()
+            (last.pk, "0".into(), last.sk)
+        };
+        let found = self.query_shards(keys::JOB_SHARDS, of_each_shard, until).await?;
+        found.iter().map(|item| from_item("job", item)).collect()
     }
 
     /// Leaves something to be done at once that has no other cause in the table.
@@ -263,21 +255,13 @@ impl Store {
 
     /// When the next job is due that is not due now, if that is before this time. The index may be behind.
     pub async fn jobs_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
-        let shards = (0..keys::JOB_SHARDS).map(|shard| async move {
+        // Behind all jobs that are due now.
+        let span = |shard| {
             let (first, last) = (keys::job_due(shard, now), keys::job_due(shard, before));
-            self.query(&Query {
-                index: true,
-                pk: first.pk,
-                // What sorts behind all jobs that are due now.
-                from: first.sk + "~",
-                to: last.sk,
-                newest_first: false,
-                limit: Some(1),
-            })
-            .await
-        });
-        let found = futures_util::future::try_join_all(shards).await?;
-        let due = found.iter().flatten().filter_map(|item| item.get(keys::INDEX_SK));
+            (first.pk, first.sk + "~", last.sk)
+        };
+        let found = self.query_shards(keys::JOB_SHARDS, 1, span).await?;
+        let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));
         Ok(due.filter_map(|sk| keys::job_due_at(sk.as_s().ok()?)).min())
     }
 

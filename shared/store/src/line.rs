@@ -264,20 +264,12 @@ pub(crate) fn upsert(hook: &Hook, subject: Subject, (before, last): (u64, u64), 
 impl Store {
     /// Lines in which something is to be sent, the oldest of each shard first. The index may be behind: who acts on one claims it first.
     pub async fn lines_due(&self, now: Timestamp, of_each_shard: u32) -> Result<Vec<Line>> {
-        let shards = (0..keys::HOOK_SHARDS).map(|shard| async move {
+        let until = |shard| {
             let last = keys::line_shard(shard, now);
-            self.query(&Query {
-                index: true,
-                pk: last.pk,
-                from: "0".into(),
-                to: last.sk,
-                newest_first: false,
-                limit: Some(of_each_shard),
-            })
-            .await
-        });
-        let found = futures_util::future::try_join_all(shards).await?;
-        found.iter().flatten().map(|item| from_item("line", item)).collect()
+            (last.pk, "0".into(), last.sk)
+        };
+        let found = self.query_shards(keys::HOOK_SHARDS, of_each_shard, until).await?;
+        found.iter().map(|item| from_item("line", item)).collect()
     }
 
     /// Takes a line up. `None`: somebody else holds it, or nothing is in it.

@@ -135,21 +135,16 @@ struct Held {
 impl Store {
     /// To which meetings and accounts something happened that has no number yet, the oldest first. The index may be behind.
     pub async fn news_waiting(&self, of_each_shard: u32) -> Result<Vec<(ResellerId, Subject)>> {
-        let shards = (0..keys::HOOK_SHARDS).map(|shard| async move {
-            let first = keys::news_shard(shard, Timestamp::UNIX_EPOCH);
-            self.query(&Query {
-                index: true,
-                pk: first.pk,
-                from: "0".into(),
-                to: "~".into(),
-                newest_first: false,
-                limit: Some(of_each_shard),
-            })
-            .await
-        });
-        let found = futures_util::future::try_join_all(shards).await?;
+        let all = |shard| {
+            (
+                keys::news_shard(shard, Timestamp::UNIX_EPOCH).pk,
+                "0".into(),
+                "~".into(),
+            )
+        };
+        let found = self.query_shards(keys::HOOK_SHARDS, of_each_shard, all).await?;
         let mut news: Vec<News> = Vec::new();
-        for item in found.iter().flatten() {
+        for item in &found {
             news.push(from_item("news", item)?);
         }
         news.sort_by_key(|news| news.at);

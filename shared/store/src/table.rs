@@ -201,6 +201,31 @@ impl Store {
         }
     }
 
+    /// The first items of each of these shards of the index: those of all shards are read beside each other. `span` tells a
+    /// shard's partition and its first and last sort keys.
+    pub(crate) async fn query_shards(
+        &self,
+        shards: u64,
+        of_each: u32,
+        span: impl Fn(u64) -> (String, String, String),
+    ) -> Result<Vec<Item>> {
+        let queries: Vec<Query> = (0..shards)
+            .map(|shard| {
+                let (pk, from, to) = span(shard);
+                Query {
+                    index: true,
+                    pk,
+                    from,
+                    to,
+                    newest_first: false,
+                    limit: Some(of_each),
+                }
+            })
+            .collect();
+        let found = try_join_all(queries.iter().map(|query| self.query(query))).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// One page of a query, and where the next one begins.
     pub(crate) async fn query_page(&self, query: &Query, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>)> {
         let (pk, sk) = if query.index {

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { askForPassword } from '../../account/session';
 import { TextField } from '../../components/fields';
+import { Submit } from '../../components/submit';
 import { t } from '../../i18n/text';
 import type { Around } from './account';
 import { problemText } from './problem';
@@ -72,10 +73,7 @@ export function Forgotten({ fetch, company, email: entered, back }: Asking) {
         />
       </div>
       <div class="panel-actions">
-        <button type="submit" class="button button-primary button-large" aria-disabled={busy.value}>
-          {busy.value && <span class="spinner" aria-hidden="true" />}
-          {t(busy.value ? 'forgotten.going' : 'forgotten.go')}
-        </button>
+        <Submit text={t('forgotten.go')} going={t('forgotten.going')} busy={busy.value} />
         <button type="button" class="button button-plain" onClick={back}>
           {t('forgotten.back')}
         </button>

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { signIn } from '../../account/session';
 import { PasswordField, TextField } from '../../components/fields';
+import { Submit } from '../../components/submit';
 import type { AccountPage } from '../../config/page';
 import { t } from '../../i18n/text';
 import type { Around } from './account';
@@ -126,10 +127,7 @@ function Form({ page, fetch, go }: { page: LoginPage } & Around) {
         </label>
       </div>
       <div class="panel-actions">
-        <button type="submit" class="button button-primary button-large" aria-disabled={busy.value}>
-          {busy.value && <span class="spinner" aria-hidden="true" />}
-          {t(busy.value ? 'login.going' : 'login.go')}
-        </button>
+        <Submit text={t('login.go')} going={t('login.going')} busy={busy.value} />
         <button
           type="button"
           class="button button-plain"

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { setPassword } from '../../account/session';
 import { PasswordField } from '../../components/fields';
+import { Submit } from '../../components/submit';
 import type { AccountPage } from '../../config/page';
 import { t } from '../../i18n/text';
 import type { Around } from './account';
@@ -80,10 +81,7 @@ export function Password({ page, fetch, path, go }: { page: PasswordPage } & Aro
           field={field}
         />
       </div>
-      <button type="submit" class="button button-primary button-large" aria-disabled={busy.value}>
-        {busy.value && <span class="spinner" aria-hidden="true" />}
-        {t(busy.value ? 'password.going' : 'password.go')}
-      </button>
+      <Submit text={t('password.go')} going={t('password.going')} busy={busy.value} />
     </form>
   );
 }

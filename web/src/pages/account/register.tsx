@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { register } from '../../account/session';
 import { TextField } from '../../components/fields';
+import { Submit } from '../../components/submit';
 import { Icon } from '../../components/icon';
 import type { AccountPage, RegisterMeeting } from '../../config/page';
 import { clock, moment, t } from '../../i18n/text';
@@ -148,10 +149,7 @@ function Form({ meeting, fetch, path, sent, gone }: FormProps) {
           field={emailField}
         />
       </div>
-      <button type="submit" class="button button-primary button-large" aria-disabled={busy.value}>
-        {busy.value && <span class="spinner" aria-hidden="true" />}
-        {t(busy.value ? 'register.going' : 'register.go')}
-      </button>
+      <Submit text={t('register.go')} going={t('register.going')} busy={busy.value} />
     </form>
   );
 }
