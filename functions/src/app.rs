@@ -1,13 +1,15 @@
 //! What all endpoints share: the table, the configuration, the keys, the clock and chance.
 
 use std::fmt;
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::jws::SigningKey;
 use domain::sealed::{BrokenSeal, Sealed, SealingKey};
 use domain::{Code, Error as Refusal};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use notify::{Mailer, Texter};
 use ring::hmac;
 use store::Store;
@@ -174,6 +176,9 @@ impl Keys {
 }
 
 type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+/// A wait.
+pub type Sleeping = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Sleep = Box<dyn Fn(Duration) -> Sleeping + Send + Sync>;
 type Chance = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The control plane. Every endpoint gets it by reference.
@@ -197,6 +202,7 @@ pub struct App {
     mailer: Option<Arc<dyn Mailer>>,
     texter: Option<Arc<dyn Texter>>,
     clock: Clock,
+    sleep: Sleep,
     chance: Chance,
 }
 
@@ -231,6 +237,7 @@ impl App {
             mailer: None,
             texter: None,
             clock: Box::new(Timestamp::now),
+            sleep: Box::new(|time| Box::pin(tokio::time::sleep(time))),
             chance: Box::new(|bytes| rand::fill(bytes)),
         }
     }
@@ -239,6 +246,13 @@ impl App {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
+        self
+    }
+
+    /// The same with another way to wait, for tests whose clock does not go by itself.
+    #[must_use]
+    pub fn with_sleep(mut self, sleep: impl Fn(Duration) -> Sleeping + Send + Sync + 'static) -> Self {
+        self.sleep = Box::new(sleep);
         self
     }
 
@@ -327,6 +341,11 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Waits so long; not at all where that is over.
+    pub(crate) fn sleep(&self, time: SignedDuration) -> Sleeping {
+        (self.sleep)(Duration::try_from(time).unwrap_or_default())
     }
 
     /// Random bytes.

@@ -35,6 +35,9 @@ pub struct Host {
     /// The token of the link that sets a password.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub password_link: Option<PasswordLink>,
+    /// The token of the link that whoever forgot the password was mailed; the other one stays good beside it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reset_link: Option<PasswordLink>,
     /// Its subject at the reseller's OpenID Connect provider.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub openid_sub: Option<String>,
@@ -81,6 +84,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// The links that set its password.
+    pub fn password_links(&self) -> impl Iterator<Item = &PasswordLink> {
+        self.password_link.iter().chain(&self.reset_link)
+    }
+
     /// Whether a session of this role, made at this time, is still its own.
     pub fn admits(&self, role: Role, session_made: Timestamp) -> bool {
         let since = self.signed_out.is_none_or(|until| until < session_made);

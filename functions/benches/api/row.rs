@@ -83,6 +83,8 @@ pub struct Row {
     total: Vec<Duration>,
     above: Vec<Duration>,
     bytes: usize,
+    /// Requests to the table for each.
+    requests: f64,
 }
 
 fn at(times: &[Duration], permille: usize) -> u128 {
@@ -105,7 +107,9 @@ impl Row {
             total: Vec::with_capacity(counted),
             above: Vec::with_capacity(counted),
             bytes: 0,
+            requests: 0.0,
         };
+        world.table.take();
         let fqdn = world.acme.fqdn.clone();
         for n in 0..WARM.min(counted) + counted {
             let ask = asks(n);
@@ -121,7 +125,8 @@ impl Row {
                 row.above.push(total.saturating_sub(busy));
             }
         }
-        world.table.take();
+        let asked = world.table.take().len();
+        row.requests = asked as f64 / (WARM.min(counted) + counted) as f64;
         row.print();
         row
     }
@@ -134,20 +139,21 @@ impl Row {
 
     pub fn print_head() {
         println!(
-            "{:<48} {:>9} {:>9} {:>9} {:>9} {:>9}",
-            "µs", "p50", "p99", "above p50", "above p99", "bytes"
+            "{:<48} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "µs", "p50", "p99", "above p50", "above p99", "bytes", "requests"
         );
     }
 
     fn print(&self) {
         println!(
-            "{:<48} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "{:<48} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9.1}",
             self.name,
             at(&self.total, 500),
             at(&self.total, 990),
             at(&self.above, 500),
             at(&self.above, 990),
-            self.bytes
+            self.bytes,
+            self.requests
         );
     }
 
@@ -155,7 +161,7 @@ impl Row {
         let above = at(&self.above, 500);
         json!({
             "name": self.name, "unit": "us above the table, p50", "ours": above as u64, "p99": at(&self.above, 990) as u64,
-            "total_p50": at(&self.total, 500) as u64, "total_p99": at(&self.total, 990) as u64, "target": TARGET_MICROS as u64,
+            "total_p50": at(&self.total, 500) as u64, "total_p99": at(&self.total, 990) as u64, "requests": self.requests, "target": TARGET_MICROS as u64,
             "ratio": above as f64 / TARGET_MICROS as f64, "met": above <= TARGET_MICROS,
         })
     }

@@ -136,6 +136,7 @@ impl HostCreateParameters {
             email: self.email,
             role: account.role.unwrap_or_default(),
             password_hash,
+            reset_link: None,
             password_link: Some(PasswordLink {
                 hash: token_hash(link),
                 expires: context.now + LINK_VALID,

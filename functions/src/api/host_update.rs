@@ -183,8 +183,8 @@ async fn changed(
     }
     if let Some(password) = account.password {
         after.password_hash = Some(app.passwords.hash(password.into_string(), app.random()).await?);
-        // Whoever has the link that sets a password has nothing to set any more.
-        after.password_link = None;
+        // Whoever has a link that sets a password has nothing to set any more.
+        (after.password_link, after.reset_link) = (None, None);
     }
     Ok(after)
 }

@@ -32,12 +32,17 @@ pub(super) fn size(id: &str) -> Size {
             memory: 512,
             timeout: 10,
         },
-        // It waits for what is due within the minute.
+        // It waits for what is due within the minute, finishes its last steps, and writes a mail in about a millisecond of a whole core.
         "dispatch" => Size {
-            memory: 256,
-            timeout: 59,
+            memory: 1_024,
+            timeout: 150,
         },
-        "domain_advance" | "operator_domain" | "sweep" | "tell_webhooks" => Size {
+        // A minute, a turn of a line, and a post of it.
+        "tell_webhooks" => Size {
+            memory: 256,
+            timeout: 90,
+        },
+        "domain_advance" | "operator_domain" | "sweep" => Size {
             memory: 256,
             timeout: 55,
         },
@@ -108,6 +113,14 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
             let late = metric(&name, "IteratorAge", "Maximum");
             let late = alarm("What is new lies in the stream for five minutes", late, 300_000);
             resources.insert(format!("{name}LateAlarm"), late);
+            let kept = json!({
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [format!("{name}Failures"), "QueueName"]}}],
+                "Statistic": "Maximum",
+            });
+            let failed = alarm("Events of the table's stream were given up", kept, 0);
+            resources.insert(format!("{name}FailuresAlarm"), failed);
             1
         }
     };
@@ -194,6 +207,9 @@ fn metric(name: &str, metric: &str, statistic: &str) -> Value {
 
 /// Wakes a function for each new item of a kind in the table's stream, and lets its role read that.
 fn stream(name: &str, prefix: &str, resources: &mut Map<String, Value>) {
+    let failures = format!("{name}Failures");
+    let kept = json!({"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": true});
+    resources.insert(failures.clone(), json!({"Type": "AWS::SQS::Queue", "Properties": kept}));
     let new = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}});
     resources.insert(
         format!("{name}Stream"),
@@ -204,8 +220,12 @@ fn stream(name: &str, prefix: &str, resources: &mut Map<String, Value>) {
                 "FunctionName": {"Ref": name},
                 "StartingPosition": "TRIM_HORIZON",
                 "BatchSize": 10,
-                // What is not done by then, the schedule sees to.
+                // Calls for help lie side by side, and wake as many.
+                "ParallelizationFactor": 4,
+                // What is not done by then, the schedule sees to; that it was not done is kept to be looked at.
                 "MaximumRetryAttempts": 2,
+                "BisectBatchOnFunctionError": true,
+                "DestinationConfig": {"OnFailure": {"Destination": arn(&failures)}},
                 "FilterCriteria": {"Filters": [{"Pattern": new.to_string()}]},
             }
         }),
@@ -216,10 +236,11 @@ fn stream(name: &str, prefix: &str, resources: &mut Map<String, Value>) {
         "Resource": {"Ref": "TableStreamArn"},
     });
     let list = json!({"Effect": "Allow", "Action": "dynamodb:ListStreams", "Resource": "*"});
+    let fail = json!({"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn(&failures)});
     let role = resources.get_mut(&format!("{name}Role"));
     let statements = role.map(|role| &mut role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]);
     if let Some(Value::Array(statements)) = statements {
-        statements.extend([read, list]);
+        statements.extend([read, list, fail]);
     }
 }
 

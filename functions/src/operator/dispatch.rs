@@ -1,11 +1,15 @@
 //! The dispatcher: takes up jobs that are due, does a step of each, and strikes off what is done. Several may run at once;
 //! one that dies leaves its job to the next.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::pending;
 
 use domain::conference::later;
-use jiff::SignedDuration;
+use domain::id::{CompanyId, ResellerId};
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select, try_join_all};
+use futures_util::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use store::{Job, Work};
 
@@ -18,12 +22,24 @@ use crate::app::App;
 use crate::error::Error;
 
 /// How long one run takes up new jobs.
-const RUN: Duration = Duration::from_secs(50);
-/// How long somebody who was woken by the clock waits for what is not due yet. The clock wakes the next one every minute, who
-/// finds what came to be due in between: a quarter of a minute late at most.
-const MINUTE: Duration = Duration::from_secs(45);
+const RUN: SignedDuration = SignedDuration::from_secs(70);
+/// How long somebody who was woken by the clock waits for what is not due yet: until the clock, which does so every minute, has
+/// woken the next one.
+const MINUTE: SignedDuration = SignedDuration::from_secs(65);
 /// Jobs looked at in one round, of each shard of their index.
-const OF_EACH_SHARD: u32 = 10;
+const OF_EACH_SHARD: u32 = 100;
+/// Jobs worked at beside each other: most of their time they wait for the table or for the mail service.
+const AT_ONCE: usize = 128;
+/// Where so many jobs wait, others are called to help.
+const CROWD: usize = 4 * AT_ONCE;
+/// How many at most.
+const HELPERS: u32 = 3;
+/// How often.
+const HELP: SignedDuration = SignedDuration::from_secs(60);
+/// How soon jobs are looked for again while others are worked at; each time that there are none, after twice as long.
+const TICK: SignedDuration = SignedDuration::from_millis(100);
+/// The longest of these.
+const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
 /// How long after its first failure a job is tried again; doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait of all.
@@ -44,6 +60,15 @@ pub struct Dispatched {
     pub parked: usize,
 }
 
+impl Dispatched {
+    fn add(&mut self, more: Self) {
+        self.done += more.done;
+        self.steps += more.steps;
+        self.failed += more.failed;
+        self.parked += more.parked;
+    }
+}
+
 /// What became of a job.
 pub(super) enum Step {
     /// It is done.
@@ -52,35 +77,37 @@ pub(super) enum Step {
     On(Work, SignedDuration),
 }
 
+/// What is being worked at.
+#[derive(Default)]
+struct Flights {
+    jobs: HashSet<String>,
+    companies: HashMap<(ResellerId, CompanyId), usize>,
+}
+
+impl Flights {
+    /// Whether it was not worked at yet.
+    fn begin(&mut self, job: &Job) -> bool {
+        let new = self.jobs.insert(job.id.clone());
+        if new {
+            *self.companies.entry((job.reseller, job.company)).or_default() += 1;
+        }
+        new
+    }
+
+    fn end(&mut self, job: &Job) {
+        self.jobs.remove(&job.id);
+        if let Some(count) = self.companies.get_mut(&(job.reseller, job.company)) {
+            *count -= 1;
+        }
+    }
+}
+
 /// Does what is due now, the jobs of these names first. Harmless when repeated, and in several processes at once.
 ///
 /// # Errors
 /// When the table failed. What a job fails with is kept with it.
 pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
-    run(app, named, Instant::now()).await
-}
-
-async fn run(app: &App, named: &[String], started: Instant) -> Result<Dispatched, Error> {
-    let mut done = Dispatched::default();
-    for name in named {
-        if let Some(job) = app.store.job(name).await? {
-            take(app, &job, &mut done).await?;
-        }
-    }
-    while started.elapsed() < RUN {
-        let due = app.store.jobs_due(app.now(), OF_EACH_SHARD).await?;
-        let mut taken = false;
-        for job in fair(due) {
-            taken |= take(app, &job, &mut done).await?;
-            if started.elapsed() >= RUN {
-                break;
-            }
-        }
-        if !taken {
-            break;
-        }
-    }
-    Ok(done)
+    run(app, named, app.now()).await
 }
 
 /// Does what is due now, and what comes to be due within the minute, at its second: until whoever is woken next takes over.
@@ -88,51 +115,102 @@ async fn run(app: &App, named: &[String], started: Instant) -> Result<Dispatched
 /// # Errors
 /// As [`dispatch`].
 pub async fn dispatch_minute(app: &App) -> Result<Dispatched, Error> {
-    let (started, mut done) = (Instant::now(), Dispatched::default());
+    let (started, mut done) = (app.now(), Dispatched::default());
+    let end = later(started, MINUTE);
     loop {
-        let more = run(app, &[], started).await?;
-        done = Dispatched {
-            done: done.done + more.done,
-            steps: done.steps + more.steps,
-            failed: done.failed + more.failed,
-            parked: done.parked + more.parked,
-        };
-        let left = MINUTE.saturating_sub(started.elapsed());
-        if left < Duration::from_secs(1) {
+        done.add(run(app, &[], started).await?);
+        let now = app.now();
+        if end.duration_since(now) < SignedDuration::from_secs(1) {
             return Ok(done);
         }
-        let now = app.now();
-        let left = SignedDuration::try_from(left).unwrap_or_default();
-        let Some(next) = app.store.jobs_next(now, later(now, left)).await? else {
+        let Some(next) = app.store.jobs_next(now, end).await? else {
             return Ok(done);
         };
-        let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-        tokio::time::sleep(wait).await;
+        app.sleep(next.duration_since(now)).await;
+    }
+}
+
+async fn run(app: &App, named: &[String], started: Timestamp) -> Result<Dispatched, Error> {
+    let (mut done, mut broken) = (Dispatched::default(), None);
+    let (mut flights, mut running) = (Flights::default(), FuturesUnordered::new());
+    let named = try_join_all(named.iter().map(|name| app.store.job(name))).await?;
+    let mut waiting: VecDeque<Job> = named.into_iter().flatten().collect();
+    let mut called = false;
+    // Whether anything was done since it was looked for jobs last: others may be at those that are found, or the index behind.
+    let (mut taken, mut tick, mut look) = (true, TICK, started);
+    loop {
+        let now = app.now();
+        let open = broken.is_none() && now.duration_since(started) < RUN;
+        let room = open && running.len() < AT_ONCE;
+        if room && waiting.is_empty() && (if running.is_empty() { taken } else { now >= look }) {
+            let due = app.store.jobs_due(now, OF_EACH_SHARD).await?;
+            waiting = fair(due, &flights).into();
+            tick = if waiting.is_empty() {
+                (tick * 2).min(LONGEST_TICK)
+            } else {
+                TICK
+            };
+            (taken, look) = (false, later(now, tick));
+            if let Some(one) = waiting.back().filter(|_| waiting.len() >= CROWD && !called) {
+                called = true;
+                app.store.jobs_help(one, HELPERS, now).await?;
+            }
+        }
+        while open
+            && running.len() < AT_ONCE
+            && let Some(job) = waiting.pop_front()
+        {
+            if flights.begin(&job) {
+                running.push(async move { (take(app, &job).await, job) });
+            }
+        }
+        let rest = match open && running.len() < AT_ONCE {
+            true => app.sleep(look.duration_since(now)),
+            false => Box::pin(pending()),
+        };
+        let Some((outcome, job)) = (match select(running.next(), rest).await {
+            Either::Left((Some(ended), _)) => Some(ended),
+            Either::Left((None, _)) => return broken.map_or(Ok(done), Err),
+            Either::Right(_) => None,
+        }) else {
+            continue;
+        };
+        flights.end(&job);
+        match outcome {
+            Ok(Some(step)) => {
+                taken = true;
+                done.add(step);
+            }
+            Ok(None) => {}
+            // What is under way is brought to its end: it may have been sent, and not noted.
+            Err(error) => broken = broken.or(Some(error)),
+        }
     }
 }
 
 /// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting. What would come too
-/// late is first of all.
-fn fair(mut jobs: Vec<Job>) -> Vec<Job> {
-    jobs.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    let mut before = HashMap::new();
+/// late comes before a company's other jobs.
+fn fair(mut jobs: Vec<Job>, flights: &Flights) -> Vec<Job> {
+    let waits = |job: &Job| !matches!(job.work, Work::Remind { .. } | Work::RemindOne { .. });
+    jobs.sort_by(|a, b| (waits(a), a.created, &a.id).cmp(&(waits(b), b.created, &b.id)));
+    let mut before = flights.companies.clone();
     let mut turns: Vec<(usize, Job)> = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let turn = before.entry((job.reseller, job.company)).or_insert(0);
+        let turn = before.entry((job.reseller, job.company)).or_default();
         turns.push((*turn, job));
         *turn += 1;
     }
-    let waits = |job: &Job| !matches!(job.work, Work::Remind { .. } | Work::RemindOne { .. });
-    turns.sort_by_key(|(turn, job)| (waits(job), *turn));
+    turns.sort_by_key(|(turn, job)| (*turn, waits(job)));
     turns.into_iter().map(|(_, job)| job).collect()
 }
 
-/// Does a step of a job, if nobody else holds it. Answers whether it was done here.
-async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error> {
+/// Does a step of a job, if nobody else holds it. Answers what was done here.
+async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
     let store = &app.store;
     let Some(mut job) = store.job_claim(job, app.now()).await? else {
-        return Ok(false);
+        return Ok(None);
     };
+    let mut done = Dispatched::default();
     let outcome = match job.work.clone() {
         Work::HostDelete { host, pass, after } => delete::host(app, &job, host, (pass, after)).await,
         Work::CompanyDelete => delete::company(app, &job).await,
@@ -155,6 +233,7 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
         } => reminders::remind_one(app, &job, conference, due, contact).await,
         Work::PasswordReset { email, link } => passwords::reset(app, &job, &email, &link).await,
         Work::PasswordMail { host, link } => passwords::mail(app, &job, host, &link).await,
+        Work::Help => Ok(help(app, &job)),
         Work::HookDisabled { hook } => mails::hook_disabled(app, &job, hook).await,
         Work::Welcome { host, link } => mails::welcome(app, &job, host, link.as_ref()).await,
     };
@@ -185,7 +264,15 @@ async fn take(app: &App, job: &Job, done: &mut Dispatched) -> Result<bool, Error
             }
         }
     }
-    Ok(true)
+    Ok(Some(done))
+}
+
+/// That it was called for help stays noted for a minute.
+fn help(app: &App, job: &Job) -> Step {
+    match HELP.saturating_sub(app.now().duration_since(job.created)) {
+        left if left.is_positive() => Step::On(Work::Help, left),
+        _ => Step::Done,
+    }
 }
 
 /// How long a job waits after so many failures.

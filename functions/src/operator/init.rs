@@ -296,6 +296,7 @@ async fn new_admin(app: &App, asked: &Init, company: &Company, write: &Write<'_>
             role: Role::ResellerAdmin,
             password_hash: Some(password.clone()),
             password_link: None,
+            reset_link: None,
             openid_sub: None,
             access_code: AccessCode::of_host(app.random()),
             moderator_pin: app.seal(&format!("host/{id}/moderator_pin"), Pin::random(app.random()).as_str()),

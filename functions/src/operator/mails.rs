@@ -1,16 +1,18 @@
 //! Mails that jobs send: to those who are invited to meetings, and to new accounts. A mail that goes out again, since it is
 //! not known whether it did, has the same Message-ID, UID and SEQUENCE, as long as what it tells of is the same.
 
-use std::time::{Duration, Instant};
+use std::future::Future;
 
 use domain::company::Company;
-use domain::conference::{News, later};
+use domain::conference::{Invited, News, later};
 use domain::host::Host;
 use domain::id::{ConferenceId, ContactId, HookId, HostId};
-use domain::sealed::Sealed;
+use domain::sealed::{Sealed, token_hash};
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use jiff::SignedDuration;
 use notify::{Account, Envelope, Language, Mail, MailError, PasswordLink};
-use store::{Job, Work};
+use store::{Job, Suppressed, Work};
 
 use super::dispatch::Step;
 use super::letters::{Letters, brand, sender, zone_of};
@@ -22,54 +24,80 @@ pub(super) const PEOPLE: usize = 20;
 /// Whom one mail could not be sent to is written to again after this.
 pub(super) const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 /// How long a step goes on writing: well below how long a job is held.
-const STEP: Duration = Duration::from_secs(45);
+const STEP: SignedDuration = SignedDuration::from_secs(45);
+/// Mails of one step that are under way beside each other.
+const BESIDE: usize = 4;
 
-/// Whom a step has reached, and whom not.
-#[derive(Debug)]
-pub(super) struct Round {
-    began: Instant,
-    reached: bool,
-    failed: Vec<(ContactId, Error)>,
+/// What became of one mail, and what it is known by.
+pub(super) type Outcome<K> = (K, Result<(), Error>);
+
+/// What a step has come to.
+pub(super) struct Written<K> {
+    /// The last person it came to.
+    pub(super) last: Option<ContactId>,
+    /// Whether there are more.
+    pub(super) more: bool,
+    /// What became of each mail.
+    pub(super) outcomes: Vec<Outcome<K>>,
 }
 
-impl Default for Round {
-    fn default() -> Self {
-        Self {
-            began: Instant::now(),
-            reached: false,
-            failed: Vec::new(),
-        }
-    }
-}
-
-impl Round {
-    pub(super) fn reached(&mut self) {
-        self.reached = true;
-    }
-
-    pub(super) fn failed(&mut self, person: ContactId, error: Error) {
-        self.failed.push((person, error));
-    }
-
-    /// Whether the rest is for the next step.
-    pub(super) fn is_over(&self) -> bool {
-        self.began.elapsed() >= STEP
-    }
-
-    /// Those who are left to jobs of their own.
-    ///
-    /// # Errors
-    ///
-    /// Nobody was reached: it is not the addresses that fail, and all of the step waits.
-    pub(super) fn left(mut self) -> Result<Vec<ContactId>, Error> {
-        match self.failed.pop() {
-            Some((_, error)) if !self.reached => Err(error),
-            Some(last) => {
-                self.failed.push(last);
-                Ok(self.failed.into_iter().map(|(person, _)| person).collect())
+/// Writes to the first of these people, a few of them beside each other; `write` hears why an address is not written to.
+pub(super) async fn write_beside<'a, W, K, F>(
+    app: &App,
+    job: &Job,
+    mut people: Vec<(&'a Invited, W)>,
+    write: impl Fn(&'a Invited, W, Option<Suppressed>) -> F,
+) -> Result<Written<K>, Error>
+where
+    F: Future<Output = Vec<Outcome<K>>>,
+{
+    let end = later(app.now(), STEP);
+    let mut more = people.len() > PEOPLE;
+    people.truncate(PEOPLE);
+    let addresses: Vec<_> = people.iter().map(|(person, _)| &person.email).collect();
+    let suppressed = app.store.mails_suppressed(job.reseller, &addresses, app.now()).await?;
+    let mut writing = Vec::new();
+    for ((person, what), why) in people.into_iter().zip(suppressed) {
+        let mails = write(person, what, why);
+        writing.push(async move {
+            match app.now() < end {
+                true => Some((person.contact, mails.await)),
+                false => None,
             }
-            None => Ok(Vec::new()),
+        });
+    }
+    let mut written = stream::iter(writing).buffered(BESIDE);
+    let (mut last, mut outcomes) = (None, Vec::new());
+    while let Some(done) = written.next().await {
+        match done {
+            Some((contact, done)) => {
+                last = Some(contact);
+                outcomes.extend(done);
+            }
+            // And so it is with all who come after.
+            None => more = true,
         }
+    }
+    Ok(Written { last, more, outcomes })
+}
+
+/// The mails that are left to jobs of their own.
+///
+/// # Errors
+///
+/// None went out: it is not the addresses that fail, and all of the step waits.
+pub(super) fn left<K>(outcomes: Vec<Outcome<K>>) -> Result<Vec<K>, Error> {
+    let all = outcomes.len();
+    let (mut failed, mut last) = (Vec::new(), None);
+    for (key, outcome) in outcomes {
+        if let Err(error) = outcome {
+            failed.push(key);
+            last = Some(error);
+        }
+    }
+    match last {
+        Some(error) if failed.len() == all => Err(error),
+        _ => Ok(failed),
     }
 }
 
@@ -85,27 +113,30 @@ pub(super) async fn tell(
         return Ok(Step::Done);
     };
     let letters = Letters::of(app, &told)?;
-    let people = news.told(&told.conference);
-    let mut left = people
-        .into_iter()
-        .filter(|(person, _)| Some(person.contact) > after && only.is_none_or(|only| only == person.contact));
-    let (mut round, mut done) = (Round::default(), after);
-    for (person, said) in left.by_ref().take(PEOPLE) {
+    let mut people = news.told(&told.conference);
+    people.retain(|(person, _)| {
+        let contact = person.contact;
+        Some(contact) > after && only.is_none_or(|only| only == contact)
+    });
+    let letters = &letters;
+    let written = write_beside(app, job, people, async |person, said, why| {
+        let mut outcomes = Vec::new();
         for said in said {
-            let mail = letters.news(job, person, said, news);
-            if let Err(error) = send(app, job, &mail).await {
-                round.failed(person.contact, error);
+            let outcome = hand_on(app, job, &letters.news(job, person, said, news), why).await;
+            let failed = outcome.is_err();
+            outcomes.push((person.contact, outcome));
+            if failed {
                 break;
             }
-            round.reached();
         }
-        done = Some(person.contact);
-        if round.is_over() {
-            break;
-        }
-    }
+        outcomes
+    })
+    .await?;
     let work = |after, only| {
-        let news = news.clone();
+        let news = match only {
+            Some(contact) => news.of(contact),
+            None => news.clone(),
+        };
         Work::Tell {
             conference,
             news,
@@ -113,16 +144,16 @@ pub(super) async fn tell(
             only,
         }
     };
-    for contact in round.left()? {
+    for contact in left(written.outcomes)? {
         let part = contact.to_string();
         let again = later(app.now(), AGAIN);
         app.store
             .job_leave(job, &part, work(None, Some(contact)), again)
             .await?;
     }
-    Ok(match left.next() {
-        Some(_) => Step::On(work(done, None), SignedDuration::ZERO),
-        None => Step::Done,
+    Ok(match written.more {
+        true => Step::On(work(written.last.or(after), None), SignedDuration::ZERO),
+        false => Step::Done,
     })
 }
 
@@ -132,19 +163,16 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
         return Ok(Step::Done);
     };
     let origin = app.config.origin(company.fqdn.as_str());
-    let url = match link {
-        Some(link) => {
-            let token = app.open(&Work::welcome_place(host.id), link)?;
-            Some(format!("{origin}/password/{token}"))
-        }
-        None => None,
-    };
+    let token = link
+        .map(|link| app.open(&Work::welcome_place(host.id), link))
+        .transpose()?;
     // Another way to a password may have been found meanwhile.
-    let expires = host.password_link.as_ref().map(|link| link.expires);
+    let kept = token.zip(host.password_link.as_ref());
+    let kept = kept.filter(|(token, link)| token_hash(token) == link.hash);
+    let url = kept.map(|(token, link)| (format!("{origin}/password/{token}"), link.expires));
     let link = url
-        .as_deref()
-        .zip(expires)
-        .map(|(url, expires)| PasswordLink { url, expires });
+        .as_ref()
+        .map(|(url, expires)| PasswordLink { url, expires: *expires });
     let sign_in = format!("{origin}/login");
     let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.welcome(envelope, link, &sign_in);
     write_to(app, job, "welcome", (&host, &company), mail).await
@@ -158,6 +186,7 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
     };
     let told = app.store.account_told(job.reseller, hook.owner, job.company).await?;
     let Some((host, company)) = told.filter(|_| hook.disabled.is_some()) else {
+        tracing::warn!(hook = %hook.id, "whoever made the webhook is gone: nobody was told that it is disabled");
         return Ok(Step::Done);
     };
     // The rest of its URL may hold what is secret.
@@ -205,7 +234,13 @@ pub(super) async fn write_to(
 
 /// Hands a mail on, unless its address takes none. One that will never go out is given up by itself, so that the others do.
 pub(super) async fn send(app: &App, job: &Job, mail: &Mail) -> Result<(), Error> {
-    if let Some(why) = app.store.mail_suppressed(job.reseller, &mail.to, app.now()).await? {
+    let why = app.store.mail_suppressed(job.reseller, &mail.to, app.now()).await?;
+    hand_on(app, job, mail, why).await
+}
+
+/// The same where it is known whether its address takes mail.
+pub(super) async fn hand_on(app: &App, job: &Job, mail: &Mail, why: Option<Suppressed>) -> Result<(), Error> {
+    if let Some(why) = why {
         tracing::info!(job = job.id, mail = mail.id, why = why.name(), "a mail was left out");
         return Ok(());
     }

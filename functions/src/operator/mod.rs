@@ -22,7 +22,7 @@ pub use feedback::{Fed, feedback};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, RelayKey, init};
 pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
 pub use sweep::{Sweep, sweep};
-pub use webhooks::{Posted, tell_webhooks};
+pub use webhooks::{Posted, tell_webhooks, tell_webhooks_minute};
 
 use crate::app::App;
 use crate::endpoint::{Need, Wake, Worker};
@@ -140,7 +140,7 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
         return serde_json::to_value(done).map_err(WorkError::Event);
     }
     if *worker == TELL_WEBHOOKS {
-        let done = tell_webhooks(app).await?;
+        let done = tell_webhooks_minute(app).await?;
         return serde_json::to_value(done).map_err(WorkError::Event);
     }
     if *worker == DISPATCH {

@@ -1,4 +1,4 @@
-//! New passwords for those who forgot theirs: finds the account, gives it a link in place of the one that it had, and mails it.
+//! New passwords for those who forgot theirs: finds the account, gives it a link, and mails it.
 
 use domain::code::Email;
 use domain::conference::later;
@@ -17,7 +17,7 @@ use crate::error::Error;
 /// How long a link is valid from when it was asked for.
 const VALID: SignedDuration = SignedDuration::from_hours(1);
 
-/// Gives the account of an address, if there is one at this company, another link.
+/// Gives the account of an address, if there is one at this company, a link of this kind.
 pub(super) async fn reset(app: &App, job: &Job, email: &Email, link: &Sealed) -> Result<Step, Error> {
     let expires = later(job.created, VALID);
     let host = app.store.host_signing_in(job.reseller, email).await?;
@@ -36,7 +36,7 @@ pub(super) async fn reset(app: &App, job: &Job, email: &Email, link: &Sealed) ->
         action: "password_reset",
         claim: None,
     };
-    match app.store.password_link(&host, &link, &write).await {
+    match app.store.password_reset(&host, &link, &write).await {
         // It went meanwhile.
         Err(store::Error::NotFound(_)) => return Ok(Step::Done),
         done => done?,
@@ -56,7 +56,7 @@ pub(super) async fn mail(app: &App, job: &Job, host: HostId, link: &Sealed) -> R
     let token = app.open(&Work::welcome_place(host.id), link)?;
     let hash = token_hash(&token);
     let now = app.now();
-    let held = host.password_link.as_ref();
+    let held = host.reset_link.as_ref();
     let Some(held) = held.filter(|held| held.hash == hash && held.expires > now) else {
         return Ok(Step::Done);
     };

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use domain::conference::{Channel, Due, Invited, later};
 use domain::id::{ConferenceId, ContactId};
 use jiff::{SignedDuration, Timestamp};
-use store::{Job, OWED, ToldMeeting, Work};
+use store::{Job, OWED, Suppressed, ToldMeeting, Work};
 
 use super::dispatch::Step;
 use super::letters::Letters;
-use super::mails::{AGAIN, PEOPLE, Round, send};
+use super::mails::{AGAIN, hand_on, left, write_beside};
 use super::texts;
 use crate::app::App;
 use crate::error::Error;
@@ -47,30 +47,23 @@ pub(super) async fn remind(
     let due: Vec<Due> = due.into_iter().take_while(|due| due.at == next).collect();
     let due = to_come(app, &told, due, now).await?;
     let letters = Letters::of(app, &told)?;
-    let mut people: Vec<&Invited> = told.conference.invited.iter().collect();
-    people.sort_by_key(|person| person.contact);
-    let mut left = people
-        .into_iter()
-        .filter(|person| !due.is_empty() && Some(person.contact) > after);
-    let (mut round, mut done) = (Round::default(), after);
-    let mut failed = Vec::new();
-    for person in left.by_ref().take(PEOPLE) {
-        for due in &due {
-            match deliver(app, job, &letters, person, due).await {
-                Ok(()) => round.reached(),
-                Err(error) => {
-                    round.failed(person.contact, error);
-                    failed.push((person.contact, *due));
-                }
-            }
+    let mut people: Vec<(&Invited, ())> = match due.is_empty() {
+        true => Vec::new(),
+        false => told.conference.invited.iter().map(|person| (person, ())).collect(),
+    };
+    people.retain(|(person, ())| Some(person.contact) > after);
+    people.sort_by_key(|(person, ())| person.contact);
+    let (letters, due) = (&letters, &due);
+    let written = write_beside(app, job, people, async |person, (), why| {
+        let mut outcomes = Vec::new();
+        for due in due {
+            let outcome = deliver(app, job, letters, person, (due, why)).await;
+            outcomes.push(((person.contact, *due), outcome));
         }
-        done = Some(person.contact);
-        if round.is_over() {
-            break;
-        }
-    }
-    round.left()?;
-    for (contact, due) in failed {
+        outcomes
+    })
+    .await?;
+    for (contact, due) in left(written.outcomes)? {
         let part = format!("{contact}-{}-{}", due.channel.name(), due.at.as_millisecond());
         let work = Work::RemindOne {
             conference,
@@ -79,9 +72,9 @@ pub(super) async fn remind(
         };
         app.store.job_leave(job, &part, work, later(app.now(), AGAIN)).await?;
     }
-    match left.next() {
-        Some(_) => on(since, done, SignedDuration::ZERO),
-        None => on(next, None, SignedDuration::ZERO),
+    match written.more {
+        true => on(since, written.last.or(after), SignedDuration::ZERO),
+        false => on(next, None, SignedDuration::ZERO),
     }
 }
 
@@ -102,15 +95,25 @@ pub(super) async fn remind_one(
     if let Some(person) = person.filter(|_| planned) {
         let letters = Letters::of(app, &told)?;
         for due in to_come(app, &told, vec![due], app.now()).await? {
-            deliver(app, job, &letters, person, &due).await?;
+            let why = app
+                .store
+                .mail_suppressed(job.reseller, &person.email, app.now())
+                .await?;
+            deliver(app, job, &letters, person, (&due, why)).await?;
         }
     }
     Ok(Step::Done)
 }
 
-async fn deliver(app: &App, job: &Job, letters: &Letters<'_>, person: &Invited, due: &Due) -> Result<(), Error> {
+async fn deliver(
+    app: &App,
+    job: &Job,
+    letters: &Letters<'_>,
+    person: &Invited,
+    (due, why): (&Due, Option<Suppressed>),
+) -> Result<(), Error> {
     match due.channel {
-        Channel::Email => send(app, job, &letters.reminder(person, due)).await,
+        Channel::Email => hand_on(app, job, &letters.reminder(person, due), why).await,
         Channel::Sms => texts::remind(app, job, letters.told, person, due).await,
     }
 }

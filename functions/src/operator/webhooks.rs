@@ -3,13 +3,14 @@
 //! else waiting.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::future::Future;
+use std::pin::Pin;
 
 use domain::conference::later;
 use domain::hook::{DISABLED_AFTER, Hook, IN_LINE, wait};
 use domain::id::{CompanyId, HookId, ResellerId};
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -20,11 +21,11 @@ use crate::error::Error;
 use crate::hook_post::{self, NotTaken, Secrets};
 
 /// How long one run takes up new lines.
-const RUN: Duration = Duration::from_secs(40);
+const RUN: SignedDuration = SignedDuration::from_secs(60);
 /// How soon new ones are looked for while others are served; each time that there are none, after twice as long.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: SignedDuration = SignedDuration::from_millis(100);
 /// The longest of these.
-const LONGEST_TICK: Duration = Duration::from_secs(1);
+const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
 /// Meetings and accounts looked at in one round, of each shard.
 const NEWS: u32 = 20;
 /// Lines looked at in one round, of each shard.
@@ -36,7 +37,9 @@ const OF_COMPANY: usize = 16;
 /// Of one webhook.
 const OF_HOOK: usize = 4;
 /// So long a line is served before it waits for its turn again.
-const TURN: Duration = Duration::from_secs(10);
+const TURN: SignedDuration = SignedDuration::from_secs(10);
+/// Lines put off beside each other.
+const BESIDE: usize = 16;
 /// Events read at once.
 const PAGE: u32 = 20;
 /// Lines of a webhook that does not answer are looked at again so much later, one lot after the other.
@@ -63,6 +66,10 @@ struct Flights {
 }
 
 impl Flights {
+    fn served(&self) -> usize {
+        self.companies.values().sum()
+    }
+
     fn has_room_for(&self, line: &Line) -> bool {
         let of_hook = self.hooks.get(&(line.reseller, line.hook)).copied().unwrap_or(0);
         let of_company = self.companies.get(&(line.reseller, line.company)).copied().unwrap_or(0);
@@ -89,64 +96,131 @@ impl Flights {
 /// # Errors
 /// When the table failed. What a webhook fails with is kept with the delivery.
 pub async fn tell_webhooks(app: &App) -> Result<Posted, Error> {
-    let (started, mut posted) = (Instant::now(), Posted::default());
-    let (mut flights, mut silent) = (Flights::default(), HashSet::new());
-    let mut running = FuturesUnordered::new();
-    let mut tick = TICK;
+    run(app, app.now()).await
+}
+
+/// Sends what is due now, and what comes to be due within the minute: what has failed is tried again after seconds.
+///
+/// # Errors
+/// As [`tell_webhooks`].
+pub async fn tell_webhooks_minute(app: &App) -> Result<Posted, Error> {
+    let (started, mut posted) = (app.now(), Posted::default());
+    let end = later(started, RUN);
     loop {
-        let mut begun = false;
-        if started.elapsed() < RUN {
-            number(app).await?;
-            let mut left: HashMap<HookId, i32> = HashMap::new();
-            for line in fair(app.store.lines_due(app.now(), LINES).await?) {
-                if running.len() < AT_ONCE && flights.has_room_for(&line) {
-                    if let Some(line) = app.store.line_claim(&line, app.now()).await? {
+        let more = run(app, started).await?;
+        posted.arrived += more.arrived;
+        posted.failed += more.failed;
+        posted.disabled += more.disabled;
+        let now = app.now();
+        let Some(next) = app.store.lines_next(now, end).await? else {
+            return Ok(posted);
+        };
+        // What happens meanwhile is looked for as well.
+        app.sleep(next.duration_since(now).min(LONGEST_TICK)).await;
+    }
+}
+
+/// What of a run has come to its end.
+enum Ended {
+    /// Lines that are due were looked up.
+    Looked(Result<Vec<Line>, Error>),
+    /// A line was served, if nobody else holds it.
+    Served(Line, Result<Option<Served>, Error>),
+    /// The moment for another look has come, or lines were put off.
+    Went,
+}
+
+/// All that goes on at once is polled together: a look at the table keeps no answer of a webhook waiting.
+async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
+    let (mut posted, mut broken) = (Posted::default(), None);
+    let (mut flights, mut silent) = (Flights::default(), HashSet::new());
+    let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send + '_>>> = FuturesUnordered::new();
+    let mut tick = TICK;
+    running.push(Box::pin(look(app)));
+    while let Some(ended) = running.next().await {
+        match ended {
+            Ended::Went => running.push(Box::pin(look(app))),
+            Ended::Looked(Err(error)) => broken = Some(error),
+            Ended::Looked(Ok(due)) => {
+                let (mut begun, mut off, mut left) = (false, Vec::new(), HashMap::new());
+                for line in fair(due) {
+                    if flights.served() < AT_ONCE && flights.has_room_for(&line) {
                         flights.begin(&line);
                         begun = true;
-                        running.push(async move { (line.clone(), serve(app, line).await) });
-                    }
-                } else if silent.contains(&(line.reseller, line.hook)) {
-                    let before = left.entry(line.hook).or_default();
-                    *before += 1;
-                    let lots = (*before / OF_HOOK as i32 + 1).min(LAST_LOT);
-                    app.store.line_postpone(&line, later(app.now(), LOT * lots)).await?;
-                }
-            }
-        }
-        if running.is_empty() {
-            if !begun {
-                return Ok(posted);
-            }
-            continue;
-        }
-        tick = if begun { TICK } else { (tick * 2).min(LONGEST_TICK) };
-        let pause = tokio::time::sleep(tick);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                done = running.next() => {
-                    let Some((line, outcome)) = done else { break };
-                    flights.end(&line);
-                    match outcome {
-                        Ok(served) => {
-                            posted.arrived += served.posted.arrived;
-                            posted.failed += served.posted.failed;
-                            posted.disabled += served.posted.disabled;
-                            if served.posted.failed > 0 {
-                                silent.insert((line.reseller, line.hook));
-                            }
-                        }
-                        // Whoever takes it up when the lease is over does it.
-                        Err(error) => {
-                            error.log("tell_webhooks", &line.hook.to_string());
-                            tracing::warn!(hook = %line.hook, %error, "a webhook could not be told");
-                        }
+                        running.push(Box::pin(take(app, line)));
+                    } else if silent.contains(&(line.reseller, line.hook)) {
+                        let before: &mut i32 = left.entry(line.hook).or_default();
+                        *before += 1;
+                        let lots = (*before / OF_HOOK as i32 + 1).min(LAST_LOT);
+                        off.push((line, later(app.now(), LOT * lots)));
                     }
                 }
-                () = &mut pause => break,
+                if flights.served() == 0 {
+                    break;
+                }
+                tick = if begun { TICK } else { (tick * 2).min(LONGEST_TICK) };
+                if app.now().duration_since(started) < RUN {
+                    running.push(Box::pin(put_off(app, off, tick)));
+                }
+            }
+            Ended::Served(line, outcome) => {
+                flights.end(&line);
+                match outcome {
+                    Ok(Some(served)) => {
+                        posted.arrived += served.posted.arrived;
+                        posted.failed += served.posted.failed;
+                        posted.disabled += served.posted.disabled;
+                        if served.posted.failed > 0 {
+                            silent.insert((line.reseller, line.hook));
+                        } else if served.posted.arrived > 0 {
+                            silent.remove(&(line.reseller, line.hook));
+                        }
+                    }
+                    Ok(None) => {}
+                    // Whoever takes it up when the lease is over does it.
+                    Err(error) => {
+                        error.log("tell_webhooks", &line.hook.to_string());
+                        tracing::warn!(hook = %line.hook, %error, "a webhook could not be told");
+                    }
+                }
             }
         }
     }
+    broken.map_or(Ok(posted), Err)
+}
+
+/// Numbers what happened, and looks for lines that are due.
+async fn look(app: &App) -> Ended {
+    let due = async {
+        number(app).await?;
+        Ok(app.store.lines_due(app.now(), LINES).await?)
+    };
+    Ended::Looked(due.await)
+}
+
+/// Serves a line, unless somebody else holds it.
+async fn take(app: &App, line: Line) -> Ended {
+    let served = async {
+        match app.store.line_claim(&line, app.now()).await? {
+            Some(line) => serve(app, line).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let served = served.await;
+    Ended::Served(line, served)
+}
+
+/// Puts lines off, a few beside each other, and waits until it is time for another look.
+async fn put_off(app: &App, lines: Vec<(Line, Timestamp)>, tick: SignedDuration) -> Ended {
+    let putting = lines.iter().map(|(line, until)| app.store.line_postpone(line, *until));
+    let mut putting = stream::iter(putting.collect::<Vec<_>>()).buffer_unordered(BESIDE);
+    while let Some(put) = putting.next().await {
+        if let Err(error) = put {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a line could not be put off");
+        }
+    }
+    app.sleep(tick).await;
+    Ended::Went
 }
 
 /// Numbers what happened. What fails for one meeting does not keep others waiting.
@@ -237,12 +311,12 @@ async fn give_up(app: &App, line: &Line, why: &str) -> Result<(), Error> {
 impl Teller<'_> {
     /// Sends what is in a line, one after the other.
     async fn in_order(&mut self, mut line: Line) -> Result<(), Error> {
-        let (store, began) = (&self.app.store, Instant::now());
+        let (store, began) = (&self.app.store, self.app.now());
         loop {
             let events = store.told_events(line.reseller, line.subject, line.done, PAGE).await?;
             if events.is_empty() {
-                // What has run out is not told any more.
-                line.done = line.known;
+                // What has run out is not told any more; what came since the line was taken up is sent.
+                line.done = line.done.max(line.known);
                 store.line_save(&line, Rest::Idle, None, None, self.app.now()).await?;
                 return Ok(());
             }
@@ -252,7 +326,7 @@ impl Teller<'_> {
                     continue;
                 }
                 let now = self.app.now();
-                if began.elapsed() >= TURN {
+                if now.duration_since(began) >= TURN {
                     store.line_save(&line, Rest::Until(now), None, None, now).await?;
                     return Ok(());
                 }
@@ -292,6 +366,7 @@ impl Teller<'_> {
             line.done = told.sequence;
             (line.failures, line.first, line.retry) = (0, None, None);
             let held = store.line_save(&line, Rest::Held, Some(&delivery), None, after).await?;
+            self.note_health(true).await;
             return Ok(Some(line).filter(|_| held));
         }
         line.failures += 1;
@@ -303,6 +378,7 @@ impl Teller<'_> {
         store
             .line_save(&line, Rest::Until(until), Some(&delivery), None, after)
             .await?;
+        self.note_health(false).await;
         Ok(None)
     }
 
@@ -319,7 +395,8 @@ impl Teller<'_> {
         let outcome = self.post(&line, &told, false).await?;
         let after = self.app.now();
         note(&mut delivery, &outcome, after);
-        let arrived = outcome.is_ok() && delivery.missed;
+        let taken = outcome.is_ok();
+        let arrived = taken && delivery.missed;
         let mut rest = Rest::Gone;
         match outcome {
             Ok(_) => delivery.missed = false,
@@ -334,6 +411,7 @@ impl Teller<'_> {
             }
         }
         store.line_save_apart(&line, rest, &delivery, arrived, after).await?;
+        self.note_health(taken).await;
         Ok(())
     }
 
@@ -366,33 +444,43 @@ impl Teller<'_> {
         let payload = hook_post::payload(app, line.reseller, line.subject, told).await?;
         let id = line.delivery_id(told.sequence);
         let outcome = hook_post::event(app, &self.hook, &self.secrets, (told, &id, gap), &payload, app.now()).await;
-        let now = app.now();
         match &outcome {
-            Ok(_) => {
-                self.served.posted.arrived += 1;
-                if self.hook.failing.take().is_some() {
-                    app.store.hook_health(&self.hook, None).await?;
-                }
-            }
+            Ok(_) => self.served.posted.arrived += 1,
             Err(error) => {
                 self.served.posted.failed += 1;
                 tracing::debug!(hook = %self.hook.id, event = told.happening.name().as_str(), %error, "not delivered");
-                match self.hook.failing {
-                    None => {
-                        app.store.hook_health(&self.hook, Some(now)).await?;
-                        self.hook.failing = Some(now);
-                    }
-                    Some(since) if later(since, DISABLED_AFTER) <= now => {
-                        if app.store.hook_disable(&self.hook, now).await? {
-                            tracing::info!(hook = %self.hook.id, "webhook disabled");
-                            self.served.posted.disabled += 1;
-                        }
-                    }
-                    Some(_) => {}
-                }
             }
         }
         Ok(outcome)
+    }
+
+    /// Notes with the webhook whether it takes what it is sent. What became of the delivery is kept by then, whatever comes of this.
+    async fn note_health(&mut self, taken: bool) {
+        let (store, now) = (&self.app.store, self.app.now());
+        let noted = match (taken, self.hook.failing) {
+            (true, Some(_)) => {
+                self.hook.failing = None;
+                store.hook_health(&self.hook, None).await
+            }
+            (false, None) => {
+                let noted = store.hook_health(&self.hook, Some(now)).await;
+                self.hook.failing = Some(now);
+                noted
+            }
+            (false, Some(since)) if later(since, DISABLED_AFTER) <= now => {
+                let disabled = store.hook_disable(&self.hook, now).await;
+                disabled.map(|disabled| {
+                    if disabled {
+                        tracing::info!(hook = %self.hook.id, "webhook disabled");
+                        self.served.posted.disabled += 1;
+                    }
+                })
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(hook = %self.hook.id, error = &error as &dyn std::error::Error, "a webhook's health could not be noted");
+        }
     }
 }
 

@@ -45,8 +45,8 @@ impl Endpoint for PagePassword {
         };
         let company = async { Ok(app.store.company(&scope, place.company).await?) };
         let (company, host) = tokio::try_join!(company, host)?;
-        // The account itself knows its link's hash: a link that was replaced is dead at once.
-        let host = host.filter(|host| host.password_link.as_ref().is_some_and(|link| link.hash == hash));
+        // The account itself knows its links' hashes: a link that was replaced is dead at once.
+        let host = host.filter(|host| host.password_links().any(|link| link.hash == hash));
         let status = if host.is_some() {
             StatusCode::OK
         } else {

@@ -357,6 +357,22 @@ async fn whom_mail_fails_to_reach_is_written_to_alone_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn who_is_invited_again_meanwhile_is_not_told_to_stay_away() {
+    let (site, host) = site().await;
+    let made = told(&site, weekly(host)).await;
+    let people = |emails: &[&str]| json!({"participant_emails": emails, "subject": format!("Of {}", emails.len())});
+    update(&site, people(&["bob@guest.test"]), &made).await;
+    // Anna, who is first, cannot be told so now.
+    site.mails.meet(&[Fate::Failed]);
+    assert!(!mails(&site).await.iter().any(|mail| mail.to == "anna@guest.test"));
+    update(&site, people(&["bob@guest.test", "anna@guest.test"]), &made).await;
+    let again = mails(&site).await;
+    assert!(to(&again).contains(&("anna@guest.test", "REQUEST")), "{again:?}");
+    site.advance(3_600);
+    assert!(to(&mails(&site).await).is_empty(), "a CANCEL would take the meeting out of Anna's calendar");
+}
+
+#[tokio::test]
 async fn one_address_that_is_refused_keeps_nobody_else_waiting() {
     let (site, host) = site().await;
     site.admin_api("conference/create", weekly(host)).await;

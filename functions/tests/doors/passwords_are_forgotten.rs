@@ -107,6 +107,29 @@ async fn a_later_link_ends_the_one_before_and_all_end_after_an_hour() {
 }
 
 #[tokio::test]
+async fn who_asks_does_not_end_the_link_of_a_new_account() {
+    let site = site().await;
+    let asked = json!({"company_id": 1, "name": "New", "email": "new@acme.test", "no_welcome_email": true});
+    let made = site.admin_api("host/create", asked).await;
+    let link_of = |made: &serde_json::Value| {
+        let link = made["password_creation_link"].as_str().expect("a link").to_owned();
+        link.strip_prefix(OWN).expect("at its company").to_owned()
+    };
+    let given = link_of(&made);
+    forgotten(&site, ACME, "new@acme.test").await.ok();
+    let mailed = link(&mails(&site).await);
+    site.advance(3_600);
+    assert_eq!(site.get(ACME, &mailed).send().await.status, 404, "an hour is over");
+    assert_eq!(site.get(ACME, &given).send().await.status, 200, "seven days are not");
+    forgotten(&site, ACME, "new@acme.test").await.ok();
+    let mailed = link(&mails(&site).await);
+    assert!(set(&site, &given, "An0therSecret!").await.status < 400);
+    // Either is spent with the other.
+    assert_eq!(set(&site, &mailed, "Hij4cked!").await.status, 404);
+    assert_eq!(site.get(ACME, &mailed).send().await.status, 404);
+}
+
+#[tokio::test]
 async fn nobody_learns_who_has_an_account() {
     let site = site().await;
     let known = forgotten(&site, ACME, "ann@acme.test").await;

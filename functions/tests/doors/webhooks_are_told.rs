@@ -232,6 +232,32 @@ async fn all_that_happens_to_a_meeting_and_an_account_is_told_in_order() {
 }
 
 #[tokio::test]
+async fn what_happens_while_a_receiver_answers_is_told_once() {
+    let site = Site::new().await;
+    let receiver = Receiver::start(says(TAKEN)).await;
+    let host = site.host("John").await;
+    hook(&site, &receiver, json!(["conference_created", "conference_updated"])).await;
+    let made = site.admin_api("conference/create", planned(host.id)).await;
+    receiver.does(Deed::Late(TAKEN.into()));
+    let change = |subject: &str| json!({"conference_id": made["conference_id"], "subject": subject});
+    let (_, ()) = tokio::join!(tell(&site), async {
+        while receiver.connections() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // The line is held: what comes now lies behind what it was taken up for.
+        site.admin_api("conference/update", change("Second")).await;
+        site.admin_api("conference/update", change("Third")).await;
+    });
+    for _ in 0..3 {
+        site.advance(600);
+        tell(&site).await;
+    }
+    let told = names(&receiver);
+    let count = |number: u64| told.iter().filter(|(_, sequence, _)| *sequence == number).count();
+    assert_eq!((count(1), count(2), count(3)), (1, 1, 1), "{told:?}");
+}
+
+#[tokio::test]
 async fn only_what_is_asked_for_is_told_and_nothing_of_before() {
     let site = Site::new().await;
     let host = site.host("Ann").await;

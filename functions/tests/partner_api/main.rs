@@ -14,9 +14,11 @@ mod meetings_answer_every_field;
 mod meetings_change;
 mod meetings_repeat;
 mod methods_answer_every_field;
+mod morning;
 mod openapi_says_what_is_served;
 #[path = "../post/mod.rs"]
 mod post;
+mod reminders_of_a_morning;
 mod requests_are_read_by_contract;
 mod round_trips_are_few;
 mod secrets_stay_out_of_logs;

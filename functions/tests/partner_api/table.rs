@@ -77,7 +77,7 @@ impl Table {
     }
 
     /// The same without a look at roles, which takes time.
-    #[allow(dead_code, reason = "the benchmark asks")]
+    #[allow(dead_code, reason = "some of the suites ask")]
     pub(crate) fn without_roles(self) -> Self {
         Self { held: false, ..self }
     }
@@ -92,7 +92,7 @@ impl Table {
     }
 
     /// How long the table worked since the last call.
-    #[allow(dead_code, reason = "the benchmark asks")]
+    #[allow(dead_code, reason = "some of the suites ask")]
     pub(crate) fn take_busy(&self) -> Duration {
         std::mem::take(&mut self.notes.lock().expect("not poisoned").busy)
     }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use domain::code::Email;
 
 /// A mail as it goes out.
@@ -34,6 +36,14 @@ pub enum MailError {
     /// It may go out later; it may even have gone out.
     #[error("the mail could not be sent: {0}")]
     Failed(String),
+}
+
+/// How long the services that send are waited for: below what a worker holds its job for.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(30))
+        .build()
 }
 
 /// What is under way.

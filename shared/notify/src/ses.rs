@@ -1,12 +1,17 @@
 //! Mail by Amazon SES: `SendRawEmail` of its first API, which emulators carry over byte for byte.
 
 use aws_sdk_ses::Client;
+use aws_sdk_ses::config::Builder;
+use aws_sdk_ses::config::retry::RetryConfig;
 use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 
-use crate::mailer::{Mail, MailError, Mailer, Sending};
+use crate::mailer::{Mail, MailError, Mailer, Sending, timeouts};
+
+/// How often a mail is tried before whoever sends it hears that it failed.
+const TRIES: u32 = 6;
 
 /// SES, and the configuration set that its events go by.
 #[derive(Debug, Clone)]
@@ -19,8 +24,12 @@ impl Ses {
     /// SES of this account and region. `configuration_set` says what is told of bounces and complaints; none where empty.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, configuration_set: &str) -> Self {
+        // Where an account may send no faster, mails wait here for their turn.
+        let patient = Builder::from(config)
+            .retry_config(RetryConfig::adaptive().with_max_attempts(TRIES))
+            .timeout_config(timeouts());
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(patient.build()),
             configuration_set: Some(configuration_set.to_owned()).filter(|name| !name.is_empty()),
         }
     }

@@ -5,6 +5,7 @@ use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::publish::PublishError;
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use crate::mailer::timeouts;
 use crate::text::{Text, TextError, Texter, Texting};
 
 /// SNS. It tries each message once: whether a lost answer was a message nobody knows.
@@ -16,8 +17,8 @@ impl Sns {
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         let once = aws_config::retry::RetryConfig::disabled();
-        let config = aws_sdk_sns::config::Builder::from(config).retry_config(once).build();
-        Self(Client::from_conf(config))
+        let config = aws_sdk_sns::config::Builder::from(config).retry_config(once);
+        Self(Client::from_conf(config.timeout_config(timeouts()).build()))
     }
 
     async fn publish(&self, text: &Text) -> Result<(), TextError> {

@@ -124,12 +124,26 @@ impl News {
         Some(news).filter(|_| told)
     }
 
+    /// What of it concerns one person.
+    #[must_use]
+    pub fn of(&self, contact: ContactId) -> Self {
+        let mut news = self.clone();
+        news.gone.retain(|person| person.contact == contact);
+        news.invited.retain(|invited| *invited == contact);
+        news.roles.retain(|role| *role == contact);
+        news
+    }
+
     /// Everybody who is told something, by contact, and what.
     #[must_use]
     pub fn told<'a>(&'a self, conference: &'a Conference) -> Vec<(&'a Invited, Vec<Said>)> {
         let (invited, roles): (BTreeSet<_>, BTreeSet<_>) = (self.invited.iter().collect(), self.roles.iter().collect());
         let gone = if self.off { Said::Off } else { Said::Uninvited };
-        let mut told: Vec<(&Invited, Vec<Said>)> = self.gone.iter().map(|person| (person, vec![gone])).collect();
+        // Who was invited again meanwhile is not told to stay away.
+        let again =
+            |person: &Invited| !self.off && conference.invited.iter().any(|other| other.contact == person.contact);
+        let away = self.gone.iter().filter(|person| !again(person));
+        let mut told: Vec<(&Invited, Vec<Said>)> = away.map(|person| (person, vec![gone])).collect();
         for person in &conference.invited {
             let said = if invited.contains(&person.contact) {
                 vec![Said::Invited]

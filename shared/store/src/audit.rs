@@ -120,9 +120,10 @@ fn plain(value: &impl Serialize) -> Map<String, Value> {
 }
 
 /// Fields that the audit leaves out: secrets, and people who are no accounts.
-const HIDDEN: [&str; 10] = [
+const HIDDEN: [&str; 11] = [
     "password_hash",
     "password_link",
+    "reset_link",
     "moderator_pin",
     "sso_token",
     "sso_token_hash",

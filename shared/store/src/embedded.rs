@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 /// The kind of HTTP client that the SDK takes; wrappers of it are put together with [`crate::fault`].
 pub use aws_sdk_dynamodb::config::SharedHttpClient;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -64,14 +64,18 @@ pub fn open(options: Options) -> Result<Client, OpenError> {
 /// A client over this HTTP client, for an embedded database or a wrapper of it: no network, no real credentials.
 #[must_use]
 pub fn client(http: SharedHttpClient) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+    Client::from_conf(config(http).build())
+}
+
+/// The settings of such a client, for one with a clock of its own.
+#[must_use]
+pub fn config(http: SharedHttpClient) -> Builder {
+    aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url("http://embedded.invalid")
         .http_client(http)
-        .build();
-    Client::from_conf(config)
 }
 
 /// The HTTP client that is a database.

@@ -2,7 +2,7 @@
 //! at a time, done at least once: whoever does one makes sure that a repeat is harmless.
 
 use domain::code::Email;
-use domain::conference::{Due, News};
+use domain::conference::{Due, News, later};
 use domain::id::{CompanyId, ConferenceId, ContactId, HookId, HostId, ResellerId};
 use domain::sealed::Sealed;
 use domain::time::millis;
@@ -15,6 +15,9 @@ use crate::retry::random;
 use crate::table::{Outcome, Query};
 use crate::value::from_item;
 use crate::{Error, MeetingPlace, Result, Store};
+
+/// How long a job that was given up is kept.
+const PARKED: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +102,8 @@ pub enum Work {
         /// The link's token, sealed for [`Work::welcome_place`].
         link: Sealed,
     },
+    /// Nothing of its own: whoever is woken for it does what else is due.
+    Help,
     /// The mail to whoever made a webhook that was disabled.
     HookDisabled {
         /// The webhook.
@@ -203,7 +208,12 @@ impl Job {
     }
 
     fn due(&self, at: Timestamp) -> keys::Key {
-        let shard = u64::from(self.id.as_bytes().last().copied().unwrap_or_default()) % keys::JOB_SHARDS;
+        let chance = u64::from(self.id.as_bytes().last().copied().unwrap_or_default());
+        // Behind much of what may wait, nobody would find what may not.
+        let shard = match self.work {
+            Work::Remind { .. } | Work::RemindOne { .. } => chance % keys::REMINDER_SHARDS,
+            _ => keys::REMINDER_SHARDS + chance % (keys::JOB_SHARDS - keys::REMINDER_SHARDS),
+        };
         keys::job_due(shard, at)
     }
 
@@ -253,6 +263,19 @@ impl Store {
         self.commit(vec![Job::new(reseller, company, work, now).create()]).await
     }
 
+    /// Calls for so many more workers, each by a job of its own that is new in the table; none that was called for before and is
+    /// still noted. `one` is a job that waits.
+    pub async fn jobs_help(&self, one: &Job, workers: u32, now: Timestamp) -> Result<()> {
+        for worker in 0..workers {
+            let help = Job::named(format!("help{worker}"), one.reseller, one.company, Work::Help, now);
+            match self.commit(vec![help.create()]).await {
+                Err(Error::Raced) => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
     /// When the next job is due that is not due now, if that is before this time. The index may be behind.
     pub async fn jobs_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
         // Behind all jobs that are due now.
@@ -262,7 +285,7 @@ impl Store {
         };
         let found = self.query_shards(keys::JOB_SHARDS, 1, span).await?;
         let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));
-        Ok(due.filter_map(|sk| keys::job_due_at(sk.as_s().ok()?)).min())
+        Ok(due.filter_map(|sk| keys::due_at(sk.as_s().ok()?)).min())
     }
 
     /// A job by its name, if it is still to be done.
@@ -275,7 +298,7 @@ impl Store {
 
     /// Takes a job up. `None`: somebody else holds it, or has done it.
     pub async fn job_claim(&self, job: &Job, now: Timestamp) -> Result<Option<Job>> {
-        let until = domain::conference::later(now, Job::LEASE);
+        let until = later(now, Job::LEASE);
         let op = Op::update(
             keys::job(&job.id),
             "SET #claims = :next, #holder = :holder, #gs1sk = :until",
@@ -324,17 +347,18 @@ impl Store {
 
     /// Lays a job down until later: as it has become, whatever it was before.
     pub async fn job_later(&self, job: &Job, at: Timestamp) -> Result<()> {
-        self.job_put(job, job.due(at)).await
+        self.job_put(job, job.due(at), None).await
     }
 
-    /// Gives a job up: it stays for people to look at.
+    /// Gives a job up: it stays for people to look at, for 30 days, as it may name others.
     pub async fn job_park(&self, job: &Job, now: Timestamp) -> Result<()> {
-        self.job_put(job, keys::job_parked(now)).await
+        self.job_put(job, keys::job_parked(now), Some(later(now, PARKED))).await
     }
 
-    async fn job_put(&self, job: &Job, index: keys::Key) -> Result<()> {
+    async fn job_put(&self, job: &Job, index: keys::Key, until: Option<Timestamp>) -> Result<()> {
         let op = Op::put(keys::job(&job.id), job)
             .indexed(index)
+            .expiring(until)
             .value(":claims", &job.claims)
             .when("#claims = :claims", Failure::Raced);
         match self.commit(vec![op]).await {

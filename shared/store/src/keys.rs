@@ -34,7 +34,9 @@ pub const TTL: &str = "ttl";
 /// The shards of the index of what is due.
 pub const DUE_SHARDS: u64 = 4;
 /// The shards of the index of jobs.
-pub const JOB_SHARDS: u64 = 8;
+pub const JOB_SHARDS: u64 = 12;
+/// Of these, the first ones are for reminders.
+pub const REMINDER_SHARDS: u64 = 4;
 /// The shards of the indexes of what is to be told to webhooks, and of their lines.
 pub const HOOK_SHARDS: u64 = 8;
 /// The items that one day of a company is counted in.
@@ -585,8 +587,8 @@ pub(crate) fn reminders_job(reseller: ResellerId, conference: ConferenceId) -> S
     format!("REMIND#{reseller}#{conference}")
 }
 
-/// When a job is due, by its sort key in the index.
-pub(crate) fn job_due_at(sk: &str) -> Option<Timestamp> {
+/// When a job or a line is due, by its sort key in the index.
+pub(crate) fn due_at(sk: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(sk.parse().ok()?).ok()
 }
 

@@ -272,6 +272,17 @@ impl Store {
         found.iter().map(|item| from_item("line", item)).collect()
     }
 
+    /// When the next line is due that is not due now, if that is before this time. The index may be behind.
+    pub async fn lines_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
+        let span = |shard| {
+            let (first, last) = (keys::line_shard(shard, now), keys::line_shard(shard, before));
+            (first.pk, first.sk + "~", last.sk)
+        };
+        let found = self.query_shards(keys::HOOK_SHARDS, 1, span).await?;
+        let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));
+        Ok(due.filter_map(|sk| keys::due_at(sk.as_s().ok()?)).min())
+    }
+
     /// Takes a line up. `None`: somebody else holds it, or nothing is in it.
     pub async fn line_claim(&self, line: &Line, now: Timestamp) -> Result<Option<Line>> {
         let op = Op::update(line.key(), "SET #claims = :next, #holder = :holder, #gs1sk = :until")

@@ -1,5 +1,7 @@
 //! Setting a password by a link: valid for some days, once.
 
+use std::collections::BTreeSet;
+
 use domain::conference::later;
 use domain::host::{Host, PasswordLink};
 use domain::sealed::token_hash;
@@ -25,7 +27,10 @@ pub struct PasswordSet<'a> {
 
 /// Keeps the link of a new account, so that it is found by its token.
 pub(crate) fn link_op(host: &Host) -> Option<Op> {
-    let link = host.password_link.as_ref()?;
+    host.password_link.as_ref().map(|link| handoff(host, link))
+}
+
+fn handoff(host: &Host, link: &PasswordLink) -> Op {
     let handoff = Handoff {
         kind: HandoffKind::PasswordLink,
         reseller: host.reseller,
@@ -37,13 +42,13 @@ pub(crate) fn link_op(host: &Host) -> Option<Op> {
         sso_token_hash: None,
         expires: link.expires,
     };
-    Some(handoff.op(&link.hash))
+    handoff.op(&link.hash)
 }
 
 impl Store {
-    /// Gives an account another link, in place of the one that it has; that one is dead then. Harmless when repeated. Refused
-    /// with [`crate::Error::NotFound`] once the account is going.
-    pub async fn password_link(&self, host: &Host, link: &PasswordLink, write: &Write<'_>) -> Result<()> {
+    /// Gives an account a link for whoever forgot the password, in place of the one of these that it has; that one is dead then.
+    /// The link of a new account stays good: anybody may ask for this one. Harmless when repeated. Refused with [`crate::Error::NotFound`] once the account is going.
+    pub async fn password_reset(&self, host: &Host, link: &PasswordLink, write: &Write<'_>) -> Result<()> {
         let Host {
             id, reseller, company, ..
         } = *host;
@@ -53,14 +58,10 @@ impl Store {
             after: Some(json!({"password_link_until": link.expires.to_string()})),
             about: Some(id),
         };
-        let next = Host {
-            password_link: Some(link.clone()),
-            ..host.clone()
-        };
         let mut ops = vec![
             Op::update(
                 keys::host(reseller, id),
-                "SET #password_link = :link, #version = if_not_exists(#version, :zero) + :one",
+                "SET #reset_link = :link, #version = if_not_exists(#version, :zero) + :one",
             )
             .value(":link", link)
             .value(":zero", &0)
@@ -70,8 +71,8 @@ impl Store {
                 Failure::NotFound("host"),
             ),
         ];
-        ops.extend(link_op(&next));
-        if let Some(former) = host.password_link.as_ref().filter(|former| former.hash != link.hash) {
+        ops.push(handoff(host, link));
+        if let Some(former) = host.reset_link.as_ref().filter(|former| former.hash != link.hash) {
             ops.push(Op::delete(keys::handoff(&former.hash)));
         }
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
@@ -95,7 +96,8 @@ impl Store {
             Op::update(
                 keys::host(reseller, id),
                 // Whoever changes the account at the same time reads it again.
-                "SET #password_hash = :password, #signed_out = :before, #version = if_not_exists(#version, :zero) + :one REMOVE #password_link",
+                "SET #password_hash = :password, #signed_out = :before, #version = if_not_exists(#version, :zero) + :one \
+                 REMOVE #password_link, #reset_link",
             )
             .value(":zero", &0)
             .value(":one", &1)
@@ -105,12 +107,20 @@ impl Store {
             .value(":link", &link)
             .value(":now", &write.at.as_millisecond())
             .when(
-                "#password_link.#hash = :link AND #password_link.#expires > :now",
+                "(#password_link.#hash = :link AND #password_link.#expires > :now) \
+                 OR (#reset_link.#hash = :link AND #reset_link.#expires > :now)",
                 Failure::NotFound("password link"),
             ),
-            Op::delete(keys::handoff(&link)),
             set.session.1.op(set.session.0),
         ];
+        // The other link, if there is one, is spent as well.
+        let links: BTreeSet<&str> = set
+            .host
+            .password_links()
+            .map(|link| link.hash.as_str())
+            .chain([link.as_str()])
+            .collect();
+        ops.extend(links.into_iter().map(|hash| Op::delete(keys::handoff(hash))));
         ops.extend(write.ops(Some(reseller), Some(company), change, &id));
         self.commit(ops).await
     }

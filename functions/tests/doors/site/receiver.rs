@@ -20,6 +20,8 @@ pub(crate) enum Deed {
     Pour(Vec<u8>, Vec<u8>),
     /// Sends this, and then one byte in every 20 ms.
     Drip(Vec<u8>),
+    /// Sends this after half a second, and closes.
+    Late(Vec<u8>),
     /// Says nothing.
     Hang,
 }
@@ -113,6 +115,11 @@ impl Receiver {
                     stream.flush().await?;
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 }
+            }
+            Deed::Late(all) => {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                stream.write_all(&all).await?;
+                stream.shutdown().await
             }
             Deed::Hang => std::future::pending().await,
         }

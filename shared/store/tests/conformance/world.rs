@@ -124,6 +124,7 @@ impl World {
             role: Role::Host,
             password_hash: Some("$argon2id$hush".into()),
             password_link: None,
+            reset_link: None,
             openid_sub: None,
             // Ids are never given twice, so neither are these.
             access_code: AccessCode::new(u32::try_from(1_000_000 + id.value()).expect("few")).expect("a code"),

@@ -1,0 +1,95 @@
+//! Reminders of a morning when 10,000 meetings with ten people each begin at nine: how late they go out, by the virtual clock
+//! of `tests/partner_api/morning`. `scripts/bench reminders` runs it; the last line is JSON.
+
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../tests/asked/mod.rs"]
+mod asked;
+#[path = "../tests/partner_api/morning/mod.rs"]
+mod morning;
+#[path = "../tests/post/mod.rs"]
+mod post;
+#[path = "../tests/partner_api/table.rs"]
+mod table;
+#[path = "../tests/partner_api/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use morning::{Morning, middle_and_last};
+use serde_json::json;
+
+/// Companies with ten meetings each, beside the large one.
+const SMALL: usize = 100;
+const OF_SMALL: usize = 10;
+const PEOPLE: usize = 10;
+/// Reminders go out within this time of when they are due.
+const TARGET: Duration = Duration::from_secs(60);
+
+fn main() {
+    let meetings = std::env::var("BENCH_MEETINGS").map_or(10_000, |text| text.parse().expect("a number"));
+    let large = usize::saturating_sub(meetings, SMALL * OF_SMALL);
+    let mut rows = Vec::new();
+    println!(
+        "{:<14} {:>9} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>6} {:>9} {:>8}",
+        "mails/s",
+        "meetings",
+        "mails",
+        "large p50",
+        "large last",
+        "small p50",
+        "small last",
+        "refused",
+        "twice",
+        "woken",
+        "real s"
+    );
+    for rate in [5_000, 500] {
+        let mails = (large + SMALL * OF_SMALL) * PEOPLE;
+        let morning = Morning {
+            companies: std::iter::once(large).chain([OF_SMALL; SMALL]).collect(),
+            people: PEOPLE,
+            rate,
+            watched: Duration::from_secs(90 + 2 * mails as u64 / u64::from(rate)),
+        };
+        let report = morning.run();
+        let sent: usize = report.late.iter().map(Vec::len).sum();
+        assert_eq!((sent, report.early), (mails + report.twice, 0), "all are reminded");
+        let (large_middle, large_last) = middle_and_last(&report.late[0]);
+        let small: Vec<Duration> = report.late[1..].iter().flatten().copied().collect();
+        let (small_middle, small_last) = middle_and_last(&small);
+        println!(
+            "{rate:<14} {:>9} {sent:>9} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>8} {:>6} {:>9} {:>8.0}",
+            large + SMALL * OF_SMALL,
+            large_middle.as_secs_f64(),
+            large_last.as_secs_f64(),
+            small_middle.as_secs_f64(),
+            small_last.as_secs_f64(),
+            report.refused,
+            report.twice,
+            report.dispatchers,
+            report.worked.as_secs_f64(),
+        );
+        // What the provider alone needs for all of them.
+        let least = Duration::from_secs_f64(mails as f64 / f64::from(rate));
+        let target = TARGET.max(least.mul_f64(1.25));
+        for (who, last, target) in [
+            ("the large company", large_last, target),
+            ("the small ones", small_last, TARGET),
+        ] {
+            rows.push(json!({
+                "name": format!("last reminder of {who} at {rate} mails a second"), "unit": "s after it was due",
+                "ours": last.as_secs_f64(), "target": target.as_secs_f64(), "ratio": last.as_secs_f64() / target.as_secs_f64(),
+                "met": last <= target,
+            }));
+        }
+    }
+    let report = json!({
+        "bench": "reminders",
+        "machine": std::env::var("BENCH_MACHINE").unwrap_or_default(),
+        "commit": std::env::var("BENCH_COMMIT").unwrap_or_default(),
+        "peer": null,
+        "rows": rows,
+    });
+    println!("{report}");
+}
