@@ -2,12 +2,13 @@
 //! one that dies leaves its job to the next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::future::pending;
+use std::future::Future;
+use std::pin::Pin;
 
 use domain::conference::later;
 use domain::id::{CompanyId, ResellerId};
 use futures_util::StreamExt as _;
-use futures_util::future::{Either, select, try_join_all};
+use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -130,62 +131,128 @@ pub async fn dispatch_minute(app: &App) -> Result<Dispatched, Error> {
     }
 }
 
+/// What of a run has come to its end.
+enum Ended {
+    /// Jobs were looked up.
+    Looked(Result<Vec<Job>, Error>),
+    /// A step of a job was done, if nobody else holds it.
+    Taken(Box<Job>, Result<Option<Dispatched>, Error>),
+    /// It is time for another look.
+    Went,
+}
+
+/// All that goes on at once is polled together.
 async fn run(app: &App, named: &[String], started: Timestamp) -> Result<Dispatched, Error> {
-    let (mut done, mut broken) = (Dispatched::default(), None);
-    let (mut flights, mut running) = (Flights::default(), FuturesUnordered::new());
-    let named = try_join_all(named.iter().map(|name| app.store.job(name))).await?;
-    let mut waiting: VecDeque<Job> = named.into_iter().flatten().collect();
-    let mut called = false;
-    // Whether anything was done since it was looked for jobs last: others may be at those that are found, or the index behind.
-    let (mut taken, mut tick, mut look) = (true, TICK, started);
-    loop {
-        let now = app.now();
-        let open = broken.is_none() && now.duration_since(started) < RUN;
-        let room = open && running.len() < AT_ONCE;
-        if room && waiting.is_empty() && (if running.is_empty() { taken } else { now >= look }) {
-            let due = app.store.jobs_due(now, OF_EACH_SHARD).await?;
-            waiting = fair(due, &flights).into();
-            tick = if waiting.is_empty() {
-                (tick * 2).min(LONGEST_TICK)
-            } else {
-                TICK
-            };
-            (taken, look) = (false, later(now, tick));
-            if let Some(one) = waiting.back().filter(|_| waiting.len() >= CROWD && !called) {
-                called = true;
-                app.store.jobs_help(one, HELPERS, now).await?;
+    let (mut done, mut broken, mut called) = (Dispatched::default(), None, false);
+    let (mut flights, mut waiting) = (Flights::default(), VecDeque::new());
+    let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send + '_>>> = FuturesUnordered::new();
+    running.push(match named.is_empty() {
+        true => Box::pin(look(app, true)),
+        false => Box::pin(look_up(app, named)),
+    });
+    let (mut looking, mut pausing, mut tick) = (true, false, TICK);
+    // Whether anything was done since the last look: others may be at those that it finds, or the index behind.
+    let mut taken = !named.is_empty();
+    while let Some(ended) = running.next().await {
+        let mut due = false;
+        match ended {
+            Ended::Looked(found) => {
+                looking = false;
+                match found {
+                    Ok(found) => {
+                        tick = match found.len() {
+                            0 => (tick * 2).min(LONGEST_TICK),
+                            many if many > AT_ONCE => LONGEST_TICK,
+                            _ => TICK,
+                        };
+                        called |= found.len() >= CROWD;
+                        waiting = fair(found, &flights).into();
+                    }
+                    Err(error) => broken = broken.or(Some(error)),
+                }
             }
+            Ended::Taken(job, outcome) => {
+                flights.end(&job);
+                match outcome {
+                    Ok(Some(step)) => {
+                        taken = true;
+                        done.add(step);
+                    }
+                    Ok(None) => {}
+                    // What is under way is brought to its end: it may have been sent, and not noted.
+                    Err(error) => broken = broken.or(Some(error)),
+                }
+            }
+            Ended::Went => (pausing, due) = (false, true),
         }
-        while open
-            && running.len() < AT_ONCE
-            && let Some(job) = waiting.pop_front()
+        if broken.is_some() || app.now().duration_since(started) >= RUN {
+            if flights.jobs.is_empty() {
+                break;
+            }
+            continue;
+        }
+        while flights.jobs.len() < AT_ONCE
+            && let Some(job) = next(app, &mut waiting)
         {
             if flights.begin(&job) {
-                running.push(async move { (take(app, &job).await, job) });
+                running.push(Box::pin(async move {
+                    let outcome = take(app, &job).await;
+                    Ended::Taken(Box::new(job), outcome)
+                }));
             }
         }
-        let rest = match open && running.len() < AT_ONCE {
-            true => app.sleep(look.duration_since(now)),
-            false => Box::pin(pending()),
-        };
-        let Some((outcome, job)) = (match select(running.next(), rest).await {
-            Either::Left((Some(ended), _)) => Some(ended),
-            Either::Left((None, _)) => return broken.map_or(Ok(done), Err),
-            Either::Right(_) => None,
-        }) else {
+        if looking {
             continue;
-        };
-        flights.end(&job);
-        match outcome {
-            Ok(Some(step)) => {
-                taken = true;
-                done.add(step);
-            }
-            Ok(None) => {}
-            // What is under way is brought to its end: it may have been sent, and not noted.
-            Err(error) => broken = broken.or(Some(error)),
+        }
+        if due || (flights.jobs.is_empty() && taken) {
+            (looking, taken) = (true, false);
+            running.push(Box::pin(look(app, !called)));
+        } else if flights.jobs.is_empty() {
+            break;
+        } else if !pausing {
+            pausing = true;
+            let pause = app.sleep(tick);
+            running.push(Box::pin(async move {
+                pause.await;
+                Ended::Went
+            }));
         }
     }
+    broken.map_or(Ok(done), Err)
+}
+
+/// The first job that waits; where mail waits to go out, the first that sends none.
+fn next(app: &App, waiting: &mut VecDeque<Job>) -> Option<Job> {
+    let room = app.mailer().is_ok_and(notify::Mailer::has_room);
+    let sends = |job: &Job| {
+        let quiet = [Work::CompanyDelete, Work::Help];
+        !matches!(job.work, Work::HostDelete { .. } | Work::HostErase { .. }) && !quiet.contains(&job.work)
+    };
+    let place = waiting.iter().position(|job| room || !sends(job))?;
+    waiting.remove(place)
+}
+
+/// Looks for jobs that are due, and calls for help where there is too much of them.
+async fn look(app: &App, may_call: bool) -> Ended {
+    let found = async {
+        let now = app.now();
+        let found = app.store.jobs_due(now, OF_EACH_SHARD).await?;
+        if let Some(one) = found.last().filter(|_| may_call && found.len() >= CROWD) {
+            app.store.jobs_help(one, HELPERS, now).await?;
+        }
+        Ok(found)
+    };
+    Ended::Looked(found.await)
+}
+
+/// The jobs of these names that are still to be done.
+async fn look_up(app: &App, named: &[String]) -> Ended {
+    let found = try_join_all(named.iter().map(|name| app.store.job(name))).await;
+    Ended::Looked(
+        found
+            .map_err(Error::from)
+            .map(|found| found.into_iter().flatten().collect()),
+    )
 }
 
 /// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting. What would come too

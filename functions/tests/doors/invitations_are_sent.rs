@@ -369,7 +369,10 @@ async fn who_is_invited_again_meanwhile_is_not_told_to_stay_away() {
     let again = mails(&site).await;
     assert!(to(&again).contains(&("anna@guest.test", "REQUEST")), "{again:?}");
     site.advance(3_600);
-    assert!(to(&mails(&site).await).is_empty(), "a CANCEL would take the meeting out of Anna's calendar");
+    assert!(
+        to(&mails(&site).await).is_empty(),
+        "a CANCEL would take the meeting out of Anna's calendar"
+    );
 }
 
 #[tokio::test]

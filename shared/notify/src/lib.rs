@@ -7,6 +7,7 @@ mod letter;
 mod mail;
 mod mailer;
 mod meeting;
+mod pace;
 #[cfg(test)]
 mod sample;
 pub mod ses;

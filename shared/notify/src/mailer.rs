@@ -53,4 +53,9 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send
 pub trait Mailer: fmt::Debug + Send + Sync {
     /// Hands a mail on to be delivered.
     fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a>;
+
+    /// Whether more may come now: where not, those that wait are many already.
+    fn has_room(&self) -> bool {
+        true
+    }
 }

@@ -1,5 +1,7 @@
 //! Mail by Amazon SES: `SendRawEmail` of its first API, which emulators carry over byte for byte.
 
+use std::time::Duration;
+
 use aws_sdk_ses::Client;
 use aws_sdk_ses::config::Builder;
 use aws_sdk_ses::config::retry::RetryConfig;
@@ -7,16 +9,27 @@ use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
+use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SharedTimeSource;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::mailer::{Mail, MailError, Mailer, Sending, timeouts};
+use crate::pace::Pace;
 
 /// How often a mail is tried before whoever sends it hears that it failed.
-const TRIES: u32 = 6;
+const TRIES: u32 = 3;
+/// The same where the account may send no faster: some ten seconds.
+const TRIES_IN_TURN: u32 = 40;
+/// The longest wait for another try.
+const WAIT_MS: u32 = 500;
 
 /// SES, and the configuration set that its events go by.
 #[derive(Debug, Clone)]
 pub struct Ses {
     client: Client,
+    pace: Pace,
+    clock: SharedTimeSource,
+    sleep: SharedAsyncSleep,
     configuration_set: Option<String>,
 }
 
@@ -24,17 +37,48 @@ impl Ses {
     /// SES of this account and region. `configuration_set` says what is told of bounces and complaints; none where empty.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, configuration_set: &str) -> Self {
-        // Where an account may send no faster, mails wait here for their turn.
-        let patient = Builder::from(config)
-            .retry_config(RetryConfig::adaptive().with_max_attempts(TRIES))
+        let settings = Builder::from(config)
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
         Self {
-            client: Client::from_conf(patient.build()),
+            client: Client::from_conf(settings.build()),
+            pace: Pace::new(),
+            clock: config.time_source().unwrap_or_default(),
+            sleep: config
+                .sleep_impl()
+                .unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new())),
             configuration_set: Some(configuration_set.to_owned()).filter(|name| !name.is_empty()),
         }
     }
 
+    /// Sends a mail when it is its turn, and again where it was too much, or where nobody answered.
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let turn = self.pace.turn().await;
+        for tried in 1.. {
+            let Err(error) = self.once(mail).await else {
+                if tried == 1 {
+                    turn.went();
+                }
+                break;
+            };
+            let (too_much, meant) = (is_too_much(&error), meaning(&error));
+            let tries = match (too_much, &meant) {
+                (true, _) => TRIES_IN_TURN,
+                (false, MailError::Failed(_)) => TRIES,
+                (false, MailError::Refused(_)) => 1,
+            };
+            if tried >= tries {
+                return Err(meant);
+            }
+            if too_much {
+                turn.was_too_much(self.clock.now());
+            }
+            self.sleep.sleep(wait()).await;
+        }
+        Ok(())
+    }
+
+    async fn once(&self, mail: &Mail) -> Result<(), SdkError<SendRawEmailError>> {
         let sent = self
             .client
             .send_raw_email()
@@ -44,12 +88,12 @@ impl Ses {
                 RawMessage::builder()
                     .data(Blob::new(mail.raw.as_slice()))
                     .build()
-                    .map_err(|error| MailError::Refused(error.to_string()))?,
+                    .map_err(SdkError::construction_failure)?,
             )
             .set_configuration_set_name(self.configuration_set.clone())
             .send()
             .await;
-        sent.map(drop).map_err(|error| meaning(&error))
+        sent.map(drop)
     }
 }
 
@@ -57,6 +101,25 @@ impl Mailer for Ses {
     fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
         Box::pin(Self::send(self, mail))
     }
+
+    fn has_room(&self) -> bool {
+        self.pace.has_room()
+    }
+}
+
+/// Some of the longest wait, by chance.
+fn wait() -> Duration {
+    let mut chance = [0; 2];
+    // Without any it is none, which only is less polite.
+    let _ = SystemRandom::new().fill(&mut chance);
+    Duration::from_millis(u64::from(
+        WAIT_MS * u32::from(u16::from_be_bytes(chance)) / u32::from(u16::MAX),
+    ))
+}
+
+/// Whether the account may send no faster; a quota of a day is no such thing.
+fn is_too_much(error: &SdkError<SendRawEmailError>) -> bool {
+    error.code() == Some("Throttling") && !error.message().is_some_and(|message| message.contains("Daily"))
 }
 
 /// An address that SES cannot write to is refused for good. All else may be otherwise later: a sender that is not verified yet,

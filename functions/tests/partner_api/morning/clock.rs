@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 /// The clock; all copies are one.
 #[derive(Clone, Debug)]
@@ -63,26 +64,37 @@ impl Clock {
 
     /// Runs something on this clock, on one thread.
     pub(crate) fn run<F: Future>(&self, what: F) -> F::Output {
-        let clock = self.clone();
-        tokio::runtime::Builder::new_current_thread()
+        let (clock, turn) = (self.clone(), Arc::new(Notify::new()));
+        let next = Arc::clone(&turn);
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .on_thread_park(move || clock.go_on())
+            .on_thread_park(move || {
+                if clock.go_on() {
+                    next.notify_one();
+                }
+            })
             .build()
-            .expect("a runtime")
-            .block_on(what)
+            .expect("a runtime");
+        // Whoever is woken may not be looked at now, by whom it is a part of: then it is the next one's turn.
+        runtime.spawn(async move {
+            loop {
+                turn.notified().await;
+            }
+        });
+        runtime.block_on(what)
     }
 
-    /// Nobody has anything to do now: it is as late as whoever waits least long waits for.
-    fn go_on(&self) {
-        let woken = {
+    /// Nobody has anything to do now: it is as late as whoever waits least long waits for, if anybody does.
+    fn go_on(&self) -> bool {
+        let first = {
             let mut state = self.state();
-            let Some(((at, _), first)) = state.waiting.pop_first() else {
-                return;
-            };
-            state.now = state.now.max(at);
-            first
+            let first = state.waiting.pop_first();
+            first.map(|((at, _), waker)| {
+                state.now = state.now.max(at);
+                waker
+            })
         };
-        woken.wake();
+        first.map(Waker::wake).is_some()
     }
 }
 
