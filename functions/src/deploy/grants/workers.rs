@@ -28,7 +28,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn, Company, Conference, Email, Job, Suppressed]),
             (&[Query], &[Host, Conference, Active]),
             (&[Check], &[Conference, Text]),
-            (&[BatchGet], &[Company, Host, Conference, Code, Relay]),
+            (&[BatchGet], &[Company, Host, Conference, Code, Relay, Suppressed]),
         ],
     ),
     (
