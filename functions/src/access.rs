@@ -6,9 +6,10 @@ use domain::id::{CompanyId, HostId, ResellerId};
 use domain::sealed::token_hash;
 use domain::{Code, Error as Refusal, Role};
 use jiff::Timestamp;
-use store::{Actor, Scope, Session, SessionUse, Tenant};
+use store::{Actor, Scope, Session, SessionUse, Tenant, access_hash};
 
 use crate::app::App;
+use crate::endpoint::Route;
 use crate::error::Error;
 use crate::request::Request;
 
@@ -40,10 +41,18 @@ impl Caller {
         }
     }
 
-    /// The rank rule for reading: secrets of an account ranked above the caller are not shown.
+    /// The rank rule for reading: secrets of an account ranked above the caller are not shown, and none to one that only
+    /// reads.
     #[must_use]
     pub fn sees_secrets_of(&self, role: Role) -> bool {
-        role <= self.role
+        role <= self.role && !self.reads_only()
+    }
+
+    /// Whether it calls by an access token of the scope `read` alone (contract §3).
+    #[must_use]
+    pub fn reads_only(&self) -> bool {
+        let access = self.held.oauth.as_ref();
+        access.is_some_and(|access| access.scopes.reads_only())
     }
 
     /// The rank rule for changing.
@@ -81,11 +90,11 @@ pub(crate) async fn tenant(app: &App, request: &Request, now: Timestamp) -> Resu
 pub(crate) async fn session(
     app: &App,
     request: &Request,
-    lowest: Role,
+    (route, lowest): (&Route, Role),
     now: Timestamp,
     remaining: &OnceLock<u32>,
 ) -> Result<Entered, Error> {
-    let hash = token_hash(token(request)?);
+    let hash = shown(request)?;
     let (tenant, used) = tokio::join!(
         app.tenants.find(&app.store, request.host.as_ref(), now),
         app.store.session_use(&hash, now)
@@ -111,6 +120,9 @@ pub(crate) async fn session(
         return Err(Refusal::forbidden().into());
     }
     let caller = caller(session, hash);
+    if caller.reads_only() && !is_fetch(route) {
+        return Err(Error::InsufficientScope);
+    }
     Ok(Entered {
         tenant: Some(tenant),
         caller: Some(caller),
@@ -129,7 +141,21 @@ fn caller(session: Session, hash: String) -> Caller {
     }
 }
 
-/// The token of the partner API: in the header or among the parameters.
+/// Whether the scope `read` reaches a method.
+pub(crate) fn is_fetch(route: &Route) -> bool {
+    route.id.ends_with("_fetch") || route.id.ends_with("_fetch_all")
+}
+
+/// What the token that a request shows lies under. An access token lies elsewhere than all others, so that none is taken for
+/// another.
+fn shown(request: &Request) -> Result<String, Error> {
+    match request.credentials("Bearer").filter(|token| !token.is_empty()) {
+        Some(token) => Ok(access_hash(token)),
+        None => token(request).map(token_hash),
+    }
+}
+
+/// The `auth_token` of the partner API: in the header or among the parameters.
 fn token(request: &Request) -> Result<&str, Error> {
     if let Some(token) = request.credentials("AuthToken").filter(|token| !token.is_empty()) {
         return Ok(token);
@@ -137,7 +163,7 @@ fn token(request: &Request) -> Result<&str, Error> {
     let parameters = request.parameters()?;
     match parameters.text("auth_token").filter(|token| !token.is_empty()) {
         Some(token) => Ok(token),
-        // Something was shown, but nothing that this API knows: an OAuth token, a number.
+        // Something was shown, but nothing that this API knows.
         None if parameters.given("auth_token") || request.header("authorization").is_some() => {
             Err(unauthenticated("Invalid token").into())
         }

@@ -86,6 +86,8 @@ pub struct Rates {
     pub email_resets: u32,
     /// New passwords asked for from one network in 15 minutes.
     pub network_resets: u32,
+    /// Wrong secrets of one OAuth client from one network in 15 minutes.
+    pub oauth_failures: u32,
 }
 
 impl Default for Rates {
@@ -102,6 +104,7 @@ impl Default for Rates {
             code_failures: 20,
             email_resets: 3,
             network_resets: 20,
+            oauth_failures: 20,
         }
     }
 }
@@ -110,7 +113,7 @@ impl Default for Rates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be like session_per_minute=600,company_per_minute=6000, each 1 or more; there are also object_per_minute, \
-     sign_in_failures, network_failures, email_failures, sso_failures, pin_failures, code_failures, email_resets and network_resets"
+     sign_in_failures, network_failures, email_failures, sso_failures, pin_failures, code_failures, email_resets, network_resets and oauth_failures"
 )]
 pub struct NoRates;
 
@@ -134,6 +137,7 @@ impl FromStr for Rates {
                 "code_failures" => &mut rates.code_failures,
                 "email_resets" => &mut rates.email_resets,
                 "network_resets" => &mut rates.network_resets,
+                "oauth_failures" => &mut rates.oauth_failures,
                 _ => return Err(NoRates),
             };
             *rate = number.parse().ok().filter(|rate| *rate > 0).ok_or(NoRates)?;
@@ -398,7 +402,7 @@ mod tests {
         assert_eq!("session_per_minute=1200,code_failures=1".parse(), Ok(raised));
         let all = "session_per_minute=1,company_per_minute=2,object_per_minute=3,sign_in_failures=4,network_failures=5,\
             email_failures=6,sso_failures=7,pin_failures=8,code_failures=9,\
-            email_resets=10,network_resets=11";
+            email_resets=10,network_resets=11,oauth_failures=12";
         let each = Rates {
             session_per_minute: 1,
             company_per_minute: 2,
@@ -411,6 +415,7 @@ mod tests {
             code_failures: 9,
             email_resets: 10,
             network_resets: 11,
+            oauth_failures: 12,
         };
         assert_eq!(all.parse(), Ok(each));
         for text in [

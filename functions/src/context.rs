@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
         let entered = match route.access {
             Access::Anyone | Access::Relay => access::Entered::default(),
             Access::Tenant => access::tenant(app, request, now).await?,
-            Access::Session(lowest) => access::session(app, request, lowest, now, remaining).await?,
+            Access::Session(lowest) => access::session(app, request, (route, lowest), now, remaining).await?,
         };
         Ok(Self {
             app,

@@ -2,7 +2,7 @@
 
 use domain::{Code, Error as Refusal};
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::reply::{Response, json};
 
@@ -12,6 +12,9 @@ pub enum Error {
     /// The caller is told why.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The scope of an access token does not reach the method.
+    #[error("the scope of the access token does not reach this")]
+    InsufficientScope,
     /// A password could not be hashed.
     #[error("a password could not be hashed")]
     Password,
@@ -48,6 +51,9 @@ impl Error {
     pub(crate) fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal.clone(),
+            Self::InsufficientScope => {
+                Refusal::new(Code::Forbidden, "The access token's scope does not reach this method")
+            }
             other => Refusal::internal(other),
         }
     }
@@ -60,6 +66,11 @@ impl Error {
         let mut response = json(status, &refusal.body(request_id));
         if let Some(seconds) = refusal.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::InsufficientScope) {
+            // RFC 6750 §3.1.
+            let needed = HeaderValue::from_static("Bearer error=\"insufficient_scope\", scope=\"write\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, needed);
         }
         response
     }

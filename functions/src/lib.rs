@@ -27,6 +27,7 @@ pub mod join;
 mod kept_answer;
 pub mod lambda;
 mod links;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod outbound;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Route> {
         api::routes(),
         auth::routes(),
         join::routes(),
+        oauth::routes(),
         pages::routes(),
         registration::routes(),
         relay_calls::routes(),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use domain::{Code, Error as Refusal};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 
 use crate::app::App;
 use crate::context::Context;
@@ -71,7 +71,7 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
         Err(error) if is_page || is_partners(&request.path) => moved(app, &request, error).await,
         outcome => outcome,
     };
-    let response = outcome.unwrap_or_else(|error| {
+    let mut response = outcome.unwrap_or_else(|error| {
         error.log(route.id, &id);
         let page = if is_page {
             pages::refusal(app, &error, "This page cannot be shown").ok()
@@ -80,6 +80,15 @@ pub async fn serve(app: &App, route: &Route, request: http::Request<Bytes>) -> R
         };
         page.map_or_else(|| error.into_response(&id), Reply::into_response)
     });
+    if response.status() == StatusCode::UNAUTHORIZED && is_partners(&request.path) {
+        // RFC 6750 §3: what to show, and whether what was shown is over.
+        let challenge = match request.credentials("Bearer") {
+            Some(_) => "Bearer error=\"invalid_token\"",
+            None => "Bearer",
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
     let remaining = remaining.into_inner().or_else(|| at_first(app, &request.path));
     let response = finish(response, &id, remaining);
     tracing::info!(

@@ -366,7 +366,7 @@ fn rates(run: &Run) -> Rates {
     if let Some(all) = run.failures {
         (rates.sign_in_failures, rates.network_failures, rates.email_failures) = (all, all, all);
         (rates.sso_failures, rates.pin_failures, rates.code_failures) = (all, all, all);
-        (rates.email_resets, rates.network_resets) = (all, all);
+        (rates.email_resets, rates.network_resets, rates.oauth_failures) = (all, all, all);
     }
     rates
 }

@@ -14,6 +14,7 @@ pub mod join_token;
 pub mod jws;
 pub mod media;
 pub mod network;
+pub mod oauth;
 pub mod own_domain;
 pub mod plan;
 pub mod reason;

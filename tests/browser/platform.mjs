@@ -90,7 +90,8 @@ export class Partner {
 let counter = 0;
 const unique = () => `${process.pid.toString(36)}${(counter += 1)}`;
 
-async function localFetch(url, { method, headers, body }) {
+export async function localFetch(address, { method, headers, body }) {
+  const url = new URL(address);
   const { request } = await import('node:http');
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port: url.port, path: url.pathname + url.search, method, headers: { ...headers, host: url.host } }, async (incoming) => {

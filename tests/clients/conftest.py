@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-pytest.register_assert_rewrite("published_clients")
+pytest.register_assert_rewrite("oauth_clients", "published_clients")
 
 from published_clients import Door, Installation  # noqa: E402
 

@@ -1,7 +1,7 @@
 """The published clients of the contract (enterprise-api.md §4): what they send and what they read, by plain HTTP.
 
-Tests of any installation: whoever collects them gives the fixture `installation`. What the connectors do by OAuth comes with OAuth;
-until then they show the `auth_token` that they would have got by it.
+Tests of any installation: whoever collects them gives the fixture `installation`. Here they show the `auth_token` of their
+person; `oauth_clients` gets tokens by OAuth as the connectors do.
 """
 
 import dataclasses

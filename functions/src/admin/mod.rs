@@ -41,7 +41,7 @@ async fn signed_in(context: &Context<'_>, purpose: Use) -> Result<(Place, Option
 }
 
 /// The administrator who asks for a change, from a page of ours.
-async fn administrator(context: &Context<'_>) -> Result<(Host, Role), Error> {
+pub(crate) async fn administrator(context: &Context<'_>) -> Result<(Host, Role), Error> {
     auth::own_page(context)?;
     let (_, found) = signed_in(context, Use::Act).await?;
     let (host, role) = found.ok_or_else(access::expired)?;
@@ -52,7 +52,7 @@ async fn administrator(context: &Context<'_>) -> Result<(Host, Role), Error> {
 }
 
 /// What an administrator's write carries.
-fn write(context: &Context<'_>, host: &Host, role: Role) -> Write<'static> {
+pub(crate) fn write(context: &Context<'_>, host: &Host, role: Role) -> Write<'static> {
     Write {
         at: context.now,
         by: Actor::Host { host: host.id, role },

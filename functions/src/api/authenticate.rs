@@ -86,6 +86,7 @@ impl Endpoint for Authenticate {
             after_call_url: None,
             remote_logout_url: None,
             api_token,
+            oauth: None,
             ends: context.now + Session::LONGEST,
             created: context.now,
         };

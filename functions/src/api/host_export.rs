@@ -12,7 +12,7 @@ use domain::text::{Name, Subject};
 use domain::time::{Zone, iso};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{ApiToken, Attendance, Page, Paging, Session};
+use store::{ApiToken, Attendance, OauthGrant, Page, Paging, Session};
 
 use super::audit_fetch_all::{self, AuditAnswer};
 use super::conference_participants::{AttendanceAnswer, shown};
@@ -64,6 +64,8 @@ pub struct HostExportAnswer {
     pub sessions: Vec<ExportedSession>,
     /// Its API tokens; on the first page.
     pub api_tokens: Vec<ExportedApiToken>,
+    /// What it has granted apps; on the first page.
+    pub oauth_grants: Vec<ExportedGrant>,
     /// Its meetings, the cancelled ones too.
     pub conferences: Vec<ExportedConference>,
     /// Who changed the account, its address book and its meetings, newest first.
@@ -125,6 +127,17 @@ pub struct ExportedApiToken {
     /// What the account calls it.
     pub name: Name,
     /// When it was made, ISO 8601 in UTC.
+    pub created: String,
+}
+
+/// What was granted an app.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ExportedGrant {
+    /// What the app is called.
+    pub name: Name,
+    /// What it may do.
+    pub scope: String,
+    /// When it was granted, ISO 8601 in UTC.
     pub created: String,
 }
 
@@ -207,6 +220,7 @@ impl Endpoint for HostExport {
             contacts,
             sessions,
             api_tokens,
+            oauth_grants,
             conferences,
             changes,
             next,
@@ -218,6 +232,7 @@ impl Endpoint for HostExport {
             contacts,
             sessions,
             api_tokens,
+            oauth_grants,
             conferences,
             changes,
             next: next.to_text(),
@@ -238,6 +253,7 @@ struct Listed {
     contacts: Vec<ContactAnswer>,
     sessions: Vec<ExportedSession>,
     api_tokens: Vec<ExportedApiToken>,
+    oauth_grants: Vec<ExportedGrant>,
     conferences: Vec<ExportedConference>,
     changes: Vec<AuditAnswer>,
     next: Place,
@@ -272,21 +288,29 @@ impl Lists<'_> {
                 false => Ok(Vec::new()),
             }
         };
+        let grants = async {
+            match place.is_first() {
+                true => store.oauth_grants(reseller, id).await,
+                false => Ok(Vec::new()),
+            }
+        };
         let changes = async {
             match &place.changes {
                 Start::Done => Ok(nothing()),
                 start => store.audit_of(reseller, id, start.after().as_deref(), limit).await,
             }
         };
-        let (contacts, sessions, api_tokens, held, cancelled, changes) = tokio::join!(
+        let (contacts, sessions, api_tokens, grants, held, cancelled, changes) = tokio::join!(
             contacts,
             sessions,
             api_tokens,
+            grants,
             self.meetings(false),
             self.meetings(true),
             changes
         );
-        let (contacts, sessions, api_tokens, changes) = (contacts?, sessions?, api_tokens?, changes?);
+        let (contacts, sessions, changes) = (contacts?, sessions?, changes?);
+        let (api_tokens, grants) = (api_tokens?, grants?);
         let ((mut conferences, held), (more, cancelled)) = (held?, cancelled?);
         conferences.extend(more);
         let next = Place {
@@ -299,6 +323,7 @@ impl Lists<'_> {
             contacts: contacts.items.into_iter().map(ContactAnswer::from).collect(),
             sessions: sessions.into_iter().map(session).collect(),
             api_tokens: api_tokens.into_iter().map(api_token).collect(),
+            oauth_grants: grants.into_iter().map(granted).collect(),
             conferences,
             changes: changes.items.into_iter().map(audit_fetch_all::answer).collect(),
             next,
@@ -386,6 +411,14 @@ fn api_token(token: ApiToken) -> ExportedApiToken {
     ExportedApiToken {
         name: token.name,
         created: iso(token.created),
+    }
+}
+
+fn granted(grant: OauthGrant) -> ExportedGrant {
+    ExportedGrant {
+        name: grant.client_name,
+        scope: grant.scopes.to_string(),
+        created: iso(grant.created),
     }
 }
 

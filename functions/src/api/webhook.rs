@@ -32,8 +32,9 @@ pub struct WebhookAnswer {
     pub failing_since: Option<String>,
     /// When it was made.
     pub created: String,
-    /// What deliveries of the company carry as `x-signing-token`, the latest one.
-    pub signing_token: String,
+    /// What deliveries of the company carry as `x-signing-token`, the latest one; absent for apps that only read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_token: Option<String>,
     /// Until when deliveries carry the token before it; null where they carry this one.
     pub signing_token_from: Option<String>,
     /// What deliveries are signed with; shown when the webhook is made, and not again.
@@ -52,7 +53,10 @@ pub(super) fn answer(context: &Context<'_>, hook: &Hook, token: &SigningToken) -
         enabled: hook.disabled.is_none(),
         failing_since: hook.failing.map(moment),
         created: moment(hook.created),
-        signing_token: context.app.open(&SigningToken::place(hook.company), &token.token)?,
+        signing_token: match context.caller()?.reads_only() {
+            true => None,
+            false => Some(context.app.open(&SigningToken::place(hook.company), &token.token)?),
+        },
         signing_token_from: former.map(|former| moment(former.until)),
         secret: None,
     })

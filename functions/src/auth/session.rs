@@ -79,6 +79,7 @@ impl Opening {
             after_call_url: self.after_call_url.clone(),
             remote_logout_url: self.remote_logout_url.clone(),
             api_token: None,
+            oauth: None,
             ends: self
                 .ends
                 .unwrap_or_else(|| domain::conference::later(now, Session::LONGEST)),

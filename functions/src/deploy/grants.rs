@@ -4,6 +4,7 @@
 mod companies;
 mod hosts;
 mod meetings;
+mod oauth;
 mod pages;
 mod relays;
 mod sign_in;
@@ -154,10 +155,11 @@ fn statement(index: bool, partitions: &[Partition], actions: &[&str]) -> Value {
 type Listed = &'static [(&'static [Action], &'static [Partition])];
 
 /// By endpoint and worker; each list is a file of its resources.
-const LISTS: [&[(&str, Listed)]; 8] = [
+const LISTS: [&[(&str, Listed)]; 9] = [
     companies::LIST,
     hosts::LIST,
     meetings::LIST,
+    oauth::LIST,
     pages::LIST,
     relays::LIST,
     sign_in::LIST,

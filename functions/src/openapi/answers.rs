@@ -82,6 +82,16 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "created": "2027-09-19T13:00:00Z", "api_token": "cvk_9_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM",
         }),
         "Revoked" => json!({"id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"}),
+        "OauthClient" => json!({
+            "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978", "name": "Workflow",
+            "redirect_uris": ["https://workflow.example/back"], "public": false, "created": "2027-09-19T13:00:00Z",
+            "client_secret": "cvs_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM",
+        }),
+        "OauthClientSecret" => json!({
+            "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978",
+            "client_secret": "cvs_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM",
+        }),
+        "OauthClientGone" | "OauthAppGone" => json!({"client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"}),
         "Registration" => json!({"email": "ann@guest.example"}),
         "ConferenceControlAnswer" => json!({"conference_id": 183, "action": "remove", "participant": 17}),
         "Plan" => plan(json!({"plan_id": 3, "name": "Small"})),
@@ -164,6 +174,7 @@ fn export() -> Value {
     json!({
         "host_id": 9, "company_id": 5, "account": account, "contacts": [example("Contact")],
         "api_tokens": [{"name": "Billing server", "created": "2027-09-01T08:00:00Z"}],
+        "oauth_grants": [{"name": "Workflow", "scope": "read write", "created": "2027-09-01T08:00:00Z"}],
         "sessions": [{
             "created": "2027-09-18T09:00:00Z", "ends": "2027-09-25T09:00:00Z", "role": "HOST", "after_call_url": null,
             "remote_logout_url": null,

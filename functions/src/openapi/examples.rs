@@ -16,6 +16,14 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "api_token_revoke" => {
             return Some(json!({"id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"}));
         }
+        "oauth_client_create" => {
+            return Some(
+                json!({"name": "Workflow", "redirect_uris": ["https://workflow.example/back"], "public": false}),
+            );
+        }
+        "oauth_client_rotate" | "oauth_client_delete" | "oauth_app_revoke" => {
+            return Some(json!({"client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"}));
+        }
         "conference_register" => return Some(json!({"name": "Ann", "email": "ann@guest.example"})),
         "sign_in_by_password" => {
             return Some(json!({"email": "john@company.example", "password": "SoSecret5!", "remember_me": true}));

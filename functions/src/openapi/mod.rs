@@ -13,6 +13,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::access::is_fetch;
 use crate::endpoint::{Access, Kind, Route};
 use crate::input::InputShape;
 use crate::reply::ReplyShape;
@@ -39,9 +40,16 @@ const ABOUT: &str = "Every partner method is a POST of JSON to the host name of 
 in the query; the body wins. Booleans are also read from \"true\" and \"false\", integers from decimal strings. \
 Unknown parameters are ignored.";
 
-/// The document over `routes`.
+/// Whether the document tells of an endpoint: not of what OAuth's own documents describe (RFC 8414 and those it names).
+#[must_use]
+pub fn tells_of(route: &Route) -> bool {
+    !route.path.starts_with("/oauth/") && !route.path.starts_with("/.well-known/")
+}
+
+/// The document over those of `routes` that it tells of.
 #[must_use]
 pub fn document(routes: &[Route]) -> Value {
+    let routes: Vec<&Route> = routes.iter().filter(|route| tells_of(route)).collect();
     let mut reads = generator(Contract::Deserialize);
     let mut answers = generator(Contract::Serialize);
     let mut operations: Vec<_> = routes
@@ -95,6 +103,21 @@ pub fn document(routes: &[Route]) -> Value {
                     "in": "header",
                     "name": "Authorization",
                     "description": "`AuthToken <auth_token>`; or `auth_token` among the parameters.",
+                },
+                "oauth": {
+                    "type": "oauth2",
+                    "description": "`Bearer <access token>`; docs/partners/oauth.md. Each company's host name is an issuer.",
+                    "flows": {
+                        "authorizationCode": {
+                            "authorizationUrl": "/oauth/authorize",
+                            "tokenUrl": "/oauth/token",
+                            "refreshUrl": "/oauth/token",
+                            "scopes": {
+                                "read": "fetch and fetch_all, without secrets",
+                                "write": "All that the person reaches who let the app in",
+                            },
+                        },
+                    },
                 },
                 "relay": {
                     "type": "apiKey",
@@ -186,7 +209,10 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, answers: &mut SchemaGen
     }
     operation["responses"] = responses(route, &reply, answers);
     match route.access {
-        Access::Session(_) => operation["security"] = json!([{ "authToken": [] }]),
+        Access::Session(_) => {
+            let scope = if is_fetch(route) { "read" } else { "write" };
+            operation["security"] = json!([{ "authToken": [] }, { "oauth": [scope] }]);
+        }
         Access::Relay => operation["security"] = json!([{ "relay": [] }]),
         Access::Anyone | Access::Tenant => {}
     }

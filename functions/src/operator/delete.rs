@@ -55,10 +55,11 @@ pub(super) async fn host(
     if let Some(next) = page.next {
         return Ok(Step::On(at(pass, Some(next)), SignedDuration::ZERO));
     }
-    let (contacts, sessions, ()) = tokio::try_join!(
+    let (contacts, sessions, (), ()) = tokio::try_join!(
         store.contacts_forget(job.reseller, host),
         store.sessions_forget(job.reseller, host),
-        store.api_tokens_forget(job.reseller, host)
+        store.api_tokens_forget(job.reseller, host),
+        store.oauth_grants_forget(job.reseller, host)
     )?;
     if contacts || sessions {
         return Ok(Step::On(at(pass, None), SignedDuration::ZERO));
@@ -119,6 +120,7 @@ pub(super) async fn company(app: &App, job: &Job) -> Result<Step, Error> {
             return Ok(Step::On(Work::CompanyDelete, own_domains::NAMES_GO));
         }
         store.hooks_forget(job.reseller, job.company).await?;
+        store.oauth_clients_forget(job.reseller, job.company).await?;
         store.company_forget(job.reseller, job.company, app.now()).await?;
         return Ok(Step::Done);
     }

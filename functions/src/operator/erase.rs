@@ -74,10 +74,11 @@ async fn meetings(
 /// What is not a meeting's; answers whether there is more.
 async fn rest(app: &App, job: &Job, host: HostId) -> Result<bool, Error> {
     let store = &app.store;
-    let (contacts, sessions, (), changes, answers) = tokio::try_join!(
+    let (contacts, sessions, (), (), changes, answers) = tokio::try_join!(
         store.contacts_forget(job.reseller, host),
         store.sessions_forget(job.reseller, host),
         store.api_tokens_forget(job.reseller, host),
+        store.oauth_grants_forget(job.reseller, host),
         store.audit_erase(job.reseller, host),
         store.answers_forget(job.reseller, host)
     )?;

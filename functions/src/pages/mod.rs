@@ -106,6 +106,10 @@ impl Page<'_> {
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::try_from(self.framing.policy(self.reach)).expect("directives are printable ASCII"),
         );
+        if self.framing == Framing::Nobody {
+            // For browsers that do not read the policy.
+            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
         // Addresses of rooms and passwords may carry tokens: nobody else hears of them.
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

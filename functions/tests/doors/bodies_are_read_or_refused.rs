@@ -15,6 +15,8 @@ enum Reads {
     Form,
     /// JSON that a relay has signed.
     Report,
+    /// A form, refused in the words of OAuth: `oauth_tokens` and its neighbours try it.
+    Standard,
     /// Nothing: whatever is sent is left alone.
     Nothing,
 }
@@ -114,6 +116,33 @@ fn door(id: &str) -> (Reads, Value, &'static [&'static str], Vec<(&'static str, 
             &["id"],
             vec![("id", json!(7)), ("id", json!({}))],
         ),
+        "oauth_client_create" => (
+            Reads::Json,
+            json!({"name": "Workflow", "redirect_uris": ["https://app.test/back"]}),
+            &["name", "redirect_uris"],
+            vec![
+                ("name", json!("")),
+                ("redirect_uris", json!("https://app.test/back")),
+                ("redirect_uris", json!([])),
+                ("redirect_uris", json!(["http://app.test/back"])),
+                ("redirect_uris", json!(["http://127.0.0.1/back"])),
+                ("redirect_uris", json!(vec!["https://app.test/back"; 11])),
+                ("public", json!("maybe")),
+            ],
+        ),
+        "oauth_client_rotate" | "oauth_client_delete" | "oauth_app_revoke" => (
+            Reads::Json,
+            json!({"client_id": "0123"}),
+            &["client_id"],
+            vec![("client_id", json!(7)), ("client_id", json!(["0123"]))],
+        ),
+        "oauth_consent" => (
+            Reads::Json,
+            json!({"request": "client_id=0123", "allow": true}),
+            &["request", "allow"],
+            vec![("request", json!({})), ("allow", json!("maybe"))],
+        ),
+        "oauth_token" | "oauth_revoke" | "oauth_introspect" => (Reads::Standard, json!({}), &[], Vec::new()),
         "conference_register" => (
             Reads::Json,
             json!({"name": "Ann", "email": "ann@guest.test"}),
@@ -247,7 +276,7 @@ async fn what_is_no_object_of_json_is_refused() {
             assert_eq!(refused(&answer), refusal(413, "too_large", ""), "{} {kind}", route.id);
         }
         assert!(nothing_written(&site).await, "{}", route.id);
-        if reads == Reads::Nothing {
+        if matches!(reads, Reads::Nothing | Reads::Standard) {
             continue;
         }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
@@ -341,7 +370,10 @@ async fn forms_are_refused_like_json() {
 async fn the_good_bodies_read() {
     let site = Site::new().await;
     for route in open_doors() {
-        let (_, good, ..) = door(route.id);
+        let (reads, good, ..) = door(route.id);
+        if reads == Reads::Standard {
+            continue;
+        }
         let answer = send(&site, &route, JSON, good.to_string().as_bytes()).await;
         assert!(
             ![400, 413, 415, 500].contains(&answer.status.as_u16()),

@@ -40,6 +40,18 @@ fn row(id: &str, path: &'static str) -> Option<Row> {
             path: "/admin/tokens",
             ..same(NOBODY)
         }),
+        "page_oauth_apps" => Some(Row {
+            path: "/account/apps",
+            ..same(NOBODY)
+        }),
+        "page_oauth_clients" => Some(Row {
+            path: "/admin/oauth",
+            ..same(NOBODY)
+        }),
+        "page_oauth_consent" => Some(Row {
+            path: "/oauth/authorize",
+            ..same(NOBODY)
+        }),
         "page_register" => Some(Row {
             path: "/register/1",
             ..same(NOBODY)
@@ -99,6 +111,8 @@ async fn every_page_says_who_may_frame_it_and_runs_no_script_of_others() {
                 assert_eq!(directive(&page, "script-src"), "script-src 'self'", "{}", route.id);
                 assert_eq!(directive(&page, "style-src"), "style-src 'self'", "{}", route.id);
                 assert_eq!(directive(&page, "form-action"), "form-action 'self'", "{}", route.id);
+                let old = if wanted == NOBODY { "DENY" } else { "" };
+                assert_eq!(page.header("x-frame-options"), old, "{}", route.id);
                 assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", route.id);
                 assert_eq!(page.header("referrer-policy"), "same-origin", "{}", route.id);
                 assert_eq!(page.header("cache-control"), "no-store", "{}", route.id);

@@ -18,6 +18,7 @@ mod join_round_trips;
 mod mail_comes_back;
 mod meetings_are_kept_for_days;
 mod meetings_from_servers;
+mod oauth;
 mod operators_begin;
 mod own_domains;
 mod pages_refuse_in_words;

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod api_tokens;
+mod oauth;
 mod own_domains;
 mod registering;
 mod running;
@@ -105,6 +106,7 @@ async fn compare() {
     let cookie = Box::pin(signing_in(&mut walk, &host)).await;
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
     Box::pin(api_tokens::api_tokens(&mut walk)).await;
+    Box::pin(oauth::oauth(&mut walk)).await;
     Box::pin(registering::registering(&mut walk, &host)).await;
     Box::pin(running::taken_back(&mut walk)).await;
     Box::pin(running::tokens(&mut walk)).await;

@@ -45,9 +45,21 @@ fn row(id: &str) -> Row {
         | "branding_image"
         | "conference_join"
         | "conference_register"
+        | "oauth_app_revoke"
+        | "oauth_client_create"
+        | "oauth_client_delete"
+        | "oauth_client_rotate"
+        | "oauth_consent"
+        | "oauth_introspect"
+        | "oauth_metadata"
+        | "oauth_revoke"
+        | "oauth_token"
         | "page_api_tokens"
         | "page_home"
         | "page_login"
+        | "page_oauth_apps"
+        | "page_oauth_clients"
+        | "page_oauth_consent"
         | "page_password"
         | "page_register"
         | "page_room"
@@ -534,6 +546,7 @@ async fn open_doors_know_no_tenant_past_the_edge_and_relays_prove_themselves() {
         let body = json!({
             "email": "a@b.test", "password": "Sup3rSecret!", "code": "1234567", "name": "x", "handoff": "x", "host_id": 1,
             "login_token_public_key": "x", "redirect_url": "/", "id": "x",
+            "client_id": "x", "redirect_uris": ["https://app.test/back"], "request": "x", "allow": true,
         });
         let answer = call(&world, &route, "nobody.test", None, &body).await;
         assert_eq!(answer.status(), status, "{}: {:?}", route.id, answer.0.body());

@@ -77,6 +77,8 @@ pub enum Attempt<'a> {
     Reset(ResellerId, &'a Email),
     /// New passwords asked for from one network.
     ResetNetwork(ResellerId, Network),
+    /// Wrong secrets of one client of OAuth, by its id, from one network.
+    Oauth(ResellerId, &'a str, Network),
 }
 
 /// The failures of one kind inside the window.

@@ -215,6 +215,16 @@ pub fn api_token(reseller: ResellerId, host: HostId, token_hash: &str) -> Key {
     key(format!("R#{reseller}#H#{host}"), format!("API-TOKEN#{token_hash}"))
 }
 
+/// A client of OAuth that a company has registered.
+pub fn oauth_client(reseller: ResellerId, company: CompanyId, id: &str) -> Key {
+    key(format!("R#{reseller}#C#{company}"), format!("OAUTH-CLIENT#{id}"))
+}
+
+/// What a host has granted a client of OAuth, by its hash.
+pub fn oauth_grant(reseller: ResellerId, host: HostId, hash: &str) -> Key {
+    key(format!("R#{reseller}#H#{host}"), format!("OAUTH-GRANT#{hash}"))
+}
+
 /// A one-time value, by its hash.
 pub fn handoff(value_hash: &str) -> Key {
     key(format!("HANDOFF#{value_hash}"), "HANDOFF")
@@ -524,6 +534,7 @@ pub fn attempt(of: &Attempt<'_>) -> Key {
             format!("REGISTRATION#{conference}#{}", token_hash(&email.folded()))
         }
         Attempt::Reset(reseller, email) => format!("RESET#{reseller}#{}", token_hash(&email.folded())),
+        Attempt::Oauth(reseller, client, network) => format!("OAUTH#{reseller}#{}#{network}", token_hash(client)),
         Attempt::ResetNetwork(reseller, network) => format!("RESET#{reseller}#ANY#{network}"),
     };
     key(format!("ATTEMPT#{text}"), "ATTEMPT")
@@ -542,6 +553,7 @@ pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
     let text = match of {
         Rate::Company(reseller, company) => format!("C#{reseller}#{company}"),
         Rate::ObjectWrites { session, object } => format!("W#{session}#{object}"),
+        Rate::Oauth(reseller, client, network) => format!("O#{reseller}#{}#{network}", token_hash(client)),
     };
     key(format!("RATE#{text}#{minute}"), "RATE")
 }

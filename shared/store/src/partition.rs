@@ -43,6 +43,8 @@ pub enum Partition {
     RegistrationAttempt,
     /// New passwords asked for.
     ResetAttempt,
+    /// Wrong secrets of clients of OAuth.
+    OauthAttempt,
     /// Requests in a minute.
     Rate,
     /// Relays, their rooms and reports.
@@ -91,7 +93,7 @@ pub enum Partition {
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -112,6 +114,7 @@ impl Partition {
         Self::CodeAttempt,
         Self::RegistrationAttempt,
         Self::ResetAttempt,
+        Self::OauthAttempt,
         Self::Rate,
         Self::Relay,
         Self::ResellerAudit,
@@ -160,6 +163,7 @@ impl Partition {
             Self::CodeAttempt => "ATTEMPT#CODE#*",
             Self::RegistrationAttempt => "ATTEMPT#REGISTRATION#*",
             Self::ResetAttempt => "ATTEMPT#RESET#*",
+            Self::OauthAttempt => "ATTEMPT#OAUTH#*",
             Self::Rate => "RATE#*",
             Self::Relay => "RELAY#*",
             Self::ResellerAudit => "R#*#AUDIT",

@@ -1,6 +1,7 @@
 //! Requests counted per minute, beside the count in each session.
 
 use domain::id::{CompanyId, ResellerId};
+use domain::network::Network;
 use jiff::Timestamp;
 
 use serde::Deserialize;
@@ -27,6 +28,8 @@ pub enum Rate<'a> {
         /// The object.
         object: &'a str,
     },
+    /// What one client of OAuth, by its id, asks for from one network.
+    Oauth(ResellerId, &'a str, Network),
 }
 
 impl Store {

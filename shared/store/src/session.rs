@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::op::{Failure, Op};
 use crate::table::{Outcome, Query, key_of};
 use crate::value::from_item;
-use crate::{Result, Scope, Store, keys};
+use crate::{OauthAccess, Result, Scope, Store, keys};
 
 /// How the requests of a minute are counted: `total` counts all, `base` is the total before this `minute`.
 #[derive(Deserialize)]
@@ -52,6 +52,9 @@ pub struct Session {
     /// The hash of the API token that it began by; it is over with that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub api_token: Option<String>,
+    /// Of an access token of OAuth: what it says of itself. It is over with its grant, and with its client.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub oauth: Option<OauthAccess>,
     /// Not valid from here on, whatever its use.
     #[serde(with = "millis")]
     pub ends: Timestamp,
@@ -82,9 +85,12 @@ impl Session {
             idle: self.created.as_millisecond() + Self::IDLE_MILLIS,
             total: 0,
         };
-        Op::put(keys::session(token_hash), &kept)
-            .indexed(keys::session_list(self.reseller, self.host, self.created))
-            .expires(self.ends)
+        let op = Op::put(keys::session(token_hash), &kept).expires(self.ends);
+        match self.oauth {
+            // Over within the hour; its grant is what people see of it.
+            Some(_) => op,
+            None => op.indexed(keys::session_list(self.reseller, self.host, self.created)),
+        }
     }
 }
 
@@ -142,7 +148,7 @@ impl Store {
     }
 
     /// Whether the account of a session still stands behind it: it is there, was not signed out since, still has the role,
-    /// its company is not being deleted, and the API token that it began by, if any, was not revoked. One read.
+    /// its company is not being deleted, and the API token or the grant that it began by, if any, was not revoked. One read.
     pub async fn session_stands(&self, session: &Session) -> Result<bool> {
         let mut wanted = vec![
             keys::host(session.reseller, session.host),
@@ -150,6 +156,10 @@ impl Store {
         ];
         let token = session.api_token.as_deref();
         wanted.extend(token.map(|hash| keys::api_token(session.reseller, session.host, hash)));
+        if let Some(OauthAccess { grant, client, .. }) = &session.oauth {
+            wanted.push(keys::oauth_grant(session.reseller, session.host, grant));
+            wanted.push(keys::oauth_client(session.reseller, session.company, client));
+        }
         let found = self.get_many(&wanted).await?;
         let (Some(host), Some(company)) = (&found[0], &found[1]) else {
             return Ok(false);

@@ -24,7 +24,8 @@ const object = (value: unknown): Json =>
 const text = (value: unknown): string | null =>
   typeof value === 'string' && value !== '' ? value : null;
 
-async function post(fetch: Fetch, path: string, body: unknown, session: string | null = null) {
+/** Sends JSON to a page's own host. Throws where that cannot be reached. */
+export async function post(fetch: Fetch, path: string, body: unknown, session: string | null = null) {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (session) headers['authorization'] = `Session ${session}`;
   const response = await fetch(path, {
@@ -186,7 +187,8 @@ export async function revokeToken(
   }
 }
 
-function tokenFailure(status: number) {
+/** Why an answer of this status did not do what was asked. */
+export function tokenFailure(status: number) {
   if (status === 409) return 'full';
   return status === 401 || status === 403 ? 'over' : 'unreachable';
 }

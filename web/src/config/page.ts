@@ -83,6 +83,26 @@ export interface ApiToken {
   used: string | null;
 }
 
+/** An app that a company's administrators have registered; `created` is ISO 8601, UTC. */
+export interface OauthClient {
+  id: string;
+  name: string;
+  redirectUris: readonly string[];
+  /** It has no secret. */
+  public: boolean;
+  created: string;
+}
+
+/** An app that acts for the account; times are ISO 8601, UTC. */
+export interface OauthApp {
+  id: string;
+  name: string;
+  /** Whether it may change things. */
+  writes: boolean;
+  created: string;
+  used: string | null;
+}
+
 /** The pages of signing in. */
 export type AccountPage =
   | { page: 'login'; tenant: Tenant; account: Account | null; redirectUrl: string }
@@ -90,6 +110,31 @@ export type AccountPage =
   | { page: 'password'; tenant: Tenant; account: Account | null }
   /** An administrator's API tokens, oldest first. */
   | { page: 'tokens'; tenant: Tenant; account: Account; tokens: readonly ApiToken[] }
+  /** Whether an app may act for the account. */
+  | {
+      page: 'consent';
+      tenant: Tenant;
+      account: Account;
+      client: string;
+      /** Where the browser goes afterwards: an origin. */
+      goesTo: string;
+      /** Whether it may change things, or only look. */
+      writes: boolean;
+      /** What was asked, sent back as it is. */
+      request: string;
+      /** Where another account signs in. */
+      otherAccount: string;
+    }
+  /** The apps that a company's administrators have registered, oldest first. */
+  | {
+      page: 'oauth_clients';
+      tenant: Tenant;
+      account: Account;
+      issuer: string;
+      clients: readonly OauthClient[];
+    }
+  /** The apps that act for the account. */
+  | { page: 'oauth_apps'; tenant: Tenant; account: Account; apps: readonly OauthApp[] }
   /** Without a meeting, there is none to register for. */
   | { page: 'register'; tenant: Tenant; meeting: RegisterMeeting | null }
   /** Whether to replace who is signed in; `fields` are posted as they are. */
@@ -210,6 +255,28 @@ export function parseApiToken(value: unknown): ApiToken | null {
   return { id, name, created, used: text(json['used']) };
 }
 
+/** Reads an app that is registered; `null` if it is none. */
+export function parseOauthClient(value: unknown): OauthClient | null {
+  const json = object(value);
+  const [id, name] = [text(json['client_id']), text(json['name'])];
+  const created = text(json['created']);
+  const uris: unknown[] = Array.isArray(json['redirect_uris']) ? json['redirect_uris'] : [];
+  if (id === null || name === null || created === null) return null;
+  const redirectUris = uris.filter((uri) => typeof uri === 'string');
+  return { id, name, redirectUris, public: json['public'] === true, created };
+}
+
+function oauthApp(value: unknown): OauthApp | null {
+  const json = object(value);
+  const [id, name] = [text(json['client_id']), text(json['name'])];
+  const created = text(json['created']);
+  if (id === null || name === null || created === null) return null;
+  return { id, name, writes: json['writes'] === true, created, used: text(json['used']) };
+}
+
+const list = <T>(value: unknown, read: (one: unknown) => T | null): T[] =>
+  Array.isArray(value) ? value.flatMap((one: unknown) => read(one) ?? []) : [];
+
 /** Reads who is signed in; `null` if nobody is. */
 export function parseAccount(value: unknown): Account | null {
   const json = object(value);
@@ -244,13 +311,30 @@ export function parseAccountPage(value: unknown): AccountPage {
         ? { page: 'tokens', ...common, account, tokens }
         : { page: 'login', ...common, account, redirectUrl: '/' };
     }
+    case 'consent': {
+      const names: unknown[] = Array.isArray(json['scopes']) ? json['scopes'] : [];
+      const [client, request] = [text(json['client']), text(json['request'])];
+      if (account === null || client === null || request === null) break;
+      const goesTo = text(json['goes_to']) ?? '';
+      const otherAccount = text(json['other_account']) ?? '/login';
+      const writes = names.includes('write');
+      return { page: 'consent', ...common, account, client, goesTo, writes, request, otherAccount };
+    }
+    case 'oauth_clients': {
+      if (account === null) break;
+      const clients = list(json['clients'], parseOauthClient);
+      const issuer = text(json['issuer']) ?? '';
+      return { page: 'oauth_clients', ...common, account, issuer, clients };
+    }
+    case 'oauth_apps':
+      if (account === null) break;
+      return { page: 'oauth_apps', ...common, account, apps: list(json['apps'], oauthApp) };
     case 'register':
       return { page: 'register', ...common, meeting: registerMeeting(json['meeting']) };
     case 'password':
       return { page: 'password', ...common, account };
-    default:
-      return { page: 'login', ...common, account, redirectUrl: text(json['redirect_url']) ?? '/' };
   }
+  return { page: 'login', ...common, account, redirectUrl: text(json['redirect_url']) ?? '/' };
 }
 
 /** The page's JSON as the server wrote it, or `null` if it is absent or not JSON. */

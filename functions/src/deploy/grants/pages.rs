@@ -33,6 +33,31 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         ],
     ),
     (
+        "page_oauth_apps",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company]),
+            (&[Query], &[Company, Host]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "page_oauth_clients",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet, Query], &[Company]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "page_oauth_consent",
+        &[
+            (&[Get], &[Fqdn, Company, Host]),
+            (&[BatchGet], &[Company]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
         "page_password",
         &[(&[Get], &[Fqdn, Company, Host, Handoff]), (&[BatchGet], &[Company])],
     ),

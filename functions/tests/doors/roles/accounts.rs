@@ -35,6 +35,9 @@ pub(super) async fn accounts(walk: &mut Walk) {
         ("page_login", "/login"),
         ("page_password", "/password/abc"),
         ("page_api_tokens", "/admin/tokens"),
+        ("page_oauth_apps", "/account/apps"),
+        ("page_oauth_clients", "/admin/oauth"),
+        ("page_oauth_consent", "/oauth/authorize"),
         ("page_register", "/register/1"),
         ("page_room", "/conf/call/7654321"),
         (

@@ -125,6 +125,15 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
         }
         "api_token_create" => set("name", "Server".into()),
         "api_token_revoke" => set("id", "0123".into()),
+        "oauth_client_create" => {
+            set("name", "App".into());
+            set("redirect_uris", json!(["https://app.test/back"]));
+        }
+        "oauth_client_rotate" | "oauth_client_delete" | "oauth_app_revoke" => set("client_id", "0123".into()),
+        "oauth_consent" => {
+            set("request", "client_id=0123".into());
+            set("allow", true.into());
+        }
         "conference_register" => {
             set("name", "Visitor".into());
             set("email", format!("visitor{}@people.test", chance.below(9)).into());

@@ -18,6 +18,7 @@ fn session(world: &World) -> Session {
         after_call_url: None,
         remote_logout_url: None,
         api_token: None,
+        oauth: None,
         ends: hours(24 * 7),
         created: noon(),
     }

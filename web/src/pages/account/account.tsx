@@ -4,6 +4,9 @@ import type { Fetch } from '../../account/session';
 import { Logo } from '../../components/logo';
 import type { AccountPage, Tenant } from '../../config/page';
 import { t } from '../../i18n/text';
+import { Apps } from './apps';
+import { Clients } from './clients';
+import { Consent } from './consent';
 import { Login } from './login';
 import { Password } from './password';
 import { Register } from './register';
@@ -34,6 +37,24 @@ export function Account({ page, ...around }: { page: AccountPage } & Around) {
       return (
         <Outside tenant={page.tenant}>
           <Tokens page={page} {...around} />
+        </Outside>
+      );
+    case 'consent':
+      return (
+        <Outside tenant={page.tenant}>
+          <Consent page={page} {...around} />
+        </Outside>
+      );
+    case 'oauth_clients':
+      return (
+        <Outside tenant={page.tenant}>
+          <Clients page={page} {...around} />
+        </Outside>
+      );
+    case 'oauth_apps':
+      return (
+        <Outside tenant={page.tenant}>
+          <Apps page={page} {...around} />
         </Outside>
       );
     case 'register':

@@ -1,8 +1,9 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { createToken, revokeToken, type TokenOutcome } from '../../account/session';
 import { CopyField, toClipboard } from '../../components/copy-field';
 import { TextField } from '../../components/fields';
+import { Sure } from '../../components/sure';
 import type { AccountPage, ApiToken } from '../../config/page';
 import { day, t } from '../../i18n/text';
 import type { Around } from './account';
@@ -71,56 +72,26 @@ function problemOf({ why }: Extract<TokenOutcome<unknown>, { ok: false }>): stri
 }
 
 function Row({ token, revoke }: { token: ApiToken; revoke: () => Promise<string | null> }) {
-  const asking = useSignal(false);
-  const busy = useSignal(false);
-  const problem = useSignal<string | null>(null);
-  const keep = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    if (asking.value) keep.current?.focus();
-  }, [asking.value]);
   const { name, created, used } = token;
   const times = [
     t('tokens.created', { date: day(new Date(created)) }),
     used ? t('tokens.used', { date: day(new Date(used)) }) : t('tokens.unused'),
   ];
-  const sure = async () => {
-    if (busy.value) return;
-    busy.value = true;
-    problem.value = await revoke();
-    busy.value = false;
-  };
   return (
     <li class="token">
       <div class="token-about">
         <strong>{name}</strong>
         <span>{times.join(', ')}</span>
       </div>
-      {!asking.value && (
-        <button
-          type="button"
-          class="button"
-          aria-label={t('tokens.revoke.of', { name })}
-          onClick={() => (asking.value = true)}
-        >
-          {t('tokens.revoke')}
-        </button>
-      )}
-      {asking.value && (
-        <div class="token-sure" role="group" aria-label={t('tokens.revoke.of', { name })}>
-          <p>{t('tokens.revoke.sure', { name })}</p>
-          <button type="button" class="button button-danger" onClick={() => void sure()}>
-            {t('tokens.revoke')}
-          </button>
-          <button type="button" class="button" ref={keep} onClick={() => (asking.value = false)}>
-            {t('tokens.keep')}
-          </button>
-          {problem.value && (
-            <p class="field-error" role="alert">
-              {problem.value}
-            </p>
-          )}
-        </div>
-      )}
+      <Sure
+        words={{
+          go: t('tokens.revoke'),
+          of: t('tokens.revoke.of', { name }),
+          sure: t('tokens.revoke.sure', { name }),
+          keep: t('tokens.keep'),
+        }}
+        go={revoke}
+      />
     </li>
   );
 }

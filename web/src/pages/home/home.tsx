@@ -39,6 +39,16 @@ export function Home({ tenant, account, administers, framed, own, actions }: Hom
               {t('home.tokens')}
             </a>
           )}
+          {administers && !framed && (
+            <a class="home-help" href="/admin/oauth">
+              {t('home.clients')}
+            </a>
+          )}
+          {account && !framed && (
+            <a class="home-help" href="/account/apps">
+              {t('home.apps')}
+            </a>
+          )}
           {account ? (
             <SignOut signOut={actions.signOut} />
           ) : (
