@@ -25,7 +25,12 @@ const text = (value: unknown): string | null =>
   typeof value === 'string' && value !== '' ? value : null;
 
 /** Sends JSON to a page's own host. Throws where that cannot be reached. */
-export async function post(fetch: Fetch, path: string, body: unknown, session: string | null = null) {
+export async function post(
+  fetch: Fetch,
+  path: string,
+  body: unknown,
+  session: string | null = null,
+) {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (session) headers['authorization'] = `Session ${session}`;
   const response = await fetch(path, {

@@ -26,7 +26,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job, Text]),
             (&[QueryIndex], &[Company, Host, JobList]),
             (&[Get], &[Fqdn, Company, Conference, Email, Job, Suppressed]),
-            (&[Query], &[Host, Conference, Active]),
+            (&[Query], &[Company, Host, Conference, Active]),
             (&[Check], &[Conference, Text]),
             (&[BatchGet], &[Company, Host, Conference, Code, Relay, Suppressed]),
         ],

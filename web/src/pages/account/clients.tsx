@@ -79,7 +79,12 @@ function Made({ client, secret }: { client: OauthClient; secret: string | null }
   const { id, name } = client;
   return (
     <>
-      <CopyField label={t('clients.made.id', { name })} value={id} copy={toClipboard} words={words} />
+      <CopyField
+        label={t('clients.made.id', { name })}
+        value={id}
+        copy={toClipboard}
+        words={words}
+      />
       {secret && (
         <CopyField
           label={t('clients.made', { name })}

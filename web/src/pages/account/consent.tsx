@@ -27,7 +27,9 @@ export function Consent({ page, fetch, go }: { page: ConsentPage } & Around) {
   return (
     <div class="panel">
       <h1>{t('consent.title', { client })}</h1>
-      <p class="panel-lead">{t('consent.lead', { client, name, email, company: tenant.company })}</p>
+      <p class="panel-lead">
+        {t('consent.lead', { client, name, email, company: tenant.company })}
+      </p>
       <ul class="consent-scopes">
         <li>{t('consent.read')}</li>
         {page.writes && <li>{t('consent.write')}</li>}
