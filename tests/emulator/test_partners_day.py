@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 import time
+import urllib.parse
 
 import pytest
 from relay import Relay, read_token
@@ -156,6 +157,41 @@ def test_4_an_administrator_makes_a_token(stack, day):
     stack.post("/admin/tokens/revoke", FIRST, {"id": made["id"]}, browser)
     over = stack.call("POST", "/enterprise_api/company/fetch_all", FIRST, json={"auth_token": token})
     assert over.status_code == 401
+
+
+def test_4_an_app_acts_for_an_administrator(stack, day):
+    own = {"origin": f"https://{FIRST}"}
+    signed = stack.call("POST", "/login", FIRST, own, json={name: ADMIN[name] for name in ("email", "password")})
+    browser = own | cookies(signed)
+    back = "https://app.example/back"
+    client = stack.post("/admin/oauth", FIRST, {"name": "Workflow", "redirect_uris": [back]}, browser)
+    which = {"client_id": client["client_id"]}
+    assert client["client_id"] in stack.call("GET", "/admin/oauth", FIRST, browser).text
+    secret = stack.post("/admin/oauth/rotate", FIRST, which, browser)["client_secret"]
+    known = stack.call("GET", "/.well-known/oauth-authorization-server", FIRST).json()
+    assert known["issuer"] == f"https://{FIRST}"
+    asked = urllib.parse.urlencode(which | {"redirect_uri": back, "response_type": "code", "scope": "read", "state": "s"})
+    assert "Workflow" in stack.call("GET", f"/oauth/authorize?{asked}", FIRST, browser).text
+    goes = stack.post("/oauth/authorize", FIRST, {"request": asked, "allow": True}, browser)["redirect_url"]
+    code = urllib.parse.parse_qs(urllib.parse.urlsplit(goes).query)["code"][0]
+
+    def send(path: str, **fields):
+        answer = stack.call("POST", f"/oauth/{path}", FIRST, data=which | {"client_secret": secret} | fields)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    tokens = send("token", grant_type="authorization_code", code=code, redirect_uri=back).json()
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    assert stack.call("POST", "/enterprise_api/host/fetch_all", FIRST, bearer, json={}).ok
+    assert stack.call("POST", "/enterprise_api/report/usage", FIRST, bearer, json={}).status_code == 403
+    assert send("introspect", token=tokens["access_token"]).json()["active"]
+    assert "Workflow" in stack.call("GET", "/account/apps", FIRST, browser).text
+    tokens = send("token", grant_type="refresh_token", refresh_token=tokens["refresh_token"]).json()
+    stack.post("/account/apps/revoke", FIRST, which, browser)
+    over = stack.call("POST", "/enterprise_api/host/fetch_all", FIRST, bearer, json={})
+    assert over.status_code == 401
+    send("revoke", token=tokens["refresh_token"])
+    stack.post("/admin/oauth/delete", FIRST, which, browser)
 
 
 def test_4_webhooks_need_a_public_server(stack, day):
