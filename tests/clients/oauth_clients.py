@@ -53,15 +53,15 @@ def session(person: Person, client: dict, **more) -> OAuth2Session:
         scope="read write",
         redirect_uri=BACK,
         code_challenge_method="S256",
-        # The library would refuse the laptop's http.
         **more,
     )
-    made.headers |= person.door.headers
+    made.headers.update(person.door.headers)
     return made
 
 
 @pytest.fixture(autouse=True)
 def plain_http(monkeypatch):
+    """The library would refuse a laptop's http."""
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
 
 

@@ -66,15 +66,10 @@ impl Endpoint for PageOauthConsent {
                 return sent(app, &to, "The app is told what is wrong");
             }
         };
-        let own = format!("{PATH}?{query}");
-        if Redirect::parse(&own).is_none_or(|same| same.to_string() != own) {
-            return told(
-                app,
-                StatusCode::BAD_REQUEST,
-                "The app asks in an address that is too long",
-            );
-        }
-        let back: String = url::form_urlencoded::byte_serialize(own.as_bytes()).collect();
+        let Some(own) = Redirect::parse(&format!("{PATH}?{query}")) else {
+            return told(app, StatusCode::BAD_REQUEST, "The app asks in an address that is too long");
+        };
+        let back: String = url::form_urlencoded::byte_serialize(own.to_string().as_bytes()).collect();
         let sign_in = format!("/login?redirect_url={back}");
         let Some((host, client)) = host.zip(client) else {
             return sent(app, &sign_in, "Sign in first");
