@@ -618,6 +618,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/account/apps/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends all that the person who is signed in has granted an app. */
+        post: operations["OauthAppRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/oauth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page of the apps that may ask a company's people. */
+        get: operations["PageOauthClients"];
+        put?: never;
+        /** Registers an app that may ask a company's people. */
+        post: operations["OauthClientCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/oauth/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes an app of a company: whatever it was granted is over. */
+        post: operations["OauthClientDelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/oauth/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives an app of a company another secret. */
+        post: operations["OauthClientRotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enterprise_api/openapi.json": {
         parameters: {
             query?: never;
@@ -681,6 +750,23 @@ export interface paths {
         put?: never;
         /** Signs this browser in by an email and a password. */
         post: operations["SignInByPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/account/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page of the apps that act for the person who is signed in. */
+        get: operations["PageOauthApps"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1319,6 +1405,18 @@ export interface components {
         };
         /** @description The way of a reminder. */
         Channel: "email" | "sms";
+        /** @description What the page sends to register an app. */
+        ClientParameters: {
+            /** @description What people are asked about. */
+            name: string;
+            /** @description Where it may send people back to: 1 to 10, each https, or of a public one http on the person's own machine. */
+            redirect_uris: string[];
+            /**
+             * @description It runs where people can look into it (a phone, a desktop, a browser), and so has no secret.
+             * @default false
+             */
+            public: boolean;
+        };
         /** @description A failure's meaning, stable for programs (contract/enterprise-api.md §1). */
         Code: "invalid_field" | "missing_field" | "not_found" | "conflict" | "forbidden" | "unauthenticated" | "rate_limited" | "internal" | "in_progress" | "too_large" | "unsupported_media_type" | "not_started" | "expired" | "unavailable";
         /**
@@ -2208,6 +2306,15 @@ export interface components {
             /** @description There were others: the meeting stands on the next page again, with them. */
             more_participants: boolean;
         };
+        /** @description What was granted an app. */
+        ExportedGrant: {
+            /** @description What the app is called. */
+            name: string;
+            /** @description What it may do. */
+            scope: string;
+            /** @description When it was granted, ISO 8601 in UTC. */
+            created: string;
+        };
         /** @description Somebody who is invited. */
         ExportedInvited: {
             /** @description The entry of the address book. */
@@ -2604,6 +2711,13 @@ export interface components {
          *           "created": "2027-09-01T08:00:00Z"
          *         }
          *       ],
+         *       "oauth_grants": [
+         *         {
+         *           "name": "Workflow",
+         *           "scope": "read write",
+         *           "created": "2027-09-01T08:00:00Z"
+         *         }
+         *       ],
          *       "sessions": [
          *         {
          *           "created": "2027-09-18T09:00:00Z",
@@ -2683,6 +2797,8 @@ export interface components {
             sessions: components["schemas"]["ExportedSession"][];
             /** @description Its API tokens; on the first page. */
             api_tokens: components["schemas"]["ExportedApiToken"][];
+            /** @description What it has granted apps; on the first page. */
+            oauth_grants: components["schemas"]["ExportedGrant"][];
             /** @description Its meetings, the cancelled ones too. */
             conferences: components["schemas"]["ExportedConference"][];
             /** @description Who changed the account, its address book and its meetings, newest first. */
@@ -3052,6 +3168,66 @@ export interface components {
         };
         /** @description How a [`Place`] is written. */
         NumberOrText: number | string;
+        /**
+         * @description What was ended.
+         * @example {
+         *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"
+         *     }
+         */
+        OauthAppGone: {
+            /** @description Which app. */
+            client_id: string;
+        };
+        /**
+         * @description An app that was registered.
+         * @example {
+         *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978",
+         *       "name": "Workflow",
+         *       "redirect_uris": [
+         *         "https://workflow.example/back"
+         *       ],
+         *       "public": false,
+         *       "created": "2027-09-19T13:00:00Z",
+         *       "client_secret": "cvs_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM"
+         *     }
+         */
+        OauthClient: {
+            /** @description Its id. */
+            client_id: string;
+            /** @description What people are asked about. */
+            name: string;
+            /** @description Where it may send people back to. */
+            redirect_uris: string[];
+            /** @description Whether it has no secret. */
+            public: boolean;
+            /** @description When it was registered, ISO 8601 in UTC. */
+            created: string;
+            /** @description Its secret, which is not told again. */
+            client_secret?: string | null;
+        };
+        /**
+         * @description An app that is gone.
+         * @example {
+         *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"
+         *     }
+         */
+        OauthClientGone: {
+            /** @description Which. */
+            client_id: string;
+        };
+        /**
+         * @description An app's new secret.
+         * @example {
+         *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978",
+         *       "client_secret": "cvs_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM"
+         *     }
+         */
+        OauthClientSecret: {
+            /** @description Whose. */
+            client_id: string;
+            /** @description The secret, which is not told again; the one before it is of no use any more. */
+            client_secret: string;
+        };
         /** @description One occurrence of a meeting that repeats. */
         Occurrence: {
             /** @description Its original start, by which it is named; stays when it moves. */
@@ -3344,6 +3520,11 @@ export interface components {
              * @default null
              */
             events: number | null;
+        };
+        /** @description What the page sends. */
+        RevokeAppParameters: {
+            /** @description Which app. */
+            client_id: string;
         };
         /** @description What the page sends to revoke a token. */
         RevokeParameters: {
@@ -3673,8 +3854,8 @@ export interface components {
             failing_since: string | null;
             /** @description When it was made. */
             created: string;
-            /** @description What deliveries of the company carry as `x-signing-token`, the latest one. */
-            signing_token: string;
+            /** @description What deliveries of the company carry as `x-signing-token`, the latest one; absent for apps that only read. */
+            signing_token?: string | null;
             /** @description Until when deliveries carry the token before it; null where they carry this one. */
             signing_token_from: string | null;
             /** @description What deliveries are signed with; shown when the webhook is made, and not again. */
@@ -3763,6 +3944,11 @@ export interface components {
             ping?: boolean | null;
             /** @description Replaces `x-signing-token` of the whole company. Deliveries carry the former one for 24 hours more. */
             new_signing_token?: boolean | null;
+        };
+        /** @description What the page sends to change or delete an app. */
+        WhichClient: {
+            /** @description Which. */
+            client_id: string;
         };
         /** @description What every method that changes something takes beside its own parameters. */
         WriteParameters: {
@@ -8262,6 +8448,550 @@ export interface operations {
             };
         };
     };
+    OauthAppRevoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevokeAppParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthAppGone"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    PageOauthClients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    OauthClientCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Workflow",
+                 *       "redirect_uris": [
+                 *         "https://workflow.example/back"
+                 *       ],
+                 *       "public": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["ClientParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthClient"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    OauthClientDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WhichClient"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthClientGone"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    OauthClientRotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "client_id": "0f1e2d3c4b5a69780f1e2d3c4b5a6978"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WhichClient"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthClientSecret"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     OpenapiFetch: {
         parameters: {
             query?: never;
@@ -8742,6 +9472,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    PageOauthApps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                    "text/html": string;
                 };
             };
         };
