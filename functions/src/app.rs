@@ -17,6 +17,7 @@ use store::Store;
 use crate::code_link::CodeKey;
 use crate::error::Error;
 use crate::guest_pass::PassKey;
+use crate::openid::Providers;
 use crate::outbound::{Guard, Outbound};
 use crate::own_domains::OwnDomains;
 use crate::pages::Shells;
@@ -200,6 +201,7 @@ pub struct App {
     /// The way to addresses that tenants give.
     pub outbound: Outbound,
     pub(crate) tenants: Tenants,
+    pub(crate) providers: Providers,
     pub(crate) sign_ins: SignIns,
     pages: Option<Shells>,
     own_domains: Option<OwnDomains>,
@@ -235,6 +237,7 @@ impl App {
             commands,
             outbound: Outbound::new(guard),
             tenants: Tenants::default(),
+            providers: Providers::default(),
             sign_ins: SignIns::default(),
             pages: None,
             own_domains: None,

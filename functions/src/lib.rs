@@ -29,6 +29,7 @@ pub mod lambda;
 mod links;
 pub mod oauth;
 pub mod openapi;
+mod openid;
 pub mod operator;
 pub mod outbound;
 pub mod own_domains;

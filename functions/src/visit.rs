@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 
 /// A company by its host name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub(crate) reseller: ResellerId,
     pub(crate) company: CompanyId,

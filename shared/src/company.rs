@@ -11,6 +11,7 @@ use crate::code::{Fqdn, Invalid, Phone, Subdomain};
 use crate::id::{CompanyId, ResellerId, string_on_the_wire};
 use crate::own_domain::OwnHost;
 use crate::plan::Subscription;
+use crate::sealed::Sealed;
 use crate::text::Name;
 use crate::time::{Zone, millis, millis_option};
 
@@ -26,9 +27,32 @@ pub struct Reseller {
     /// The type of the message that a page posts when somebody leaves; the contract's own where absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub leave_event_type: Option<LeaveEvent>,
+    /// The OpenID Connect provider that hosts of its companies may sign in with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub openid: Option<OpenIdClient>,
+    /// What Convoke proves itself by there, sealed for [`Reseller::openid_place`]. A public client has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub openid_secret: Option<Sealed>,
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,
+}
+
+impl Reseller {
+    /// The place that the client secret at its OpenID Connect provider is sealed for.
+    #[must_use]
+    pub fn openid_place(id: ResellerId) -> String {
+        format!("reseller/{id}/openid_secret")
+    }
+}
+
+/// Convoke as a client of an OpenID Connect provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdClient {
+    /// The provider's issuer identifier, letter by letter as its tokens have it.
+    pub issuer: String,
+    /// What the provider calls Convoke.
+    pub client_id: String,
 }
 
 /// The `type` of the message that a page posts when somebody leaves a room (contract/embedding.md §5): 1 to 64 letters,

@@ -14,6 +14,11 @@ use serde::{Deserialize, Serialize};
 pub struct Sealed(String);
 
 impl Sealed {
+    /// What comes from outside and may be sealed: opening it tells.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The sealed text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::{Attempt, Work};
 
 use super::login::own_page;
+use super::openid::check_passwords;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -54,6 +55,7 @@ impl Endpoint for SignInForgotten {
         own_page(context)?;
         let (app, store) = (context.app, context.store());
         let place = Place::of(context).await?;
+        check_passwords(context, place).await?;
         let by_network = Attempt::ResetNetwork(place.reseller, context.network());
         let by_email = Attempt::Reset(place.reseller, &asked.email);
         let (network, email) = tokio::try_join!(

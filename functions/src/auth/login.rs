@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cookie::Cookies;
+use super::openid::check_passwords;
 use super::redirect::Redirect;
 use super::session::{self, Opening, Use};
 use crate::context::Context;
@@ -69,6 +70,7 @@ impl Endpoint for SignInByPassword {
             None => Redirect::home(),
         };
         let place = Place::of(context).await?;
+        check_passwords(context, place).await?;
         let door = Door {
             reseller: place.reseller,
             company: Some(place.company),

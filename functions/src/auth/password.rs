@@ -12,6 +12,7 @@ use store::{Actor, HandoffKind, PasswordSet, Scope, Write};
 use super::cookie::Cookies;
 use super::known;
 use super::login::{SignedInAnswer, end_former, own_page, signed_in};
+use super::openid::check_passwords;
 use super::redirect::Redirect;
 use super::session::{self, Opening};
 use crate::context::Context;
@@ -79,6 +80,7 @@ impl Endpoint for SignInSetPassword {
         let hash = token_hash(link);
         let found = async { Ok(store.handoff(&hash, HandoffKind::PasswordLink, context.now).await?) };
         let (place, found) = tokio::try_join!(Place::of(context), found)?;
+        check_passwords(context, place).await?;
         let gone = || Refusal::not_found("link: it was used already, or is too old");
         let found = found.filter(|found| place.is_of(found.reseller, found.company));
         let found = found.ok_or_else(gone)?;

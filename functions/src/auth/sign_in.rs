@@ -280,7 +280,7 @@ pub(super) fn see_other(to: &Redirect, cookies: &[HeaderValue]) -> Response {
     led(&to.to_string(), cookies)
 }
 
-fn led(to: &str, cookies: &[HeaderValue]) -> Response {
+pub(super) fn led(to: &str, cookies: &[HeaderValue]) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SEE_OTHER;
     let location = HeaderValue::try_from(to).expect("a serialised URL is printable ASCII");

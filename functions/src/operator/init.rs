@@ -2,7 +2,7 @@
 
 use domain::Role;
 use domain::code::{AccessCode, Email, Fqdn, Pin, Subdomain};
-use domain::company::{Company, CompanySettings, Images, LeaveEvent, Reseller};
+use domain::company::{Company, CompanySettings, Images, LeaveEvent, OpenIdClient, Reseller};
 use domain::conference::Minutes;
 use domain::host::{Host, MeetingDefaults};
 use domain::id::{CompanyId, HostId, RelayId, ResellerId};
@@ -57,6 +57,30 @@ pub struct FirstReseller {
     /// as it is.
     #[serde(default)]
     pub leave_event_type: Option<LeaveEvent>,
+    /// The OpenID Connect provider that hosts of its companies may sign in with; absent, it stays as it is.
+    #[serde(default)]
+    pub openid: Option<OpenId>,
+}
+
+/// Convoke as it is registered with an OpenID Connect provider.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenId {
+    /// The provider's issuer identifier, such as `https://id.example.com`.
+    pub issuer: String,
+    /// What the provider calls Convoke.
+    pub client_id: String,
+    /// What Convoke proves itself by; absent where the provider knows it as a public client.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+}
+
+impl std::fmt::Debug for OpenId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenId")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The first company.
@@ -112,14 +136,14 @@ pub struct Initialised {
 }
 
 /// Makes what is missing of the reseller, its first company and its admin, and registers the relays' keys. What is there
-/// already stays as it is but for a relay's key and the reseller's leave event, so this may be repeated, also after a failure
-/// half-way, and by two at once.
+/// already stays as it is but for a relay's key and the reseller's leave event and provider, so this may be repeated, also after a
+/// failure half-way, and by two at once.
 ///
 /// # Errors
 /// When a value is taken by something else, the admin's address by an account that is none of the reseller's admins (nothing is
 /// written then), or the table failed.
 pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
-    let fqdn = sound(asked)?;
+    let fqdn = sound(app, asked)?;
     let write = Write {
         at: app.now(),
         by: Actor::Operator,
@@ -138,10 +162,9 @@ pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
         Some(reseller) => (reseller, false),
         None => new_reseller(app, asked, &write).await?,
     };
-    if let Some(event) = asked.reseller.leave_event_type.as_ref()
-        && reseller.leave_event_type.as_ref() != Some(event)
-    {
-        app.store.reseller_leave_event(&reseller, event, &write).await?;
+    let wanted = wanted(app, asked, &reseller)?;
+    if wanted != reseller {
+        app.store.reseller_update(&reseller, &wanted, &write).await?;
     }
     let (company, made_company) = company(app, asked, &reseller, fqdn, &write).await?;
     let (host, made_host) = match admin {
@@ -161,8 +184,47 @@ pub async fn init(app: &App, asked: &Init) -> Result<Initialised, Error> {
     })
 }
 
+/// The reseller with what the operator sets of it.
+fn wanted(app: &App, asked: &Init, reseller: &Reseller) -> Result<Reseller, Error> {
+    let mut wanted = reseller.clone();
+    if let Some(event) = &asked.reseller.leave_event_type {
+        wanted.leave_event_type = Some(event.clone());
+    }
+    if let Some(openid) = &asked.reseller.openid {
+        let place = Reseller::openid_place(reseller.id);
+        let known = reseller.openid_secret.as_ref();
+        let known = known.map(|sealed| app.open(&place, sealed)).transpose()?;
+        wanted.openid = Some(OpenIdClient {
+            issuer: openid.issuer.clone(),
+            client_id: openid.client_id.clone(),
+        });
+        // Sealed anew it would be another.
+        if known != openid.client_secret {
+            wanted.openid_secret = openid.client_secret.as_ref().map(|secret| app.seal(&place, secret));
+        }
+    }
+    Ok(wanted)
+}
+
 /// Refuses what the types let through; answers the company's host name.
-fn sound(asked: &Init) -> Result<Fqdn, Refusal> {
+fn sound(app: &App, asked: &Init) -> Result<Fqdn, Refusal> {
+    if let Some(openid) = &asked.reseller.openid {
+        crate::openid::check_issuer(app, &openid.issuer)
+            .map_err(|why| Refusal::invalid("reseller.openid.issuer", why))?;
+        let secret = openid.client_secret.as_deref();
+        for (field, text) in [
+            ("client_id", Some(openid.client_id.as_str())),
+            ("client_secret", secret),
+        ] {
+            // RFC 6749, appendix A.
+            let plain =
+                |text: &str| (1..=512).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+            if text.is_some_and(|text| !plain(text)) {
+                let field = format!("reseller.openid.{field}");
+                return Err(Refusal::invalid(field, "must be 1 to 512 characters of ASCII"));
+            }
+        }
+    }
     for relay in &asked.relays {
         VerifyingKey::from_jwk(&relay.key).map_err(|why| Refusal::invalid("relays.key", why))?;
     }
@@ -184,6 +246,8 @@ async fn new_reseller(app: &App, asked: &Init, write: &Write<'_>) -> Result<(Res
         name: asked.reseller.name.clone(),
         domain: asked.reseller.domain.clone(),
         leave_event_type: asked.reseller.leave_event_type.clone(),
+        openid: None,
+        openid_secret: None,
         created: write.at,
     };
     match app.store.reseller_create(&reseller, write).await {

@@ -19,6 +19,7 @@ pub use docs::PageDocs;
 pub use framing::{Framing, Reach};
 pub use home::PageHome;
 pub use image::BrandingImage;
+pub(crate) use login::{LoginPage, login_page};
 pub use login::{LoginPageInput, PageLogin};
 pub use password::PagePassword;
 pub use room::{PageRoom, RoomPageInput};

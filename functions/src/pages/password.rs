@@ -5,10 +5,12 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use store::{HandoffKind, Scope};
 
-use crate::auth;
+use super::{LoginPage, login_page};
+use crate::auth::{self, Redirect};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
+use crate::openid;
 use crate::reply::Html;
 use crate::visit::Place;
 
@@ -44,7 +46,18 @@ impl Endpoint for PagePassword {
             }
         };
         let company = async { Ok(app.store.company(&scope, place.company).await?) };
-        let (company, host) = tokio::try_join!(company, host)?;
+        let (company, host, provider) = tokio::try_join!(company, host, openid::provider_of(context, place))?;
+        if provider.is_some() {
+            // No password of this company's opens anything: here is what does.
+            let page = LoginPage {
+                company: &company,
+                account: None,
+                redirect: &Redirect::home(),
+                by_provider: true,
+                problem: None,
+            };
+            return login_page(app, &page);
+        }
         // The account itself knows its links' hashes: a link that was replaced is dead at once.
         let host = host.filter(|host| host.password_links().any(|link| link.hash == hash));
         let status = if host.is_some() {

@@ -34,6 +34,7 @@ mod reminders_are_sent;
 mod roles;
 mod sign_in_round_trips;
 mod signing_in_by_password;
+mod signing_in_by_provider;
 mod signing_out;
 mod site;
 mod sso_tickets;

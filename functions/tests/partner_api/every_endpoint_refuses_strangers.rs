@@ -68,6 +68,8 @@ fn row(id: &str) -> Row {
         | "sign_in_forgotten"
         | "sign_in_framed"
         | "sign_in_handoff"
+        | "sign_in_openid"
+        | "sign_in_openid_back"
         | "sign_in_pass_on"
         | "sign_in_set_password"
         | "sign_out" => Row::Tenant,

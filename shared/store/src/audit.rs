@@ -131,6 +131,7 @@ const HIDDEN: [&str; 11] = [
     "moderator_token",
     "invited",
     "secret",
+    "openid_secret",
     "url",
 ];
 

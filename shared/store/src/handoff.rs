@@ -1,5 +1,6 @@
 //! One-time values that stand for a sign-in: the handoff that a framed page trades for a session, the ticket that
-//! `/auth` takes in place of the SSO token, and the link that sets a password. Kept under their hash, taken once.
+//! `/auth` takes in place of the SSO token, the link that sets a password, and what tells a sign-in at a provider from
+//! its repeats. Kept under their hash, taken once.
 
 use domain::id::{CompanyId, HostId, ResellerId};
 use domain::time::millis;
@@ -11,7 +12,7 @@ use crate::audit::Change;
 use crate::op::{Failure, Op};
 use crate::table::Outcome;
 use crate::value::from_item;
-use crate::{Result, Store, Write, keys};
+use crate::{Error, Result, Session, Store, Write, keys};
 
 /// What a one-time value is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub enum HandoffKind {
     SsoTicket,
     /// Whoever has it sets the account's password.
     PasswordLink,
+    /// The `state` of a sign-in at an OpenID Connect provider: kept once that has led to a session.
+    ProviderSignIn,
 }
 
 /// What a one-time value stands for.
@@ -63,6 +66,32 @@ impl Store {
     /// Keeps a one-time value under [`domain::sealed::token_hash`] of it.
     pub async fn handoff_create(&self, value_hash: &str, handoff: &Handoff) -> Result<()> {
         self.commit(vec![handoff.op(value_hash)]).await
+    }
+
+    /// Keeps a new session that a sign-in at an OpenID Connect provider has led to, unless that has led to one before;
+    /// answers whether it is kept. The sign-in is known by the hash of its `state`, and is of no use from `until` on.
+    pub async fn provider_session_create(
+        &self,
+        token_hash: &str,
+        session: &Session,
+        (state_hash, until): (&str, Timestamp),
+    ) -> Result<bool> {
+        let spent = Handoff {
+            kind: HandoffKind::ProviderSignIn,
+            reseller: session.reseller,
+            company: session.company,
+            host: session.host,
+            after_call_url: None,
+            remote_logout_url: None,
+            session_ends: None,
+            sso_token_hash: None,
+            expires: until,
+        };
+        let spent = spent.op(state_hash).when_new(Failure::Raced);
+        match self.commit(vec![spent, session.op(token_hash)]).await {
+            Err(Error::Raced) => Ok(false),
+            outcome => outcome.map(|()| true),
+        }
     }
 
     /// Keeps an SSO ticket of a host that is there, with its audit item.

@@ -202,10 +202,19 @@ impl Store {
     /// The account that this mail address signs in as: one that is there, of a company that is not being deleted. Two
     /// sequential reads, whether there is one or not.
     pub async fn host_signing_in(&self, reseller: ResellerId, email: &Email) -> Result<Option<Host>> {
+        self.account_behind(reseller, keys::host_email(reseller, email)).await
+    }
+
+    /// The same for an OpenID subject.
+    pub async fn host_by_openid(&self, reseller: ResellerId, sub: &str) -> Result<Option<Host>> {
+        self.account_behind(reseller, keys::host_openid(reseller, sub)).await
+    }
+
+    async fn account_behind(&self, reseller: ResellerId, guard: keys::Key) -> Result<Option<Host>> {
         let guard: Option<Guard> = self
-            .get(keys::host_email(reseller, email))
+            .get(guard)
             .await?
-            .map(|item| from_item("mail address", &item))
+            .map(|item| from_item("guard of an account", &item))
             .transpose()?;
         let guard = guard.unwrap_or_else(Guard::nobody);
         let wanted = [keys::host(reseller, guard.host), keys::company(reseller, guard.company)];

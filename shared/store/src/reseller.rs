@@ -1,7 +1,7 @@
 //! Resellers: made by an operator, found by their domain.
 
 use domain::code::Fqdn;
-use domain::company::{LeaveEvent, Reseller};
+use domain::company::Reseller;
 use domain::id::ResellerId;
 
 use crate::audit::Change;
@@ -27,16 +27,12 @@ impl Store {
         self.commit(ops).await
     }
 
-    /// Renames the message that a reseller's pages post when somebody leaves.
-    pub async fn reseller_leave_event(&self, reseller: &Reseller, to: &LeaveEvent, write: &Write<'_>) -> Result<()> {
-        let after = Reseller {
-            leave_event_type: Some(to.clone()),
-            ..reseller.clone()
-        };
-        let change = Change::difference(format!("reseller/{}", reseller.id), reseller, &after);
+    /// Changes what an operator sets of a reseller; its domain stays.
+    pub async fn reseller_update(&self, before: &Reseller, after: &Reseller, write: &Write<'_>) -> Result<()> {
+        let change = Change::difference(format!("reseller/{}", before.id), before, after);
         let mut ops =
-            vec![Op::change(keys::reseller(reseller.id), reseller, &after).when_there(Failure::NotFound("reseller"))];
-        ops.extend(write.ops(Some(reseller.id), None, change, &reseller.id));
+            vec![Op::change(keys::reseller(before.id), before, after).when_there(Failure::NotFound("reseller"))];
+        ops.extend(write.ops(Some(before.id), None, change, &before.id));
         self.commit(ops).await
     }
 

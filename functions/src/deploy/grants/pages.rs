@@ -27,7 +27,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "page_login",
         &[
-            (&[Get], &[Fqdn, Company, Host]),
+            (&[Get], &[Reseller, Fqdn, Company, Host]),
             (&[BatchGet], &[Company]),
             (&[Update], &[Session]),
         ],
@@ -59,7 +59,10 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     ),
     (
         "page_password",
-        &[(&[Get], &[Fqdn, Company, Host, Handoff]), (&[BatchGet], &[Company])],
+        &[
+            (&[Get], &[Reseller, Fqdn, Company, Host, Handoff]),
+            (&[BatchGet], &[Company]),
+        ],
     ),
     (
         "page_register",

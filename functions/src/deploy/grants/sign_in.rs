@@ -1,6 +1,8 @@
 //! Grants of signing in and out. In alphabetical order.
 
-use store::Partition::{Company, Email, Fqdn, Handoff, Host, Job, LoginAttempt, ResetAttempt, Session, SsoAttempt};
+use store::Partition::{
+    Company, Email, Fqdn, Handoff, Host, Job, LoginAttempt, OpenId, Reseller, ResetAttempt, Session, SsoAttempt,
+};
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, Update};
 use super::Listed;
@@ -46,7 +48,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "sign_in_by_password",
         &[
-            (&[Get], &[Fqdn, Email]),
+            (&[Get], &[Reseller, Fqdn, Company, Email]),
             (&[BatchGet], &[Company, Host, LoginAttempt]),
             (&[Put], &[Session]),
             (&[Delete], &[Session, LoginAttempt]),
@@ -55,7 +57,11 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     ),
     (
         "sign_in_forgotten",
-        &[(&[Get], &[Fqdn]), (&[Put], &[Job]), (&[Update], &[ResetAttempt])],
+        &[
+            (&[Get], &[Reseller, Fqdn, Company]),
+            (&[Put], &[Job]),
+            (&[Update], &[ResetAttempt]),
+        ],
     ),
     (
         "sign_in_framed",
@@ -70,6 +76,16 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "sign_in_handoff",
         &[(&[Get], &[Fqdn, Host]), (&[Put], &[Session]), (&[Update], &[Handoff])],
     ),
+    ("sign_in_openid", &[(&[Get], &[Reseller, Fqdn, Company])]),
+    (
+        "sign_in_openid_back",
+        &[
+            (&[Get], &[Reseller, Fqdn, Company, OpenId]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Put], &[Session, Handoff]),
+            (&[Delete], &[Session]),
+        ],
+    ),
     (
         "sign_in_pass_on",
         &[
@@ -82,7 +98,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "sign_in_set_password",
         &[
-            (&[Get], &[Fqdn, Host, Handoff]),
+            (&[Get], &[Reseller, Fqdn, Company, Host, Handoff]),
             (&[Put], &[Company, Session]),
             (&[Update], &[Host]),
             (&[Delete], &[Session, Handoff]),

@@ -4,6 +4,7 @@
 pub(crate) mod dns;
 pub(crate) mod edge;
 pub(crate) mod notes;
+pub(crate) mod provider;
 pub(crate) mod receiver;
 
 use std::sync::Arc;

@@ -70,6 +70,8 @@ impl World {
             name: "Partner".parse().expect("a name"),
             domain: domain.clone(),
             leave_event_type: None,
+            openid: None,
+            openid_secret: None,
             created: noon(),
         };
         store
