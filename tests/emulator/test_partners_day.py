@@ -60,7 +60,11 @@ def day(stack) -> Day:
     stack.invoke(
         "operator-init",
         {
-            "reseller": {"name": "Day", "domain": DOMAIN},
+            "reseller": {
+                "name": "Day",
+                "domain": DOMAIN,
+                "openid": {"issuer": "https://id.invalid", "client_id": "convoke", "client_secret": "s3cret"},
+            },
             "company": {"subdomain": "first", "name": "First"},
             "admin": {"name": "Admin"} | ADMIN,
             "relays": [{"id": made.relay.name, "region": made.relay.region, "key": made.relay.jwk()}],
@@ -231,6 +235,20 @@ def test_4_a_host_signs_in_in_every_way(stack, day):
     session = stack.post("/auth/handoff", JOE, {"handoff": handoff})["session"]
     passed_on = stack.call("POST", "/auth/session", JOE, {"authorization": f"Session {session}"})
     assert passed_on.json()["handoff"]
+
+
+def test_4_a_company_signs_in_with_its_provider(stack, day):
+    made = day.partner("company/create", subdomain="openid", name="Openid", openid_provider=True)
+    host = f"openid.{DOMAIN}"
+    assert '"by_provider":true' in stack.call("GET", "/login", host).text
+    # There is no public provider on this machine: nobody is led to one, and nobody comes back.
+    away = stack.call("GET", "/login/openid", host)
+    assert away.status_code == 503 and '"problem":"away"' in away.text
+    back = stack.call("GET", "/login/openid/back?code=1&state=2", host)
+    assert back.status_code == 400 and '"problem":"stale"' in back.text and "set-cookie" not in back.headers
+    for path in ("/login/openid", "/login/openid/back"):
+        stack.count("GET", path)
+    day.partner("company/delete", company_id=made["id"])
 
 
 def test_5_a_meeting_is_held(stack, day, commands):

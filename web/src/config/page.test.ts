@@ -51,6 +51,16 @@ test('the pages of signing in are told apart', () => {
     account: { name: 'Ann', email: 'a@b.c', accessCode: '1234567' },
     redirectUrl: '/x',
   });
+  expect(parseAccountPage({ page: 'login', by_provider: true, problem: 'stale' })).toMatchObject({
+    account: null,
+    redirectUrl: '/',
+    byProvider: true,
+    problem: 'stale',
+  });
+  expect(parseAccountPage({ page: 'login', by_provider: 1, problem: 'odd' })).toMatchObject({
+    byProvider: false,
+    problem: null,
+  });
   expect(parseAccountPage({ page: 'password', account: null })).toMatchObject({ account: null });
   const fields = { handoff: 'h', redirect_url: '/', odd: 3 };
   expect(parseAccountPage({ page: 'continue', name: 'Ann', fields })).toMatchObject({

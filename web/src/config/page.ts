@@ -103,9 +103,24 @@ export interface OauthApp {
   used: string | null;
 }
 
+const PROVIDER_PROBLEMS = ['denied', 'unknown', 'stale', 'away', 'failed'] as const;
+
+/** Why a company's sign-in provider has signed nobody in. */
+export type ProviderProblem = (typeof PROVIDER_PROBLEMS)[number];
+
+/** Who is signed in, or how people sign in: by password, or with the company's provider. */
+export interface LoginPage {
+  page: 'login';
+  tenant: Tenant;
+  account: Account | null;
+  redirectUrl: string;
+  byProvider: boolean;
+  problem: ProviderProblem | null;
+}
+
 /** The pages of signing in. */
 export type AccountPage =
-  | { page: 'login'; tenant: Tenant; account: Account | null; redirectUrl: string }
+  | LoginPage
   /** Without an account, the link is of no use (any more). */
   | { page: 'password'; tenant: Tenant; account: Account | null }
   /** An administrator's API tokens, oldest first. */
@@ -309,7 +324,7 @@ export function parseAccountPage(value: unknown): AccountPage {
       const tokens = all.flatMap((token) => parseApiToken(token) ?? []);
       return account
         ? { page: 'tokens', ...common, account, tokens }
-        : { page: 'login', ...common, account, redirectUrl: '/' };
+        : login({}, common.tenant, account);
     }
     case 'consent': {
       const names: unknown[] = Array.isArray(json['scopes']) ? json['scopes'] : [];
@@ -334,7 +349,18 @@ export function parseAccountPage(value: unknown): AccountPage {
     case 'password':
       return { page: 'password', ...common, account };
   }
-  return { page: 'login', ...common, account, redirectUrl: text(json['redirect_url']) ?? '/' };
+  return login(json, common.tenant, account);
+}
+
+function login(json: Json, tenant: Tenant, account: Account | null): LoginPage {
+  return {
+    page: 'login',
+    tenant,
+    account,
+    redirectUrl: text(json['redirect_url']) ?? '/',
+    byProvider: json['by_provider'] === true,
+    problem: PROVIDER_PROBLEMS.find((problem) => problem === json['problem']) ?? null,
+  };
 }
 
 /** The page's JSON as the server wrote it, or `null` if it is absent or not JSON. */

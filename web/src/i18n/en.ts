@@ -51,6 +51,16 @@ export const en = {
   'login.known.other': 'Use another account',
   'login.code': 'Join a meeting by code',
   'login.forgotten': 'Forgot your password?',
+
+  'provider.lead': '{company} signs you in with its own sign-in service.',
+  'provider.go': 'Continue to sign-in',
+  'provider.again': 'Try again',
+  'provider.denied': 'The sign-in service did not sign you in.',
+  'provider.unknown':
+    'You were signed in there, but {company} has no account for you here. Ask whoever manages your accounts.',
+  'provider.stale': 'This sign-in was used already, took too long, or began in another window.',
+  'provider.away': 'The sign-in service cannot be reached at the moment.',
+  'provider.failed': 'What the sign-in service answered could not be verified.',
   'forgotten.title': 'Choose a new password',
   'forgotten.lead':
     'Enter the email address of your account at {company}. You get a link that sets a new password.',

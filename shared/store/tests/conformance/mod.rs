@@ -90,6 +90,7 @@ async fn sign_ins(store: &Store) {
     Box::pin(sign_in::a_session_lives_by_use_and_not_for_ever(store)).await;
     Box::pin(sign_in::a_sessions_requests_are_counted_by_the_minute(store)).await;
     Box::pin(sign_in::a_one_time_value_is_taken_once(store)).await;
+    Box::pin(sign_in::a_sign_in_at_a_provider_leads_to_one_session(store)).await;
     Box::pin(sign_in::failures_are_remembered_for_their_window(store)).await;
     Box::pin(sign_in::so_many_different_guesses_are_looked_at(store)).await;
     Box::pin(sign_in::requests_are_counted_by_the_minute(store)).await;

@@ -124,6 +124,30 @@ pub async fn a_one_time_value_is_taken_once(store: &Store) {
     assert_eq!(look(HandoffKind::Session, noon()).await, None);
 }
 
+pub async fn a_sign_in_at_a_provider_leads_to_one_session(store: &Store) {
+    let world = World::new(store).await;
+    let (state, session) = (token_hash(&world.name), session(&world));
+    let create = async |token: &str| {
+        let kept = store.provider_session_create(token, &session, (&state, minute(10))).await;
+        kept.expect("an answer")
+    };
+    let tokens = [1, 2, 3].map(|n| token_hash(&format!("{}-{n}", world.name)));
+    let (one, two) = tokio::join!(create(&tokens[0]), create(&tokens[1]));
+    assert!(one != two, "two at once");
+    assert!(!create(&tokens[2]).await, "and never again");
+    let mut valid = Vec::new();
+    for token in &tokens {
+        let used = store.session_use(token, noon()).await.expect("read");
+        valid.push(matches!(used, SessionUse::Valid { .. }));
+    }
+    assert_eq!(valid, [one, two, false]);
+    // What tells its repeats is no value that anybody can trade.
+    for kind in [HandoffKind::Session, HandoffKind::SsoTicket, HandoffKind::PasswordLink] {
+        let taken = store.handoff_take(&state, kind, [1; 16], noon()).await.expect("read");
+        assert_eq!(taken, None);
+    }
+}
+
 pub async fn failures_are_remembered_for_their_window(store: &Store) {
     let world = World::new(store).await;
     let network = Network::of("192.0.2.1".parse().expect("an address"));

@@ -3,15 +3,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import { signIn } from '../../account/session';
 import { PasswordField, TextField } from '../../components/fields';
 import { Submit } from '../../components/submit';
-import type { AccountPage } from '../../config/page';
+import type { LoginPage } from '../../config/page';
 import { t } from '../../i18n/text';
 import type { Around } from './account';
 import { Forgotten } from './forgotten';
 import { problemText } from './problem';
+import { Provider } from './provider';
 
-type LoginPage = Extract<AccountPage, { page: 'login' }>;
-
-/** Goes on as who is signed in, or asks for an email and a password. */
+/** Goes on as who is signed in, or leads to the company's provider, or asks for an email and a password. */
 export function Login({ page, ...around }: { page: LoginPage } & Around) {
   const other = useSignal(page.account === null);
   if (page.account && !other.value) {
@@ -37,6 +36,7 @@ export function Login({ page, ...around }: { page: LoginPage } & Around) {
       </div>
     );
   }
+  if (page.byProvider) return <Provider page={page} known={page.account !== null} />;
   return <Form page={page} {...around} />;
 }
 
