@@ -3,6 +3,7 @@
 
 mod accounts;
 mod api_tokens;
+mod by_provider;
 mod oauth;
 mod own_domains;
 mod registering;
@@ -104,6 +105,7 @@ async fn compare() {
     Box::pin(first_objects(&mut walk)).await;
     let host = Box::pin(partner(&mut walk)).await;
     let cookie = Box::pin(signing_in(&mut walk, &host)).await;
+    Box::pin(by_provider::by_provider(&mut walk)).await;
     Box::pin(meetings(&mut walk, &host, &cookie)).await;
     Box::pin(api_tokens::api_tokens(&mut walk)).await;
     Box::pin(oauth::oauth(&mut walk)).await;
