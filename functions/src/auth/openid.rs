@@ -232,17 +232,14 @@ async fn signed_in(
     let session = opening.session(context.now);
     let (spent, until) = journey.spent();
     let hash = token_hash(&token);
-    let create = app.store.provider_session_create(&hash, &session, (&spent, until));
-    let former = async {
-        // The provider's page leads here, but the browser set out from one of ours.
-        match session::shown(app, context.request, Use::Look) {
-            Some(former) => app.store.session_delete(&token_hash(former)).await,
-            None => Ok(()),
-        }
-    };
-    match tokio::try_join!(create, former)? {
-        (true, ()) => Ok(Cookies::of(app).browser(&token, host.id, false)),
-        (false, ()) => Err(Stopped::Told(Problem::Stale)),
+    // The provider's page leads here, but the browser set out from one of ours.
+    let former = session::shown(app, context.request, Use::Look).map(token_hash);
+    let create = app
+        .store
+        .provider_session_create(&hash, &session, former.as_deref(), (&spent, until));
+    match create.await? {
+        true => Ok(Cookies::of(app).browser(&token, host.id, false)),
+        false => Err(Stopped::Told(Problem::Stale)),
     }
 }
 

@@ -37,6 +37,8 @@ impl Door {
         site.admin_api("host/update", json!({"host_id": ann.id, "openid_sub": "sub-ann"}))
             .await;
         site.restart();
+        settled().await;
+        site.notes.take();
         Self {
             site,
             provider,
@@ -298,7 +300,7 @@ async fn answers_that_no_sign_in_of_this_browser_waits_for_are_refused() {
     let door = Door::new().await;
     let (location, cookie) = door.set_out("").await;
     let path = door.provider.back(&location, door.token(&location, "sub-ann"));
-    let (other_location, other_cookie) = door.set_out("").await;
+    let (_, other_cookie) = door.set_out("").await;
     // An attacker's own answer, or one that was overheard, in the browser of somebody else.
     for foreign in ["a=b", &other_cookie, &format!("{COOKIE}=AAAA"), &format!("{COOKIE}=")] {
         let answer = door.come_back(&path, foreign).await;
@@ -328,7 +330,6 @@ async fn answers_that_no_sign_in_of_this_browser_waits_for_are_refused() {
     door.site.advance(601);
     let late = door.come_back(&path, &cookie).await;
     door.told(&late, 400, "stale");
-    drop(other_location);
 }
 
 #[tokio::test]

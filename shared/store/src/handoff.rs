@@ -68,12 +68,14 @@ impl Store {
         self.commit(vec![handoff.op(value_hash)]).await
     }
 
-    /// Keeps a new session that a sign-in at an OpenID Connect provider has led to, unless that has led to one before;
-    /// answers whether it is kept. The sign-in is known by the hash of its `state`, and is of no use from `until` on.
+    /// Keeps a new session that a sign-in at an OpenID Connect provider has led to, in place of the browser's former one, unless
+    /// that sign-in has led to one before: nothing changes then, and the answer is `false`. The sign-in is known by the hash of its
+    /// `state`, and is of no use from `until` on.
     pub async fn provider_session_create(
         &self,
         token_hash: &str,
         session: &Session,
+        former: Option<&str>,
         (state_hash, until): (&str, Timestamp),
     ) -> Result<bool> {
         let spent = Handoff {
@@ -87,8 +89,9 @@ impl Store {
             sso_token_hash: None,
             expires: until,
         };
-        let spent = spent.op(state_hash).when_new(Failure::Raced);
-        match self.commit(vec![spent, session.op(token_hash)]).await {
+        let mut ops = vec![spent.op(state_hash).when_new(Failure::Raced), session.op(token_hash)];
+        ops.extend(former.map(|hash| Op::delete(keys::session(hash))));
+        match self.commit(ops).await {
             Err(Error::Raced) => Ok(false),
             outcome => outcome.map(|()| true),
         }

@@ -95,7 +95,10 @@ pub async fn a_change_that_meets_a_taken_name_changes_nothing(store: &Store) {
         .host_update(&other, &other_with_sub, None, &write)
         .await
         .expect("changed");
-    for (sub, known) in [(format!("sub-{}", world.name), Some(other.id)), (world.name.clone(), None)] {
+    for (sub, known) in [
+        (format!("sub-{}", world.name), Some(other.id)),
+        (world.name.clone(), None),
+    ] {
         let found = store.host_by_openid(world.reseller.id, &sub).await.expect("read");
         assert_eq!(found.map(|host| host.id), known);
     }

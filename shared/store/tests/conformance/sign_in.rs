@@ -127,20 +127,31 @@ pub async fn a_one_time_value_is_taken_once(store: &Store) {
 pub async fn a_sign_in_at_a_provider_leads_to_one_session(store: &Store) {
     let world = World::new(store).await;
     let (state, session) = (token_hash(&world.name), session(&world));
+    let former = token_hash(&format!("{}-former", world.name));
+    store.session_create(&former, &session).await.expect("kept");
     let create = async |token: &str| {
-        let kept = store.provider_session_create(token, &session, (&state, minute(10))).await;
-        kept.expect("an answer")
+        let sign_in = (state.as_str(), minute(10));
+        let kept = store.provider_session_create(token, &session, Some(&former), sign_in);
+        kept.await.expect("an answer")
     };
     let tokens = [1, 2, 3].map(|n| token_hash(&format!("{}-{n}", world.name)));
     let (one, two) = tokio::join!(create(&tokens[0]), create(&tokens[1]));
     assert!(one != two, "two at once");
-    assert!(!create(&tokens[2]).await, "and never again");
+    let sign_in = (state.as_str(), minute(10));
+    let known = Some(tokens[usize::from(two)].as_str());
+    let again = store
+        .provider_session_create(&tokens[2], &session, known, sign_in)
+        .await;
+    assert!(
+        !again.expect("an answer"),
+        "and never again, and the one that is there stays"
+    );
     let mut valid = Vec::new();
-    for token in &tokens {
+    for token in tokens.iter().chain([&former]) {
         let used = store.session_use(token, noon()).await.expect("read");
         valid.push(matches!(used, SessionUse::Valid { .. }));
     }
-    assert_eq!(valid, [one, two, false]);
+    assert_eq!(valid, [one, two, false, false]);
     // What tells its repeats is no value that anybody can trade.
     for kind in [HandoffKind::Session, HandoffKind::SsoTicket, HandoffKind::PasswordLink] {
         let taken = store.handoff_take(&state, kind, [1; 16], noon()).await.expect("read");
