@@ -64,6 +64,7 @@ test('whom the provider signs in comes back to the page, signed in', async () =>
   const room = new URL(host.meeting_url).pathname;
   await page.goto(address(`/login?redirect_url=${encodeURIComponent(`${room}?name=Ann`)}`));
   // By keyboard alone.
+  await page.locator('a:focus', { hasText: 'Continue to sign-in' }).waitFor();
   await page.keyboard.press('Enter');
   await atProvider(page, 'ann');
   assert.equal(page.url(), address(`${room}?name=Ann`));
@@ -79,7 +80,7 @@ test('whom the provider signs in comes back to the page, signed in', async () =>
   // The provider knows the browser still.
   await page.getByRole('link', { name: 'Continue to sign-in' }).click();
   await page.getByRole('heading', { name: 'Hello, Openly Host' }).waitFor();
-  // Back leads to no second session.
+  // Whoever wants to be somebody else is asked there.
   await page.goto(address('/login?redirect_url=/x'));
   await page.getByRole('button', { name: 'Use another account' }).click();
   await page.getByRole('link', { name: 'Continue to sign-in' }).click();
