@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use functions::operator::{self, Init};
 use serde_json::{Value, json};
 
-use super::{COOKIE, Door, account, kept, registered};
+use super::{COOKIE, Door, account, registered};
 use crate::site::OTHER;
 use crate::site::provider::{Provider, Signer, back_with, query};
 
