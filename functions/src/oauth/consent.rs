@@ -67,7 +67,11 @@ impl Endpoint for PageOauthConsent {
             }
         };
         let Some(own) = Redirect::parse(&format!("{PATH}?{query}")) else {
-            return told(app, StatusCode::BAD_REQUEST, "The app asks in an address that is too long");
+            return told(
+                app,
+                StatusCode::BAD_REQUEST,
+                "The app asks in an address that is too long",
+            );
         };
         let back: String = url::form_urlencoded::byte_serialize(own.to_string().as_bytes()).collect();
         let sign_in = format!("/login?redirect_url={back}");

@@ -120,7 +120,7 @@ fn plain(value: &impl Serialize) -> Map<String, Value> {
 }
 
 /// Fields that the audit leaves out: secrets, and people who are no accounts.
-const HIDDEN: [&str; 11] = [
+const HIDDEN: [&str; 12] = [
     "password_hash",
     "password_link",
     "reset_link",
