@@ -175,7 +175,8 @@ impl Control {
             if is_muted && !request.muted {
                 return Err(Failure::Refused("a track is unmuted by its publisher only"));
             }
-            if request.muted {
+            // Once more would make its own unmute look like a report that came late.
+            if request.muted && !is_muted {
                 room.mute_for(ctx, session, &request.track_sid);
             }
             let track = room.tracks.get(request.track_sid.as_str());

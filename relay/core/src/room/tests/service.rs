@@ -173,6 +173,26 @@ fn a_track_is_muted_for_all_but_not_unmuted() {
 }
 
 #[test]
+fn who_muted_itself_first_unmutes_itself() {
+    let mut world = pair();
+    let sid = tracks_of_b(&mut world)[0].sid.clone();
+    let own = |world: &mut World, muted| {
+        let request = livekit_protocol::MuteTrackRequest {
+            sid: sid.clone(),
+            muted,
+        };
+        world.signal(2, signal_request::Message::Mute(request));
+    };
+    // Before any media of it has come.
+    own(&mut world, true);
+    let answer = world.control.mute_published_track(world.now(), &mute(&sid, true));
+    assert!(answer.expect("so already").track.expect("the track").muted);
+    world.drain();
+    own(&mut world, false);
+    assert!(!world.seen(1, "b").expect("told").tracks[0].muted);
+}
+
+#[test]
 fn who_may_publish_no_more_loses_its_tracks() {
     let mut world = pair();
     let request = UpdateParticipantRequest {
