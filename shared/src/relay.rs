@@ -346,6 +346,8 @@ pub enum Action {
         /// Who.
         participant: ParticipantNumber,
     },
+    /// Let everybody in from the waiting room, as far as there is room. An order of our pages, not of the contract.
+    AdmitAll,
     /// Turn somebody away from the waiting room.
     Reject {
         /// Who.

@@ -81,6 +81,7 @@ describe('moderation', () => {
     expect(await meeting.moderate({ action: 'lock' })).toBe('failed');
     answers.control = () => json(409, { code: 'conflict', reason: 'full' });
     expect(await meeting.moderate({ action: 'admit', participant: 4 })).toBe('full');
+    expect(await meeting.moderate({ action: 'admit_all' })).toBe('full');
     expect(await meeting.moderate({ action: 'reject', participant: 4 })).toBe('failed');
   });
 

@@ -37,7 +37,7 @@ export function outcomeOf(order: Order, status: number): OrderOutcome {
     case 404:
       return 'gone';
     case 409:
-      return order.action === 'admit' ? 'full' : 'failed';
+      return order.action === 'admit' || order.action === 'admit_all' ? 'full' : 'failed';
     default:
       return 'failed';
   }

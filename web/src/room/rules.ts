@@ -26,7 +26,7 @@ export function parseRules(metadata: string | undefined): Rules {
 /** What a moderator can have the relay do. */
 export type Order =
   | { action: OneAction; participant: number }
-  | { action: 'mute_all' | 'unmute_all' | 'lock' | 'unlock' }
+  | { action: 'admit_all' | 'mute_all' | 'unmute_all' | 'lock' | 'unlock' }
   | { action: 'set_mute_mode'; mute_mode: MuteMode };
 
 export type OneAction =

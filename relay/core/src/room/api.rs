@@ -176,7 +176,7 @@ pub enum By {
     },
 }
 
-/// Why an order is not carried out. Nothing is changed then.
+/// Why an order is not carried out. Nothing is changed then, but that an order to let all in may find the room full after some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
     /// No such meeting is open here.

@@ -71,6 +71,7 @@ impl Room {
                 self.remove(ctx, session, reason);
             }
             Action::Admit { participant } => self.let_in(ctx, participant)?,
+            Action::AdmitAll => self.let_all_in(ctx)?,
             Action::Reject { participant } => self.turn_away(ctx, participant)?,
             Action::Mute { participant } => {
                 let session = self.inside(participant)?;

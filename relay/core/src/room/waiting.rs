@@ -70,6 +70,13 @@ impl Room {
         Ok(())
     }
 
+    /// Lets everybody in who waits, who came first first, until nobody else fits in.
+    pub(super) fn let_all_in(&mut self, ctx: &mut Context<'_>) -> Result<(), Denied> {
+        let waiting = self.participants.values().filter(|one| one.waits);
+        let waiting: Vec<ParticipantNumber> = waiting.filter_map(|one| one.ticket.number).collect();
+        waiting.into_iter().try_for_each(|number| self.let_in(ctx, number))
+    }
+
     /// Turns somebody away who waits.
     pub(super) fn turn_away(&mut self, ctx: &mut Context<'_>, number: ParticipantNumber) -> Result<(), Denied> {
         let session = self.numbered(number)?;

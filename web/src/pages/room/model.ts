@@ -15,7 +15,6 @@ import { t, type TextKey } from '../../i18n/text';
 import { Devices, type DeviceKind, type DeviceProblem, type MediaName } from '../../room/devices';
 import { Meeting } from '../../room/meeting';
 import type { Person } from '../../room/people';
-import type { OrderOutcome } from '../../room/orders';
 import type { Ending } from '../../room/reasons';
 import { Roster } from '../../room/roster';
 import type { OneAction, Order } from '../../room/rules';
@@ -384,22 +383,15 @@ export class RoomModel {
   /** Does what concerns everybody, or one. Somebody who is gone meanwhile needs nothing more. */
   async order(order: Order): Promise<boolean> {
     const outcome = await this.meeting.moderate(order);
-    this.tellOf([outcome]);
+    const alarm = (text: string) => this.toasts.show(text, { icon: 'warning', alarming: true });
+    if (outcome === 'full') alarm(t('toast.order.full'));
+    else if (outcome === 'failed') alarm(t('toast.order.failed'));
     return outcome === 'done';
   }
 
-  /** Lets everybody in who waits. */
+  /** Lets everybody in who waits, by one order: the relay limits how many it takes. */
   async admitAll(): Promise<void> {
-    const orders = this.roster.waiting
-      .peek()
-      .map(({ number }) => this.meeting.moderate({ action: 'admit', participant: number }));
-    this.tellOf(await Promise.all(orders));
-  }
-
-  private tellOf(outcomes: readonly OrderOutcome[]): void {
-    const alarm = (text: string) => this.toasts.show(text, { icon: 'warning', alarming: true });
-    if (outcomes.includes('full')) alarm(t('toast.order.full'));
-    else if (outcomes.includes('failed')) alarm(t('toast.order.failed'));
+    await this.order({ action: 'admit_all' });
   }
 
   async muteAll(): Promise<void> {

@@ -349,6 +349,42 @@ fn as_many_wait_as_may_be_in_and_nobody_is_let_into_a_full_room() {
 }
 
 #[test]
+fn all_who_wait_are_let_in_by_one_order() {
+    let many = RoomSettings {
+        max_participants: 100,
+        ..with_waiting_room()
+    };
+    let mut world = opened_by(many, [leader()]);
+    for n in 2..=61 {
+        world.come(ticket(&format!("p{n}"), Some(n)));
+    }
+    world.events.clear();
+    assert_eq!(world.order_by(&holder(2), Do::AdmitAll), Err(Denied::NotModerator));
+    assert_eq!(world.order_by(&holder(1), Do::AdmitAll), Ok(()));
+    let joined: Vec<u32> = world
+        .events
+        .iter()
+        .filter_map(|event| match event.kind {
+            EventKind::ParticipantJoin { participant, .. } => Some(participant.value()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(joined, (2..=61).collect::<Vec<_>>());
+    assert_eq!(world.order_by(&holder(1), Do::AdmitAll), Ok(()), "nobody waits");
+}
+
+#[test]
+fn all_who_fit_are_let_in() {
+    let mut world = one_waits();
+    world.come(ticket("p4", Some(4)));
+    world.events.clear();
+    assert_eq!(world.order_by(&holder(1), Do::AdmitAll), Err(Denied::Full));
+    assert!(
+        matches!(world.events[..], [Event { kind: EventKind::ParticipantJoin { participant, .. }, .. }] if participant.value() == 3)
+    );
+}
+
+#[test]
 fn a_room_where_somebody_waits_stays_open_and_ends_for_them_too() {
     let mut world = opened_by(with_waiting_room(), [ticket("p2", Some(2))]);
     world.pass(Duration::from_secs(60));
