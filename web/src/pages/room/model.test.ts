@@ -138,3 +138,32 @@ test('all who wait are admitted by one order, and what went wrong is told once',
   await model.admitAll();
   expect(toasts().slice(1)).toEqual(['The meeting is full. Nobody else can be let in now.']);
 });
+
+test('time in the meeting goes on over a broken connection, and begins anew with another visit', async () => {
+  const { model } = await room();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(model.elapsed.value).toBe(10);
+  model.meeting.phase.value = { at: 'in' };
+  expect(model.elapsed.value).toBe(10);
+  model.meeting.phase.value = { at: 'knocking' };
+  await vi.advanceTimersByTimeAsync(5_000);
+  model.meeting.phase.value = { at: 'in' };
+  expect(model.elapsed.value).toBe(15);
+  around(model).left('left');
+  model.meeting.phase.value = { at: 'over', ending: 'left' };
+  expect(model.elapsed.value).toBe(0);
+  await vi.advanceTimersByTimeAsync(5_000);
+  model.meeting.phase.value = { at: 'in' };
+  expect(model.elapsed.value).toBe(0);
+});
+
+test('whoever comes a moment after us is no news, also when we come back', async () => {
+  const { model, toasts } = await room();
+  model.roster.arrive(person(2));
+  await vi.advanceTimersByTimeAsync(10_000);
+  model.roster.arrive(person(3));
+  expect(toasts()).toEqual(['Person 3 joined']);
+  model.meeting.phase.value = { at: 'in' };
+  model.roster.arrive(person(4));
+  expect(toasts()).toHaveLength(1);
+});

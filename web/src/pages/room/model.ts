@@ -25,6 +25,9 @@ import { Outward } from './outward';
 /** Somebody who is gone this short a time has not left. */
 const COMES_BACK_WITHIN_MS = 3_000;
 
+/** Those who arrive this soon after us were here before, or come back as we do. */
+const ALL_ARRIVE_WITHIN_MS = 2_000;
+
 export class RoomModel {
   readonly toasts = new Toasts();
   readonly roster: Roster;
@@ -51,6 +54,9 @@ export class RoomModel {
   readonly sharer: ReadonlySignal<Person | null>;
 
   private readonly outward: Outward;
+  /** When we first came in on this visit, and when we last did, in Unix milliseconds. */
+  private since: number | null = null;
+  private cameIn = 0;
   /** Those who went a moment ago, by identity. */
   private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
 
@@ -113,7 +119,9 @@ export class RoomModel {
         this.asked.value = null;
         return undefined;
       }
-      const since = Date.now();
+      this.cameIn = Date.now();
+      this.since ??= this.cameIn;
+      const { since } = this;
       const tick = () => (this.elapsed.value = Math.floor((Date.now() - since) / 1000));
       tick();
       const timer = setInterval(tick, 1000);
@@ -206,7 +214,8 @@ export class RoomModel {
     clearTimeout(leaving);
     // Somebody whose connection broke and who is back is not news either.
     if (this.leaving.delete(person.identity)) return;
-    if (person.isLocal || this.elapsed.peek() < 2 || this.away.peek()) return;
+    if (person.isLocal || this.meeting.phase.peek().at !== 'in' || this.away.peek()) return;
+    if (Date.now() - this.cameIn < ALL_ARRIVE_WITHIN_MS) return;
     this.toasts.show(t('toast.joined', { name: person.name.peek() }), { icon: 'people' });
   }
 
@@ -225,6 +234,7 @@ export class RoomModel {
     for (const timer of this.leaving.values()) clearTimeout(timer);
     this.leaving.clear();
     this.panel.value = null;
+    this.since = null;
     this.elapsed.value = 0;
     if (this.window.document.fullscreenElement) void this.window.document.exitFullscreen();
     if (this.outward.left(ending)) this.goOn();
