@@ -6,6 +6,14 @@ import { join } from 'node:path';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** Waits until this has the keyboard's focus. */
+export async function focused(locator) {
+  const has = (element) => element === document.activeElement;
+  for (const end = Date.now() + 5_000; !(await locator.evaluate(has)); ) {
+    assert.ok(Date.now() < end, `${locator} has no focus`);
+  }
+}
+
 /** No accessibility violation, and nothing wider than the window, at four widths, in light and dark. */
 export async function wellMade(page, name) {
   for (const colorScheme of ['light', 'dark']) {

@@ -1,7 +1,7 @@
 // Registering for a meeting: from its plain link to a form, to a mail, to a link of one's own, to the meeting.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { wellMade } from './look.mjs';
+import { focused, wellMade } from './look.mjs';
 import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
 import { inside } from './room.mjs';
 
@@ -53,6 +53,8 @@ test('a guest registers, and comes in by the link in the mail', async () => {
   await page.getByRole('button', { name: 'Register' }).click();
   await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
   await wellMade(page, 'registration-sent');
+  await page.getByRole('button', { name: 'Use another address' }).click();
+  await focused(page.getByLabel('Your name'));
 
   await page.goto(await ownLink('rita@guest.test'));
   const join = page.getByRole('button', { name: 'Join now' });

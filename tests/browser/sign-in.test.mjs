@@ -1,7 +1,7 @@
 // Hosts sign in at their company's own pages: by password, by the link of a new account, and out again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { wellMade } from './look.mjs';
+import { focused, wellMade } from './look.mjs';
 import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
 import { inside } from './room.mjs';
 
@@ -142,6 +142,9 @@ test('a forgotten password is set anew by a link that comes by mail', async () =
   const page = await visitor(browser);
   await page.goto(address('/login'));
   await page.getByLabel('Email').fill(host.email);
+  await page.getByRole('button', { name: 'Forgot your password?' }).click();
+  await page.getByRole('button', { name: 'Back to sign in' }).click();
+  await focused(page.getByLabel('Email'));
   await page.getByRole('button', { name: 'Forgot your password?' }).click();
   assert.equal(await page.getByLabel('Email').inputValue(), host.email);
   await wellMade(page, 'forgotten');

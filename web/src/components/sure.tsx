@@ -13,8 +13,12 @@ export function Sure({ words, go }: SureProps) {
   const busy = useSignal(false);
   const problem = useSignal<string | null>(null);
   const keep = useRef<HTMLButtonElement>(null);
+  const ask = useRef<HTMLButtonElement>(null);
+  const asked = useRef(false);
   useEffect(() => {
     if (asking.value) keep.current?.focus();
+    else if (asked.current) ask.current?.focus();
+    asked.current = asking.value;
   }, [asking.value]);
   const sure = async () => {
     if (busy.value) return;
@@ -28,6 +32,7 @@ export function Sure({ words, go }: SureProps) {
       <button
         type="button"
         class="button"
+        ref={ask}
         aria-label={words.of}
         onClick={() => (asking.value = true)}
       >

@@ -50,7 +50,8 @@ function Form({ page, fetch, go }: { page: LoginPage } & Around) {
   const passwordProblem = useSignal<string | null>(null);
   const emailField = useRef<HTMLInputElement>(null);
   const passwordField = useRef<HTMLInputElement>(null);
-  useEffect(() => emailField.current?.focus(), []);
+  // At first, and when the form is back.
+  useEffect(() => emailField.current?.focus(), [forgotten.value]);
 
   const submit = async (event: Event) => {
     event.preventDefault();

@@ -15,6 +15,7 @@ type RegisterPage = Extract<AccountPage, { page: 'register' }>;
 export function Register({ page, ...around }: { page: RegisterPage } & Around) {
   const state = useSignal<RegisterMeeting['state'] | 'gone'>(page.meeting?.state ?? 'gone');
   const sent = useSignal<string | null>(null);
+  const again = useSignal(false);
   const subject = page.meeting?.subject ?? '';
   if (!page.meeting || state.value !== 'open') {
     const said = state.value === 'open' ? 'gone' : state.value;
@@ -28,7 +29,14 @@ export function Register({ page, ...around }: { page: RegisterPage } & Around) {
         title={t('register.done.title')}
         lead={t('register.done.lead', { subject, email: sent.value })}
       >
-        <button type="button" class="button" onClick={() => (sent.value = null)}>
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            again.value = true;
+            sent.value = null;
+          }}
+        >
           {t('register.done.again')}
         </button>
       </Told>
@@ -37,6 +45,7 @@ export function Register({ page, ...around }: { page: RegisterPage } & Around) {
   return (
     <Form
       meeting={page.meeting}
+      again={again.value}
       sent={(email) => (sent.value = email)}
       gone={(why) => (state.value = why)}
       {...around}
@@ -66,11 +75,13 @@ function Told({ title, lead, children }: ToldProps) {
 
 interface FormProps extends Around {
   meeting: RegisterMeeting;
+  /** It is back for somebody else. */
+  again: boolean;
   sent: (email: string) => void;
   gone: (why: 'full' | 'over' | 'gone') => void;
 }
 
-function Form({ meeting, fetch, path, sent, gone }: FormProps) {
+function Form({ meeting, again, fetch, path, sent, gone }: FormProps) {
   const name = useSignal('');
   const email = useSignal('');
   const nameProblem = useSignal<string | null>(null);
@@ -78,6 +89,9 @@ function Form({ meeting, fetch, path, sent, gone }: FormProps) {
   const busy = useSignal(false);
   const nameField = useRef<HTMLInputElement>(null);
   const emailField = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (again) nameField.current?.focus();
+  }, [again]);
 
   const submit = async (event: Event) => {
     event.preventDefault();
