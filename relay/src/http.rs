@@ -18,7 +18,7 @@ use crate::{
     control::{Connection, Rooms, ToClient, unix_ms},
     drain::Drain,
     operator::Refusals,
-    orders::{self, Pace, Seen},
+    orders::{self, Pace, Seen, SessionName},
     service,
     signal::{self, Asked, MAX_FRAME, access_token, pairs},
     tokens::{Refused, Tokens},
@@ -37,10 +37,10 @@ pub(crate) struct App {
     pub(crate) drain: Drain,
     pub(crate) refusals: Refusals,
     /// Commands of the control plane.
-    pub(crate) commands: Arc<Seen>,
+    pub(crate) commands: Arc<Seen<String>>,
     /// What moderators asked for.
-    pub(crate) requests: Arc<Seen>,
-    /// How fast tokens order.
+    pub(crate) requests: Arc<Seen<(SessionName, String)>>,
+    /// How fast sessions order.
     pub(crate) pace: Pace,
     /// Clients of WHIP and WHEP.
     pub(crate) sessions: Sessions,

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -16,13 +17,13 @@ use domain::{
     Code, Error, Reason,
     relay::{Action, Command, CommandClaims, RoomControl},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use relay_core::room::{By, Control, Denied, RoomKey, Ticket};
 
 use crate::{
     control::{now, unix_ms},
     http::App,
-    tokens::Refused,
+    tokens::{Refused, credentials},
 };
 
 /// Orders remembered, so that none is carried out twice.
@@ -37,21 +38,46 @@ type Outcome = Result<(), Denied>;
 const ORDERS: f64 = 50.0;
 const ORDERS_PER_SECOND: f64 = 10.0;
 
-/// The last orders by their ids, and what came of them.
-#[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<Orders>);
-
-#[derive(Debug, Default)]
-struct Orders {
-    outcomes: HashMap<String, Outcome>,
-    /// Oldest first.
-    ids: VecDeque<String>,
+/// The session that a token names: the `jti`s of one room mean nothing in another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SessionName {
+    room: RoomKey,
+    jti: String,
 }
 
-impl Seen {
+impl SessionName {
+    pub(crate) fn of(ticket: &Ticket) -> Self {
+        Self {
+            room: ticket.room.clone(),
+            jti: ticket.jti.clone(),
+        }
+    }
+}
+
+/// The last orders by their ids, and what came of them.
+#[derive(Debug)]
+pub(crate) struct Seen<Id>(Mutex<Orders<Id>>);
+
+#[derive(Debug)]
+struct Orders<Id> {
+    outcomes: HashMap<Id, Outcome>,
+    /// Oldest first.
+    ids: VecDeque<Id>,
+}
+
+impl<Id> Default for Seen<Id> {
+    fn default() -> Self {
+        Self(Mutex::new(Orders {
+            outcomes: HashMap::new(),
+            ids: VecDeque::new(),
+        }))
+    }
+}
+
+impl<Id: Clone + Eq + Hash> Seen<Id> {
     /// What came of the order of this id; if nobody gave it before, it is carried out. Orders of people who may give none
     /// are not remembered. Called by one thread, that of the rooms.
-    fn once(&self, id: String, carry_out: impl FnOnce() -> Outcome) -> Outcome {
+    fn once(&self, id: Id, carry_out: impl FnOnce() -> Outcome) -> Outcome {
         let mut orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = orders.outcomes.get(&id) {
             return *outcome;
@@ -71,13 +97,13 @@ impl Seen {
     }
 }
 
-/// How many orders came of each token: a bucket that fills with time, by `jti`.
+/// How many orders came of each session: a bucket that fills with time.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<HashMap<String, (f64, Instant)>>);
+pub(crate) struct Pace(Mutex<HashMap<SessionName, (f64, Instant)>>);
 
 impl Pace {
-    /// Takes an order of this token; false when that is too much.
-    pub(crate) fn allows(&self, jti: &str, now: Instant) -> bool {
+    /// Takes an order of this session; false when that is too much.
+    pub(crate) fn allows(&self, session: &SessionName, now: Instant) -> bool {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |(left, filled): (f64, Instant)| {
             let seconds = now.saturating_duration_since(filled).as_secs_f64();
@@ -87,11 +113,11 @@ impl Pace {
             // A full bucket is as good as none.
             tokens.retain(|_, token| left(*token) < ORDERS);
         }
-        let left = tokens.get(jti).map_or(ORDERS, |token| left(*token));
+        let left = tokens.get(session).map_or(ORDERS, |token| left(*token));
         if left < 1.0 {
             return false;
         }
-        tokens.insert(jti.to_owned(), (left - 1.0, now));
+        tokens.insert(session.clone(), (left - 1.0, now));
         true
     }
 }
@@ -100,7 +126,7 @@ impl Pace {
 pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let unauthenticated = || failure(&Error::new(Code::Unauthenticated, "not a command for this relay"));
     let Some(claims) =
-        credentials(&headers, "Command ").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
+        credentials(&headers, "Command").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
     else {
         return unauthenticated();
     };
@@ -156,10 +182,10 @@ pub(crate) async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) ->
 }
 
 async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action) -> Response {
-    if !app.pace.allows(&ticket.jti, Instant::now()) {
+    let session = SessionName::of(&ticket);
+    if !app.pace.allows(&session, Instant::now()) {
         return failure(&Error::new(Code::RateLimited, "Too many orders"));
     }
-    let id = id.map(|id| format!("{}/{id}", ticket.jti));
     let by = By::Holder {
         identity: ticket.identity,
         jti: ticket.jti,
@@ -168,7 +194,7 @@ async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action
     let outcome = app.rooms.call(move |control| {
         let mut carry_out = || order(control, &ticket.room, &by, action);
         match id {
-            Some(id) => requests.once(id, carry_out),
+            Some(id) => requests.once((session, id), carry_out),
             None => carry_out(),
         }
     });
@@ -176,7 +202,7 @@ async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action
 }
 
 fn holder(app: &App, headers: &HeaderMap) -> Result<Ticket, Error> {
-    credentials(headers, "Bearer ")
+    credentials(headers, "Bearer")
         .ok_or(Refused::Missing)
         .and_then(|token| app.tokens.ticket(token, unix_ms() / 1000))
         .map_err(|refused| Error::new(Code::Unauthenticated, refused.to_string()))
@@ -208,10 +234,6 @@ fn answer(outcome: Option<Outcome>) -> Response {
         Err(Denied::NotModerator) => Error::new(Code::Forbidden, "only a moderator who is in the meeting may do this"),
     };
     failure(&error)
-}
-
-fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix(scheme)
 }
 
 fn failure(error: &Error) -> Response {
@@ -253,18 +275,24 @@ mod tests {
 
     #[test]
     fn a_token_orders_at_a_pace() {
+        let session = |room: &str, jti: &str| SessionName {
+            room: RoomKey::Named(room.to_owned()),
+            jti: jti.to_owned(),
+        };
         let (pace, start) = (Pace::default(), Instant::now());
-        assert!((0..50).all(|_| pace.allows("a", start)));
-        assert!(!pace.allows("a", start));
-        assert!(pace.allows("b", start), "each its own");
+        let a = session("r", "a");
+        assert!((0..50).all(|_| pace.allows(&a, start)));
+        assert!(!pace.allows(&a, start));
+        assert!(pace.allows(&session("r", "b"), start), "each its own");
+        assert!(pace.allows(&session("s", "a"), start), "and in each room");
         let later = start + Duration::from_secs(1);
-        assert_eq!((0..20).filter(|_| pace.allows("a", later)).count(), 10);
+        assert_eq!((0..20).filter(|_| pace.allows(&a, later)).count(), 10);
         // Tokens that are at rest take no memory.
         let much_later = start + Duration::from_secs(60);
         for n in 0..REMEMBERED + 5 {
-            assert!(pace.allows(&n.to_string(), much_later));
+            assert!(pace.allows(&session("r", &n.to_string()), much_later));
         }
         assert!(pace.0.lock().expect("unpoisoned").len() <= REMEMBERED + 5);
-        assert!(!pace.0.lock().expect("unpoisoned").contains_key("a"));
+        assert!(!pace.0.lock().expect("unpoisoned").contains_key(&a));
     }
 }

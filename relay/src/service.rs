@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     control::{Rooms, now, unix_ms},
-    tokens::{ServiceGrant, Tokens},
+    tokens::{ServiceGrant, Tokens, credentials},
 };
 
 /// A request's body that is not too long for [`lk::SendDataRequest`] of the largest message, in JSON.
@@ -108,10 +108,7 @@ async fn answer(
 }
 
 fn grant(tokens: &Tokens, headers: &HeaderMap) -> Result<ServiceGrant, Refusal> {
-    let token = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .ok_or_else(|| Refusal::unauthenticated("no access token"))?;
+    let token = credentials(headers, "Bearer").ok_or_else(|| Refusal::unauthenticated("no access token"))?;
     tokens
         .service(token, unix_ms() / 1000)
         .map_err(Refusal::unauthenticated)

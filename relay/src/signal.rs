@@ -22,6 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::{
     control::{Connection, ToClient},
     limit::Limit,
+    tokens::credentials,
 };
 
 /// Largest frame of a client, in bytes: an offer of five hundred sections.
@@ -61,15 +62,8 @@ pub(crate) struct Asked {
 
 /// The access token in a query or in the headers.
 pub(crate) fn access_token<'a>(query: &'a [(String, String)], headers: &'a HeaderMap) -> Option<&'a str> {
-    let bearer = || {
-        headers
-            .get(http::header::AUTHORIZATION)?
-            .to_str()
-            .ok()?
-            .strip_prefix("Bearer ")
-    };
     value(query, "access_token")
-        .or_else(bearer)
+        .or_else(|| credentials(headers, "Bearer"))
         .filter(|token| !token.is_empty())
 }
 

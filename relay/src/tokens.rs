@@ -11,12 +11,20 @@ use domain::{
     jws::{KeySet, SharedSecret, TokenError, claimed_issuer},
     room::RoomRole,
 };
+use http::{HeaderMap, header};
 use relay_core::room::{Grants, RoomKey, Ticket};
 use serde::Deserialize;
 use thiserror::Error;
 
 /// Longest name of a room of an API key, and of an identity, in bytes.
 const LONGEST_NAME: usize = 256;
+
+/// What the `Authorization` header of a request has of this scheme, whose case does not matter (RFC 9110 §11.1); `None` for
+/// nothing.
+pub(crate) fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let (given, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    Some(rest.trim()).filter(|rest| given.eq_ignore_ascii_case(scheme) && !rest.is_empty())
+}
 
 /// Why a token opens nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -229,6 +237,23 @@ mod tests {
                 hard_stop: 90_000,
             },
         })
+    }
+
+    #[test]
+    fn credentials_are_of_a_scheme_in_any_case() {
+        let read = |value: &'static str, scheme| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, http::HeaderValue::from_static(value))]);
+            credentials(&headers, scheme).map(str::to_owned)
+        };
+        for value in ["Bearer a.b", "bearer a.b", "BEARER  a.b "] {
+            assert_eq!(read(value, "Bearer").as_deref(), Some("a.b"), "{value}");
+            assert_eq!(read(value, "Command"), None, "{value}");
+        }
+        assert_eq!(read("Command c", "Command").as_deref(), Some("c"));
+        for value in ["Bearer", "Bearer ", "Bearera.b", ""] {
+            assert_eq!(read(value, "Bearer"), None, "{value}");
+        }
+        assert_eq!(credentials(&HeaderMap::new(), "Bearer"), None);
     }
 
     #[test]

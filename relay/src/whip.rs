@@ -17,10 +17,11 @@ use relay_core::room::{Input, Join, Mode, Ticket};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    control::unix_ms,
-    http::{App, admitted, turned_away},
+    control::{now, unix_ms},
+    http::{App, admitted, refused, turned_away},
+    orders::SessionName,
     signal::pairs,
-    tokens::Refused,
+    tokens::{Refused, credentials},
 };
 
 mod session;
@@ -104,8 +105,7 @@ async fn begin(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, Refusal> {
-    let token = bearer(headers);
-    let ticket = token
+    let ticket = credentials(headers, "Bearer")
         .ok_or(Refused::Missing)
         .and_then(|token| app.tokens.ticket(token, unix_ms() / 1_000))
         .map_err(|refused| Box::new(challenged(turned_away(app, refused))))?;
@@ -118,12 +118,8 @@ async fn begin(
     if !accepts_sdp(headers) {
         return Err(refusal(StatusCode::NOT_ACCEPTABLE, format!("an answer is {SDP}")));
     }
-    if !app.pace.allows(&ticket.jti, Instant::now().into_std()) {
-        return Err(refusal(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many requests with this token",
-        ));
-    }
+    let name = SessionName::of(&ticket);
+    in_pace(app, &name)?;
     let offer = Offer::read(body).map_err(|why| refusal(StatusCode::BAD_REQUEST, why.to_string()))?;
     let add_tracks = match purpose {
         Purpose::Publish => offer.tracks(),
@@ -183,7 +179,7 @@ async fn begin(
     }
     let mut response = (StatusCode::CREATED, answer.sdp).into_response();
     let links = session.links();
-    let id = app.sessions.keep(session, &token);
+    let id = app.sessions.keep(session, &token, name);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
     let location = format!("{}/{id}", purpose.path());
@@ -197,6 +193,17 @@ async fn begin(
         headers.append(header::LINK, link);
     }
     Ok(response)
+}
+
+/// A client asks for something, which it may not do too often.
+fn in_pace(app: &App, session: &SessionName) -> Result<(), Refusal> {
+    if app.pace.allows(session, Instant::now().into_std()) {
+        return Ok(());
+    }
+    Err(refusal(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many requests with this token",
+    ))
 }
 
 /// Who is to be watched, by identity.
@@ -223,7 +230,8 @@ async fn change(State(app): State<Arc<App>>, Path(id): Path<String>, headers: He
 }
 
 async fn change_session(app: &App, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refusal> {
-    let orders = held(app, id, headers)?;
+    let (orders, session) = held(app, id, headers)?;
+    in_pace(app, &session)?;
     if !is_of_type(headers, FRAGMENT) {
         return Err(refusal(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -263,7 +271,7 @@ async fn change_session(app: &App, id: &str, headers: &HeaderMap, body: &[u8]) -
 /// The client ends its session.
 async fn end(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     match held(&app, &id, &headers) {
-        Ok(orders) => {
+        Ok((orders, _)) => {
             // One that has just ended by itself has ended as well.
             let _ = orders.send(Order::End).await;
             StatusCode::OK.into_response()
@@ -272,20 +280,15 @@ async fn end(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Heade
     }
 }
 
-/// The session of that name, for whoever holds the token that it was begun with.
-fn held(app: &App, id: &str, headers: &HeaderMap) -> Result<session::Orders, Refusal> {
-    let Some(token) = bearer(headers) else {
+/// The way to the session of that address, and whose it is, for whoever holds the token that it was begun with.
+fn held(app: &App, id: &str, headers: &HeaderMap) -> Result<(session::Orders, SessionName), Refusal> {
+    let Some(token) = credentials(headers, "Bearer") else {
         return Err(Box::new(challenged(turned_away(app, Refused::Missing))));
     };
     app.sessions.find(id, token).map_err(|wrong| match wrong {
         session::NotYours::Unknown => refusal(StatusCode::NOT_FOUND, "no such session"),
         session::NotYours::Token => refusal(StatusCode::FORBIDDEN, "the session has another token"),
     })
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
 /// A 401 names what is asked for (RFC 9110 §11.6.1).

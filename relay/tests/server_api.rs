@@ -179,3 +179,25 @@ async fn protobuf_is_answered_in_protobuf_and_nonsense_by_an_error() {
     }
     relay.shutdown().await;
 }
+
+#[tokio::test]
+async fn one_order_in_two_rooms_is_two_orders() {
+    let (relay, _folder) = standalone().await;
+    for room in ["r", "s"] {
+        let leader = token_with("a", json!({"room": room, "roomJoin": true, "roomAdmin": true}));
+        let mut client = Client::single(&relay, &leader).await.expect("let in");
+        client.joined().await;
+        let order = reqwest::Client::new()
+            .post(format!("http://{}/room/control", relay.http_addr()))
+            .header(header::AUTHORIZATION, format!("bearer {leader}"))
+            .json(&json!({"id": "one", "action": "end"}));
+        assert_eq!(
+            order.send().await.expect("an answer").status(),
+            StatusCode::OK,
+            "{room}"
+        );
+        let closed = tokio::time::timeout(common::LIMIT, client.closed()).await;
+        assert!(closed.is_ok(), "{room} goes on");
+    }
+    relay.shutdown().await;
+}

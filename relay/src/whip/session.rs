@@ -15,7 +15,10 @@ use ring::digest;
 use tokio::sync::{mpsc, oneshot};
 
 use super::text::{self, BadText, Fragment, Offer};
-use crate::control::{Connection, ToClient};
+use crate::{
+    control::{Connection, ToClient},
+    orders::SessionName,
+};
 
 /// Orders that may wait for a session.
 const ORDERS: usize = 4;
@@ -227,6 +230,8 @@ pub(super) enum NotYours {
 struct Held {
     /// A hash of the token that it was begun with.
     token: [u8; 32],
+    /// Whose it is.
+    name: SessionName,
     orders: Orders,
 }
 
@@ -236,25 +241,25 @@ pub(crate) struct Sessions(Arc<Mutex<HashMap<String, Held>>>);
 
 impl Sessions {
     /// Keeps a session until it is over, and names it.
-    pub(super) fn keep(&self, session: Session, token: &str) -> String {
+    pub(super) fn keep(&self, session: Session, token: &str, name: SessionName) -> String {
         let id = hex::encode(rand::rng().random::<[u8; 16]>());
         let (orders, received) = mpsc::channel(ORDERS);
         let token = hash(token);
-        self.lock().insert(id.clone(), Held { token, orders });
-        let (sessions, name) = (self.clone(), id.clone());
+        self.lock().insert(id.clone(), Held { token, name, orders });
+        let (sessions, address) = (self.clone(), id.clone());
         tokio::spawn(async move {
             session.run(received).await;
-            sessions.lock().remove(&name);
+            sessions.lock().remove(&address);
         });
         id
     }
 
-    /// The way to a session, for the holder of its token.
-    pub(super) fn find(&self, id: &str, token: &str) -> Result<Orders, NotYours> {
+    /// The way to a session, and whose it is, for the holder of its token.
+    pub(super) fn find(&self, id: &str, token: &str) -> Result<(Orders, SessionName), NotYours> {
         let sessions = self.lock();
         let held = sessions.get(id).ok_or(NotYours::Unknown)?;
         if held.token == hash(token) {
-            Ok(held.orders.clone())
+            Ok((held.orders.clone(), held.name.clone()))
         } else {
             Err(NotYours::Token)
         }
