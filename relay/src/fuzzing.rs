@@ -453,7 +453,7 @@ fn join(n: u64) -> Join {
         },
         mode,
         auto_subscribe: true,
-        watch: None,
+        errand: None,
         adaptive_stream: true,
         allow_pause: true,
         offer: (mode == Mode::Single).then_some(offer),

@@ -46,6 +46,9 @@ pub(crate) struct App {
     pub(crate) sessions: Sessions,
 }
 
+/// Seconds after which it may be asked again for a publisher who is not there.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("5");
+
 /// A request with a body is read and answered within this time.
 const REQUEST: Duration = Duration::from_secs(10);
 
@@ -193,15 +196,45 @@ fn read(
     Ok((ticket, asked))
 }
 
+/// Whether the rooms let somebody in.
 pub(crate) async fn admitted(app: &App, connection: &mut Connection) -> Result<(), Box<Response>> {
-    let (status, text) = match connection.from_rooms.recv().await {
-        Some(ToClient::Accept) => return Ok(()),
-        Some(ToClient::Refuse(Refusal::Because(reason))) => (StatusCode::FORBIDDEN, reason.word()),
-        Some(ToClient::Refuse(Refusal::Unavailable)) | None => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-        Some(ToClient::Message(_) | ToClient::Close) => (StatusCode::INTERNAL_SERVER_ERROR, "error"),
-    };
-    app.refusals.count(text);
-    Err(Box::new((status, text).into_response()))
+    match connection.from_rooms.recv().await {
+        Some(ToClient::Accept) => Ok(()),
+        Some(ToClient::Refuse(refusal)) => Err(refused(app, refusal)),
+        None => Err(refused(app, Refusal::Unavailable)),
+        Some(ToClient::Message(_) | ToClient::Close) => {
+            Err(said(app, StatusCode::INTERNAL_SERVER_ERROR, "error", "error"))
+        }
+    }
+}
+
+/// Says to somebody why it does not get in.
+pub(crate) fn refused(app: &App, refusal: Refusal) -> Box<Response> {
+    match refusal {
+        Refusal::Because(reason) => said(app, StatusCode::FORBIDDEN, reason.word(), reason.word()),
+        Refusal::Unavailable => said(app, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "unavailable"),
+        Refusal::NotAllowed => said(
+            app,
+            StatusCode::FORBIDDEN,
+            "not_allowed",
+            "not allowed in this room now",
+        ),
+        Refusal::NothingFits => {
+            let text = "nothing that is published fits a section of the offer";
+            said(app, StatusCode::NOT_ACCEPTABLE, "nothing_fits", text)
+        }
+        Refusal::NobodyPublishes => {
+            let mut response = said(app, StatusCode::NOT_FOUND, "nobody_publishes", "nobody publishes");
+            response.headers_mut().insert(header::RETRY_AFTER, ASK_AGAIN);
+            response
+        }
+    }
+}
+
+/// A refusal, counted by a word.
+fn said(app: &App, status: StatusCode, word: &'static str, text: &'static str) -> Box<Response> {
+    app.refusals.count(word);
+    Box::new((status, text).into_response())
 }
 
 pub(crate) fn turned_away(app: &App, refused: Refused) -> Response {

@@ -133,7 +133,7 @@ impl Asked {
             client: request.client_info.unwrap_or_default(),
             mode,
             auto_subscribe: settings.auto_subscribe,
-            watch: None,
+            errand: None,
             adaptive_stream: settings.adaptive_stream,
             allow_pause: settings.subscriber_allow_pause.unwrap_or(mode == Mode::Dual),
             offer: request.publisher_offer,

@@ -13,7 +13,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use livekit_protocol::{ClientInfo, SessionDescription};
-use relay_core::room::{Input, Join, Mode, Ticket};
+use relay_core::room::{Errand, Input, Join, Mode, Ticket};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -28,7 +28,7 @@ mod session;
 mod text;
 
 pub(crate) use session::Sessions;
-use session::{Ending, Order, Patched, Session};
+use session::{Gone, Order, Patched, Session};
 use text::{Fragment, Offer};
 
 /// The type of offers and answers.
@@ -37,8 +37,6 @@ pub(crate) const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 /// The room answers an offer at once; a meeting that is to be opened waits for the control plane.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Seconds after which it may be asked again for a publisher who is not there.
-const RETRY: &str = "5";
 
 /// What a client comes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,10 +131,14 @@ async fn begin(
     if !may {
         return Err(refusal(StatusCode::FORBIDDEN, "the token does not allow this"));
     }
-    let watch = match purpose {
+    let watched = match purpose {
         Purpose::Publish => None,
         Purpose::Watch => Some(publisher(app, &ticket, named).await?),
     };
+    let errand = watched.clone().map_or(Errand::Publish, |publisher| Errand::Watch {
+        publisher,
+        takes: offer.takes().to_vec(),
+    });
     let token = ticket.token.clone();
     let mut connection = app.rooms.connect(|connection| {
         Input::Join(Box::new(Join {
@@ -145,7 +147,7 @@ async fn begin(
             client: ClientInfo::default(),
             mode: Mode::Single,
             auto_subscribe: false,
-            watch: watch.clone(),
+            errand: Some(errand),
             adaptive_stream: false,
             // The client could not be told that its picture stops.
             allow_pause: false,
@@ -158,25 +160,12 @@ async fn begin(
         }))
     });
     admitted(app, &mut connection).await?;
-    let mut session = Session::new(connection, offer, watch);
+    let mut session = Session::new(connection, offer, watched);
     let begun = timeout(ANSWER, session.begin()).await;
-    let answer = match begun.unwrap_or(Err(Ending::Gone)) {
-        Ok(answer) => answer,
-        Err(ending) => {
-            session.leave();
-            return Err(match ending {
-                Ending::Refused(why) => refusal(StatusCode::FORBIDDEN, why),
-                Ending::Gone => refusal(StatusCode::SERVICE_UNAVAILABLE, "the room closed"),
-            });
-        }
-    };
-    if purpose == Purpose::Watch && !answer.has_tracks {
+    let Ok(answer) = begun.unwrap_or(Err(Gone)) else {
         session.leave();
-        return Err(refusal(
-            StatusCode::NOT_ACCEPTABLE,
-            "nothing that is published fits a section of the offer",
-        ));
-    }
+        return Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "the room closed"));
+    };
     let mut response = (StatusCode::CREATED, answer.sdp).into_response();
     let links = session.links();
     let id = app.sessions.keep(session, &token, name);
@@ -208,18 +197,14 @@ fn in_pace(app: &App, session: &SessionName) -> Result<(), Refusal> {
 
 /// Who is to be watched, by identity.
 async fn publisher(app: &App, ticket: &Ticket, named: Option<String>) -> Result<String, Refusal> {
-    let room = ticket.room.clone();
+    let ticket = ticket.clone();
     let found = app
         .rooms
-        .call(move |control| control.publisher(&room, named.as_deref()))
+        .call(move |control| control.publisher(now(), &ticket, named.as_deref()))
         .await;
-    found.flatten().ok_or_else(|| {
-        let mut response = (StatusCode::NOT_FOUND, "nobody publishes").into_response();
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY));
-        Box::new(response)
-    })
+    found
+        .unwrap_or(Err(relay_core::room::Refusal::Unavailable))
+        .map_err(|why| refused(app, why))
 }
 
 /// Trickled candidates, which we do not need, or an ICE restart (RFC 9725 §4.3).

@@ -19,6 +19,8 @@ use transport_kit::{Client, ClientOptions, SOUND};
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const OFFER: &str = common::OFFER;
+/// Sound and pictures.
+const BOTH: &str = include_str!("../core/src/sdp/fixtures/chromium-publisher-camera.sdp");
 
 fn request(relay: &Relay, method: Method, path: &str, token: &str) -> RequestBuilder {
     let url = format!("http://{}{path}", relay.http_addr());
@@ -117,6 +119,15 @@ async fn told(client: &mut common::Client, identity: &str, is_so: impl Fn(&Parti
         _ => None,
     };
     client.until(seen).await;
+}
+
+/// Changes by the server API what somebody in room `r` may do.
+async fn permit(relay: &Relay, identity: &str, permission: serde_json::Value) {
+    let admin = token_with("server", json!({"room": "r", "roomAdmin": true}));
+    let body = json!({"room": "r", "identity": identity, "permission": permission});
+    let path = "/twirp/livekit.RoomService/UpdateParticipant";
+    let answer = request(relay, Method::POST, path, &admin).json(&body).send().await;
+    assert_eq!(answer.expect("an answer").status(), StatusCode::OK);
 }
 
 fn no_room(identity: &str, grant: &str) -> String {
@@ -342,6 +353,80 @@ async fn whoever_asks_in_vain_hears_why_and_changes_nothing() {
         .await
         .expect("let in");
     assert!(guest.joined().await.other_participants.is_empty());
+
+    // Nor did anybody lose a session that it had.
+    let sound = token_with(
+        "encoder",
+        json!({"room": "r", "roomJoin": true, "canPublishSources": ["microphone"]}),
+    );
+    let running = publish(&relay, &sound).await;
+    for (path, offer, status) in [
+        ("/whip", BOTH, 403),
+        ("/whep", OFFER, 404),
+        ("/whep?publisher=encoder", OFFER, 404),
+    ] {
+        let response = post(&relay, path, &sound, offer.to_owned()).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+    }
+    let ended = request(&relay, Method::DELETE, &running.location, &sound).send().await;
+    assert_eq!(ended.expect("an answer").status(), StatusCode::OK, "it ran till now");
+    relay.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_token_asks_and_changes_at_a_pace_in_each_room() {
+    let (relay, _folder) = standalone().await;
+    let encoder = token("encoder", "r");
+    let running = publish(&relay, &encoder).await;
+    let client = reqwest::Client::new();
+    let url = format!("http://{}{}", relay.http_addr(), running.location);
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) && statuses.len() < 500 {
+        let change = client
+            .patch(&url)
+            .bearer_auth(&encoder)
+            .header("content-type", FRAGMENT);
+        let answer = change.body("nothing").send().await.expect("an answer");
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!(statuses.pop(), Some(429));
+    assert!(
+        statuses.len() >= 49 && statuses.iter().all(|status| *status == 400),
+        "{statuses:?}"
+    );
+    let elsewhere = post(&relay, "/whip", &token("encoder", "s"), "v=0".into()).await;
+    assert_eq!(elsewhere.status(), StatusCode::BAD_REQUEST);
+    relay.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_carries_nothing_any_more_ends() {
+    let (relay, _folder) = standalone().await;
+    let mut guest = common::Client::single(&relay, &token("guest", "r"))
+        .await
+        .expect("let in");
+    guest.joined().await;
+    let gone = |one: &ParticipantInfo| one.state() == State::Disconnected;
+    let both = token("encoder", "r");
+    assert_eq!(
+        post(&relay, "/whip", &both, BOTH.into()).await.status(),
+        StatusCode::CREATED
+    );
+
+    // A player that may watch no more.
+    watch(&relay, "/whep", &token("first", "r")).await;
+    permit(&relay, "first", json!({"canPublish": true})).await;
+    told(&mut guest, "first", gone).await;
+
+    // One that gets sound, of a publisher who has the camera left.
+    watch(&relay, "/whep", &token("second", "r")).await;
+    let camera = json!({"canSubscribe": true, "canPublish": true, "canPublishSources": ["CAMERA"]});
+    permit(&relay, "encoder", camera).await;
+    told(&mut guest, "second", gone).await;
+
+    // And the encoder, once it may send nothing.
+    permit(&relay, "encoder", json!({"canSubscribe": true})).await;
+    told(&mut guest, "encoder", gone).await;
     relay.shutdown().await;
 }
 

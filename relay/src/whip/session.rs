@@ -1,14 +1,13 @@
 //! One session of WHIP or WHEP: a connection to the rooms that is kept until the client ends it or the room does.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use http::HeaderValue;
 use livekit_protocol::{
-    IceServer, LeaveRequest, ParticipantUpdate, SessionDescription, participant_info::State, signal_request,
-    signal_response::Message,
+    IceServer, LeaveRequest, ParticipantInfo, SessionDescription, signal_request, signal_response::Message,
 };
 use rand::Rng as _;
 use ring::digest;
@@ -52,14 +51,9 @@ pub(super) enum Patched {
     Restarted { etag: String, fragment: String },
 }
 
-/// Why a session is over, or does not begin.
+/// The room is over, has put the client out, or carries nothing of it or for it any more.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The room does not let it.
-    Refused(String),
-    /// The room is over, or has put it out.
-    Gone,
-}
+pub(super) struct Gone;
 
 /// The room's answer.
 #[derive(Debug)]
@@ -67,8 +61,6 @@ pub(super) struct Answer {
     pub(super) sdp: String,
     /// Names the ICE session.
     pub(super) etag: String,
-    /// Something is sent to the client.
-    pub(super) has_tracks: bool,
 }
 
 /// See the module.
@@ -78,8 +70,12 @@ pub(super) struct Session {
     /// The last offer.
     offer: Offer,
     etag: String,
-    /// Whom the client watches: the session is over when that one publishes no more.
+    /// Whom the client watches, by identity.
     watched: Option<String>,
+    /// The sids of the tracks that it publishes or gets. There is no second offer: without any the session is over.
+    carried: HashSet<String>,
+    /// The client's own sid in the room.
+    me: String,
     ice_servers: Vec<IceServer>,
 }
 
@@ -91,52 +87,79 @@ impl Session {
             offer,
             etag: String::new(),
             watched,
+            carried: HashSet::new(),
+            me: String::new(),
             ice_servers: Vec::new(),
         }
     }
 
     /// The answer to the offer that it joined with.
-    pub(super) async fn begin(&mut self) -> Result<Answer, Ending> {
+    pub(super) async fn begin(&mut self) -> Result<Answer, Gone> {
         let description = self.next_answer().await?;
         self.etag = text::etag(&description.sdp);
+        self.carried.extend(description.mid_to_track_id.into_values());
         Ok(Answer {
-            has_tracks: !description.mid_to_track_id.is_empty(),
             etag: self.etag.clone(),
             sdp: description.sdp,
         })
     }
 
     /// Takes what the room says until it answers an offer. Nothing is lost when this is given up in between.
-    async fn next_answer(&mut self) -> Result<SessionDescription, Ending> {
+    async fn next_answer(&mut self) -> Result<SessionDescription, Gone> {
         loop {
             let response = match self.connection.from_rooms.recv().await {
                 Some(ToClient::Message(response)) => response,
                 Some(ToClient::Accept) => continue,
-                Some(ToClient::Refuse(_) | ToClient::Close) | None => return Err(Ending::Gone),
+                Some(ToClient::Refuse(_) | ToClient::Close) | None => return Err(Gone),
             };
             match &response.message {
                 Some(Message::Join(join)) => {
                     self.ice_servers.clone_from(&join.ice_servers);
-                    let me = join.participant.as_ref().and_then(|me| me.permission.as_ref());
-                    let may = me.is_some_and(|may| self.watched.is_none() || may.can_subscribe);
-                    if !may {
-                        return Err(Ending::Refused("not allowed in this room now".to_owned()));
+                    self.me = join.participant.as_ref().map(|me| me.sid.clone()).unwrap_or_default();
+                }
+                Some(Message::Answer(answer)) => return Ok(answer.clone()),
+                Some(Message::Leave(_)) => return Err(Gone),
+                Some(message) => {
+                    let carried = !self.carried.is_empty();
+                    self.note(message);
+                    if carried && self.carried.is_empty() {
+                        return Err(Gone);
                     }
                 }
-                Some(Message::RequestResponse(refused)) => return Err(Ending::Refused(refused.message.clone())),
-                Some(Message::Answer(answer)) => return Ok(answer.clone()),
-                Some(Message::Leave(_)) => return Err(Ending::Gone),
-                Some(Message::Update(update)) if self.has_lost(update) => return Err(Ending::Gone),
-                _ => {}
+                None => {}
             }
         }
     }
 
-    /// Whether who is watched left or publishes no more.
-    fn has_lost(&self, update: &ParticipantUpdate) -> bool {
-        let is_watched = |identity: &str| self.watched.as_deref() == Some(identity);
-        let mut news = update.participants.iter().filter(|one| is_watched(&one.identity));
-        news.any(|one| one.state() == State::Disconnected || one.tracks.is_empty())
+    /// Takes note of what the session carries from now on, or does not any more.
+    fn note(&mut self, message: &Message) {
+        match message {
+            Message::TrackPublished(published) => {
+                self.carried
+                    .extend(published.track.as_ref().map(|track| track.sid.clone()));
+            }
+            Message::TrackUnpublished(gone) => {
+                self.carried.remove(&gone.track_sid);
+            }
+            Message::SubscriptionPermissionUpdate(update) if !update.allowed => {
+                self.carried.remove(&update.track_sid);
+            }
+            Message::Update(update) if self.watched.is_some() => {
+                for one in &update.participants {
+                    self.note_participant(one);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_participant(&mut self, one: &ParticipantInfo) {
+        if self.watched.as_ref() == Some(&one.identity) {
+            let has = |sid: &String| one.tracks.iter().any(|track| track.sid == *sid);
+            self.carried.retain(has);
+        } else if one.sid == self.me && !one.permission.as_ref().is_some_and(|may| may.can_subscribe) {
+            self.carried.clear();
+        }
     }
 
     /// Our STUN and TURN servers, as headers name them (RFC 9725 §4.6).
@@ -185,7 +208,7 @@ impl Session {
         self.leave();
     }
 
-    async fn change(&mut self, if_match: &str, fragment: &Fragment) -> Result<Patched, Ending> {
+    async fn change(&mut self, if_match: &str, fragment: &Fragment) -> Result<Patched, Gone> {
         let is_ours = if_match == "*" || if_match == self.etag;
         if !is_ours {
             return Ok(Patched::Stale);

@@ -53,6 +53,8 @@ pub(super) struct Offer {
     text: String,
     /// What the client would send.
     sends: Vec<Receiving>,
+    /// The codecs of what could be sent to it.
+    takes: Vec<Codec>,
 }
 
 impl Offer {
@@ -61,6 +63,7 @@ impl Offer {
     }
 
     fn of(text: String) -> Result<Self, BadText> {
+        let codecs = vec![Codec::Opus, Codec::Vp8, Codec::H264];
         // Tried on a negotiation of its own, of which nothing is kept: only what a description says matters here.
         let local = Local {
             session: 0,
@@ -70,7 +73,7 @@ impl Offer {
             },
             fingerprint: Fingerprint([0; 32]),
             candidates: Vec::new(),
-            codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
+            codecs: codecs.clone(),
         };
         let mut negotiator = Negotiator::new(local, Role::ClientOffers);
         negotiator.accept_offer(&text)?;
@@ -79,7 +82,13 @@ impl Offer {
             .filter(|section| section.active)
             .cloned()
             .collect();
-        Ok(Self { text, sends })
+        let takes = codecs.into_iter().filter(|codec| negotiator.takes(*codec)).collect();
+        Ok(Self { text, sends, takes })
+    }
+
+    /// The codecs that it has sections for in which the client receives.
+    pub(super) fn takes(&self) -> &[Codec] {
+        &self.takes
     }
 
     pub(super) fn text(&self) -> &str {

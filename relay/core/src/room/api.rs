@@ -14,7 +14,7 @@ use livekit_protocol::{
 use super::{moderation::ROLE, waiting::WAITING};
 use crate::{
     forward,
-    types::{Fingerprint, TransportCommand, TransportEvent},
+    types::{Codec, Fingerprint, TransportCommand, TransportEvent},
 };
 
 /// The present: a monotonic instant and the wall clock beside it.
@@ -124,6 +124,20 @@ pub enum Mode {
     Dual,
 }
 
+/// What a client comes for that makes one offer and no other: it gets that, or does not get in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// To publish the tracks that it announces with the request.
+    Publish,
+    /// To watch what somebody publishes now.
+    Watch {
+        /// Whom, by identity.
+        publisher: String,
+        /// The codecs that its offer has sections for.
+        takes: Vec<Codec>,
+    },
+}
+
 /// Somebody asks to come in.
 #[derive(Debug, Clone)]
 pub struct Join {
@@ -137,8 +151,8 @@ pub struct Join {
     pub mode: Mode,
     /// Subscribe to every track without being asked.
     pub auto_subscribe: bool,
-    /// Subscribe to what this identity publishes now: for a client that makes one offer and no other.
-    pub watch: Option<String>,
+    /// What it comes for, if its client makes one offer and no other.
+    pub errand: Option<Errand>,
     /// The client tells the size at which it shows each track.
     pub adaptive_stream: bool,
     /// Video may stop when bandwidth is short; the client shows it as paused.
@@ -198,6 +212,12 @@ pub enum Refusal {
     Because(Reason),
     /// The control plane cannot be reached, or the relay is too busy.
     Unavailable,
+    /// It may not do here what it comes for.
+    NotAllowed,
+    /// Nobody whom it may watch publishes anything.
+    NobodyPublishes,
+    /// Nothing that is published fits its offer.
+    NothingFits,
 }
 
 /// What room control is told.

@@ -212,6 +212,11 @@ impl Control {
         self.by_key.get(key).copied()
     }
 
+    /// The room of that name itself.
+    pub(super) fn room_named(&self, key: &RoomKey) -> Option<&Room> {
+        self.rooms.get(self.by_key.get(key)?)
+    }
+
     /// All rooms.
     pub(super) fn rooms(&self) -> impl Iterator<Item = &Room> {
         self.rooms.values()
@@ -282,9 +287,10 @@ impl Control {
         }
     }
 
-    fn would_admit(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
+    /// Would the holder of this token get in now?
+    pub(super) fn would_admit(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
         self.may_open(now, ticket)?;
-        let room = self.by_key.get(&ticket.room).and_then(|id| self.rooms.get(id));
+        let room = self.room_named(&ticket.room);
         room.map_or(Ok(()), |room| room.admission(ticket))
     }
 
@@ -306,9 +312,7 @@ impl Control {
             return Err(Refusal::Because(Reason::Expired));
         }
         let known = self
-            .by_key
-            .get(&ticket.room)
-            .and_then(|id| self.rooms.get(id))
+            .room_named(&ticket.room)
             .is_some_and(|room| room.session_of(&ticket.identity).is_some());
         let participants: usize = self.rooms.values().map(|room| room.participants.len()).sum();
         if !known && participants >= usize::try_from(self.config.capacity).unwrap_or(usize::MAX) {

@@ -11,7 +11,7 @@ use livekit_protocol as lk;
 use livekit_protocol::{participant_info::State, signal_response::Message};
 
 use super::{
-    api::{Join, Mode, Output, Refusal, RoomKey, Ticket},
+    api::{Errand, Join, Mode, Output, Refusal, RoomKey, Ticket},
     context::{Context, SessionId},
     participant::{Participant, Peer},
     state::{Limits, Phase, Room, Timer},
@@ -126,7 +126,7 @@ impl Room {
     pub(super) fn refuse_all(&mut self, ctx: &mut Context<'_>, refusal: Refusal) {
         let reason = match refusal {
             Refusal::Because(reason) => Some(reason),
-            Refusal::Unavailable => None,
+            _ => None,
         };
         if let Phase::Entering { waiting } = std::mem::replace(&mut self.phase, Phase::Closed { reason }) {
             for join in waiting {
@@ -139,22 +139,25 @@ impl Room {
     }
 
     fn admit(&mut self, ctx: &mut Context<'_>, join: Join) {
+        let sid = ctx.name("PA_");
+        let admitted = self.admission(&join.ticket);
+        if let Err(refusal) = admitted.and_then(|()| self.serves(&join, &sid)) {
+            let connection = join.connection;
+            ctx.out.push_back(Output::Refuse { connection, refusal });
+            return;
+        }
         let Join {
             connection,
             ticket,
             client,
             mode,
             auto_subscribe,
-            watch,
+            errand,
             adaptive_stream,
             allow_pause,
             offer,
             add_tracks,
         } = join;
-        if let Err(refusal) = self.admission(&ticket) {
-            ctx.out.push_back(Output::Refuse { connection, refusal });
-            return;
-        }
         let before = self.session_of(&ticket.identity);
         let present_since_ms = before
             .and_then(|session| self.participants.get(&session))
@@ -182,7 +185,7 @@ impl Room {
         self.broken.remove(&ticket.jti);
         let mut participant = Participant {
             session,
-            sid: ctx.name("PA_"),
+            sid,
             grants: ticket.grants.clone(),
             leads: ticket.moderator,
             waits: self.has_to_wait(&ticket),
@@ -194,6 +197,7 @@ impl Room {
             auto_subscribe,
             adaptive_stream,
             allow_pause,
+            offers_once: errand.is_some(),
             connection: Some(connection),
             state: State::Joined,
             version: 1,
@@ -239,8 +243,8 @@ impl Room {
         self.counts_changed = true;
         self.unsettled.insert(session);
         self.subscribe_newcomer(ctx, session);
-        if let Some(identity) = watch {
-            self.watch(ctx, session, &identity);
+        if let Some(Errand::Watch { publisher, .. }) = errand {
+            self.watch(ctx, session, &publisher);
         }
         // Who speaks at once comes in muted where one has to ask for the word; to publish later is to unmute.
         let muted = self.rules.mute_mode == MuteMode::QuestionsAndAnswers && !leads;

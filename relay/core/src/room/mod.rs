@@ -13,6 +13,7 @@ mod api;
 mod context;
 mod control;
 mod data;
+mod errand;
 mod join;
 mod leave;
 mod media;
@@ -31,14 +32,13 @@ mod track;
 mod updates;
 mod view;
 mod waiting;
-mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use api::{
-    By, Config, ConnectionId, Denied, Grants, IceServers, Input, Join, Mode, Now, Output, RESERVED_ATTRIBUTES, Refusal,
-    Resume, RoomKey, Ticket,
+    By, Config, ConnectionId, Denied, Errand, Grants, IceServers, Input, Join, Mode, Now, Output, RESERVED_ATTRIBUTES,
+    Refusal, Resume, RoomKey, Ticket,
 };
 pub use context::Random;
 pub use control::{Census, Control};

@@ -18,7 +18,7 @@ use livekit_protocol::{
 use prost::Message as _;
 
 use super::{
-    api::{By, Denied, Grants, RoomKey},
+    api::{By, Denied, Grants, RoomKey, Ticket},
     context::{Context, SessionId, TrackSid},
     participant::{Participant, SOURCES},
     state::Room,
@@ -321,15 +321,20 @@ impl Room {
 
     /// What somebody may do now: what its token says, less what the room's rules take away.
     pub(super) fn grants_of(&self, participant: &Participant) -> Grants {
-        if participant.waits {
+        self.grants_with(&participant.ticket, participant.leads, participant.waits)
+    }
+
+    /// The same of the holder of a token who leads or not, and waits or not.
+    pub(super) fn grants_with(&self, ticket: &Ticket, leads: bool, waits: bool) -> Grants {
+        if waits {
             return NOTHING;
         }
-        let mut grants = participant.ticket.grants.clone();
+        let mut grants = ticket.grants.clone();
         let has_word = self
             .standings
-            .get(&participant.ticket.identity)
+            .get(&ticket.identity)
             .is_some_and(|standing| standing.has_word);
-        if self.rules.mute_mode == MuteMode::Presentation && !participant.leads && !has_word {
+        if self.rules.mute_mode == MuteMode::Presentation && !leads && !has_word {
             grants.without_sound();
         }
         grants

@@ -93,6 +93,10 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
+        if participant.offers_once {
+            self.forget_unplaced(ctx, session);
+            return;
+        }
         if participant.connection.is_none() {
             return;
         }

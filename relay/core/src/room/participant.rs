@@ -115,6 +115,8 @@ pub(super) struct Participant {
     pub(super) adaptive_stream: bool,
     /// Video may stop when bandwidth is short.
     pub(super) allow_pause: bool,
+    /// Its client makes one offer and no other.
+    pub(super) offers_once: bool,
     pub(super) connection: Option<ConnectionId>,
     pub(super) state: State,
     pub(super) version: u32,
@@ -136,6 +138,14 @@ pub(super) struct Participant {
     pub(super) last_sequence: u32,
     /// Its information changed and the others have not heard of it.
     pub(super) dirty: bool,
+}
+
+impl Grants {
+    /// Do they allow to publish from this source?
+    pub(super) fn allow(&self, source: TrackSource) -> bool {
+        let name = source_name(source);
+        self.publish && (self.sources.is_empty() || self.sources.iter().any(|allowed| allowed == name))
+    }
 }
 
 impl Participant {
@@ -210,13 +220,6 @@ impl Participant {
         } else {
             Ok(attributes)
         }
-    }
-
-    /// May it publish from this source?
-    pub(super) fn may_publish(&self, source: TrackSource) -> bool {
-        let name = source_name(source);
-        self.grants.publish
-            && (self.grants.sources.is_empty() || self.grants.sources.iter().any(|allowed| allowed == name))
     }
 
     /// May somebody with this identity and sid subscribe to the track?

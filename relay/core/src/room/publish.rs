@@ -7,6 +7,7 @@ use livekit_protocol::{
 };
 
 use super::{
+    api::Grants,
     context::{Context, SessionId, TrackSid},
     participant::real_source,
     state::Room,
@@ -31,22 +32,7 @@ impl Room {
             return;
         };
         let connection = participant.connection;
-        let refused = if !participant.may_publish(real_source(request.r#type(), request.source())) {
-            Some((Refused::NotAllowed, "does not have permission to publish"))
-        } else if participant.published.len() >= MAX_TRACKS {
-            Some((Refused::LimitExceeded, "too many tracks"))
-        } else if request.cid.is_empty()
-            || request.cid.len() > MAX_NAME
-            || request.name.len() > MAX_NAME
-            || request.stream.len() > MAX_NAME
-        {
-            Some((Refused::InvalidRequest, "cid, name or stream cannot be used"))
-        } else if !request.sid.is_empty() {
-            Some((Refused::UnsupportedType, "a track has one codec here"))
-        } else {
-            None
-        };
-        if let Some((reason, message)) = refused {
+        if let Some((reason, message)) = objection(&participant.grants, participant.published.len(), &request) {
             let message = Message::RequestResponse(RequestResponse {
                 reason: reason.into(),
                 message: message.to_owned(),
@@ -277,6 +263,29 @@ impl Room {
                 participant.touch();
             }
         }
+    }
+}
+
+/// Why somebody with these rights who has announced so many tracks may not announce this one.
+pub(super) fn objection(
+    grants: &Grants,
+    announced: usize,
+    request: &AddTrackRequest,
+) -> Option<(Refused, &'static str)> {
+    if !grants.allow(real_source(request.r#type(), request.source())) {
+        Some((Refused::NotAllowed, "does not have permission to publish"))
+    } else if announced >= MAX_TRACKS {
+        Some((Refused::LimitExceeded, "too many tracks"))
+    } else if request.cid.is_empty()
+        || request.cid.len() > MAX_NAME
+        || request.name.len() > MAX_NAME
+        || request.stream.len() > MAX_NAME
+    {
+        Some((Refused::InvalidRequest, "cid, name or stream cannot be used"))
+    } else if !request.sid.is_empty() {
+        Some((Refused::UnsupportedType, "a track has one codec here"))
+    } else {
+        None
     }
 }
 

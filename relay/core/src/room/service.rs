@@ -312,7 +312,7 @@ impl Room {
         let lost: Vec<TrackSid> = participant
             .published
             .iter()
-            .filter(|sid| !participant.may_publish(source_of(sid)))
+            .filter(|sid| !participant.grants.allow(source_of(sid)))
             .cloned()
             .collect();
         for sid in lost {

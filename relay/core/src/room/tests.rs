@@ -2,6 +2,7 @@
 #![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
 mod data;
+mod errand;
 mod joining;
 mod leaving;
 mod media;
@@ -9,7 +10,6 @@ mod moderation;
 mod resuming;
 mod service;
 mod waiting;
-mod watch;
 mod watching;
 
 use std::{
@@ -197,7 +197,7 @@ fn join(connection: u64, ticket: Ticket, mode: Mode) -> Join {
         },
         mode,
         auto_subscribe: true,
-        watch: None,
+        errand: None,
         adaptive_stream: true,
         allow_pause: false,
         offer: (mode == Mode::Single).then(|| offer(ONE_JOIN, 1)),

@@ -103,6 +103,15 @@ impl Negotiator {
         self.undecodable.contains(&key)
     }
 
+    /// Whether the client has a section in which a track of this codec could be sent.
+    #[must_use]
+    pub fn takes(&self, codec: Codec) -> bool {
+        let mut free = self
+            .send_slots()
+            .filter(|slot| slot.usage == Usage::Free && !slot.stopped);
+        free.any(|slot| slot.format(codec).is_some())
+    }
+
     /// The client's tracks, one per section that carries or carried one.
     pub fn receiving(&self) -> impl Iterator<Item = &Receiving> {
         self.slots.iter().filter_map(|slot| match slot {

@@ -98,7 +98,7 @@ impl Site {
             },
             mode,
             auto_subscribe: true,
-            watch: None,
+            errand: None,
             adaptive_stream: true,
             allow_pause: true,
             offer: (mode == Mode::Single).then(|| description::offer(1, client.ice, &[])),
