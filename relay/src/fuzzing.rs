@@ -339,9 +339,8 @@ impl IceServers for OneServer {
     }
 }
 
-/// Messages of clients, by WebSocket and by data channel, in a room of three. The low bits of a chunk's first byte say who
-/// and how, the others how much time passes.
-pub fn signal(data: &[u8]) {
+/// A relay's rooms, without any yet.
+pub(crate) fn rooms() -> Control {
     let config = Config {
         region: "eu".into(),
         relay: "relay-1".into(),
@@ -352,7 +351,13 @@ pub fn signal(data: &[u8]) {
         max_participants: 10,
         capacity: 10,
     };
-    let mut control = Control::new(config, Box::new(Counter(1)));
+    Control::new(config, Box::new(Counter(1)))
+}
+
+/// Messages of clients, by WebSocket and by data channel, in a room of three. The low bits of a chunk's first byte say who
+/// and how, the others how much time passes.
+pub fn signal(data: &[u8]) {
+    let mut control = rooms();
     let start = Instant::now();
     let mut waited = Duration::ZERO;
     let now = |waited: Duration| Now {
@@ -433,7 +438,7 @@ pub(crate) fn ticket(identity: &str) -> Ticket {
 }
 
 /// The first and the third with two connections, the second with one.
-fn join(n: u64) -> Join {
+pub(crate) fn join(n: u64) -> Join {
     let mode = if n == 2 { Mode::Single } else { Mode::Dual };
     let offer = SessionDescription {
         r#type: "offer".into(),

@@ -14,6 +14,12 @@ use thiserror::Error;
 const UFRAG: &str = "a=ice-ufrag:";
 const PWD: &str = "a=ice-pwd:";
 
+/// Longest id of a track that a room takes, in bytes.
+const LONGEST_CID: usize = 256;
+
+/// What encoders' layers are taken for, as an offer does not tell their sizes; of two it is the upper ones.
+const SIZES: [(u32, u32); 3] = [(320, 180), (640, 360), (1280, 720)];
+
 /// What is wrong with an offer or a fragment.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum BadText {
@@ -143,22 +149,28 @@ fn track(section: &Receiving) -> AddTrackRequest {
         MediaKind::Audio => (TrackType::Audio, TrackSource::Microphone),
         MediaKind::Video => (TrackType::Video, TrackSource::Camera),
     };
-    let layer = |quality: VideoQuality| VideoLayer {
+    let layer = |(quality, (width, height)): (VideoQuality, (u32, u32))| VideoLayer {
         quality: quality.into(),
+        width,
+        height,
         ..VideoLayer::default()
     };
+    let qualities = [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High];
     let layers = match (section.kind, section.rids.len()) {
         (MediaKind::Audio, _) => Vec::new(),
-        (_, 0 | 1) => vec![layer(VideoQuality::High)],
-        (_, 2) => vec![layer(VideoQuality::Low), layer(VideoQuality::Medium)],
-        _ => [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
+        (_, 0 | 1) => vec![layer((VideoQuality::High, (0, 0)))],
+        (_, 2) => qualities
+            .into_iter()
+            .zip(SIZES.into_iter().skip(1))
             .map(layer)
-            .to_vec(),
+            .collect(),
+        _ => qualities.into_iter().zip(SIZES).map(layer).collect(),
     };
     AddTrackRequest {
         cid: section
             .cid
             .clone()
+            .filter(|cid| cid.len() <= LONGEST_CID)
             .unwrap_or_else(|| format!("section {}", section.mid)),
         r#type: kind.into(),
         source: source.into(),
@@ -225,10 +237,18 @@ fn line<'a>(text: &'a str, start: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use livekit_protocol::SessionDescription;
     use proptest::prelude::*;
+    use relay_core::{
+        forward::{self, Shard},
+        room::{ConnectionId, Errand, Input, Join, Output},
+        types::{TransportCommand, TransportEvent},
+    };
 
     use super::*;
+    use crate::fuzzing;
 
+    const FIREFOX: &str = include_str!("../../core/src/sdp/fixtures/firefox-publisher.sdp");
     const JOIN: &str = include_str!("../../core/src/sdp/fixtures/chromium-one-join.sdp");
     const CAMERA: &str = include_str!("../../core/src/sdp/fixtures/chromium-publisher-camera.sdp");
 
@@ -246,6 +266,81 @@ mod tests {
         let offer = Offer::read(JOIN.as_bytes()).expect("an offer");
         assert_eq!(offer.tracks(), Err(BadText::SendsNothing));
         assert_eq!(offer.only_receives(), Ok(()));
+    }
+
+    /// The highest layer that an encoder with this offer is asked for while a page watches it: with `small`, in a small tile.
+    fn layer_asked_for(offered: &str, small: bool) -> Option<u8> {
+        let (mut control, now) = (fuzzing::rooms(), crate::control::now());
+        let mut shard = Shard::new(forward::Config::new(now.at, 0, 1));
+        let offer = Offer::read(offered.as_bytes()).expect("an offer");
+        let encoder = Join {
+            connection: ConnectionId(1),
+            ticket: fuzzing::ticket("encoder"),
+            auto_subscribe: false,
+            errand: Some(Errand::Publish),
+            add_tracks: offer.tracks().expect("tracks"),
+            offer: Some(SessionDescription {
+                sdp: offered.to_owned(),
+                ..SessionDescription::default()
+            }),
+            ..fuzzing::join(2)
+        };
+        let page = Join {
+            adaptive_stream: small,
+            ..fuzzing::join(2)
+        };
+        for join in [encoder, page] {
+            control.handle(now, Input::Join(Box::new(join)));
+        }
+        while let Some(output) = control.poll_output() {
+            match output {
+                Output::Forward(command) => shard.handle_command(now.at, command),
+                Output::Transport(TransportCommand::Create { id, .. }) => {
+                    control.handle(now, Input::Transport(TransportEvent::Connected { id }));
+                }
+                Output::Refuse { refusal, .. } => panic!("{refusal:?}"),
+                _ => {}
+            }
+        }
+        let wishes = std::iter::from_fn(|| shard.poll_event()).filter_map(|event| match event {
+            forward::Event::LayerWanted { highest, .. } => Some(highest),
+            _ => None,
+        });
+        wishes.last().expect("a wish")
+    }
+
+    #[test]
+    fn a_small_tile_takes_the_lowest_layer_of_an_encoder_whatever_its_layers_are_called() {
+        let renamed = |low: &str, high: &str| {
+            CAMERA
+                .replace("a=rid:q send", &format!("a=rid:{low} send"))
+                .replace("a=rid:h send", &format!("a=rid:{high} send"))
+                .replace("send q;h", &format!("send {low};{high}"))
+        };
+        for offered in [
+            CAMERA.to_owned(),
+            renamed("0", "1"),
+            renamed("low", "f"),
+            renamed("x", "q"),
+        ] {
+            assert_eq!(layer_asked_for(&offered, true), Some(0));
+            assert_eq!(layer_asked_for(&offered, false), Some(1));
+        }
+        assert_eq!(layer_asked_for(FIREFOX, true), Some(0));
+        assert_eq!(layer_asked_for(FIREFOX, false), Some(2));
+    }
+
+    #[test]
+    fn a_track_whose_id_is_too_long_is_named_by_its_section() {
+        let id = CAMERA
+            .lines()
+            .find_map(|line| line.strip_prefix("a=msid:")?.split(' ').nth(1));
+        let id = id.expect("an id");
+        let long = CAMERA.replace(id, &"x".repeat(257));
+        let tracks = Offer::read(long.as_bytes())
+            .and_then(|offer| offer.tracks())
+            .expect("tracks");
+        assert!(tracks.iter().all(|track| track.cid.len() <= LONGEST_CID));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::context::{SessionId, TrackSid};
 use crate::{
     forward::LayerSpec,
     sdp::{PublishHints, Receiving},
-    types::{Codec, MediaKind, Mid, SourceId},
+    types::{Codec, MediaKind, Mid, Rid, SourceId},
 };
 
 /// Most that an encoder starts with, in kbit/s: what nearly every uplink carries.
@@ -209,17 +209,18 @@ impl Track {
             }];
         }
         let count = receiving.rids.len();
+        let named = |rid: &Rid| {
+            let mut layers = self.info.layers.iter();
+            layers.find(|layer| rid_of(layer.quality()) == rid.as_str())
+        };
+        // Clients that name some of their layers otherwise mean nothing by the names.
+        let by_name = receiving.rids.iter().all(|rid| named(rid).is_some());
         receiving
             .rids
             .iter()
             .enumerate()
             .map(|(i, rid)| {
-                let announced = self
-                    .info
-                    .layers
-                    .iter()
-                    .find(|layer| rid_of(layer.quality()) == rid.as_str())
-                    .or(self.info.layers.get(i));
+                let announced = if by_name { named(rid) } else { self.info.layers.get(i) };
                 let halvings = u32::try_from(count - 1 - i).unwrap_or(0).min(8);
                 LayerSpec {
                     rid: Some(*rid),
