@@ -297,9 +297,17 @@ async fn reminded(walk: &mut Walk) {
     walk.book("mail_feedback").await;
     walk.site.mails.trouble(&[Some(notify::TextError::OptedOut)]);
     walk.site.admin_api("conference/create", meeting).await;
-    // Somebody who has a link asks for another.
+    // Somebody asks for a link, and for another one.
     let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});
     walk.site.admin_api("host/create", new).await;
+    lost(walk).await;
+    walk.fresh().await;
+    operator::dispatch(&walk.site.app, &[]).await.expect("dispatched");
+    walk.book("dispatch").await;
+    lost(walk).await;
+}
+
+async fn lost(walk: &Walk) {
     let call = walk.site.post(ACME, "/password");
     call.json(&json!({"email": "lost@acme.test"})).send().await.ok();
 }
