@@ -109,6 +109,7 @@ class Stack:
 
     def count(self, method: str, path: str):
         """The function of this route has done what was asked of it."""
+        path = path.partition("?")[0]
         self.invoked |= {handler for known, pattern, handler in self.routes if known == method and pattern.fullmatch(path)}
 
     def refused(self, path: str, host: str, body: dict) -> dict:
