@@ -84,12 +84,13 @@ test('with 2 % random loss both ways the picture hardly ever freezes', async (t)
   const { watcher, link } = await meeting(t, '86.21', { seed: 7, down: 'loss=0.02,delay=20', up: 'loss=0.02,delay=20' });
   await until('a steady picture', async () => (await received(watcher)).frames > 60);
   const [before, lost] = [await received(watcher), link.stats.down.lost];
-  const seconds = 20;
+  // One freeze is a fifth of a second at least: long enough that one of them is not more than 1 %.
+  const seconds = 40;
   await pause(seconds * 1000);
   const after = await received(watcher);
   t.diagnostic(JSON.stringify({ before, after, link: link.stats }));
   // The link did lose, and what it lost was asked for again.
-  assert.ok(link.stats.down.lost > lost + 10 && after.nacks > before.nacks);
+  assert.ok(link.stats.down.lost > lost + 20 && after.nacks > before.nacks);
   assert.ok(after.frames - before.frames > 10 * seconds);
   assert.ok(after.frozen - before.frozen <= 0.01 * seconds, `frozen for ${after.frozen - before.frozen} s`);
 });
