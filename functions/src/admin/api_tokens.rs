@@ -8,7 +8,7 @@ use domain::sealed::token_hash;
 use domain::text::Name;
 use domain::time::iso;
 use domain::{Code, Error as Refusal, Role};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,6 @@ use serde_json::json;
 use store::{ApiToken, Scope};
 
 use super::{administrator, signed_in, write};
-use crate::app::App;
 use crate::auth::{self, Use};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -30,6 +29,7 @@ const PREFIX: &str = "cvk_";
 /// Most tokens of an account.
 const MOST: usize = 20;
 const PATH: &str = "/admin/tokens";
+const TITLE: &str = "API tokens";
 
 /// A new token of an account, which it names: `cvk_<host id>_<random>`.
 fn made(host: HostId, random: &str) -> String {
@@ -61,10 +61,10 @@ impl Endpoint for PageApiTokens {
         let app = context.app;
         let (place, found) = signed_in(context, Use::Look).await?;
         let Some((host, role)) = found else {
-            return to_sign_in(app);
+            return pages::sent(app, TITLE, "/login?redirect_url=/admin/tokens", "Sign in first");
         };
         if role < Role::CompanyAdmin {
-            return told(app, StatusCode::FORBIDDEN, "This page is for administrators");
+            return pages::told(app, StatusCode::FORBIDDEN, TITLE, "This page is for administrators");
         }
         let scope = Scope::company(place.reseller, place.company);
         let company = app.store.company(&scope, place.company);
@@ -75,7 +75,7 @@ impl Endpoint for PageApiTokens {
             "account": pages::account(&host),
             "tokens": tokens.iter().map(shown).collect::<Vec<_>>(),
         });
-        let title = format!("API tokens · {}", pages::product(&company));
+        let title = format!("{TITLE} · {}", pages::product(&company));
         pages::account_page(app, StatusCode::OK, &title, config)
     }
 }
@@ -83,18 +83,6 @@ impl Endpoint for PageApiTokens {
 fn shown(token: &ApiToken) -> serde_json::Value {
     let used = token.used.and_then(|used| Timestamp::from_millisecond(used).ok());
     json!({"id": token.hash, "name": token.name, "created": iso(token.created), "used": used.map(iso)})
-}
-
-fn to_sign_in(app: &App) -> Result<Html, Error> {
-    let mut page = told(app, StatusCode::SEE_OTHER, "Sign in first")?;
-    let location = HeaderValue::from_static("/login?redirect_url=/admin/tokens");
-    page.headers.insert(header::LOCATION, location);
-    Ok(page)
-}
-
-fn told(app: &App, status: StatusCode, message: &str) -> Result<Html, Error> {
-    let config = json!({"page": "refused", "of": "page", "message": message});
-    pages::account_page(app, status, "API tokens", config)
 }
 
 /// What the page sends to make a token.

@@ -29,14 +29,9 @@ pub fn routes() -> Vec<Route> {
 
 /// The account that is signed in here, if one is, and what its session acts as.
 async fn signed_in(context: &Context<'_>, purpose: Use) -> Result<(Place, Option<(Host, Role)>), Error> {
-    let app = context.app;
-    let (place, session) = tokio::try_join!(
-        Place::of(context),
-        auth::signed_in(app, context.request, purpose, context.now)
-    )?;
-    let session = session.filter(|session| place.is_of(session.reseller, session.company));
+    let (place, session) = auth::visitor(context, purpose).await?;
     let scope = Scope::company(place.reseller, place.company);
-    let host = auth::account(app, &scope, session.as_ref()).await?;
+    let host = auth::account(context.app, &scope, session.as_ref()).await?;
     Ok((place, host.zip(session.map(|session| session.role))))
 }
 

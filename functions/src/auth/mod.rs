@@ -29,7 +29,7 @@ pub use sign_out::SignOut;
 
 pub(crate) use login::own_page;
 pub(crate) use openid::Problem;
-pub(crate) use session::{Use, account, signed_in, token};
+pub(crate) use session::{Use, account, signed_in, token, visitor};
 pub(crate) use sign_in::{TICKET, known};
 
 use crate::endpoint::Route;

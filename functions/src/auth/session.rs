@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::context::Context;
 use crate::error::Error;
 use crate::request::Request;
+use crate::visit::Place;
 
 /// How long a handoff waits for its page.
 const HANDOFF: SignedDuration = SignedDuration::from_secs(60);
@@ -128,6 +129,16 @@ pub(crate) enum Use {
     /// A request that changes something: other sites' pages can send it too, with the cookie and unasked. Only the
     /// tenant's own are believed.
     Act,
+}
+
+/// Where a page's request comes to, and the session that it shows, if it is valid there.
+pub(crate) async fn visitor(context: &Context<'_>, purpose: Use) -> Result<(Place, Option<Session>), Error> {
+    let (place, session) = tokio::try_join!(
+        Place::of(context),
+        signed_in(context.app, context.request, purpose, context.now)
+    )?;
+    let own = session.filter(|session| place.is_of(session.reseller, session.company));
+    Ok((place, own))
 }
 
 /// The session that a page's request shows, if it is valid: in `Authorization: Session`, else in a cookie. One round

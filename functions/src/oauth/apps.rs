@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use domain::Error as Refusal;
 use domain::time::iso;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Actor, OauthClient, OauthGrant, Scope, Write};
+use store::{OauthClient, OauthGrant, Scope};
 
 use crate::access;
+use crate::admin;
 use crate::auth::{self, Use};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -19,7 +20,8 @@ use crate::error::Error;
 use crate::input::JsonBody;
 use crate::pages;
 use crate::reply::{Html, Json};
-use crate::visit::Place;
+
+const TITLE: &str = "Connected apps";
 
 /// `GET /account/apps`.
 #[derive(Debug)]
@@ -38,11 +40,7 @@ impl Endpoint for PageOauthApps {
 
     async fn handle(context: &Context<'_>, (): ()) -> Result<Html, Error> {
         let app = context.app;
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Look, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Look).await?;
         let scope = Scope::company(place.reseller, place.company);
         let company = async { Ok(app.store.company(&scope, place.company).await?) };
         let clients = async { Ok(app.store.oauth_clients(place.reseller, place.company).await?) };
@@ -55,11 +53,7 @@ impl Endpoint for PageOauthApps {
         let host = auth::account(app, &scope, session.as_ref());
         let (company, clients, grants, host) = tokio::try_join!(company, clients, grants, host)?;
         let Some(host) = host else {
-            let config = json!({"page": "refused", "of": "page", "message": "Sign in first"});
-            let mut page = pages::account_page(app, StatusCode::SEE_OTHER, "Connected apps", config)?;
-            let location = HeaderValue::from_static("/login?redirect_url=/account/apps");
-            page.headers.insert(header::LOCATION, location);
-            return Ok(page);
+            return pages::sent(app, TITLE, "/login?redirect_url=/account/apps", "Sign in first");
         };
         let good = |grant: &&OauthGrant| context.now < grant.ends && host.admits(grant.role, grant.created);
         let grants: Vec<_> = grants.iter().filter(good).collect();
@@ -69,7 +63,7 @@ impl Endpoint for PageOauthApps {
             "account": pages::account(&host),
             "apps": shown(&clients, &grants),
         });
-        let title = format!("Connected apps · {}", pages::product(&company));
+        let title = format!("{TITLE} · {}", pages::product(&company));
         pages::account_page(app, StatusCode::OK, &title, config)
     }
 }
@@ -129,11 +123,7 @@ impl Endpoint for OauthAppRevoke {
     async fn handle(context: &Context<'_>, JsonBody(asked): Self::Input) -> Result<Self::Output, Error> {
         auth::own_page(context)?;
         let (app, store) = (context.app, context.store());
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Act, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Act).await?;
         let session = session.ok_or_else(access::expired)?;
         let scope = Scope::company(place.reseller, place.company);
         let grants = async { Ok(store.oauth_grants(place.reseller, session.host).await?) };
@@ -144,15 +134,7 @@ impl Endpoint for OauthAppRevoke {
         if grants.is_empty() {
             return Err(Refusal::not_found("app").into());
         }
-        let write = Write {
-            at: context.now,
-            by: Actor::Host {
-                host: host.id,
-                role: session.role,
-            },
-            action: context.endpoint,
-            claim: None,
-        };
+        let write = admin::write(context, &host, session.role);
         for grants in grants.chunks(90) {
             store.oauth_grants_end(grants, &write).await?;
         }

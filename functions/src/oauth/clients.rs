@@ -7,7 +7,7 @@ use domain::sealed::token_hash;
 use domain::text::Name;
 use domain::time::iso;
 use domain::{Code, Error as Refusal, Role};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,7 +23,6 @@ use crate::error::Error;
 use crate::input::JsonBody;
 use crate::pages;
 use crate::reply::{Html, Json};
-use crate::visit::Place;
 
 /// Most clients of a company.
 const MOST: usize = 50;
@@ -32,6 +31,7 @@ const MOST_URIS: usize = 10;
 /// What every secret begins with, so that scanners of code and logs find what should not be there.
 const PREFIX: &str = "cvs_";
 const PATH: &str = "/admin/oauth";
+const TITLE: &str = "Apps";
 
 /// `GET /admin/oauth`.
 #[derive(Debug)]
@@ -50,24 +50,17 @@ impl Endpoint for PageOauthClients {
 
     async fn handle(context: &Context<'_>, (): ()) -> Result<Html, Error> {
         let app = context.app;
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Look, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Look).await?;
         let scope = Scope::company(place.reseller, place.company);
         let company = async { Ok(app.store.company(&scope, place.company).await?) };
         let clients = async { Ok(app.store.oauth_clients(place.reseller, place.company).await?) };
         let host = auth::account(app, &scope, session.as_ref());
         let (company, clients, host) = tokio::try_join!(company, clients, host)?;
         let Some((host, session)) = host.zip(session) else {
-            let mut page = told(app, StatusCode::SEE_OTHER, "Sign in first")?;
-            let location = HeaderValue::from_static("/login?redirect_url=/admin/oauth");
-            page.headers.insert(header::LOCATION, location);
-            return Ok(page);
+            return pages::sent(app, TITLE, "/login?redirect_url=/admin/oauth", "Sign in first");
         };
         if session.role < Role::CompanyAdmin {
-            return told(app, StatusCode::FORBIDDEN, "This page is for administrators");
+            return pages::told(app, StatusCode::FORBIDDEN, TITLE, "This page is for administrators");
         }
         let config = json!({
             "page": "oauth_clients",
@@ -76,14 +69,9 @@ impl Endpoint for PageOauthClients {
             "issuer": metadata::issuer(context),
             "clients": clients.iter().map(shown).collect::<Vec<_>>(),
         });
-        let title = format!("Apps · {}", pages::product(&company));
+        let title = format!("{TITLE} · {}", pages::product(&company));
         pages::account_page(app, StatusCode::OK, &title, config)
     }
-}
-
-fn told(app: &App, status: StatusCode, message: &str) -> Result<Html, Error> {
-    let config = json!({"page": "refused", "of": "page", "message": message});
-    pages::account_page(app, status, "Apps", config)
 }
 
 fn shown(client: &OauthClient) -> serde_json::Value {

@@ -10,13 +10,14 @@ use http::{HeaderValue, Method, StatusCode, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{Actor, OauthClient, OauthGrant, Scope, Write};
+use store::{OauthClient, OauthGrant, Scope};
 use url::Url;
 
 use super::authorize::{self, Asked, Wrong};
 use super::form::{Fields, Refused};
 use super::{CODE, CODE_LIFE, Named, client, metadata};
 use crate::access;
+use crate::admin;
 use crate::app::App;
 use crate::auth::{self, Redirect, Use};
 use crate::context::Context;
@@ -30,6 +31,7 @@ use crate::visit::Place;
 /// Most grants of an account; the oldest one goes for one more.
 const MOST: usize = 50;
 const PATH: &str = "/oauth/authorize";
+const TITLE: &str = "Let an app in";
 
 /// `GET /oauth/authorize`.
 #[derive(Debug)]
@@ -49,29 +51,22 @@ impl Endpoint for PageOauthConsent {
     async fn handle(context: &Context<'_>, (): ()) -> Result<Html, Error> {
         let (app, query) = (context.app, &context.request.query);
         let fields = Fields::read(query.as_bytes());
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Look, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Look).await?;
         let scope = Scope::company(place.reseller, place.company);
         let company = async { Ok(app.store.company(&scope, place.company).await?) };
         let host = auth::account(app, &scope, session.as_ref());
         let (company, host, client) = tokio::try_join!(company, host, named(context, place, &fields))?;
         let asked = match authorize::check(&fields, client.as_ref()) {
             Ok(asked) => asked,
-            Err(Wrong::Told(message)) => return told(app, StatusCode::BAD_REQUEST, message),
+            Err(Wrong::Told(message)) => return pages::told(app, StatusCode::BAD_REQUEST, TITLE, message),
             Err(Wrong::Back(back, refused)) => {
                 let to = back.refused(&refused, &metadata::issuer(context));
                 return sent(app, &to, "The app is told what is wrong");
             }
         };
         let Some(own) = Redirect::parse(&format!("{PATH}?{query}")) else {
-            return told(
-                app,
-                StatusCode::BAD_REQUEST,
-                "The app asks in an address that is too long",
-            );
+            let message = "The app asks in an address that is too long";
+            return pages::told(app, StatusCode::BAD_REQUEST, TITLE, message);
         };
         let back: String = url::form_urlencoded::byte_serialize(own.to_string().as_bytes()).collect();
         let sign_in = format!("/login?redirect_url={back}");
@@ -89,7 +84,7 @@ impl Endpoint for PageOauthConsent {
             "request": query,
             "other_account": sign_in,
         });
-        let title = format!("Let an app in · {}", pages::product(&company));
+        let title = format!("{TITLE} · {}", pages::product(&company));
         pages::account_page(app, StatusCode::OK, &title, config)
     }
 }
@@ -102,15 +97,9 @@ async fn named(context: &Context<'_>, place: Place, fields: &Fields) -> Result<O
     }
 }
 
-fn told(app: &App, status: StatusCode, message: &str) -> Result<Html, Error> {
-    let config = json!({"page": "refused", "of": "page", "message": message});
-    pages::account_page(app, status, "Let an app in", config)
-}
-
+/// What was asked stays between the app and us.
 fn sent(app: &App, to: &str, message: &str) -> Result<Html, Error> {
-    let mut page = told(app, StatusCode::SEE_OTHER, message)?;
-    let location = HeaderValue::try_from(to).map_err(|_| Error::Broken("a serialised URL is printable ASCII"))?;
-    page.headers.insert(header::LOCATION, location);
+    let mut page = pages::sent(app, TITLE, to, message)?;
     page.headers
         .insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(page)
@@ -165,11 +154,7 @@ impl Endpoint for OauthConsent {
         auth::own_page(context)?;
         let (app, store) = (context.app, context.store());
         let fields = Fields::read(answer.request.as_bytes());
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Act, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Act).await?;
         let session = session.ok_or_else(access::expired)?;
         let scope = Scope::company(place.reseller, place.company);
         let grants = async { Ok(store.oauth_grants(place.reseller, session.host).await?) };
@@ -183,15 +168,7 @@ impl Endpoint for OauthConsent {
                 let (code, grant) = granted(context, &asked, &client, (&host, session.role));
                 let over = grants.get(MOST - 1..).unwrap_or_default();
                 let over = &over[..over.len().min(MOST)];
-                let write = Write {
-                    at: context.now,
-                    by: Actor::Host {
-                        host: host.id,
-                        role: session.role,
-                    },
-                    action: context.endpoint,
-                    claim: None,
-                };
+                let write = admin::write(context, &host, session.role);
                 store.oauth_grant_create(&grant, over, &write).await?;
                 asked.back.with(&[("code", &code)], &issuer)
             }

@@ -4,11 +4,11 @@ use domain::sealed::{same_secret, token_hash};
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{OauthState, access_hash};
+use store::OauthState;
 
 use super::client::{self, Shown};
 use super::form::{Failure, Refused, StandardForm, answered};
-use super::{ACCESS, Named, REFRESH, metadata};
+use super::{Held, metadata};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -40,22 +40,10 @@ async fn introspect(context: &Context<'_>, form: &StandardForm) -> Result<Value,
     let fields = form.fields()?;
     let shown = Shown::read(context.request, fields)?;
     let token = fields.needed("token");
-    let named = token.as_ref().ok().and_then(|token| Named::parse(REFRESH, token));
-    let hash = named.as_ref().map(Named::hash);
-    let about = named
-        .as_ref()
-        .zip(hash.as_deref())
-        .map(|(named, hash)| (named.host, hash));
-    let access = token.as_ref().ok().filter(|token| token.starts_with(ACCESS));
-    let access = access.map(|token| access_hash(token));
+    let held = Held::of(context.store(), token.as_ref().ok().copied());
     let store = context.store();
-    let held = async {
-        match &access {
-            Some(hash) => store.oauth_access(hash).await,
-            None => Ok(None),
-        }
-    };
-    let (known, held) = tokio::join!(client::authenticate(context, place, &shown, about), held);
+    let known = client::authenticate(context, place, &shown, held.about());
+    let (known, held) = tokio::join!(known, held.session());
     let (client, state) = known?;
     let (token, held) = (token?, held?);
     // Whoever has found a token must not learn from us what it is good for (§2.1).

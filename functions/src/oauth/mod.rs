@@ -20,6 +20,7 @@ mod token;
 use domain::id::HostId;
 use domain::sealed::token_hash;
 use jiff::SignedDuration;
+use store::{Session, Store, access_hash};
 
 pub use apps::{EndedApp, OauthAppRevoke, PageOauthApps, RevokeAppParameters};
 pub use clients::{
@@ -96,6 +97,37 @@ impl<'a> Named<'a> {
     /// A new one of the same grant.
     fn made(&self, app: &App, prefix: &str) -> String {
         format!("{prefix}{}_{}_{}", self.host, self.family, auth::token(app))
+    }
+}
+
+/// A token that a client shows, to hear about it or to end it.
+struct Held<'a> {
+    named: Option<(HostId, String)>,
+    access: Option<String>,
+    store: &'a Store,
+}
+
+impl<'a> Held<'a> {
+    fn of(store: &'a Store, token: Option<&str>) -> Self {
+        let named = token.and_then(|token| Named::parse(REFRESH, token));
+        Self {
+            named: named.map(|named| (named.host, named.hash())),
+            access: token.filter(|token| token.starts_with(ACCESS)).map(access_hash),
+            store,
+        }
+    }
+
+    /// The account and grant that it names as a refresh token.
+    fn about(&self) -> Option<(HostId, &str)> {
+        self.named.as_ref().map(|(host, hash)| (*host, hash.as_str()))
+    }
+
+    /// Its session, as an access token.
+    async fn session(&self) -> store::Result<Option<Session>> {
+        match &self.access {
+            Some(hash) => self.store.oauth_access(hash).await,
+            None => Ok(None),
+        }
     }
 }
 

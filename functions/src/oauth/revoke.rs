@@ -1,11 +1,11 @@
 //! `POST /oauth/revoke` (RFC 7009): a refresh token ends its grant, an access token itself alone.
 
 use http::Method;
-use store::{Actor, Write, access_hash};
+use store::{Actor, Write};
 
+use super::Held;
 use super::client::{self, Shown};
 use super::form::{Failure, Refused, StandardForm, answered, done};
-use super::{ACCESS, Named, REFRESH};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -40,24 +40,11 @@ async fn revoke(context: &Context<'_>, form: &StandardForm) -> Result<(), Failur
     let fields = form.fields()?;
     let shown = Shown::read(context.request, fields)?;
     let token = fields.needed("token");
-    let named = token.as_ref().ok().and_then(|token| Named::parse(REFRESH, token));
-    let hash = named.as_ref().map(Named::hash);
-    let about = named
-        .as_ref()
-        .zip(hash.as_deref())
-        .map(|(named, hash)| (named.host, hash));
-    let access = token.as_ref().ok().filter(|token| token.starts_with(ACCESS));
-    let access = access.map(|token| access_hash(token));
-    let held = async {
-        match &access {
-            Some(hash) => context.store().oauth_access(hash).await,
-            None => Ok(None),
-        }
-    };
-    let (client, state) = client::authenticate(context, place, &shown, about).await?;
+    let held = Held::of(context.store(), token.as_ref().ok().copied());
+    let (client, state) = client::authenticate(context, place, &shown, held.about()).await?;
     token?;
     // One that is over, or was never there, is revoked already (§2.2).
-    if let (Some(session), Some(hash)) = (held.await?, &access) {
+    if let (Some(session), Some(hash)) = (held.session().await?, &held.access) {
         let own = session.oauth.is_some_and(|access| access.client == client.id);
         if !own || !place.is_of(session.reseller, session.company) {
             return Err(of_another());

@@ -11,7 +11,6 @@ use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::reply::Html;
-use crate::visit::Place;
 
 /// `GET /`.
 #[derive(Debug)]
@@ -30,11 +29,7 @@ impl Endpoint for PageHome {
 
     async fn handle(context: &Context<'_>, (): ()) -> Result<Html, Error> {
         let app = context.app;
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Look, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Look).await?;
         let scope = Scope::company(place.reseller, place.company);
         let host = auth::account(app, &scope, session.as_ref());
         let ((company, reseller), host) = tokio::try_join!(place.details(app), host)?;

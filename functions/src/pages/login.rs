@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::input::Form;
 use crate::openid;
 use crate::reply::Html;
-use crate::visit::Place;
 
 /// What the page reads of its address.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,11 +44,7 @@ impl Endpoint for PageLogin {
         // Whatever is no place of this domain leads home: an address can be made up by anybody.
         let redirect = asked.redirect_url.as_deref().and_then(Redirect::parse);
         let redirect = redirect.unwrap_or_else(Redirect::home);
-        let (place, session) = tokio::try_join!(
-            Place::of(context),
-            auth::signed_in(app, context.request, Use::Look, context.now)
-        )?;
-        let session = session.filter(|session| place.is_of(session.reseller, session.company));
+        let (place, session) = auth::visitor(context, Use::Look).await?;
         let scope = Scope::company(place.reseller, place.company);
         let host = auth::account(app, &scope, session.as_ref());
         let company = async { Ok(app.store.company(&scope, place.company).await?) };

@@ -141,6 +141,25 @@ pub(crate) fn refusal(app: &App, error: &crate::Error, title: &str) -> Result<Ht
     Ok(page)
 }
 
+/// A page of signing in that is nothing but a sentence.
+pub(crate) fn told(app: &App, status: StatusCode, title: &str, message: &str) -> Result<Html, crate::Error> {
+    account_page(
+        app,
+        status,
+        title,
+        json!({"page": "refused", "of": "page", "message": message}),
+    )
+}
+
+/// The way to an address, with a sentence for browsers that do not go there.
+pub(crate) fn sent(app: &App, title: &str, to: &str, message: &str) -> Result<Html, crate::Error> {
+    let mut page = told(app, StatusCode::SEE_OTHER, title, message)?;
+    let location =
+        HeaderValue::try_from(to).map_err(|_| crate::Error::Broken("a serialised URL is printable ASCII"))?;
+    page.headers.insert(header::LOCATION, location);
+    Ok(page)
+}
+
 /// A page of signing in, which nobody may frame: it asks for credentials or consent.
 pub(crate) fn account_page(app: &App, status: StatusCode, title: &str, config: Value) -> Result<Html, crate::Error> {
     let page = Page {
