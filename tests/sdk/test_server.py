@@ -45,7 +45,7 @@ async def test_participants_are_muted_changed_and_removed(people: People) -> Non
         mute = api.MuteRoomTrackRequest(room=people.name, identity="ann", track_sid=sound.sid, muted=True)
         await server.room.mute_published_track(mute)
         await until("a mute", lambda: muted == [sound.sid])
-        assert sound.track.muted
+        await until("the mute at Ann", lambda: sound.track.muted)
 
         await server.room.update_subscriptions(
             api.UpdateSubscriptionsRequest(room=people.name, identity="bob", track_sids=[picture.sid], subscribe=False)
