@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { binary } from './platform.mjs';
 
-const [KEY, SECRET] = ['alone', 'alone-secret-alone-secret-alone-secret'];
+export const [KEY, SECRET] = ['alone', 'alone-secret-alone-secret-alone-secret'];
 
 /**
  * Starts a relay with this configuration (TOML, without its data folder and keys). Answers its process, and the line by which
