@@ -30,6 +30,10 @@ use store::{Actor, Write};
 use row::Row;
 use world::World;
 
+/// The bootstrap's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Hosts with a meeting each, in one company.
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
 
