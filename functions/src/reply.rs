@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -29,6 +32,8 @@ pub enum ReplyShape {
     Html,
     /// A picture.
     Png,
+    /// A calendar file.
+    Calendar,
     /// A JSON document that is described nowhere: that of the API itself.
     Document,
     /// A redirect, what asks a person first, or JSON for a page's own script.
@@ -147,6 +152,30 @@ impl Reply for Png {
 
     fn describe(_: &mut SchemaGenerator) -> ReplyShape {
         ReplyShape::Png
+    }
+}
+
+/// 200 with a calendar file that tells of a meeting (RFC 5546 §3.2.1).
+#[derive(Clone, Debug)]
+pub struct Calendar(pub String);
+
+impl Reply for Calendar {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Bytes::from(self.0));
+        for (name, value) in [
+            (CONTENT_TYPE, "text/calendar; charset=utf-8; method=PUBLISH"),
+            (CONTENT_DISPOSITION, "attachment; filename=\"meeting.ics\""),
+            (CACHE_CONTROL, "no-store"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (CONTENT_SECURITY_POLICY, "default-src 'none'"),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> ReplyShape {
+        ReplyShape::Calendar
     }
 }
 

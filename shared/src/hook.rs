@@ -89,6 +89,29 @@ pub enum EventName {
 }
 
 impl EventName {
+    /// All, as the contract lists them.
+    pub const ALL: [Self; 19] = [
+        Self::ConferenceStart,
+        Self::ConferenceEnd,
+        Self::ParticipantJoin,
+        Self::ParticipantLeave,
+        Self::StartRecording,
+        Self::StopRecording,
+        Self::RecordingPublished,
+        Self::RecordingFailed,
+        Self::StreamStart,
+        Self::StreamStop,
+        Self::TranscriptPublished,
+        Self::ConferenceCreated,
+        Self::ConferenceUpdated,
+        Self::ConferenceDeleted,
+        Self::HostCreated,
+        Self::HostUpdated,
+        Self::HostDeleted,
+        Self::VconImportSuccess,
+        Self::VconImportFailure,
+    ];
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -258,6 +281,13 @@ impl Hook {
     #[must_use]
     pub fn secret_place(id: HookId) -> String {
         format!("hook/{id}/secret")
+    }
+
+    /// Whether it was disabled because nothing had arrived for [`DISABLED_AFTER`], and not by anybody.
+    #[must_use]
+    pub fn given_up(&self) -> bool {
+        let failed = self.disabled.zip(self.failing);
+        failed.is_some_and(|(disabled, since)| disabled.duration_since(since) >= DISABLED_AFTER)
     }
 
     /// Whether it is told of an event.

@@ -9,6 +9,7 @@ import pathlib
 import signal
 import subprocess
 import time
+import urllib.parse
 
 import icalendar
 import pytest
@@ -39,6 +40,14 @@ class Platform:
     def inbox(self, path: str) -> requests.Response:
         """What the laptop's inbox has."""
         return requests.get(f"http://127.0.0.1:{self.port}/inbox/{path}", headers={"host": "localhost"}, timeout=20)
+
+    def door(self, room_url: str) -> icalendar.Calendar:
+        """The calendar file that a visitor of a room's page gets."""
+        room = urllib.parse.urlsplit(room_url)
+        path = f"{room.path}/meeting.ics?{room.query}"
+        answer = requests.get(f"http://127.0.0.1:{self.port}{path}", headers={"host": room.netloc}, timeout=20)
+        assert answer.ok and answer.headers["content-type"] == "text/calendar; charset=utf-8; method=PUBLISH", answer.text
+        return icalendar.Calendar.from_ical(answer.text)
 
     def calendar(self, to: str, subject: str) -> icalendar.Calendar:
         """The calendar part of the mail to somebody with this subject, as `email` and `icalendar` read it."""

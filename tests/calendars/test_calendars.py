@@ -86,3 +86,23 @@ def test_what_was_moved_and_cancelled_is_in_the_file_of_who_comes_later(platform
     ours = instants(later)
     assert len(ours) == 59
     assert expanded(calendar, later) == ours
+
+
+def test_the_file_at_the_door_is_the_meeting_of_the_invitation(platform):
+    meeting = plan(platform, "Door", "09:30:00", "Europe/Berlin", "FREQ=WEEKLY;COUNT=60")
+    this = {"conference_id": meeting["conference_id"], "scope": "this"}
+    moved, cancelled = (meeting["occurrences"][at]["occurrence"] for at in (2, 4))
+    day = datetime.datetime.fromisoformat(moved).date() + datetime.timedelta(days=1)
+    platform.api("conference/update", **this, occurrence=moved, start=f"{day} 16:30:00")
+    platform.api("conference/delete", **this, occurrence=cancelled)
+    meeting = platform.api("conference/fetch", conference_id=meeting["conference_id"])
+    kept = platform.door(meeting["room_url"])
+    assert kept["METHOD"] == "PUBLISH"
+    assert expanded(kept, meeting) == instants(meeting)
+    event = kept.walk("VEVENT")[0]
+    assert (str(event["SUMMARY"]), str(event["LOCATION"]), str(event["URL"])) == ("Door", meeting["room_url"], meeting["room_url"])
+    # RFC 5546, 3.2.1: who publishes is named, and nobody is asked.
+    assert all("ATTENDEE" not in event and "ORGANIZER" in event for event in kept.walk("VEVENT"))
+    mailed = platform.calendar(GUEST, "Invitation: Door")
+    assert event["UID"] == mailed.walk("VEVENT")[0]["UID"]
+    assert event["SEQUENCE"] >= mailed.walk("VEVENT")[0]["SEQUENCE"]

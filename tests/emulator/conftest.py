@@ -112,9 +112,9 @@ class Stack:
         path = path.partition("?")[0]
         self.invoked |= {handler for known, pattern, handler in self.routes if known == method and pattern.fullmatch(path)}
 
-    def refused(self, path: str, host: str, body: dict) -> dict:
+    def refused(self, path: str, host: str, body: dict, headers: dict[str, str] | None = None) -> dict:
         """A call that its function must refuse, since what it takes is not on this machine: a public server, or what one made."""
-        answer = self.call("POST", path, host, json=body)
+        answer = self.call("POST", path, host, headers, json=body)
         assert answer.status_code in (400, 404), f"{path}: {answer.status_code} {answer.text}"
         self.count("POST", path)
         return answer.json()

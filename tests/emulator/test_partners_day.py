@@ -144,6 +144,8 @@ def test_3_people_register(stack, day):
     assert "Open day" in stack.call("GET", path, JOE).text
     person = {"name": "Rita", "email": "rita@guest.test"}
     assert stack.post(path, JOE, person, {"origin": f"https://{JOE}"}) == {"email": "rita@guest.test"}
+    kept = stack.call("GET", f"/conf/call/{made['room_url'].rpartition('/')[2]}/meeting.ics", JOE)
+    assert kept.headers["content-type"].startswith("text/calendar") and made["ics_uid"] in kept.text
     people = day.partner("conference/fetch", conference_id=made["conference_id"])["participant_emails"]
     assert "rita@guest.test" in json.dumps(people)
     day.partner("conference/delete", conference_id=made["conference_id"])
@@ -207,6 +209,17 @@ def test_4_webhooks_need_a_public_server(stack, day):
     for method in ("update", "deliveries", "redeliver", "delete"):
         stack.refused(f"/enterprise_api/webhook/{method}", FIRST, unknown)
     stack.invoke("tell-webhooks", {})
+
+
+def test_4_administrators_see_to_webhooks_by_hand(stack, day):
+    own = {"origin": f"https://{FIRST}"}
+    signed = stack.call("POST", "/login", FIRST, own, json={name: ADMIN[name] for name in ("email", "password")})
+    browser = own | cookies(signed)
+    assert '"webhooks":[]' in stack.call("GET", "/admin/webhooks", FIRST, browser).text
+    assert stack.refused("/admin/webhooks", FIRST, {"url": "https://127.0.0.1/hook"}, browser)["field"] == "url"
+    unknown = {"webhook_id": 1, "delivery_id": "none", "enabled": True}
+    for method in ("update", "deliveries", "redeliver", "delete"):
+        stack.refused(f"/admin/webhooks/{method}", FIRST, unknown, browser)
 
 
 def test_4_pictures_are_fetched_from_public_servers_only(stack, day):

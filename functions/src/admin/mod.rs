@@ -1,6 +1,8 @@
-//! The pages where a company's administrators see to what belongs to them (embedding.md §1, `/admin/...`): API tokens.
+//! The pages where a company's administrators see to what belongs to them (embedding.md §1, `/admin/...`): API tokens and
+//! webhooks.
 
 pub(crate) mod api_tokens;
+mod webhooks;
 
 use domain::host::Host;
 use domain::{Error as Refusal, Role};
@@ -8,6 +10,10 @@ use store::{Actor, Scope, Write};
 
 pub use api_tokens::{
     ApiTokenCreate, ApiTokenRevoke, CreateParameters, CreatedToken, PageApiTokens, RevokeParameters, Revoked,
+};
+pub use webhooks::{
+    AdminWebhookCreate, AdminWebhookDelete, AdminWebhookDeliveries, AdminWebhookRedeliver, AdminWebhookUpdate,
+    DeliveryLog, DeliveryQuestion, EditedWebhook, NewWebhook, PageWebhooks, WhichDelivery, WhichWebhook,
 };
 
 use crate::access;
@@ -21,9 +27,15 @@ use crate::visit::Place;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
+        Route::of::<AdminWebhookCreate>(),
+        Route::of::<AdminWebhookDelete>(),
+        Route::of::<AdminWebhookDeliveries>(),
+        Route::of::<AdminWebhookRedeliver>(),
+        Route::of::<AdminWebhookUpdate>(),
         Route::of::<ApiTokenCreate>(),
         Route::of::<ApiTokenRevoke>(),
         Route::of::<PageApiTokens>(),
+        Route::of::<PageWebhooks>(),
     ]
 }
 

@@ -53,7 +53,7 @@ mod reminders;
 mod replan;
 pub mod report_usage;
 pub mod subscriptions;
-mod webhook;
+pub(crate) mod webhook;
 pub mod webhook_create;
 pub mod webhook_delete;
 pub mod webhook_deliveries;

@@ -1,14 +1,16 @@
-//! What the methods of webhooks share: which company's, how one is shown, and the ping that it must answer.
+//! What the methods of webhooks and the admin page share: who deals with which company's, how one is shown, and the ping
+//! that it must answer.
 
 use std::collections::BTreeSet;
 
-use domain::Error as Refusal;
 use domain::hook::{EventName, Hook, SigningToken};
-use domain::id::{CompanyId, HookId};
+use domain::host::Host;
+use domain::id::{CompanyId, HookId, HostId, ResellerId};
+use domain::{Error as Refusal, Role};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::Scope;
+use store::{Actor, Claim, Scope, Store, Write};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -28,7 +30,11 @@ pub struct WebhookAnswer {
     pub events: Option<BTreeSet<EventName>>,
     /// Whether anything is sent to it.
     pub enabled: bool,
-    /// Since when nothing arrives, ISO 8601 in UTC with milliseconds; null while all is well. Disabled after 3 days.
+    /// Since when it is disabled, ISO 8601 in UTC with milliseconds; null while it is not.
+    pub disabled_since: Option<String>,
+    /// Why it is disabled.
+    pub disabled_because: Option<DisabledBecause>,
+    /// Since when nothing arrives; null while all is well. Disabled after 3 days.
     pub failing_since: Option<String>,
     /// When it was made.
     pub created: String,
@@ -42,34 +48,136 @@ pub struct WebhookAnswer {
     pub secret: Option<String>,
 }
 
-/// Shows a webhook.
-pub(super) fn answer(context: &Context<'_>, hook: &Hook, token: &SigningToken) -> Result<WebhookAnswer, Error> {
-    let former = token.former.as_ref().filter(|former| context.now < former.until);
-    Ok(WebhookAnswer {
-        webhook_id: hook.id,
-        company_id: hook.company,
-        url: hook.url.clone(),
-        events: hook.events.clone(),
-        enabled: hook.disabled.is_none(),
-        failing_since: hook.failing.map(moment),
-        created: moment(hook.created),
-        signing_token: match context.caller()?.reads_only() {
-            true => None,
-            false => Some(context.app.open(&SigningToken::place(hook.company), &token.token)?),
-        },
-        signing_token_from: former.map(|former| moment(former.until)),
-        secret: None,
-    })
+/// Why nothing is sent to a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledBecause {
+    /// Somebody switched it off.
+    Asked,
+    /// Nothing had arrived for 3 days.
+    Failing,
 }
 
-/// Whose webhooks are meant.
-pub(super) fn company(context: &Context<'_>, asked: Option<CompanyId>) -> Result<CompanyId, Error> {
-    let own = context.caller()?.scope.company;
-    let company = asked.or(own).ok_or_else(|| Refusal::missing("company_id"))?;
-    Ok(company)
+/// Who deals with the webhooks of which company: a caller of the partner API, or an administrator at the admin page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Desk<'a> {
+    pub(super) context: &'a Context<'a>,
+    scope: Scope,
+    pub(super) company: CompanyId,
+    pub(super) host: HostId,
+    by: Actor,
+    reads_only: bool,
 }
 
-/// The same as the object that writes are counted by.
+impl<'a> Desk<'a> {
+    /// The caller's, for the company that it names or its own.
+    pub(super) fn of_caller(context: &'a Context<'a>, asked: Option<CompanyId>) -> Result<Self, Error> {
+        let caller = context.caller()?;
+        let company = asked.or(caller.scope.company);
+        Ok(Self {
+            context,
+            scope: caller.scope,
+            company: company.ok_or_else(|| Refusal::missing("company_id"))?,
+            host: caller.host,
+            by: caller.actor(),
+            reads_only: caller.reads_only(),
+        })
+    }
+
+    /// An administrator's, for the company of its account.
+    pub(crate) fn of_administrator(context: &'a Context<'a>, host: &Host, role: Role) -> Self {
+        Self {
+            context,
+            scope: Scope::company(host.reseller, host.company),
+            company: host.company,
+            host: host.id,
+            by: Actor::Host { host: host.id, role },
+            reads_only: false,
+        }
+    }
+
+    pub(super) fn reseller(&self) -> ResellerId {
+        self.scope.reseller
+    }
+
+    pub(super) fn store(&self) -> &'a Store {
+        self.context.store()
+    }
+
+    /// Whether there is such a company within reach.
+    pub(super) async fn company_known(&self) -> Result<(), Error> {
+        self.store().company(&self.scope, self.company).await?;
+        Ok(())
+    }
+
+    /// A webhook of the company.
+    pub(crate) async fn find(&self, id: HookId) -> Result<Hook, Error> {
+        let (known, hook) = tokio::join!(
+            self.company_known(),
+            self.store().hook(self.reseller(), self.company, id)
+        );
+        known?;
+        hook.map_err(|error| match error {
+            store::Error::NotFound(_) => Refusal::not_found("webhook").with_field("webhook_id").into(),
+            other => other.into(),
+        })
+    }
+
+    /// Shows a webhook.
+    pub(super) fn answer(&self, hook: &Hook, token: &SigningToken) -> Result<WebhookAnswer, Error> {
+        let (app, now) = (self.context.app, self.context.now);
+        let former = token.former.as_ref().filter(|former| now < former.until);
+        Ok(WebhookAnswer {
+            webhook_id: hook.id,
+            company_id: hook.company,
+            url: hook.url.clone(),
+            events: hook.events.clone(),
+            enabled: hook.disabled.is_none(),
+            disabled_since: hook.disabled.map(moment),
+            disabled_because: hook.disabled.map(|_| match hook.given_up() {
+                true => DisabledBecause::Failing,
+                false => DisabledBecause::Asked,
+            }),
+            failing_since: hook.failing.map(moment),
+            created: moment(hook.created),
+            signing_token: match self.reads_only {
+                true => None,
+                false => Some(app.open(&SigningToken::place(hook.company), &token.token)?),
+            },
+            signing_token_from: former.map(|former| moment(former.until)),
+            secret: None,
+        })
+    }
+
+    /// Pings a webhook: nothing is kept of one that does not answer.
+    pub(super) async fn ping(&self, hook: &Hook, token: &SigningToken) -> Result<(), Error> {
+        let (app, now) = (self.context.app, self.context.now);
+        let secrets = Secrets::of(app, hook, token, now)?;
+        let sent = hook_post::ping(app, (&hook.url, self.host, hook), &secrets, now).await;
+        let answered = sent.map_err(|why| match why.status() {
+            Some(status) => Refusal::invalid(
+                "url",
+                format_args!("must answer a ping with a status of 2xx within 5 seconds; it answered {status}"),
+            ),
+            None => Refusal::invalid("url", why),
+        });
+        let _: StatusCode = answered?;
+        Ok(())
+    }
+
+    /// What a write carries; nothing is written for whose account does not stand behind its session any more.
+    pub(super) async fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
+        self.context.standing().await?;
+        Ok(Write {
+            at: self.context.now,
+            by: self.by,
+            action: self.context.endpoint,
+            claim,
+        })
+    }
+}
+
+/// The company as the object that writes are counted by.
 pub(super) fn object(asked: Option<CompanyId>) -> Option<String> {
     asked.map(|id| format!("company/{id}"))
 }
@@ -79,22 +187,8 @@ pub(super) fn own_object(own: &Scope) -> Option<String> {
     object(own.company)
 }
 
-/// A webhook of a company that the caller reaches.
-pub(super) async fn find(context: &Context<'_>, company: CompanyId, id: HookId) -> Result<Hook, Error> {
-    let (caller, store) = (context.caller()?, context.store());
-    let (known, hook) = tokio::join!(
-        store.company(&caller.scope, company),
-        store.hook(caller.reseller, company, id)
-    );
-    known?;
-    hook.map_err(|error| match error {
-        store::Error::NotFound(_) => Refusal::not_found("webhook").with_field("webhook_id").into(),
-        other => other.into(),
-    })
-}
-
-/// What a webhook shall be told of.
-pub(super) fn events(asked: Option<Vec<EventName>>) -> Result<Option<BTreeSet<EventName>>, Refusal> {
+/// What a webhook shall be told of; `None`: everything.
+pub(crate) fn events(asked: Option<Vec<EventName>>) -> Result<Option<BTreeSet<EventName>>, Refusal> {
     match asked {
         Some(events) if events.is_empty() => {
             Err(Refusal::invalid("events", "must name an event, or be left out for all"))
@@ -102,20 +196,4 @@ pub(super) fn events(asked: Option<Vec<EventName>>) -> Result<Option<BTreeSet<Ev
         Some(events) => Ok(Some(events.into_iter().collect())),
         None => Ok(None),
     }
-}
-
-/// Pings a webhook: nothing is kept of one that does not answer.
-pub(super) async fn ping(context: &Context<'_>, hook: &Hook, token: &SigningToken) -> Result<(), Error> {
-    let secrets = Secrets::of(context.app, hook, token, context.now)?;
-    let owner = context.caller()?.host;
-    let sent = hook_post::ping(context.app, (&hook.url, owner, hook), &secrets, context.now).await;
-    let answered = sent.map_err(|why| match why.status() {
-        Some(status) => Refusal::invalid(
-            "url",
-            format_args!("must answer a ping with a status of 2xx within 5 seconds; it answered {status}"),
-        ),
-        None => Refusal::invalid("url", why),
-    });
-    let _: StatusCode = answered?;
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! `webhook/create`: a company hears of what happens.
 
+use std::collections::BTreeSet;
+
 use domain::hook::{EventName, Hook, MOST_HOOKS, SigningToken};
 use domain::id::CompanyId;
 use domain::{Code, Error as Refusal, Role};
@@ -7,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scope;
 
-use super::webhook::{self, WebhookAnswer, answer};
+use super::webhook::{self, Desk, WebhookAnswer};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -53,24 +55,33 @@ impl Endpoint for WebhookCreate {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let (app, caller, store) = (context.app, context.caller()?, context.store());
-        let company = webhook::company(context, asked.company_id)?;
-        let events = webhook::events(asked.events)?;
-        app.outbound
-            .target(&asked.url)
-            .map_err(|why| Refusal::invalid("url", why))?;
-        let (known, id) = tokio::join!(store.company(&caller.scope, company), store.new_hook_id());
+        let desk = Desk::of_caller(context, asked.company_id)?;
+        desk.create(asked.url, webhook::events(asked.events)?).await.map(Json)
+    }
+}
+
+impl Desk<'_> {
+    /// Makes a webhook that answers a ping.
+    pub(crate) async fn create(
+        &self,
+        url: String,
+        events: Option<BTreeSet<EventName>>,
+    ) -> Result<WebhookAnswer, Error> {
+        let (app, store) = (self.context.app, self.store());
+        let (reseller, company) = (self.reseller(), self.company);
+        app.outbound.target(&url).map_err(|why| Refusal::invalid("url", why))?;
+        let (known, id) = tokio::join!(self.company_known(), store.new_hook_id());
         let (_, id) = (known?, id?);
         let secret = hex::encode(app.random::<32>());
         let hook = Hook {
             id,
-            reseller: caller.reseller,
+            reseller,
             company,
-            owner: caller.host,
-            url: asked.url,
+            owner: self.host,
+            url,
             events,
             secret: app.seal(&Hook::secret_place(id), &secret),
-            created: context.now,
+            created: self.context.now,
             era: 0,
             failing: None,
             disabled: None,
@@ -78,10 +89,7 @@ impl Endpoint for WebhookCreate {
         };
         let mut pinged = false;
         for _ in 0..TRIES {
-            let (hooks, before) = tokio::join!(
-                store.hooks(caller.reseller, company),
-                store.signing_token(caller.reseller, company)
-            );
+            let (hooks, before) = tokio::join!(store.hooks(reseller, company), store.signing_token(reseller, company));
             let (hooks, before) = (hooks?, before?);
             if hooks.len() >= MOST_HOOKS {
                 let why = format!("A company has at most {MOST_HOOKS} webhooks");
@@ -93,14 +101,14 @@ impl Endpoint for WebhookCreate {
                 version: 0,
             });
             if !pinged {
-                context.standing().await?;
-                webhook::ping(context, &hook, &token).await?;
+                self.context.standing().await?;
+                self.ping(&hook, &token).await?;
                 pinged = true;
             }
-            let mut answer = answer(context, &hook, &token)?;
+            let mut answer = self.answer(&hook, &token)?;
             answer.secret = Some(secret.clone());
-            let claim = context.claim(&answer)?;
-            let write = context.write(claim.as_ref()).await?;
+            let claim = self.context.claim(&answer)?;
+            let write = self.write(claim.as_ref()).await?;
             match store
                 .hook_create(&hook, &hooks, (before.as_ref(), &token), &write)
                 .await
@@ -109,7 +117,7 @@ impl Endpoint for WebhookCreate {
                 Err(store::Error::Raced) => {}
                 done => {
                     done?;
-                    return Ok(Json(answer));
+                    return Ok(answer);
                 }
             }
         }

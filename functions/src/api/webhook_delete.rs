@@ -5,7 +5,7 @@ use domain::id::{CompanyId, HookId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::webhook;
+use super::webhook::Desk;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -49,12 +49,19 @@ impl Endpoint for WebhookDelete {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let company = webhook::company(context, asked.company_id)?;
-        let hook = webhook::find(context, company, asked.webhook_id).await?;
+        let desk = Desk::of_caller(context, asked.company_id)?;
+        desk.delete(asked.webhook_id).await.map(Json)
+    }
+}
+
+impl Desk<'_> {
+    /// Deletes a webhook.
+    pub(crate) async fn delete(&self, id: HookId) -> Result<WebhookDeleteAnswer, Error> {
+        let hook = self.find(id).await?;
         let answer = WebhookDeleteAnswer { webhook_id: hook.id };
-        let claim = context.claim(&answer)?;
-        let write = context.write(claim.as_ref()).await?;
-        context.store().hook_delete(&hook, &write).await?;
-        Ok(Json(answer))
+        let claim = self.context.claim(&answer)?;
+        let write = self.write(claim.as_ref()).await?;
+        self.store().hook_delete(&hook, &write).await?;
+        Ok(answer)
     }
 }

@@ -5,10 +5,10 @@ use domain::id::{CompanyId, ConferenceId, HookId, HostId};
 use domain::{Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Delivery, DeliveryState};
+use store::{Delivery, DeliveryState, Page};
 
 use super::list::{Entry, List, limit};
-use super::webhook;
+use super::webhook::Desk;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -125,29 +125,41 @@ impl Endpoint for WebhookDeliveries {
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let limit = limit(asked.limit)?;
-        let (caller, store) = (context.caller()?, context.store());
-        let company = webhook::company(context, asked.company_id)?;
+        let desk = Desk::of_caller(context, asked.company_id)?;
+        let page = desk.deliveries(asked.webhook_id, asked.after.as_deref(), limit).await?;
+        List::of(page.items.into_iter().map(|delivery| Ok(delivery.into())), page.more)
+    }
+}
+
+impl Desk<'_> {
+    /// What was sent to a webhook, the latest first, behind one of them.
+    pub(crate) async fn deliveries(
+        &self,
+        id: HookId,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Delivery>, Error> {
+        let (store, now) = (self.store(), self.context.now);
         let after = async {
-            match asked.after.as_deref() {
-                Some(id) if is_delivery(id) => {
-                    let found = store.delivery(caller.reseller, asked.webhook_id, id, context.now).await;
+            match after {
+                Some(after) if is_delivery(after) => {
+                    let found = store.delivery(self.reseller(), id, after, now).await;
                     found.map(Some)
                 }
                 Some(_) => Ok(Some(None)),
                 None => Ok(None),
             }
         };
-        let (hook, after) = tokio::join!(webhook::find(context, company, asked.webhook_id), after);
+        let (hook, after) = tokio::join!(self.find(id), after);
         let hook = hook?;
         let after = match after? {
             Some(None) => return Err(Refusal::invalid("after", "is not in this list").into()),
             Some(found) => found,
             None => None,
         };
-        let page = store
-            .deliveries((caller.reseller, hook.id), after.as_ref(), limit, context.now)
-            .await?;
-        List::of(page.items.into_iter().map(|delivery| Ok(delivery.into())), page.more)
+        Ok(store
+            .deliveries((self.reseller(), hook.id), after.as_ref(), limit, now)
+            .await?)
     }
 }
 

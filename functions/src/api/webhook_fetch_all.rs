@@ -1,12 +1,13 @@
 //! `webhook/fetch_all`: a company's webhooks.
 
 use domain::Role;
+use domain::hook::Hook;
 use domain::id::CompanyId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::list::{List, limit};
-use super::webhook::{self, WebhookAnswer, answer};
+use super::webhook::{Desk, WebhookAnswer};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -41,22 +42,30 @@ impl Endpoint for WebhookFetchAll {
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let limit = limit(asked.limit)?;
-        let (caller, store) = (context.caller()?, context.store());
-        let company = webhook::company(context, asked.company_id)?;
+        let desk = Desk::of_caller(context, asked.company_id)?;
+        let (_, shown) = desk.all().await?;
+        List::within(shown, asked.after.map(|id| id.to_string()), limit)
+    }
+}
+
+impl Desk<'_> {
+    /// The company's webhooks, and how they are shown.
+    pub(crate) async fn all(&self) -> Result<(Vec<Hook>, Vec<WebhookAnswer>), Error> {
+        let store = self.store();
         let (known, hooks, token) = tokio::join!(
-            store.company(&caller.scope, company),
-            store.hooks(caller.reseller, company),
-            store.signing_token(caller.reseller, company)
+            self.company_known(),
+            store.hooks(self.reseller(), self.company),
+            store.signing_token(self.reseller(), self.company)
         );
         known?;
         let (hooks, token) = (hooks?, token?);
-        let shown: Vec<WebhookAnswer> = match &token {
+        let shown = match &token {
             Some(token) => hooks
                 .iter()
-                .map(|hook| answer(context, hook, token))
+                .map(|hook| self.answer(hook, token))
                 .collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
-        List::within(shown, asked.after.map(|id| id.to_string()), limit)
+        Ok((hooks, shown))
     }
 }

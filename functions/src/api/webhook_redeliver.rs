@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Delivery, DeliveryState};
 
-use super::webhook;
+use super::webhook::Desk;
 use super::webhook_deliveries::{DeliveryAnswer, is_delivery};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -46,29 +46,33 @@ impl Endpoint for WebhookRedeliver {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let (caller, store) = (context.caller()?, context.store());
-        let company = webhook::company(context, asked.company_id)?;
+        let desk = Desk::of_caller(context, asked.company_id)?;
+        desk.redeliver(asked.webhook_id, &asked.delivery_id).await.map(Json)
+    }
+}
+
+impl Desk<'_> {
+    /// Sends a delivery again.
+    pub(crate) async fn redeliver(&self, id: HookId, delivery: &str) -> Result<DeliveryAnswer, Error> {
+        let (store, now) = (self.store(), self.context.now);
         let unknown = || Refusal::not_found("delivery").with_field("delivery_id");
-        if !is_delivery(&asked.delivery_id) {
+        if !is_delivery(delivery) {
             return Err(unknown().into());
         }
-        let id = asked.delivery_id.to_ascii_lowercase();
-        let (hook, found) = tokio::join!(
-            webhook::find(context, company, asked.webhook_id),
-            store.delivery(caller.reseller, asked.webhook_id, &id, context.now)
-        );
+        let delivery = delivery.to_ascii_lowercase();
+        let (hook, found) = tokio::join!(self.find(id), store.delivery(self.reseller(), id, &delivery, now));
         let (hook, delivery) = (hook?, found?.ok_or_else(unknown)?);
         if hook.disabled.is_some() {
             return Err(Refusal::new(Code::Conflict, "The webhook is disabled: enable it first").into());
         }
         let answer = DeliveryAnswer::from(Delivery {
             state: DeliveryState::Waiting,
-            next: Some(context.now),
+            next: Some(now),
             ..delivery.clone()
         });
-        let claim = context.claim(&answer)?;
-        let write = context.write(claim.as_ref()).await?;
+        let claim = self.context.claim(&answer)?;
+        let write = self.write(claim.as_ref()).await?;
         store.delivery_again(&hook, &delivery, &write).await?;
-        Ok(Json(answer))
+        Ok(answer)
     }
 }

@@ -1,5 +1,7 @@
 //! `webhook/update`: another address, other events, on or off, a ping, a new signing token.
 
+use std::collections::BTreeSet;
+
 use domain::hook::{EventName, Former, Hook, OVERLAP, SigningToken};
 use domain::id::{CompanyId, HookId};
 use domain::{Error as Refusal, Role};
@@ -7,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::HookChange;
 
-use super::webhook::{self, WebhookAnswer, answer};
+use super::webhook::{self, Desk, WebhookAnswer};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -57,62 +59,91 @@ impl Endpoint for WebhookUpdate {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let (app, caller, store) = (context.app, context.caller()?, context.store());
-        let company = webhook::company(context, asked.company_id)?;
-        let events = webhook::events(asked.events.clone())?;
-        let all = context.request.parameters()?.is_null("events");
-        if let Some(url) = &asked.url {
-            app.outbound.target(url).map_err(|why| Refusal::invalid("url", why))?;
+        let desk = Desk::of_caller(context, asked.company_id)?;
+        let events = match webhook::events(asked.events)? {
+            Some(events) => Some(Some(events)),
+            None => context.request.parameters()?.is_null("events").then_some(None),
+        };
+        let edit = HookEdit {
+            url: asked.url,
+            events,
+            enabled: asked.enabled,
+            ping: asked.ping.unwrap_or(false),
+            new_token: asked.new_signing_token.unwrap_or(false),
+        };
+        desk.update(asked.webhook_id, &edit).await.map(Json)
+    }
+}
+
+/// What of a webhook changes; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HookEdit {
+    /// Where it goes.
+    pub(crate) url: Option<String>,
+    /// What it is told of; `Some(None)`: everything.
+    pub(crate) events: Option<Option<BTreeSet<EventName>>>,
+    /// Whether anything is sent to it.
+    pub(crate) enabled: Option<bool>,
+    /// Pings it in any case.
+    pub(crate) ping: bool,
+    /// Replaces the company's signing token.
+    pub(crate) new_token: bool,
+}
+
+impl Desk<'_> {
+    /// Changes a webhook.
+    pub(crate) async fn update(&self, id: HookId, edit: &HookEdit) -> Result<WebhookAnswer, Error> {
+        let (context, store, company) = (self.context, self.store(), self.company);
+        if let Some(url) = &edit.url {
+            context
+                .app
+                .outbound
+                .target(url)
+                .map_err(|why| Refusal::invalid("url", why))?;
         }
-        let new_token = asked.new_signing_token.unwrap_or(false);
         let mut pinged = false;
         for _ in 0..TRIES {
-            let (hook, token) = tokio::join!(
-                webhook::find(context, company, asked.webhook_id),
-                store.signing_token(caller.reseller, company)
-            );
+            let (hook, token) = tokio::join!(self.find(id), store.signing_token(self.reseller(), company));
             let (before, token) = (hook?, token?);
             let token = token.ok_or(Error::Broken("a webhook without a signing token"))?;
             let mut after = before.clone();
-            if let Some(url) = &asked.url {
+            if let Some(url) = &edit.url {
                 after.url.clone_from(url);
             }
-            match &events {
-                Some(events) => after.events = Some(events.clone()),
-                None if all => after.events = None,
-                None => {}
+            if let Some(events) = &edit.events {
+                after.events.clone_from(events);
             }
-            switch(&mut after, asked.enabled, context.now);
+            switch(&mut after, edit.enabled, context.now);
             let enabled = before.disabled.is_some() && after.disabled.is_none();
-            let ping = after.url != before.url || enabled || asked.ping == Some(true);
+            let ping = after.url != before.url || enabled || edit.ping;
             if ping && !pinged {
                 context.standing().await?;
-                webhook::ping(context, &after, &token).await?;
+                self.ping(&after, &token).await?;
                 pinged = true;
             }
-            if pinged {
+            if pinged && after.disabled.is_none() {
                 after.failing = None;
             }
-            let next = new_token.then(|| replaced(context, company, &token));
-            let answer = answer(context, &after, next.as_ref().unwrap_or(&token))?;
+            let next = edit.new_token.then(|| replaced(context, company, &token));
+            let answer = self.answer(&after, next.as_ref().unwrap_or(&token))?;
             let claim = context.claim(&answer)?;
             if after == before && next.is_none() {
                 context.standing().await?;
                 context.keep(claim.as_ref(), None).await?;
-                return Ok(Json(answer));
+                return Ok(answer);
             }
             let change = HookChange {
                 before: &before,
                 after: &after,
                 token: next.as_ref().map(|next| (&token, next)),
             };
-            let write = context.write(claim.as_ref()).await?;
+            let write = self.write(claim.as_ref()).await?;
             match store.hook_update(change, &write).await {
                 // A delivery has noted meanwhile that it arrived, or did not.
                 Err(store::Error::Raced) => {}
                 done => {
                     done?;
-                    return Ok(Json(answer));
+                    return Ok(answer);
                 }
             }
         }
@@ -123,7 +154,8 @@ impl Endpoint for WebhookUpdate {
 /// Switches a webhook on or off.
 fn switch(hook: &mut Hook, enabled: Option<bool>, now: jiff::Timestamp) {
     match enabled {
-        Some(false) if hook.disabled.is_none() => hook.disabled = Some(now),
+        // Nothing fails any more where nothing is sent.
+        Some(false) if hook.disabled.is_none() => (hook.disabled, hook.failing) = (Some(now), None),
         Some(true) if hook.disabled.is_some() => {
             (hook.disabled, hook.failing, hook.era) = (None, None, hook.era + 1);
         }

@@ -35,10 +35,12 @@ pub(super) fn example(schema: &str) -> Option<Value> {
         }),
         "Webhook" => json!({
             "webhook_id": 3, "company_id": 5, "url": "https://partner.example/hooks/convoke",
-            "events": ["conference_start", "conference_end"], "enabled": true, "failing_since": null,
+            "events": ["conference_start", "conference_end"], "enabled": true, "disabled_since": null, "disabled_because": null,
+            "failing_since": null,
             "created": "2027-09-19T12:00:00.000Z", "signing_token": "9f86d081884c7d659a2feaa0c55ad015", "signing_token_from": null,
             "secret": "b5bb9d8014a0f9b1d61e21e796d78dcc",
         }),
+        "DeliveryLog" => json!({"deliveries": [example("Delivery")], "next": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c"}),
         "WebhookGone" => json!({"webhook_id": 3}),
         "Delivery" => json!({
             "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c", "event": "conference_start", "conference_id": 183,

@@ -16,6 +16,14 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "api_token_revoke" => {
             return Some(json!({"id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"}));
         }
+        "admin_webhook_create" => {
+            return Some(json!({"url": "https://partner.example/hooks/convoke", "events": ["conference_start"]}));
+        }
+        "admin_webhook_update" => return Some(json!({"webhook_id": 3, "all_events": true, "enabled": true})),
+        "admin_webhook_delete" | "admin_webhook_deliveries" => return Some(json!({"webhook_id": 3})),
+        "admin_webhook_redeliver" => {
+            return Some(json!({"webhook_id": 3, "delivery_id": "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c"}));
+        }
         "oauth_client_create" => {
             return Some(
                 json!({"name": "Workflow", "redirect_uris": ["https://workflow.example/back"], "public": false}),

@@ -305,6 +305,13 @@ fn responses(route: &Route, reply: &ReplyShape, answers: &mut SchemaGenerator) -
                 json!({ "description": "The picture.", "content": content }),
             );
         }
+        ReplyShape::Calendar => {
+            let content = json!({ "text/calendar": { "schema": { "type": "string" } } });
+            all.insert(
+                "200".into(),
+                json!({ "description": "The calendar file.", "content": content }),
+            );
+        }
         ReplyShape::Document => {
             let content = json!({ "application/json": { "schema": { "type": "object" } } });
             all.insert(

@@ -15,14 +15,14 @@ use crate::guest_pass::PassKey;
 use crate::links;
 
 /// The address that a company's mails come from: below its reseller's domain, which its reseller proves to the mail service.
-pub(super) fn sender(company: &Company) -> Result<Email, Error> {
+pub(crate) fn sender(company: &Company) -> Result<Email, Error> {
     let fqdn = company.fqdn.as_str();
     let domain = fqdn.split_once('.').map_or(fqdn, |(_, domain)| domain);
     let address = format!("no-reply@{domain}").parse();
     address.map_err(|_| Error::Broken("a host name is no domain of mail addresses"))
 }
 
-pub(super) fn brand(company: &Company) -> Brand<'_> {
+pub(crate) fn brand(company: &Company) -> Brand<'_> {
     let branding = &company.settings.branding;
     Brand {
         product: branding.product_name.as_ref().unwrap_or(&company.name).as_str(),

@@ -20,6 +20,7 @@ use serde_json::Value;
 pub use dispatch::{Dispatched, dispatch, dispatch_minute};
 pub use feedback::{Fed, feedback};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, OpenId, RelayKey, init};
+pub(crate) use letters::{brand, sender};
 pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
 pub use sweep::{Sweep, sweep};
 pub use webhooks::{Posted, tell_webhooks, tell_webhooks_minute};

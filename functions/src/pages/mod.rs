@@ -1,6 +1,7 @@
 //! The pages that the control plane serves: the web client's built HTML with each page's own data in it, and the
 //! headers that say who may frame it.
 
+mod calendar;
 mod docs;
 mod framing;
 mod home;
@@ -15,6 +16,7 @@ use domain::host::Host;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+pub use calendar::PageCalendar;
 pub use docs::PageDocs;
 pub use framing::{Framing, Reach};
 pub use home::PageHome;
@@ -34,6 +36,7 @@ use crate::reply::Html;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::of::<BrandingImage>(),
+        Route::of::<PageCalendar>(),
         Route::of::<PageDocs>(),
         Route::of::<PageHome>(),
         Route::of::<PageLogin>(),

@@ -2,7 +2,7 @@
 
 use domain::code::AccessCode;
 use domain::company::{Company, LeaveEvent};
-use domain::conference::{Conference, Opens, Window};
+use domain::conference::{Conference, Opens, Window, later};
 use domain::host::Host;
 use domain::id::ConferenceId;
 use domain::time::iso;
@@ -35,6 +35,16 @@ pub struct RoomPageInput {
     pass: Option<String>,
 }
 
+impl RoomPageInput {
+    pub(super) fn encrypted(&self) -> bool {
+        matches!(self.encrypted_pin.as_deref(), Some("" | "true" | "1"))
+    }
+
+    pub(super) fn pass(&self) -> Option<&str> {
+        self.pass.as_deref()
+    }
+}
+
 /// `GET /conf/call/{code}`.
 #[derive(Debug)]
 pub struct PageRoom;
@@ -51,30 +61,49 @@ impl Endpoint for PageRoom {
     type Output = Html;
 
     async fn handle(context: &Context<'_>, input: Self::Input) -> Result<Html, Error> {
-        let encrypted = matches!(input.0.encrypted_pin.as_deref(), Some("" | "true" | "1"));
-        room(context, encrypted, input.0.pass.as_deref()).await
+        room(context, input.0.encrypted(), input.0.pass()).await
+    }
+}
+
+/// Who visits which room: what the address and the session lead to.
+pub(super) struct Visit {
+    pub(super) place: Place,
+    /// The visitor's session, of this tenant.
+    pub(super) session: Option<Session>,
+    /// The room, where the code is one of this tenant's.
+    pub(super) view: Option<RoomView>,
+}
+
+impl Visit {
+    pub(super) async fn of(context: &Context<'_>, encrypted: bool) -> Result<Self, Error> {
+        let (app, request) = (context.app, context.request);
+        let written = request.variable("code").unwrap_or_default();
+        let clear = written.parse::<AccessCode>().ok().filter(|_| !encrypted);
+        // A code in clear is looked up beside the tenant; a hidden one opens for its company only.
+        let (place, session, view) = tokio::try_join!(
+            Place::of(context),
+            auth::signed_in(app, request, Use::Look, context.now),
+            find(app, clear, context.now)
+        )?;
+        let view = match encrypted
+            .then(|| app.keys.codes.reveal(place.company, written))
+            .flatten()
+        {
+            Some(code) => find(app, Some(code), context.now).await?,
+            None => view,
+        };
+        Ok(Self {
+            place,
+            session: session.filter(|session| place.is_of(session.reseller, session.company)),
+            view: view.filter(|view| place.is_of(view.room.reseller, view.room.company)),
+        })
     }
 }
 
 async fn room(context: &Context<'_>, encrypted: bool, pass: Option<&str>) -> Result<Html, Error> {
     let (app, request) = (context.app, context.request);
     let written = request.variable("code").unwrap_or_default();
-    let clear = written.parse::<AccessCode>().ok().filter(|_| !encrypted);
-    // A code in clear is looked up beside the tenant; a hidden one opens for its company only.
-    let (place, session, view) = tokio::try_join!(
-        Place::of(context),
-        auth::signed_in(app, request, Use::Look, context.now),
-        find(app, clear, context.now)
-    )?;
-    let view = match encrypted
-        .then(|| app.keys.codes.reveal(place.company, written))
-        .flatten()
-    {
-        Some(code) => find(app, Some(code), context.now).await?,
-        None => view,
-    };
-    let view = view.filter(|view| view.room.company == place.company && view.room.reseller == place.reseller);
-    let session = session.filter(|session| place.is_of(session.reseller, session.company));
+    let Visit { place, session, view } = Visit::of(context, encrypted).await?;
     let facts = facts(app, place, view.as_ref(), session.as_ref(), context.now);
     let count = async {
         match view {
@@ -171,7 +200,7 @@ async fn facts(
     })
 }
 
-fn leads(view: &RoomView, session: Option<&Session>) -> bool {
+pub(super) fn leads(view: &RoomView, session: Option<&Session>) -> bool {
     session.is_some_and(|session| session.host == view.room.host)
 }
 
@@ -202,6 +231,7 @@ fn describe(view: &RoomView, host: &Host, facts: &Facts, session: Option<&Sessio
             told["state"] = "not_started".into();
             if let Some(next) = next {
                 told["starts_at"] = iso(next.start).into();
+                told["ends_at"] = iso(later(next.start, next.duration.duration())).into();
                 let window = Window::new(next.kind, view.room.kind, next.start, next.duration);
                 told["opens_at"] = iso(window.opens).into();
             }

@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use crate::site::{ACME, Answer, OTHER, Site};
 
-const OWN: &str = "https://acme.demo.test";
+pub(crate) const OWN: &str = "https://acme.demo.test";
 
 /// A browser in which somebody is signed in.
-async fn signed_in(site: &Site, email: &str, password: &str) -> String {
+pub(crate) async fn signed_in(site: &Site, email: &str, password: &str) -> String {
     let call = site.post(ACME, "/login").header("origin", OWN);
     let answer = call.json(&json!({"email": email, "password": password})).send().await;
     answer.cookies().join("; ")
 }
 
-async fn admin(site: &Site) -> String {
+pub(crate) async fn admin(site: &Site) -> String {
     signed_in(site, "admin@partner.test", "Sup3rSecret!").await
 }
 

@@ -32,6 +32,11 @@ fn row(id: &str, path: &'static str) -> Option<Row> {
             signed_in: LISTED,
         }),
         "page_home" => Some(same(LISTED)),
+        // A file; what refuses it is a page.
+        "page_calendar" => Some(Row {
+            path: "/conf/call/7654321/meeting.ics",
+            ..same(ANYONE)
+        }),
         "page_password" => Some(Row {
             path: "/password/0123",
             ..same(NOBODY)
@@ -50,6 +55,10 @@ fn row(id: &str, path: &'static str) -> Option<Row> {
         }),
         "page_oauth_consent" => Some(Row {
             path: "/oauth/authorize",
+            ..same(NOBODY)
+        }),
+        "page_webhooks" => Some(Row {
+            path: "/admin/webhooks",
             ..same(NOBODY)
         }),
         "page_register" => Some(Row {

@@ -1,6 +1,7 @@
 //! The doors that are not the partner API: sign-in, joining, pages, relays' reports; and the roles that their functions
 //! get in the cloud.
 
+mod a_meeting_is_kept_in_a_calendar;
 mod a_moved_company_is_found;
 mod an_end_reaches_the_relays;
 mod api_tokens;
@@ -43,3 +44,4 @@ mod text_messages;
 mod urls_of_tenants_are_guarded;
 mod usage_is_counted;
 mod webhooks_are_told;
+mod webhooks_at_the_admin_page;

@@ -33,7 +33,7 @@ async fn register(site: &Site, made: &Value, name: &str, email: &str) -> Answer 
 }
 
 /// The mails that go out now: to whom, and the address of the meeting in each.
-async fn links(site: &Site) -> Vec<(String, String)> {
+pub(crate) async fn links(site: &Site) -> Vec<(String, String)> {
     let dispatched = work_of("dispatch", operator::dispatch(&site.app, &[])).await;
     dispatched.expect("dispatched");
     let mails = site.mails.take();
@@ -52,7 +52,7 @@ async fn links(site: &Site) -> Vec<(String, String)> {
     links
 }
 
-fn pass(link: &str) -> Option<&str> {
+pub(crate) fn pass(link: &str) -> Option<&str> {
     link.split_once("pass=").map(|(_, pass)| pass)
 }
 

@@ -433,6 +433,7 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
     walk.page("page_room", &format!("/conf/call/{}", host.code), cookie)
         .await;
     walk.page("page_room", "/conf/call/7654321", "a=b").await;
+    running::kept_in_calendars(walk, host, cookie).await;
     walk.page("page_home", "/", cookie).await;
     let running = json!({"conference_id": made["conference_id"], "duration": 20});
     walk.api("conference_update", running).await.ok();

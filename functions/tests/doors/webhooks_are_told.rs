@@ -13,15 +13,15 @@ use crate::hosts_are_erased::{batch, entered, event, joins, leaves, relay_up};
 use crate::site::receiver::{Deed, Receiver, TestNames};
 use crate::site::{ACME, Site};
 
-const SPENT: &str = "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n";
-const TAKEN: &str = "HTTP/1.1 204 Fine\r\n\r\n";
-const DAY: i64 = 24 * 3_600;
+pub(crate) const SPENT: &str = "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n";
+pub(crate) const TAKEN: &str = "HTTP/1.1 204 Fine\r\n\r\n";
+pub(crate) const DAY: i64 = 24 * 3_600;
 
-fn says(text: &str) -> Deed {
+pub(crate) fn says(text: &str) -> Deed {
     Deed::Say(text.as_bytes().to_vec())
 }
 
-async fn tell(site: &Site) -> Posted {
+pub(crate) async fn tell(site: &Site) -> Posted {
     work_of("tell_webhooks", operator::tell_webhooks(&site.app))
         .await
         .expect("told")
@@ -280,7 +280,7 @@ async fn only_what_is_asked_for_is_told_and_nothing_of_before() {
     );
 }
 
-fn planned(host: u64) -> Value {
+pub(crate) fn planned(host: u64) -> Value {
     json!({"host_id": host, "subject": "Plan", "start": "2026-06-20 12:05:00", "time_zone": "UTC", "duration": 60})
 }
 

@@ -39,7 +39,12 @@ enum What {
 
 fn row(id: &str) -> Row {
     match id {
-        "authenticate"
+        "admin_webhook_create"
+        | "admin_webhook_delete"
+        | "admin_webhook_deliveries"
+        | "admin_webhook_redeliver"
+        | "admin_webhook_update"
+        | "authenticate"
         | "api_token_create"
         | "api_token_revoke"
         | "branding_image"
@@ -55,6 +60,7 @@ fn row(id: &str) -> Row {
         | "oauth_revoke"
         | "oauth_token"
         | "page_api_tokens"
+        | "page_calendar"
         | "page_home"
         | "page_login"
         | "page_oauth_apps"
@@ -63,6 +69,7 @@ fn row(id: &str) -> Row {
         | "page_password"
         | "page_register"
         | "page_room"
+        | "page_webhooks"
         | "sign_in"
         | "sign_in_by_password"
         | "sign_in_forgotten"
@@ -549,6 +556,7 @@ async fn open_doors_know_no_tenant_past_the_edge_and_relays_prove_themselves() {
             "email": "a@b.test", "password": "Sup3rSecret!", "code": "1234567", "name": "x", "handoff": "x", "host_id": 1,
             "login_token_public_key": "x", "redirect_url": "/", "id": "x",
             "client_id": "x", "redirect_uris": ["https://app.test/back"], "request": "x", "allow": true,
+            "url": "https://app.test/hook", "webhook_id": 1, "delivery_id": "x",
         });
         let answer = call(&world, &route, "nobody.test", None, &body).await;
         assert_eq!(answer.status(), status, "{}: {:?}", route.id, answer.0.body());

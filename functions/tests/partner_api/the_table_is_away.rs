@@ -51,6 +51,11 @@ async fn everybody_is_told_in_time_and_nothing_changes() {
     }
     // Answered, or refused for what they say, before the table is asked.
     let untouched = [
+        "admin_webhook_create",
+        "admin_webhook_delete",
+        "admin_webhook_deliveries",
+        "admin_webhook_redeliver",
+        "admin_webhook_update",
         "api_token_create",
         "api_token_revoke",
         "branding_image",
@@ -66,6 +71,7 @@ async fn everybody_is_told_in_time_and_nothing_changes() {
         "openapi_fetch",
         "page_api_tokens",
         "page_docs",
+        "page_webhooks",
         "relay_enter",
         "relay_events",
         "relay_heartbeat",

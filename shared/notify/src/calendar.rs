@@ -1,5 +1,5 @@
-//! Calendar files that invite to a meeting, change it or cancel it (RFC 5545, 5546, 6047). Each is for one person: nobody
-//! learns who else is invited.
+//! Calendar files that invite to a meeting, change it, cancel it or tell of it (RFC 5545, 5546, 6047). Each is for one person:
+//! nobody learns who else is invited.
 
 mod line;
 mod plan;
@@ -23,6 +23,8 @@ pub enum Method {
     Request,
     /// That it does not.
     Cancel,
+    /// The same as a request, to whoever reads it: nobody is asked.
+    Publish,
 }
 
 impl Method {
@@ -32,6 +34,7 @@ impl Method {
         match self {
             Self::Request => "REQUEST",
             Self::Cancel => "CANCEL",
+            Self::Publish => "PUBLISH",
         }
     }
 }
@@ -80,8 +83,10 @@ pub struct File<'a> {
     pub product: &'a str,
     /// Who answers go to.
     pub organizer: Person<'a>,
-    /// Whom the file is for.
-    pub attendee: Attendee<'a>,
+    /// Whom the file is for; nobody where it is published (RFC 5546 §3.2.1).
+    pub attendee: Option<Attendee<'a>>,
+    /// What it is called.
+    pub summary: &'a str,
     /// What its calendar shows.
     pub description: &'a str,
     /// Where this person enters.
@@ -135,7 +140,7 @@ impl File<'_> {
         }
         self.tail(self.description, self.method == Method::Cancel, lines);
         lines.push("END:VEVENT");
-        if self.method == Method::Request {
+        if self.method != Method::Cancel {
             for slot in &plan.changed {
                 self.occurrence(slot, plan.changed.len() > MANY, lines);
             }
@@ -173,7 +178,7 @@ impl File<'_> {
     }
 
     fn tail(&self, description: &str, cancelled: bool, lines: &mut Lines) {
-        lines.text("SUMMARY", self.conference.subject.as_str());
+        lines.text("SUMMARY", self.summary);
         if !description.is_empty() {
             lines.text("DESCRIPTION", description);
         }
@@ -187,7 +192,9 @@ impl File<'_> {
             name(self.organizer),
             mailto(self.organizer.email)
         ));
-        let Attendee { person, leads, host } = self.attendee;
+        let Some(Attendee { person, leads, host }) = self.attendee else {
+            return;
+        };
         let role = if leads || host { "CHAIR" } else { "REQ-PARTICIPANT" };
         let (status, asked) = if host {
             ("ACCEPTED", "FALSE")

@@ -20,6 +20,6 @@ pub use calendar::{Attendee, File, Method, Part, Person};
 pub use letter::Brand;
 pub use mail::{Envelope, message_id};
 pub use mailer::{Mail, MailError, Mailer, Sending};
-pub use meeting::{Meeting, News, Reader};
+pub use meeting::{Link, Meeting, News, Reader};
 pub use text::{Text, TextError, TextReminder, Texter, Texting, parts};
 pub use words::Language;

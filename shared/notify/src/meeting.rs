@@ -1,5 +1,6 @@
 //! Mails about meetings: invitation, change, cancellation, reminder. Each is for one person, with that person's own link.
 
+use domain::code::Email;
 use domain::conference::{Conference, Invited, Slot};
 use domain::id::Occurrence;
 use domain::time::Zone;
@@ -75,6 +76,27 @@ impl std::fmt::Debug for Reader<'_> {
     }
 }
 
+/// By which link somebody comes, and what is told of the meeting there.
+#[derive(Clone, Copy)]
+pub struct Link<'a> {
+    /// The link; may be a person's own.
+    pub url: &'a str,
+    /// The language.
+    pub language: Language,
+    /// Whether the meeting's subject is told.
+    pub named: bool,
+    /// Whether its agenda is.
+    pub agenda: bool,
+}
+
+impl std::fmt::Debug for Link<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("named", &self.named)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Meeting<'_> {
     /// The mail to one person. Answers that calendars give go to the sender, those that people write to the host.
     #[must_use]
@@ -146,16 +168,50 @@ impl Meeting<'_> {
                 name: self.host.and_then(|host| host.name).or(Some(self.brand.product)),
                 email: envelope.sender,
             },
-            attendee: Attendee {
+            attendee: Some(Attendee {
                 person: Person {
                     name: invited.name.as_ref().map(domain::text::Name::as_str),
                     email: &invited.email,
                 },
                 leads: invited.moderator,
                 host: reader.host,
-            },
+            }),
+            summary: self.conference.subject.as_str(),
             description: &description,
             url: reader.url,
+        };
+        file.render()
+    }
+
+    /// The calendar file for whoever has a link; answers go to nobody. [`Meeting::at`] is now.
+    #[must_use]
+    pub fn published(&self, sender: &Email, link: &Link<'_>) -> String {
+        let host = self.host.and_then(|host| host.name);
+        let unnamed = match host {
+            Some(host) => format!("{} · {host}", self.brand.product),
+            None => self.brand.product.to_owned(),
+        };
+        let mut description = format!("{}: {}", link.language.words().join, link.url);
+        if let Some(agenda) = self.conference.agenda.as_ref().filter(|_| link.agenda) {
+            description = format!("{description}\n\n{agenda}");
+        }
+        let file = File {
+            conference: self.conference,
+            method: Method::Publish,
+            part: Part::Whole,
+            stamp: self.at,
+            product: self.brand.product,
+            organizer: Person {
+                name: host.or(Some(self.brand.product)),
+                email: sender,
+            },
+            attendee: None,
+            summary: match link.named {
+                true => self.conference.subject.as_str(),
+                false => &unnamed,
+            },
+            description: description.trim_end(),
+            url: link.url,
         };
         file.render()
     }

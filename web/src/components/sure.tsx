@@ -6,9 +6,10 @@ interface SureProps {
   words: { go: string; of: string; sure: string; keep: string };
   /** Does it; answers what went wrong, if anything did. */
   go: () => Promise<string | null>;
+  small?: boolean;
 }
 
-export function Sure({ words, go }: SureProps) {
+export function Sure({ words, go, small = false }: SureProps) {
   const asking = useSignal(false);
   const busy = useSignal(false);
   const problem = useSignal<string | null>(null);
@@ -31,7 +32,7 @@ export function Sure({ words, go }: SureProps) {
     return (
       <button
         type="button"
-        class="button"
+        class={`button ${small ? 'button-small' : ''}`}
         ref={ask}
         aria-label={words.of}
         onClick={() => (asking.value = true)}

@@ -1,5 +1,13 @@
 // The JSON that the server puts into the page: what it knows about the tenant and the meeting.
 
+import {
+  parseWebhook,
+  parseWebhookFailure,
+  words,
+  type Webhook,
+  type WebhookFailure,
+} from './webhooks';
+
 const RADII = ['none', 'small', 'medium', 'large'] as const;
 const FONTS = ['figtree', 'inter', 'nunito', 'source_serif', 'system'] as const;
 
@@ -31,6 +39,8 @@ export interface ConferenceInfo {
   startsAt: string | null;
   /** When the door opens, ISO 8601, UTC. */
   opensAt: string | null;
+  /** When it is planned to end, of one that has not begun; ISO 8601, UTC. */
+  endsAt: string | null;
   pinRequired: boolean;
   /** Where guests register first, and the name of who has: `null` where nobody needs to. */
   registration: { path: string; name: string | null } | null;
@@ -150,6 +160,15 @@ export type AccountPage =
     }
   /** The apps that act for the account. */
   | { page: 'oauth_apps'; tenant: Tenant; account: Account; apps: readonly OauthApp[] }
+  /** A company's webhooks, oldest first, and what they may be told of. */
+  | {
+      page: 'webhooks';
+      tenant: Tenant;
+      account: Account;
+      webhooks: readonly Webhook[];
+      failures: readonly WebhookFailure[];
+      events: readonly string[];
+    }
   /** Without a meeting, there is none to register for. */
   | { page: 'register'; tenant: Tenant; meeting: RegisterMeeting | null }
   /** Whether to replace who is signed in; `fields` are posted as they are. */
@@ -199,6 +218,7 @@ function conference(value: unknown): ConferenceInfo {
     hostName: text(json['host_name']),
     startsAt: text(json['starts_at']),
     opensAt: text(json['opens_at']),
+    endsAt: text(json['ends_at']),
     pinRequired: json['pin_required'] === true,
     registration: registration(json['registration']),
   };
@@ -344,6 +364,13 @@ export function parseAccountPage(value: unknown): AccountPage {
     case 'oauth_apps':
       if (account === null) break;
       return { page: 'oauth_apps', ...common, account, apps: list(json['apps'], oauthApp) };
+    case 'webhooks': {
+      if (account === null) break;
+      const webhooks = list(json['webhooks'], parseWebhook);
+      const failures = list(json['failures'], parseWebhookFailure);
+      const events = words(json['events']);
+      return { page: 'webhooks', ...common, account, webhooks, failures, events };
+    }
     case 'register':
       return { page: 'register', ...common, meeting: registerMeeting(json['meeting']) };
     case 'password':

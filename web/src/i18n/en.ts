@@ -1,8 +1,10 @@
 // Every text of the pages, in English. `{name}` is filled in; `_one` and `_other` go by number.
 import { oauth } from './en-oauth';
+import { webhooks } from './en-webhooks';
 
 export const en = {
   ...oauth,
+  ...webhooks,
 
   'home.title': 'Join a meeting',
   'home.lead': 'Enter the code from your invitation. No account needed.',
@@ -16,6 +18,7 @@ export const en = {
   'home.signIn': 'Sign in',
   'home.tokens': 'API tokens',
   'home.clients': 'Apps',
+  'home.webhooks': 'Webhooks',
   'home.apps': 'Connected apps',
   'home.signOut': 'Sign out',
   'home.signOut.failed': 'You could not be signed out. Please try again.',
@@ -217,6 +220,8 @@ export const en = {
   'waiting.days_one': '{count} day',
   'waiting.days_other': '{count} days',
   'waiting.leave': 'Leave',
+  'waiting.calendar': 'Add to calendar',
+  'waiting.calendar.file': 'Calendar file',
 
   'joining.title': 'Taking you in…',
 

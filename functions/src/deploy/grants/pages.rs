@@ -1,8 +1,10 @@
 //! Grants of pages. In alphabetical order.
 
-use store::Partition::{Code, CodeAttempt, Company, Conference, Fqdn, Handoff, Host, Image, Reseller, Session};
+use store::Partition::{
+    Code, CodeAttempt, Company, Conference, Delivery, Fqdn, Handoff, Hook, Host, Image, Reseller, Session,
+};
 
-use super::Action::{BatchGet, Get, Query, Update};
+use super::Action::{BatchGet, Get, Query, QueryIndex, Update};
 use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
@@ -14,6 +16,15 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[BatchGet], &[Company]),
             (&[Query], &[Host]),
             (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "page_calendar",
+        &[
+            (&[Get], &[Reseller, Fqdn, Company, Host, Code]),
+            (&[BatchGet], &[Company]),
+            (&[Query], &[Code, Conference]),
+            (&[Update], &[CodeAttempt, Session]),
         ],
     ),
     (
@@ -80,6 +91,16 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[BatchGet], &[Company]),
             (&[Query], &[Conference, Code]),
             (&[Update], &[Session, CodeAttempt]),
+        ],
+    ),
+    (
+        "page_webhooks",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Hook]),
+            (&[BatchGet], &[Company]),
+            (&[Query], &[Hook]),
+            (&[QueryIndex], &[Delivery]),
+            (&[Update], &[Session]),
         ],
     ),
 ];

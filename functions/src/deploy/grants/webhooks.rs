@@ -7,6 +7,50 @@ use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
     (
+        "admin_webhook_create",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Hook]),
+            (&[Query], &[Hook]),
+            (&[Check], &[Company]),
+            (&[Put], &[Company, Hook]),
+            (&[Update], &[Counter, Session]),
+        ],
+    ),
+    (
+        "admin_webhook_delete",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Hook]),
+            (&[Put], &[Company]),
+            (&[Delete], &[Hook]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "admin_webhook_deliveries",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Hook, Delivery]),
+            (&[QueryIndex], &[Delivery]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "admin_webhook_redeliver",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Hook, Delivery]),
+            (&[Check], &[Hook]),
+            (&[Put], &[Company, Line, Delivery]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
+        "admin_webhook_update",
+        &[
+            (&[Get], &[Fqdn, Company, Host, Hook]),
+            (&[Put], &[Company, Hook]),
+            (&[Update], &[Session]),
+        ],
+    ),
+    (
         "webhook_create",
         &[
             (&[Get], &[Fqdn, Company, Hook]),

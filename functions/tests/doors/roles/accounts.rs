@@ -39,7 +39,9 @@ pub(super) async fn accounts(walk: &mut Walk) {
         ("page_oauth_clients", "/admin/oauth"),
         ("page_oauth_consent", "/oauth/authorize"),
         ("page_register", "/register/1"),
+        ("page_webhooks", "/admin/webhooks"),
         ("page_room", "/conf/call/7654321"),
+        ("page_calendar", "/conf/call/7654321/meeting.ics"),
         (
             "sign_in_framed",
             "/auth?host_id=1&login_token_public_key=a&redirect_url=/",
@@ -54,7 +56,17 @@ pub(super) async fn accounts(walk: &mut Walk) {
     let fields = [("host_id", "1"), ("login_token_public_key", "a")];
     walk.site.post("fourth.demo.test", "/auth").form(&fields).send().await;
     walk.book("sign_in").await;
+    let webhook = json!({"webhook_id": 1, "delivery_id": "x", "url": "https://app.test/hook"});
     for (id, path, body) in [
+        ("admin_webhook_create", "/admin/webhooks", webhook.clone()),
+        ("admin_webhook_update", "/admin/webhooks/update", webhook.clone()),
+        ("admin_webhook_delete", "/admin/webhooks/delete", webhook.clone()),
+        (
+            "admin_webhook_deliveries",
+            "/admin/webhooks/deliveries",
+            webhook.clone(),
+        ),
+        ("admin_webhook_redeliver", "/admin/webhooks/redeliver", webhook),
         ("api_token_create", "/admin/tokens", json!({"name": "x"})),
         ("api_token_revoke", "/admin/tokens/revoke", json!({"id": "x"})),
         (

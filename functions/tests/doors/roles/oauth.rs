@@ -9,7 +9,7 @@ use crate::site::{ACME, Answer};
 const OWN: &str = "https://acme.demo.test";
 const BACK: &str = "https://app.test/back";
 
-async fn post(walk: &mut Walk, id: &'static str, path: &str, cookie: &str, body: Value) -> Answer {
+pub(super) async fn post(walk: &mut Walk, id: &'static str, path: &str, cookie: &str, body: Value) -> Answer {
     walk.fresh().await;
     let call = walk
         .site

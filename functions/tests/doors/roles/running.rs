@@ -148,3 +148,20 @@ pub(super) async fn tokens(walk: &mut Walk) {
     let asked = json!({"conference_id": planned["conference_id"], "name": "Bob"});
     walk.api("conference_join_token", asked).await.ok();
 }
+
+/// The calendar file of a planned meeting: for its host, for a guest, and where there is none.
+pub(super) async fn kept_in_calendars(walk: &mut Walk, host: &Host, cookie: &str) {
+    let planned = json!({"host_id": host.id, "subject": "Kept", "start": "2026-06-02 12:00:00", "time_zone": "UTC",
+        "duration": 30, "one_time_access_code": true, "recurrence": {"rrule": "FREQ=DAILY;COUNT=3"}});
+    let made = walk.site.admin_api("conference/create", planned).await;
+    let code = made["one_time_access_code"].to_string();
+    for (code, cookie) in [
+        (code.as_str(), cookie),
+        (&code, "a=b"),
+        (&host.code, cookie),
+        ("7654321", "a=b"),
+    ] {
+        let path = format!("/conf/call/{code}/meeting.ics");
+        walk.page("page_calendar", &path, cookie).await;
+    }
+}

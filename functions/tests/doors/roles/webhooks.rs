@@ -1,8 +1,10 @@
 //! The walk through webhooks: made, told, failing, sent again, disabled, deleted.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Walk;
+use super::oauth::post;
+use crate::api_tokens::admin;
 use crate::site::receiver::{Deed, Receiver};
 use functions::operator;
 
@@ -48,7 +50,7 @@ pub(super) async fn webhooks(walk: &mut Walk) {
     tell(walk).await;
     let id = json!({"company_id": 1, "webhook_id": made["webhook_id"]});
     let log = walk.api("webhook_deliveries", id.clone()).await.ok();
-    let with = |more: serde_json::Value| {
+    let with = |more: Value| {
         let mut asked = id.clone();
         let fields = asked.as_object_mut().expect("an object");
         fields.extend(more.as_object().expect("an object").clone());
@@ -70,9 +72,11 @@ pub(super) async fn webhooks(walk: &mut Walk) {
     walk.api("webhook_update", same).await.ok();
     let wrong = with(json!({"url": "http://127.0.0.1:9/", "idempotency_key": "wrong"}));
     walk.api("webhook_update", wrong).await.refused();
+    let cookie = Box::pin(at_the_admin_page(walk, &receiver, &made["webhook_id"], &delivery)).await;
     receiver.does(Deed::Say(SPENT.to_vec()));
     walk.site.admin_api("conference/create", planned("Two")).await;
     tell(walk).await;
+    walk.page("page_webhooks", "/admin/webhooks", &cookie).await;
     let hook = disabled(walk, made["webhook_id"].as_u64().expect("an id")).await;
     tell(walk).await;
     let gone = with(json!({"idempotency_key": "gone"}));
@@ -80,6 +84,41 @@ pub(super) async fn webhooks(walk: &mut Walk) {
     let none = json!({"company_id": 1, "webhook_id": 999, "idempotency_key": "none"});
     walk.api("webhook_delete", none).await.refused();
     assert!(hook, "it was disabled");
+}
+
+/// The same at the page of administrators; answers the cookie of one.
+async fn at_the_admin_page(walk: &mut Walk, receiver: &Receiver, hook: &Value, delivery: &Value) -> String {
+    let cookie = admin(&walk.site).await;
+    let create = json!({"url": receiver.url("127.0.0.1", "/admin")});
+    let made = post(walk, "admin_webhook_create", "/admin/webhooks", &cookie, create)
+        .await
+        .ok();
+    let own = |more: Value| {
+        let mut asked = json!({"webhook_id": made["webhook_id"]});
+        let fields = asked.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        asked
+    };
+    for change in [json!({"new_signing_token": true, "ping": true}), json!({})] {
+        let path = "/admin/webhooks/update";
+        post(walk, "admin_webhook_update", path, &cookie, own(change))
+            .await
+            .ok();
+    }
+    for after in [Value::Null, delivery.clone()] {
+        let asked = json!({"webhook_id": hook, "after": after});
+        let path = "/admin/webhooks/deliveries";
+        post(walk, "admin_webhook_deliveries", path, &cookie, asked).await.ok();
+    }
+    let again = json!({"webhook_id": hook, "delivery_id": delivery});
+    let path = "/admin/webhooks/redeliver";
+    post(walk, "admin_webhook_redeliver", path, &cookie, again).await.ok();
+    tell(walk).await;
+    let path = "/admin/webhooks/delete";
+    post(walk, "admin_webhook_delete", path, &cookie, own(json!({})))
+        .await
+        .ok();
+    cookie
 }
 
 /// Has a webhook failed for three days, at the next try.

@@ -125,6 +125,12 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
         }
         "api_token_create" => set("name", "Server".into()),
         "api_token_revoke" => set("id", "0123".into()),
+        "admin_webhook_create" => set("url", "https://app.test/hook".into()),
+        "admin_webhook_update" | "admin_webhook_delete" | "admin_webhook_deliveries" => set("webhook_id", 1.into()),
+        "admin_webhook_redeliver" => {
+            set("webhook_id", 1.into());
+            set("delivery_id", "6f1ed002-ab5c-8f1e-9a51-0b6b531a2b3c".into());
+        }
         "oauth_client_create" => {
             set("name", "App".into());
             set("redirect_uris", json!(["https://app.test/back"]));
@@ -140,7 +146,7 @@ fn body(tree: &Tree, route: &Route, chance: &mut Chance) -> Value {
             set("conference_id", any(&tree.ids.conferences, chance));
         }
         "page_register" => set("conference_id", any(&tree.ids.conferences, chance)),
-        "page_room" => set("code", chance.pick(&tree.ids.codes).clone().into()),
+        "page_calendar" | "page_room" => set("code", chance.pick(&tree.ids.codes).clone().into()),
         "conference_join_token" => {
             set("name", "Visitor".into());
             set("moderator", chance.one_in(2).into());

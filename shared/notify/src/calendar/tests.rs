@@ -33,14 +33,15 @@ fn file<'a>(conference: &'a Conference, method: Method, part: Part<'a>) -> File<
             name: Some("John Host"),
             email: sample::sender(),
         },
-        attendee: Attendee {
+        attendee: Some(Attendee {
             person: Person {
                 name: Some("Anna Guest"),
                 email: sample::guest(),
             },
             leads: false,
             host: false,
-        },
+        }),
+        summary: conference.subject.as_str(),
         description: "Bring numbers",
         url: "https://acme.demo.test/conf/call/1234567",
     }

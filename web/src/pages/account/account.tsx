@@ -11,6 +11,7 @@ import { Login } from './login';
 import { Password } from './password';
 import { Register } from './register';
 import { Tokens } from './tokens';
+import { Webhooks } from './webhooks';
 
 export interface Around {
   fetch: Fetch;
@@ -55,6 +56,12 @@ export function Account({ page, ...around }: { page: AccountPage } & Around) {
       return (
         <Outside tenant={page.tenant}>
           <Apps page={page} {...around} />
+        </Outside>
+      );
+    case 'webhooks':
+      return (
+        <Outside tenant={page.tenant}>
+          <Webhooks page={page} {...around} />
         </Outside>
       );
     case 'register':

@@ -44,6 +44,11 @@ export function Home({ tenant, account, administers, framed, own, actions }: Hom
               {t('home.clients')}
             </a>
           )}
+          {administers && !framed && (
+            <a class="home-help" href="/admin/webhooks">
+              {t('home.webhooks')}
+            </a>
+          )}
           {account && !framed && (
             <a class="home-help" href="/account/apps">
               {t('home.apps')}

@@ -1,9 +1,10 @@
 // What stands between a visitor and the meeting: the PIN, the clock, the way in.
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { TextField } from '../../components/fields';
 import { Icon } from '../../components/icon';
 import { clock, moment, plural, t } from '../../i18n/text';
+import { calendarLinks } from '../../room/calendar';
 import type { Wait } from '../../room/meeting';
 import { useRoom } from './context';
 
@@ -95,9 +96,33 @@ export function Waiting({ startsAt, opensAt, subject }: Wait) {
       ) : (
         <Countdown startsAt={startsAt} opensAt={opensAt ?? startsAt} />
       )}
+      <AddToCalendar />
       <button type="button" class="button" onClick={() => void meeting.leave('not_started')}>
         {t('waiting.leave')}
       </button>
+    </div>
+  );
+}
+
+/** Ways to keep the date: a file, or the calendars that most people have. */
+function AddToCalendar() {
+  const { page, params } = useRoom();
+  const id = useId();
+  const links = calendarLinks(page, params, location.origin);
+  if (links === null) return null;
+  const elsewhere = { target: '_blank', rel: 'noopener noreferrer', class: 'button button-small' };
+  return (
+    <div class="add-to-calendar" role="group" aria-labelledby={id}>
+      <p id={id}>{t('waiting.calendar')}</p>
+      <a class="button button-small" href={links.file} download>
+        {t('waiting.calendar.file')}
+      </a>
+      <a {...elsewhere} href={links.google}>
+        Google
+      </a>
+      <a {...elsewhere} href={links.outlook}>
+        Outlook.com
+      </a>
     </div>
   );
 }
