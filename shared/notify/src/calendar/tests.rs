@@ -201,6 +201,23 @@ fn times_that_a_clock_change_moves_are_listed() {
 }
 
 #[test]
+fn what_is_published_asks_nobody_and_is_called_as_it_is_told() {
+    let conference = sample::meeting();
+    let mut file = file(&conference, Method::Publish, Part::Whole);
+    file.attendee = None;
+    file.summary = "Joe Meet · John Host";
+    let text = file.render();
+    assert!(text.contains("\r\nMETHOD:PUBLISH\r\n") && !text.contains("Numbers"));
+    let calendar = read(&text);
+    let all = events(&calendar);
+    let [event] = all[..] else { panic!("one event") };
+    assert_eq!(value(event, "SUMMARY"), Some("Joe Meet · John Host"));
+    assert_eq!(value(event, "ORGANIZER"), Some("mailto:no-reply@demo.test"));
+    assert_eq!(value(event, "STATUS"), Some("CONFIRMED"));
+    assert!(event.multi_properties().get("ATTENDEE").is_none() && value(event, "ATTENDEE").is_none());
+}
+
+#[test]
 fn words_of_people_are_no_properties() {
     let mut conference = sample::meeting();
     let subject = "Numbers; \"big\", \\small";
@@ -211,7 +228,9 @@ fn words_of_people_are_no_properties() {
         "ä".repeat(32 * 1024)
     );
     file.description = &evil;
-    file.attendee.person.name = Some("Eve\"\r\nATTENDEE:mailto:x@evil.test");
+    if let Some(attendee) = &mut file.attendee {
+        attendee.person.name = Some("Eve\"\r\nATTENDEE:mailto:x@evil.test");
+    }
     file.organizer.name = Some("\u{202e}tsoH;CN=x:mailto:y@evil.test");
     let text = file.render();
     assert!(text.split("\r\n").all(|line| line.len() <= 75), "folded");
