@@ -2,13 +2,14 @@
 //! one that dies leaves its job to the next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use domain::conference::later;
 use domain::id::{CompanyId, ResellerId};
 use futures_util::StreamExt as _;
-use futures_util::future::try_join_all;
+use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -24,9 +25,11 @@ use crate::error::Error;
 
 /// How long one run takes up new jobs.
 const RUN: SignedDuration = SignedDuration::from_secs(70);
-/// How long somebody who was woken by the clock waits for what is not due yet: until the clock, which does so every minute, has
-/// woken the next one.
+/// How long somebody who was woken by the clock, or called to, waits for what is not due yet: until the clock, which does so every
+/// minute, has woken the next one.
 const MINUTE: SignedDuration = SignedDuration::from_secs(65);
+/// How often such a one looks: what is new may lie behind it in the stream.
+const LOOK: SignedDuration = SignedDuration::from_secs(1);
 /// Jobs looked at in one round, of each shard of their index.
 const OF_EACH_SHARD: u32 = 100;
 /// Jobs worked at beside each other: most of their time they wait for the table or for the mail service.
@@ -41,6 +44,8 @@ const HELP: SignedDuration = SignedDuration::from_secs(60);
 const TICK: SignedDuration = SignedDuration::from_millis(100);
 /// The longest of these.
 const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
+/// How often whoever works at a job says that it goes on holding it.
+const HOLD: SignedDuration = SignedDuration::from_secs(Job::LEASE.as_secs() / 3);
 /// How long after its first failure a job is tried again; doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait of all.
@@ -103,12 +108,21 @@ impl Flights {
     }
 }
 
-/// Does what is due now, the jobs of these names first. Harmless when repeated, and in several processes at once.
+/// Does what is due now, the jobs of these names first. Harmless when repeated, and in several processes at once. Who was woken
+/// for names leaves what is due soon to one who was called to wait for it, and calls one where nobody does.
 ///
 /// # Errors
 /// When the table failed. What a job fails with is kept with it.
 pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
-    run(app, named, app.now()).await
+    if named.iter().any(|name| name == Job::WATCH) {
+        return watch(app, named).await;
+    }
+    let done = run(app, named, app.now()).await?;
+    if !named.is_empty() {
+        let now = app.now();
+        app.store.jobs_watch(now, later(now, MINUTE)).await?;
+    }
+    Ok(done)
 }
 
 /// Does what is due now, and what comes to be due within the minute, at its second: until whoever is woken next takes over.
@@ -116,10 +130,14 @@ pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> 
 /// # Errors
 /// As [`dispatch`].
 pub async fn dispatch_minute(app: &App) -> Result<Dispatched, Error> {
-    let (started, mut done) = (app.now(), Dispatched::default());
+    watch(app, &[]).await
+}
+
+async fn watch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
+    let started = app.now();
     let end = later(started, MINUTE);
+    let mut done = run(app, named, started).await?;
     loop {
-        done.add(run(app, &[], started).await?);
         let now = app.now();
         if end.duration_since(now) < SignedDuration::from_secs(1) {
             return Ok(done);
@@ -127,7 +145,9 @@ pub async fn dispatch_minute(app: &App) -> Result<Dispatched, Error> {
         let Some(next) = app.store.jobs_next(now, end).await? else {
             return Ok(done);
         };
-        app.sleep(next.duration_since(now)).await;
+        // What is planned meanwhile may be due sooner.
+        app.sleep(next.duration_since(now).min(LOOK)).await;
+        done.add(run(app, &[], started).await?);
     }
 }
 
@@ -278,31 +298,9 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
         return Ok(None);
     };
     let mut done = Dispatched::default();
-    let outcome = match job.work.clone() {
-        Work::HostDelete { host, pass, after } => delete::host(app, &job, host, (pass, after)).await,
-        Work::CompanyDelete => delete::company(app, &job).await,
-        Work::HostErase { host, pass, at, after } => erase::host(app, &job, host, Progress { pass, at, after }).await,
-        Work::Tell {
-            conference,
-            news,
-            after,
-            only,
-        } => mails::tell(app, &job, conference, &news, (after, only)).await,
-        Work::Remind {
-            conference,
-            since,
-            after,
-        } => reminders::remind(app, &job, conference, since, after).await,
-        Work::RemindOne {
-            conference,
-            due,
-            contact,
-        } => reminders::remind_one(app, &job, conference, due, contact).await,
-        Work::PasswordReset { email, link } => passwords::reset(app, &job, &email, &link).await,
-        Work::PasswordMail { host, link } => passwords::mail(app, &job, host, &link).await,
-        Work::Help => Ok(help(app, &job)),
-        Work::HookDisabled { hook } => mails::hook_disabled(app, &job, hook).await,
-        Work::Welcome { host, link } => mails::welcome(app, &job, host, link.as_ref()).await,
+    let outcome = match select(pin!(step(app, &job)), pin!(hold(app, &job))).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right((never, _)) => match never {},
     };
     let now = app.now();
     match outcome {
@@ -332,6 +330,55 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
         }
     }
     Ok(Some(done))
+}
+
+/// A step of a job that is held.
+async fn step(app: &App, job: &Job) -> Result<Step, Error> {
+    match job.work.clone() {
+        Work::HostDelete { host, pass, after } => delete::host(app, job, host, (pass, after)).await,
+        Work::CompanyDelete => delete::company(app, job).await,
+        Work::HostErase { host, pass, at, after } => erase::host(app, job, host, Progress { pass, at, after }).await,
+        Work::Tell {
+            conference,
+            news,
+            after,
+            only,
+        } => mails::tell(app, job, conference, &news, (after, only)).await,
+        Work::Remind {
+            conference,
+            since,
+            after,
+        } => reminders::remind(app, job, conference, since, after).await,
+        Work::RemindOne {
+            conference,
+            due,
+            contact,
+        } => reminders::remind_one(app, job, conference, due, contact).await,
+        Work::PasswordReset { email, link } => passwords::reset(app, job, &email, &link).await,
+        Work::PasswordMail { host, link } => passwords::mail(app, job, host, &link).await,
+        Work::Help => Ok(help(app, job)),
+        Work::HookDisabled { hook } => mails::hook_disabled(app, job, hook).await,
+        Work::Welcome { host, link } => mails::welcome(app, job, host, link.as_ref()).await,
+    }
+}
+
+/// Goes on holding a job for as long as this is polled: others take it up soon after its holder has died, and not before.
+async fn hold(app: &App, job: &Job) -> Infallible {
+    loop {
+        app.sleep(HOLD).await;
+        match app.store.job_hold(job, app.now()).await {
+            Ok(true) => {}
+            // It was planned otherwise, or is somebody else's: what is under way is brought to its end all the same.
+            Ok(false) => tracing::debug!(job = job.id, "a job is not held any more"),
+            Err(error) => {
+                tracing::warn!(
+                    job = job.id,
+                    error = &error as &dyn std::error::Error,
+                    "a job could not be held"
+                );
+            }
+        }
+    }
 }
 
 /// That it was called for help stays noted for a minute.

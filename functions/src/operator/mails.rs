@@ -23,7 +23,7 @@ use crate::error::Error;
 pub(super) const PEOPLE: usize = 20;
 /// Whom one mail could not be sent to is written to again after this.
 pub(super) const AGAIN: SignedDuration = SignedDuration::from_secs(5);
-/// How long a step goes on writing: well below how long a job is held.
+/// How long a step goes on writing before it notes how far it has come.
 const STEP: SignedDuration = SignedDuration::from_secs(45);
 /// Mails of one step that are under way beside each other.
 const BESIDE: usize = 4;

@@ -122,8 +122,8 @@ pub async fn tell_webhooks_minute(app: &App) -> Result<Posted, Error> {
 
 /// What of a run has come to its end.
 enum Ended {
-    /// Lines that are due were looked up.
-    Looked(Result<Vec<Line>, Error>),
+    /// Lines that are due were looked up; whether anything was numbered before.
+    Looked(Result<(bool, Vec<Line>), Error>),
     /// A line was served, if nobody else holds it.
     Served(Line, Result<Option<Served>, Error>),
     /// The moment for another look has come, or lines were put off.
@@ -141,7 +141,7 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
         match ended {
             Ended::Went => running.push(Box::pin(look(app))),
             Ended::Looked(Err(error)) => broken = Some(error),
-            Ended::Looked(Ok(due)) => {
+            Ended::Looked(Ok((numbered, due))) => {
                 let (mut begun, mut off, mut left) = (false, Vec::new(), HashMap::new());
                 for line in fair(due) {
                     if flights.served() < AT_ONCE && flights.has_room_for(&line) {
@@ -155,10 +155,15 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
                         off.push((line, later(app.now(), LOT * lots)));
                     }
                 }
-                if flights.served() == 0 {
+                // The index may be behind what was numbered just now.
+                if flights.served() == 0 && !numbered {
                     break;
                 }
-                tick = if begun { TICK } else { (tick * 2).min(LONGEST_TICK) };
+                tick = if begun || numbered {
+                    TICK
+                } else {
+                    (tick * 2).min(LONGEST_TICK)
+                };
                 if app.now().duration_since(started) < RUN {
                     running.push(Box::pin(put_off(app, off, tick)));
                 }
@@ -192,8 +197,8 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
 /// Numbers what happened, and looks for lines that are due.
 async fn look(app: &App) -> Ended {
     let due = async {
-        number(app).await?;
-        Ok(app.store.lines_due(app.now(), LINES).await?)
+        let numbered = number(app).await?;
+        Ok((numbered, app.store.lines_due(app.now(), LINES).await?))
     };
     Ended::Looked(due.await)
 }
@@ -223,14 +228,18 @@ async fn put_off(app: &App, lines: Vec<(Line, Timestamp)>, tick: SignedDuration)
     Ended::Went
 }
 
-/// Numbers what happened. What fails for one meeting does not keep others waiting.
-async fn number(app: &App) -> Result<(), Error> {
+/// Numbers what happened; whether anything was. What fails for one meeting does not keep others waiting.
+async fn number(app: &App) -> Result<bool, Error> {
+    let mut numbered = false;
     for (reseller, subject) in app.store.news_waiting(NEWS).await? {
-        if let Err(error) = app.store.news_tell(reseller, subject, app.now()).await {
-            tracing::warn!(%reseller, ?subject, error = &error as &dyn std::error::Error, "what happened could not be numbered");
+        match app.store.news_tell(reseller, subject, app.now()).await {
+            Ok(()) => numbered = true,
+            Err(error) => {
+                tracing::warn!(%reseller, ?subject, error = &error as &dyn std::error::Error, "what happened could not be numbered");
+            }
         }
     }
-    Ok(())
+    Ok(numbered)
 }
 
 /// One of each company in turn.

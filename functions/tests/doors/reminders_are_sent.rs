@@ -1,9 +1,13 @@
 //! Who is invited is reminded at the right minute: of the meeting as it is then, once, and not of what does not take place.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use functions::operator::{self, Dispatched};
 use jiff::Timestamp;
 use mail_parser::MessageParser;
 use serde_json::{Value, json};
+use store::{Job, Work};
 
 use crate::asked::work_of;
 use crate::post::Fate;
@@ -328,4 +332,61 @@ async fn who_is_woken_by_the_clock_waits_for_what_is_due_within_the_minute() {
     let () = tick;
     assert_eq!(work.expect("dispatched").steps, 1);
     assert_eq!(site.mails.take().len(), 2);
+}
+
+/// A clock that goes a hundred times as fast, while somebody waits.
+fn fast(mut site: Site) -> (Site, Arc<AtomicI64>) {
+    let clock = Arc::new(AtomicI64::new(site.now().as_millisecond()));
+    let (now, goes) = (Arc::clone(&clock), Arc::clone(&clock));
+    site.app = site
+        .app
+        .with_clock(move || Timestamp::from_millisecond(now.load(Ordering::Relaxed)).expect("a time"))
+        .with_sleep(move |time| {
+            let goes = Arc::clone(&goes);
+            Box::pin(async move {
+                tokio::time::sleep(time / 100).await;
+                goes.fetch_add(time.as_millis() as i64, Ordering::Relaxed);
+            })
+        });
+    (site, clock)
+}
+
+#[tokio::test]
+async fn who_is_woken_by_the_stream_calls_one_to_wait_for_what_is_due_within_the_minute() {
+    let (site, host) = site().await;
+    let (site, clock) = fast(site);
+    let begun = clock.load(Ordering::Relaxed);
+    let soon = json!({"start": "2026-06-01 12:01:30", "reminders": [{"channel": "email", "minutes_before": 1}]});
+    create(&site, soon, host).await;
+    let now = Timestamp::from_millisecond(begun + 1_000).expect("a time");
+    let names: Vec<String> = site
+        .app
+        .store
+        .jobs_due(now, 10)
+        .await
+        .expect("read")
+        .into_iter()
+        .map(|job| job.id)
+        .collect();
+    assert_eq!(names.len(), 2, "to invite and to remind");
+    let wake = async |names: &[String]| {
+        let record =
+            |name: &String| json!({"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": format!("JOB#{name}")}}}});
+        let event = json!({"Records": names.iter().map(record).collect::<Vec<_>>()});
+        let woken = work_of("dispatch", operator::wake(&site.app, &operator::DISPATCH, event));
+        woken.await.expect("dispatched");
+        clock.load(Ordering::Relaxed) - begun
+    };
+    let took = wake(&names).await;
+    assert!(took < 20_000, "it does not wait itself: {took} ms");
+    let reminded = |site: &Site| {
+        let mails = site.mails.take();
+        let mut raw = mails.iter().map(|mail| String::from_utf8_lossy(&mail.raw).into_owned());
+        raw.any(|raw| raw.contains("Reminder: "))
+    };
+    assert!(!reminded(&site));
+    let watch = site.app.store.job(Job::WATCH).await.expect("read");
+    assert_eq!(watch.expect("somebody is called").work, Work::Help);
+    let took = wake(&[Job::WATCH.to_owned()]).await;
+    assert!(reminded(&site) && took < 130_000, "{took} ms");
 }

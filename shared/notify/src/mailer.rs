@@ -38,7 +38,7 @@ pub enum MailError {
     Failed(String),
 }
 
-/// How long the services that send are waited for: below what a worker holds its job for.
+/// How long the services that send are waited for.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(10))

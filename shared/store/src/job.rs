@@ -13,7 +13,7 @@ use crate::keys;
 use crate::op::{Failure, Op};
 use crate::retry::random;
 use crate::table::{Outcome, Query};
-use crate::value::from_item;
+use crate::value::{Item, from_item};
 use crate::{Error, MeetingPlace, Result, Store};
 
 /// How long a job that was given up is kept.
@@ -173,8 +173,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// How long a worker holds a job before others may take it up.
-    pub const LEASE: SignedDuration = SignedDuration::from_secs(120);
+    /// How long a worker holds a job, from its last word on, before others may take it up: whoever works longer says so
+    /// meanwhile ([`Store::job_hold`]).
+    pub const LEASE: SignedDuration = SignedDuration::from_secs(15);
+
+    /// The name of the call for somebody who waits for what is due soon.
+    pub const WATCH: &'static str = "watch";
 
     /// The name of the job that lies in this partition of the table, if one does; the stream tells partitions.
     #[must_use]
@@ -278,14 +282,36 @@ impl Store {
 
     /// When the next job is due that is not due now, if that is before this time. The index may be behind.
     pub async fn jobs_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
+        let found = self.jobs_soon(now, before).await?;
+        let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));
+        Ok(due.filter_map(|sk| keys::due_at(sk.as_s().ok()?)).min())
+    }
+
+    /// Calls for somebody who waits for what comes to be due before this time, if anything does: by a job that is new in the
+    /// table, unless one is still noted. The index may be behind.
+    pub async fn jobs_watch(&self, now: Timestamp, before: Timestamp) -> Result<()> {
+        for item in self.jobs_soon(now, before).await? {
+            let one: Job = from_item("job", &item)?;
+            if one.work == Work::Help {
+                continue;
+            }
+            let watch = Job::named(Job::WATCH.into(), one.reseller, one.company, Work::Help, now);
+            return match self.commit(vec![watch.create()]).await {
+                Err(Error::Raced) => Ok(()),
+                done => done,
+            };
+        }
+        Ok(())
+    }
+
+    /// The first job of each shard that is due after now and before this time.
+    async fn jobs_soon(&self, now: Timestamp, before: Timestamp) -> Result<Vec<Item>> {
         // Behind all jobs that are due now.
         let span = |shard| {
             let (first, last) = (keys::job_due(shard, now), keys::job_due(shard, before));
             (first.pk, first.sk + "~", last.sk)
         };
-        let found = self.query_shards(keys::JOB_SHARDS, 1, span).await?;
-        let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));
-        Ok(due.filter_map(|sk| keys::due_at(sk.as_s().ok()?)).min())
+        self.query_shards(keys::JOB_SHARDS, 1, span).await
     }
 
     /// A job by its name, if it is still to be done.
@@ -316,6 +342,16 @@ impl Store {
             Outcome::Done(item) => from_item("job", &item).map(Some),
             Outcome::Refused(_) => Ok(None),
         }
+    }
+
+    /// Goes on holding a job that was taken up. Answers whether it is the caller's still.
+    pub async fn job_hold(&self, job: &Job, now: Timestamp) -> Result<bool> {
+        let op = Op::update(keys::job(&job.id), "SET #gs1sk = :until")
+            .value(":claims", &job.claims)
+            .value(":until", &job.due(later(now, Job::LEASE)).sk)
+            // One that was planned otherwise meanwhile has no holder and is due when that says.
+            .when("#claims = :claims AND attribute_exists(#holder)", Failure::Raced);
+        Ok(matches!(self.update(op).await?, Outcome::Done(_)))
     }
 
     /// Strikes a job that was done off. Harmless when somebody else has taken it up meanwhile: the job stays theirs.

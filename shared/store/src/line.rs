@@ -139,7 +139,7 @@ impl Delivery {
 
 impl Line {
     /// How long a worker holds a line before others may take it up, from its last word on.
-    pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+    pub const LEASE: SignedDuration = SignedDuration::from_secs(15);
 
     fn key(&self) -> keys::Key {
         keys::line(self.reseller, self.hook, self.era, self.subject, self.only)

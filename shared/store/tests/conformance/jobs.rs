@@ -105,6 +105,39 @@ pub async fn who_took_a_job_up_last_has_the_word(store: &Store) {
     assert_eq!(store.job(&job.id).await.expect("read"), None);
 }
 
+pub async fn who_works_longer_goes_on_holding_a_job(store: &Store) {
+    let world = World::new(store).await;
+    let job = caused(&world).await;
+    assert!(!store.job_hold(&job, noon()).await.expect("read"), "nobody took it up");
+    let held = store.job_claim(&job, noon()).await.expect("read").expect("free");
+    assert!(store.job_hold(&held, later(LEASE - 1)).await.expect("held"));
+    assert_eq!(due(&world, later(2 * LEASE - 2)).await, None);
+    assert_eq!(store.job_claim(&held, later(2 * LEASE - 2)).await.expect("read"), None);
+
+    // Its holder dies; whoever takes it up then has the word.
+    let found = due(&world, later(2 * LEASE - 1)).await.expect("its lease is over");
+    let other = store
+        .job_claim(&found, later(2 * LEASE))
+        .await
+        .expect("read")
+        .expect("free");
+    assert!(!store.job_hold(&held, later(2 * LEASE)).await.expect("read"));
+    assert_eq!(due(&world, later(3 * LEASE - 1)).await, None);
+
+    // What is laid down or done is held by nobody, however late that is said.
+    store.job_later(&other, later(3 * LEASE)).await.expect("laid down");
+    assert!(!store.job_hold(&other, later(2 * LEASE)).await.expect("read"));
+    let found = due(&world, later(3 * LEASE)).await.expect("due when it said");
+    let last = store
+        .job_claim(&found, later(3 * LEASE))
+        .await
+        .expect("read")
+        .expect("free");
+    store.job_done(&last).await.expect("struck off");
+    assert!(!store.job_hold(&last, later(3 * LEASE)).await.expect("read"));
+    assert_eq!(store.job(&job.id).await.expect("read"), None, "nothing is made by it");
+}
+
 pub async fn a_job_goes_on_later_as_it_has_become(store: &Store) {
     let world = World::new(store).await;
     let job = caused(&world).await;
