@@ -114,8 +114,16 @@ impl Flights {
 /// # Errors
 /// When the table failed. What a job fails with is kept with it.
 pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
-    if named.iter().any(|name| name == Job::WATCH) {
-        return watch(app, named).await;
+    if named.iter().any(|name| name == Job::WATCH)
+        && let Some(job) = app.store.job(Job::WATCH).await?
+    {
+        let others: Vec<String> = named.iter().filter(|name| *name != Job::WATCH).cloned().collect();
+        let done = match select(pin!(watch(app, &others)), pin!(hold(app, &job))).await {
+            Either::Left((done, _)) => done?,
+            Either::Right((never, _)) => match never {},
+        };
+        app.store.job_done(&job).await?;
+        return Ok(done);
     }
     let done = run(app, named, app.now()).await?;
     if !named.is_empty() {
@@ -381,8 +389,11 @@ async fn hold(app: &App, job: &Job) -> Infallible {
     }
 }
 
-/// That it was called for help stays noted for a minute.
+/// That it was called for help stays noted for a minute. Where nobody holds the watch any more, another one may be called.
 fn help(app: &App, job: &Job) -> Step {
+    if job.id == Job::WATCH {
+        return Step::Done;
+    }
     match HELP.saturating_sub(app.now().duration_since(job.created)) {
         left if left.is_positive() => Step::On(Work::Help, left),
         _ => Step::Done,

@@ -13,7 +13,7 @@ use crate::keys;
 use crate::op::{Failure, Op};
 use crate::retry::random;
 use crate::table::{Outcome, Query};
-use crate::value::{Item, from_item};
+use crate::value::from_item;
 use crate::{Error, MeetingPlace, Result, Store};
 
 /// How long a job that was given up is kept.
@@ -280,38 +280,45 @@ impl Store {
         Ok(())
     }
 
-    /// When the next job is due that is not due now, if that is before this time. The index may be behind.
+    /// When the next job is due that is not due now, if that is before this time; calls for others are none. The index may be
+    /// behind.
     pub async fn jobs_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
-        let found = self.jobs_soon(now, before).await?;
-        let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));
-        Ok(due.filter_map(|sk| keys::due_at(sk.as_s().ok()?)).min())
+        let soon = self.jobs_soon(now, before).await?;
+        Ok(soon.into_iter().map(|(due, _)| due).min())
     }
 
     /// Calls for somebody who waits for what comes to be due before this time, if anything does: by a job that is new in the
-    /// table, unless one is still noted. The index may be behind.
+    /// table, unless one is there. It is held by then, for whoever is called, who goes on holding it. The index may be behind.
     pub async fn jobs_watch(&self, now: Timestamp, before: Timestamp) -> Result<()> {
-        for item in self.jobs_soon(now, before).await? {
-            let one: Job = from_item("job", &item)?;
-            if one.work == Work::Help {
-                continue;
-            }
-            let watch = Job::named(Job::WATCH.into(), one.reseller, one.company, Work::Help, now);
-            return match self.commit(vec![watch.create()]).await {
-                Err(Error::Raced) => Ok(()),
-                done => done,
-            };
+        let Some((_, one)) = self.jobs_soon(now, before).await?.into_iter().next() else {
+            return Ok(());
+        };
+        let watch = Job::named(Job::WATCH.into(), one.reseller, one.company, Work::Help, now);
+        let mut held = serde_json::to_value(&watch).expect("a job is plain data");
+        held["holder"] = "called".into();
+        let op = Op::put(keys::job(&watch.id), &held).indexed(watch.due(later(now, Job::LEASE)));
+        match self.commit(vec![op.when_new(Failure::Raced)]).await {
+            Err(Error::Raced) => Ok(()),
+            done => done,
         }
-        Ok(())
     }
 
-    /// The first job of each shard that is due after now and before this time.
-    async fn jobs_soon(&self, now: Timestamp, before: Timestamp) -> Result<Vec<Item>> {
+    /// The first jobs of each shard that are due after now and before this time, and when; without calls for others.
+    async fn jobs_soon(&self, now: Timestamp, before: Timestamp) -> Result<Vec<(Timestamp, Job)>> {
         // Behind all jobs that are due now.
         let span = |shard| {
             let (first, last) = (keys::job_due(shard, now), keys::job_due(shard, before));
             (first.pk, first.sk + "~", last.sk)
         };
-        self.query_shards(keys::JOB_SHARDS, 1, span).await
+        // Two calls at most lie in one shard.
+        let found = self.query_shards(keys::JOB_SHARDS, 3, span).await?;
+        let mut soon = Vec::new();
+        for item in &found {
+            let job: Job = from_item("job", item)?;
+            let due = item.get(keys::INDEX_SK).and_then(|sk| keys::due_at(sk.as_s().ok()?));
+            soon.extend(due.filter(|_| job.work != Work::Help).map(|due| (due, job)));
+        }
+        Ok(soon)
     }
 
     /// A job by its name, if it is still to be done.

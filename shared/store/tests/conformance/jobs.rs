@@ -138,6 +138,35 @@ pub async fn who_works_longer_goes_on_holding_a_job(store: &Store) {
     assert_eq!(store.job(&job.id).await.expect("read"), None, "nothing is made by it");
 }
 
+pub async fn one_at_a_time_is_called_to_wait_for_what_is_due_soon(store: &Store) {
+    let world = World::new(store).await;
+    let job = caused(&world).await;
+    store.job_claim(&job, noon()).await.expect("read").expect("free");
+    let call = async || store.jobs_watch(noon(), later(60)).await.expect("called");
+    call().await;
+    let called = store.job(Job::WATCH).await.expect("read").expect("called");
+    assert_eq!((&called.work, called.created), (&Work::Help, noon()));
+    assert_eq!(
+        store.job_claim(&called, noon()).await.expect("read"),
+        None,
+        "it is for whom it wakes"
+    );
+    store.jobs_watch(later(1), later(60)).await.expect("one is called");
+    assert_eq!(store.job(Job::WATCH).await.expect("read"), Some(called.clone()));
+
+    // Whoever was called holds it; when that one has died anybody may strike it off, and another one is called.
+    assert!(store.job_hold(&called, later(LEASE - 1)).await.expect("held"));
+    assert_eq!(
+        store.job_claim(&called, later(2 * LEASE - 2)).await.expect("read"),
+        None
+    );
+    let dead = store.job_claim(&called, later(2 * LEASE)).await.expect("read");
+    store.job_done(&dead.expect("free")).await.expect("struck off");
+    call().await;
+    let again = store.job(Job::WATCH).await.expect("read").expect("called");
+    store.job_done(&again).await.expect("struck off");
+}
+
 pub async fn a_job_goes_on_later_as_it_has_become(store: &Store) {
     let world = World::new(store).await;
     let job = caused(&world).await;
