@@ -32,6 +32,7 @@ pub enum Backend {
 }
 
 impl Backend {
+    #[allow(dead_code, reason = "one of the suites asks")]
     pub fn embedded() -> Self {
         Self::Memory(Embedded::open(Options::default()).expect("a table in memory"))
     }

@@ -305,6 +305,9 @@ impl Store {
 
     /// The first jobs of each shard that are due after now and before this time, and when; without calls for others.
     async fn jobs_soon(&self, now: Timestamp, before: Timestamp) -> Result<Vec<(Timestamp, Job)>> {
+        if before <= now {
+            return Ok(Vec::new());
+        }
         // Behind all jobs that are due now.
         let span = |shard| {
             let (first, last) = (keys::job_due(shard, now), keys::job_due(shard, before));

@@ -274,6 +274,9 @@ impl Store {
 
     /// When the next line is due that is not due now, if that is before this time. The index may be behind.
     pub async fn lines_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
+        if before <= now {
+            return Ok(None);
+        }
         let span = |shard| {
             let (first, last) = (keys::line_shard(shard, now), keys::line_shard(shard, before));
             (first.pk, first.sk + "~", last.sk)

@@ -142,6 +142,8 @@ pub async fn one_at_a_time_is_called_to_wait_for_what_is_due_soon(store: &Store)
     let world = World::new(store).await;
     let job = caused(&world).await;
     store.job_claim(&job, noon()).await.expect("read").expect("free");
+    let over = store.jobs_next(later(1), noon()).await;
+    assert_eq!(over.expect("nothing is asked of the table"), None);
     let call = async || store.jobs_watch(noon(), later(60)).await.expect("called");
     call().await;
     let called = store.job(Job::WATCH).await.expect("read").expect("called");

@@ -140,6 +140,9 @@ pub async fn a_line_is_held_by_one_and_rests_only_when_nothing_is_new(store: &St
     let mut held = store.line_claim(&line, noon()).await.expect("read").expect("free");
     assert_eq!(store.line_claim(&line, noon()).await.expect("read"), None);
     assert!(due(&world, later(LEASE - 1)).await.is_empty());
+    // Who has worked longer than it meant to asks about a time that is over.
+    let over = store.lines_next(later(1), noon()).await;
+    assert_eq!(over.expect("nothing is asked of the table"), None);
 
     // Something new comes while it is held: it does not rest on it.
     renamed(&world, 1).await;
