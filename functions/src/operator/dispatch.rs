@@ -116,6 +116,7 @@ impl Flights {
 pub async fn dispatch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
     if named.iter().any(|name| name == Job::WATCH)
         && let Some(job) = app.store.job(Job::WATCH).await?
+        && app.store.job_hold(&job, app.now()).await?
     {
         let others: Vec<String> = named.iter().filter(|name| *name != Job::WATCH).cloned().collect();
         let done = match select(pin!(watch(app, &others)), pin!(hold(app, &job))).await {
