@@ -1,0 +1,180 @@
+// A camera on this side of a link, who watches it on the other, and what is seen and heard there.
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launchChromium, visitor } from '../platform.mjs';
+import { Linked } from './link.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+const SDK = join(root, 'web/node_modules/livekit-client/dist/livekit-client.umd.js');
+
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** One meeting over a link, on one server. */
+export class Meeting {
+  /** `net` as for the link; `start` starts the server; `camera` is 360 or 720 lines high. */
+  static async open(net, start, { camera = 360, ...properties }) {
+    const meeting = new Meeting();
+    meeting.closing = [];
+    try {
+      const link = (meeting.link = await Linked.open(net, properties));
+      meeting.closing.unshift(() => link.close());
+      const server = await start(link);
+      meeting.closing.unshift(() => server.stop());
+      // The address is not of this machine alone, so browsers want to be told that its pages may use a camera.
+      const args = [`--unsafely-treat-insecure-origin-as-secure=${server.base}`];
+      for (const launch of [() => launchChromium({ args }), () => link.launch(args)]) {
+        const browser = await launch();
+        meeting.closing.unshift(() => browser.close());
+        (meeting.browsers ??= []).push(browser);
+      }
+      const [near, far] = meeting.browsers;
+      await enter(near, server, 'camera', camera);
+      meeting.begun = Date.now();
+      meeting.watcher = await enter(far, server, 'watcher');
+    } catch (error) {
+      await meeting.close();
+      throw error;
+    }
+    return meeting;
+  }
+
+  async close() {
+    for (const step of this.closing) await step();
+  }
+
+  /** Counters of the watcher so far: `{frames, frozen, nacks, concealed, samples}`, the time frozen in seconds. */
+  counters() {
+    return this.watcher.evaluate(() => window.counters());
+  }
+
+  /** Pictures shown since then, as `[{at, width}]`, in milliseconds of `Date.now()`. */
+  pictures(since) {
+    return this.watcher.evaluate((since) => window.pictures.filter(({ at }) => at >= since), since);
+  }
+
+  /** The longest stretch of sound made up for lack of packets since then, in milliseconds. */
+  async longestGap(since) {
+    const gaps = await this.watcher.evaluate((since) => window.gaps.filter(({ at }) => at >= since), since);
+    return Math.max(0, ...gaps.map(({ milliseconds }) => milliseconds));
+  }
+
+  /** What happens in the next seconds: `{frozen, gap, frames, nacks, widths}`; `frozen` is a share. */
+  async watch(seconds) {
+    const [before, since] = [await this.counters(), Date.now()];
+    await pause(seconds * 1000);
+    const after = await this.counters();
+    const pictures = await this.pictures(since);
+    const widths = {};
+    for (const { width } of pictures) widths[width] = (widths[width] ?? 0) + 1;
+    return {
+      frozen: (after.frozen - before.frozen) / seconds,
+      gap: await this.longestGap(since),
+      frames: after.frames - before.frames,
+      nacks: after.nacks - before.nacks,
+      widths,
+    };
+  }
+
+  /**
+   * Milliseconds from `since` until pictures of this width come steadily: at least eight within a second, none of them of
+   * another width. `limit` after which it is given up.
+   */
+  async steadyAfter(since, width, limit = 20_000) {
+    for (;;) {
+      const pictures = await this.pictures(since);
+      for (let first = 0; first + 8 <= pictures.length; first += 1) {
+        const run = pictures.slice(first, first + 8);
+        if (run.every((one) => width === undefined || one.width === width) && run[7].at - run[0].at <= 1_000) return run[0].at - since;
+      }
+      if (Date.now() > since + limit) return Infinity;
+      await pause(100);
+    }
+  }
+}
+
+async function enter(browser, server, identity, camera) {
+  const page = await visitor(browser);
+  await page.goto(`${server.base}/`);
+  await page.addScriptTag({ path: SDK });
+  await page.evaluate(inPage);
+  await page.evaluate((settings) => window.enter(settings), { url: server.base.replace('http', 'ws'), token: server.token('room', identity), camera });
+  return page;
+}
+
+// Runs in the pages.
+function inPage() {
+  window.pictures = [];
+  window.gaps = [];
+  const { Room, RoomEvent, VideoPresets } = window.LivekitClient;
+
+  window.enter = async ({ url, token, camera }) => {
+    const room = (window.room = new Room({ adaptiveStream: !camera }));
+    room.on(RoomEvent.TrackSubscribed, (track) => {
+      const element = track.attach();
+      element.style.width = '1280px';
+      document.body.append(element);
+      if (track.kind === 'video') follow(element);
+    });
+    await room.connect(url, token);
+    if (!camera) {
+      setInterval(listen, 60);
+      return;
+    }
+    const [top, ...lower] = { 360: [VideoPresets.h360, VideoPresets.h180], 720: [VideoPresets.h720, VideoPresets.h180, VideoPresets.h360] }[camera];
+    const options = { simulcast: true, videoEncoding: top.encoding, videoSimulcastLayers: lower };
+    await room.localParticipant.setCameraEnabled(true, { resolution: top.resolution }, options);
+    // A tone: each stretch that is made up shows, as none would in the pauses of speech.
+    const context = new AudioContext();
+    const [tone, out] = [context.createOscillator(), context.createMediaStreamDestination()];
+    tone.connect(out);
+    tone.start();
+    await room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], { source: 'microphone', dtx: false });
+  };
+
+  const follow = (element) => element.requestVideoFrameCallback((_now, { width }) => {
+    window.pictures.push({ at: performance.timeOrigin + performance.now(), width });
+    follow(element);
+  });
+
+  // A stretch of made-up sound ends where the next begins, or none is added.
+  let last;
+  let gap;
+  const listen = async () => {
+    const now = { concealed: 0, events: 0 };
+    for (const connection of window.keptConnections) {
+      for (const receiver of connection.getReceivers().filter((one) => one.track.kind === 'audio')) {
+        for (const entry of (await receiver.getStats()).values()) {
+          if (entry.type !== 'inbound-rtp') continue;
+          now.concealed += entry.concealedSamples ?? 0;
+          now.events += entry.concealmentEvents ?? 0;
+        }
+      }
+    }
+    if (last) {
+      const [samples, events] = [now.concealed - last.concealed, now.events - last.events];
+      const milliseconds = samples / 48;
+      if (events > 0) {
+        gap = { at: performance.timeOrigin + performance.now(), milliseconds: milliseconds / events };
+        window.gaps.push(gap);
+      } else if (samples > 0 && gap) {
+        gap.milliseconds += milliseconds;
+      }
+    }
+    last = now;
+  };
+
+  window.counters = async () => {
+    const sums = { frames: 0, frozen: 0, nacks: 0, concealed: 0, samples: 0 };
+    for (const connection of window.keptConnections) {
+      for (const entry of (await connection.getStats()).values()) {
+        if (entry.type !== 'inbound-rtp') continue;
+        sums.frames += entry.framesDecoded ?? 0;
+        sums.frozen += entry.totalFreezesDuration ?? 0;
+        sums.nacks += entry.kind === 'video' ? entry.nackCount : 0;
+        sums.concealed += entry.concealedSamples ?? 0;
+        sums.samples += entry.totalSamplesReceived ?? 0;
+      }
+    }
+    return sums;
+  };
+}

@@ -1,0 +1,125 @@
+// The links on which pictures and sound are held to figures: each row's link, what is done, its figures and their limits.
+import { pause } from './meeting.mjs';
+
+/** Share of time frozen, longest stretch of made-up sound, milliseconds until what was asked of a row. */
+const freeze = (value, limit) => ({ name: 'frozen', unit: '%', value: value * 100, limit });
+const gap = (value, limit) => ({ name: 'longest gap in the sound', unit: 'ms', value, limit });
+const time = (name, value, limit) => ({ name, unit: 'ms', value, limit });
+const frames = (value, seconds) => ({ name: 'pictures a second', unit: '1/s', value: value / seconds, atLeast: 10 });
+
+/** What is seen and heard in a steady state on a link. */
+const steady = (seconds, limits) => async (meeting) => {
+  await meeting.steadyAfter(meeting.begun, undefined);
+  // Joining itself is no steady state.
+  await pause(3_000);
+  const seen = await meeting.watch(seconds);
+  return { figures: [freeze(seen.frozen, limits.frozen), gap(seen.gap, limits.gap), frames(seen.frames, seconds)], seen };
+};
+
+/** The right layer soon after joining, and then that one and no other. */
+const layer = (width, seconds) => async (meeting) => {
+  const after = await meeting.steadyAfter(meeting.begun, width);
+  await pause(3_000);
+  const seen = await meeting.watch(seconds);
+  const others = Object.entries(seen.widths).filter(([other]) => Number(other) !== width).reduce((sum, [, count]) => sum + count, 0);
+  return {
+    figures: [
+      time('right layer after joining', after, 3_000),
+      { name: 'pictures of other layers', unit: '%', value: (100 * others) / Math.max(1, seen.frames), limit: 5 },
+      freeze(seen.frozen, 5),
+      gap(seen.gap, 200),
+      frames(seen.frames, seconds),
+    ],
+    seen,
+  };
+};
+
+export const rows = [
+  {
+    name: '2 % random loss',
+    ci: true,
+    link: { down: 'loss=0.02,delay=20', up: 'loss=0.02,delay=20' },
+    // One freeze is a fifth of a second at least: long enough that one of them is not more than 1 %.
+    run: steady(40, { frozen: 1, gap: 60 }),
+  },
+  {
+    name: '5 % random loss',
+    ci: true,
+    link: { down: 'loss=0.05,delay=20', up: 'loss=0.05,delay=20' },
+    run: steady(40, { frozen: 2, gap: 60 }),
+  },
+  {
+    name: '200 ms delay each way',
+    link: { down: 'delay=200', up: 'delay=200' },
+    run: steady(15, { frozen: 1, gap: 60 }),
+  },
+  {
+    name: '50 ms jitter',
+    link: { down: 'delay=20,jitter=50', up: 'delay=20,jitter=50' },
+    run: steady(15, { frozen: 1, gap: 60 }),
+  },
+  {
+    name: '5 % of packets overtaken',
+    link: { down: 'delay=20,reorder=0.05', up: 'delay=20,reorder=0.05' },
+    run: steady(15, { frozen: 1, gap: 60 }),
+  },
+  {
+    name: '1 Mbit/s for a camera of 720 lines',
+    camera: 720,
+    link: { down: 'rate=1000000,queue=40000,delay=20', up: 'delay=20' },
+    run: layer(640, 15),
+  },
+  {
+    name: '300 kbit/s',
+    ci: true,
+    link: { down: 'rate=300000,queue=12000,delay=20', up: 'delay=20' },
+    run: layer(320, 15),
+  },
+  {
+    name: '1 Mbit/s, then 300 kbit/s, then 1 Mbit/s',
+    ci: true,
+    link: { down: 'rate=1000000,queue=40000,delay=20', up: 'delay=20' },
+    async run(meeting) {
+      await meeting.steadyAfter(meeting.begun, 640);
+      await pause(4_000);
+      const figures = [];
+      for (const [name, rate, queue, width] of [['low layer', 300_000, 12_000, 320], ['high layer', 1_000_000, 40_000, 640]]) {
+        const since = Date.now();
+        meeting.link.change({ down: `rate=${rate},queue=${queue},delay=20`, up: 'delay=20' });
+        const after = await meeting.steadyAfter(since, width);
+        figures.push(time(`${name} after the change`, after, 3_000));
+        await pause(8_000);
+      }
+      return { figures };
+    },
+  },
+  {
+    name: '5 s of black-out',
+    ci: true,
+    link: { down: 'delay=20', up: 'delay=20' },
+    async run(meeting) {
+      await meeting.steadyAfter(meeting.begun, 640);
+      await pause(4_000);
+      meeting.link.change({ down: 'dark=1', up: 'dark=1' });
+      await pause(5_000);
+      meeting.link.change({ down: 'delay=20', up: 'delay=20' });
+      const since = Date.now();
+      const figures = [time('pictures after it', await meeting.steadyAfter(since), 2_000)];
+      figures.push(time('high layer after it', await meeting.steadyAfter(since, 640), 5_000));
+      return { figures };
+    },
+  },
+  {
+    name: 'another address',
+    ci: true,
+    link: { down: 'delay=20', up: 'delay=20' },
+    async run(meeting) {
+      await meeting.steadyAfter(meeting.begun, 640);
+      await pause(4_000);
+      const since = Date.now();
+      meeting.link.move();
+      await pause(100);
+      return { figures: [time('pictures after it', 100 + (await meeting.steadyAfter(since + 100)), 3_000)] };
+    },
+  },
+];

@@ -1,0 +1,81 @@
+// The servers whose links are compared: how each is started on an address of a link, and tokens that it takes.
+import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from '../platform.mjs';
+import { startRelay, token } from '../relay.mjs';
+
+const [KEY, SECRET] = ['benchkey', 'benchsecretbenchsecretbenchsecret'];
+
+/** Our relay on the near end of a link, as `{base, token, stop}`. */
+export async function ours(link) {
+  const folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
+  const relay = await startRelay(folder, `listen = "${link.here}:0"
+[media]
+udp = "${link.here}:0"
+stun = "${link.here}:0"
+tcp = "${link.here}:0"
+[operator]
+listen = "127.0.0.1:0"`);
+  return {
+    base: `http://${/ http=(\S+)/.exec(relay.line)[1]}`,
+    token,
+    stop: () => end(relay.child, folder),
+  };
+}
+
+/** LiveKit's server (`LIVEKIT_SERVER` names the program) in the same place. */
+export async function livekit(link) {
+  const folder = await mkdtemp(join(tmpdir(), 'convoke-livekit-'));
+  const [port, tcp, udp] = [await freeTcp(link.here), await freeTcp(link.here), await freeUdp(link.here)];
+  const config = join(folder, 'livekit.yaml');
+  await writeFile(config, `port: ${port}
+bind_addresses: ["${link.here}"]
+rtc:
+  udp_port: ${udp}
+  tcp_port: ${tcp}
+  node_ip: ${link.here}
+  use_external_ip: false
+  interfaces: { includes: [${link.near}] }
+  stun_servers: ["${link.here}:3478"]
+keys: { ${KEY}: ${SECRET} }
+logging: { level: ${process.env.VERBOSE ? 'info' : 'error'} }
+`);
+  const child = spawn(process.env.LIVEKIT_SERVER, ['--config', config], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const base = `http://${link.here}:${port}`;
+  await until('LiveKit answers', () => fetch(base).then((answer) => answer.ok, () => false));
+  return { base, token: peerToken, stop: () => end(child, folder) };
+}
+
+async function end(child, folder) {
+  child.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+}
+
+const freeTcp = (host) => new Promise((resolve) => {
+  const server = createServer().listen(0, host, () => {
+    const { port } = server.address();
+    server.close(() => resolve(port));
+  });
+});
+
+const freeUdp = (host) => new Promise((resolve) => {
+  const socket = createSocket('udp4').bind(0, host, () => {
+    const { port } = socket.address();
+    socket.close(() => resolve(port));
+  });
+});
+
+const base64url = (value) => Buffer.from(value).toString('base64url');
+
+function peerToken(room, identity) {
+  const now = Math.floor(Date.now() / 1000);
+  const video = { room, roomJoin: true, canPublish: true, canSubscribe: true };
+  const claims = { iss: KEY, sub: identity, name: identity, nbf: now - 10, exp: now + 3600, video };
+  const head = `${base64url('{"alg":"HS256","typ":"JWT"}')}.${base64url(JSON.stringify(claims))}`;
+  return `${head}.${createHmac('sha256', SECRET).update(head).digest('base64url')}`;
+}
