@@ -92,3 +92,23 @@ build_web() {
 
 # target_dir: where cargo puts what it builds.
 target_dir() { echo "${CARGO_TARGET_DIR:-$ROOT/target}"; }
+
+LIVEKIT_VERSION=1.13.5
+
+# need_livekit: LiveKit's server in the cache, as LIVEKIT. LIVEKIT_SERVER names one that is there already.
+need_livekit() {
+  LIVEKIT=${LIVEKIT_SERVER:-$CACHE/livekit-$LIVEKIT_VERSION/server}
+  [ -x "$LIVEKIT" ] && return
+  [ -z "${LIVEKIT_SERVER:-}" ] || die "LIVEKIT_SERVER=$LIVEKIT_SERVER is no program"
+  command -v go >/dev/null || die "Go is missing: LiveKit's server $LIVEKIT_VERSION is built with it"
+  say "Building LiveKit's server $LIVEKIT_VERSION (once)"
+  GOBIN=$(dirname "$LIVEKIT") go install "github.com/livekit/livekit-server/cmd/server@v$LIVEKIT_VERSION"
+}
+
+# about_bench FOLDER...: names the machine and the commit, with a word where these folders differ from it.
+about_bench() {
+  BENCH_MACHINE="$(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), load $(cut -d' ' -f1 /proc/loadavg)"
+  BENCH_COMMIT=$(git rev-parse --short=12 HEAD)
+  [ -z "$(git status --porcelain -- "$@" Cargo.lock)" ] || BENCH_COMMIT="$BENCH_COMMIT+changes"
+  export BENCH_MACHINE BENCH_COMMIT
+}

@@ -112,6 +112,7 @@ fn meeting(now: Instant) -> Shard {
             rtx_ssrc: video.then_some(Ssrc(1_000 * (n + 1) + 1)),
             pt,
             rtx_pt: video.then_some(Pt(pt.0 + 1)),
+            red_pt: (!video).then_some(Pt(63)),
             exts: ids(),
             mid: spec.mid,
             priority: 0,

@@ -27,6 +27,7 @@ mod feedback;
 mod ingress;
 mod latch;
 mod layer;
+mod losses;
 mod nack;
 mod outbox;
 mod pacer;
@@ -133,6 +134,8 @@ pub struct SinkSpec {
     pub pt: Pt,
     /// Payload type of retransmissions there.
     pub rtx_pt: Option<Pt>,
+    /// Payload type of RED around Opus there (RFC 2198): on a link that loses, packets carry copies of those before them.
+    pub red_pt: Option<Pt>,
     /// Ids of the header extensions in the subscriber's m-section.
     pub exts: ExtMap,
     /// The subscriber's m-section.

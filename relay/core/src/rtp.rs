@@ -7,7 +7,7 @@ mod red;
 mod write;
 
 pub use extended::ExtendedSeq;
-pub use red::red_primary;
+pub use red::{red_primary, red_write};
 pub use write::{HeaderFields, HeaderWriter, MAX_HEADER};
 
 /// Bytes of a header without contributing sources and extensions.

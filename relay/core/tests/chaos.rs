@@ -38,6 +38,7 @@ fn sink_spec(ssrc: u32) -> SinkSpec {
         rtx_ssrc: Some(Ssrc(ssrc + 1)),
         pt: Pt(120),
         rtx_pt: Some(Pt(121)),
+        red_pt: Some(Pt(63)),
         exts: sink_exts(),
         mid: Mid::new(b"7").expect("a name"),
         priority: 0,

@@ -88,6 +88,41 @@ fn a_pause_of_the_encoder_is_no_loss() {
     assert!((ticks - real).abs() < 0.03, "{ticks} s of sound in {real} s");
 }
 
+/// Runs half a minute of speech over `down`; returns how much of it never came, as a share, and the copies sent with it.
+fn speech(seed: u64, down: LinkConfig) -> (f64, u64) {
+    let mut world = World::new(seed);
+    let source = world.publish(Publisher::microphone(world.now), near());
+    let subscriber = world.join(down);
+    let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+    // Until the first reports have told of the loss.
+    world.run(3 * SECOND);
+    let ssrc = World::ssrc(sink);
+    let count = |world: &World| {
+        let stream = world.subscribers[subscriber].model.stream(ssrc);
+        let highest = *stream.packets.last_key_value().expect("packets came").0;
+        (highest, stream.packets.len() as u64, stream.copies)
+    };
+    let before = count(&world);
+    world.run(30 * SECOND);
+    let after = count(&world);
+    world.subscribers[subscriber].model.stream(ssrc).assert_ordered();
+    let missing = 1.0 - (after.1 - before.1) as f64 / (after.0 - before.0) as f64;
+    (missing, after.2 - before.2)
+}
+
+#[test]
+fn sound_carries_copies_where_the_link_loses() {
+    let lossy = LinkConfig { loss: 0.05, ..near() };
+    let (missing, copies) = speech(5, lossy);
+    assert!(missing < 0.002, "{missing} never came");
+    assert!(copies > 1_400, "{copies} copies with 1,500 packets");
+}
+
+#[test]
+fn sound_goes_once_where_nothing_is_lost() {
+    assert_eq!(speech(6, near()), (0.0, 0));
+}
+
 #[test]
 fn a_microphone_that_is_changed_goes_on_under_the_same_numbers() {
     let mut world = World::new(3);

@@ -273,6 +273,7 @@ impl Relay {
                 rtx_ssrc: None,
                 pt: sending.pt,
                 rtx_pt: None,
+                red_pt: None,
                 exts: sending.exts,
                 mid: sending.mid,
                 priority: 0,

@@ -1,15 +1,14 @@
 // The rows on our relay and, with LIVEKIT_SERVER, on LiveKit's server, row by row in turn. Prints a table and, last, one line
-// of JSON. Arguments choose rows: those whose name contains one of them.
+// of JSON. Fails where ours misses a figure or is behind.
 import { Meeting } from './meeting.mjs';
-import { rows } from './rows.mjs';
+import { chosen, isBehind, isMet } from './rows.mjs';
 import { livekit, ours } from './servers.mjs';
 
-const chosen = process.argv.slice(2);
 const servers = { ours, ...(process.env.LIVEKIT_SERVER ? { peer: livekit } : {}) };
 const table = [];
 let net = 0;
 
-for (const row of rows.filter(({ name }) => chosen.length === 0 || chosen.some((part) => name.includes(part)))) {
+for (const row of chosen(() => true)) {
   const figures = {};
   for (const [side, start] of Object.entries(servers)) {
     net += 1;
@@ -22,21 +21,28 @@ for (const row of rows.filter(({ name }) => chosen.length === 0 || chosen.some((
       await meeting.close();
     }
   }
-  figures.ours.forEach(({ name, unit, value, limit, atLeast }, index) => {
-    const peer = figures.peer?.[index].value ?? null;
-    const met = limit === undefined ? value >= atLeast : value <= limit;
-    table.push({ name: `${row.name}: ${name}`, unit, ours: value, peer, target: limit ?? atLeast, met });
+  figures.ours.forEach((figure, index) => {
+    const peer = figures.peer?.[index];
+    const { name, unit, value, limit, atLeast } = figure;
+    table.push({
+      name: `${row.name}: ${name}`, unit, ours: value, peer: peer?.value ?? null, target: limit ?? atLeast,
+      met: isMet(figure), behind: peer ? isBehind(figure, peer) : null,
+    });
   });
 }
 
 const shown = (value) => (value === null ? '-' : Number.isFinite(value) ? value.toFixed(1) : 'never').padStart(10);
 console.log(`${'figure'.padEnd(76)}${['ours', 'LiveKit', 'target'].map((head) => head.padStart(10)).join('')}`);
-for (const row of table) {
-  console.log(`${`${row.name} (${row.unit})`.padEnd(76)}${shown(row.ours)}${shown(row.peer)}${shown(row.target)}${row.met ? '' : '  missed'}`);
+for (const { name, unit, ours: own, peer, target, met, behind } of table) {
+  const remarks = `${met ? '' : '  missed'}${behind ? '  behind' : ''}`;
+  console.log(`${`${name} (${unit})`.padEnd(76)}${shown(own)}${shown(peer)}${shown(target)}${remarks}`);
 }
+const bad = table.filter(({ met, behind }) => !met || behind).length;
+console.log(`# pass ${table.length - bad}\n# fail ${bad}`);
 const never = (value) => (value === Infinity ? null : value);
 const { BENCH_MACHINE: machine, BENCH_COMMIT: commit } = process.env;
 console.log(JSON.stringify({
   bench: 'network', machine, commit, peer: servers.peer ? 'LiveKit' : null,
   rows: table.map((row) => ({ ...row, ours: never(row.ours), peer: never(row.peer) })),
 }));
+process.exitCode = bad ? 1 : 0;

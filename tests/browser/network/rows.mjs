@@ -1,11 +1,26 @@
 // The links on which pictures and sound are held to figures: each row's link, what is done, its figures and their limits.
 import { pause } from './meeting.mjs';
 
-/** Share of time frozen, longest stretch of made-up sound, milliseconds until what was asked of a row. */
-const freeze = (value, limit) => ({ name: 'frozen', unit: '%', value: value * 100, limit });
-const gap = (value, limit) => ({ name: 'longest gap in the sound', unit: 'ms', value, limit });
-const time = (name, value, limit) => ({ name, unit: 'ms', value, limit });
-const frames = (value, seconds) => ({ name: 'pictures a second', unit: '1/s', value: value / seconds, atLeast: 10 });
+// A figure has a `value` and a `limit`, or what it must be `atLeast`. `alike` is what two servers may be apart and yet alike: a picture,
+// a packet of sound, one lost picture more.
+const freeze = (value, limit) => ({ name: 'frozen', unit: '%', value: value * 100, limit, alike: 1.5 });
+const gap = (value, limit) => ({ name: 'longest gap in the sound', unit: 'ms', value, limit, alike: 20 });
+const time = (name, value, limit) => ({ name, unit: 'ms', value, limit, alike: 100 });
+const frames = (value, seconds) => ({ name: 'pictures a second', unit: '1/s', value: value / seconds, atLeast: 10, alike: 1 });
+
+/** Whether a figure is what is asked of it. */
+export const isMet = ({ value, limit, atLeast }) => (limit === undefined ? value >= atLeast : value <= limit);
+
+/** Whether a figure is worse than that of the peer. */
+export const isBehind = (figure, peer) =>
+  (figure.limit === undefined ? peer.value - figure.value : figure.value - peer.value) > Math.max(figure.alike, 0.05 * peer.value);
+
+/** The rows that CONVOKE_NETWORK names: `all`, or those with that in their name. */
+export const chosen = (otherwise) => {
+  const name = process.env.CONVOKE_NETWORK;
+  if (!name) return rows.filter(otherwise);
+  return rows.filter((row) => name === 'all' || row.name.includes(name));
+};
 
 /** What is seen and heard in a steady state on a link. */
 const steady = (seconds, limits) => async (meeting) => {
@@ -25,7 +40,7 @@ const layer = (width, seconds) => async (meeting) => {
   return {
     figures: [
       time('right layer after joining', after, 3_000),
-      { name: 'pictures of other layers', unit: '%', value: (100 * others) / Math.max(1, seen.frames), limit: 5 },
+      { name: 'pictures of other layers', unit: '%', value: (100 * others) / Math.max(1, seen.frames), limit: 5, alike: 2 },
       freeze(seen.frozen, 5),
       gap(seen.gap, 200),
       frames(seen.frames, seconds),

@@ -13,7 +13,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    rtp::{HeaderFields, HeaderWriter},
+    rtp::{HeaderFields, HeaderWriter, red_write},
     types::ExtKind,
 };
 
@@ -23,6 +23,9 @@ const PADDING: [u8; 255] = {
     padding[254] = 255;
     padding
 };
+
+/// Longest payload of sound with copies of earlier sound.
+const MAX_RED: usize = 1_000;
 
 /// Least time between two repairs of one packet.
 const REPAIR_INTERVAL: Micros = 10_000;
@@ -93,6 +96,7 @@ struct Egress<'a, T> {
 /// What goes into a header besides what the sink itself says.
 struct Head<'a> {
     rtx: bool,
+    red: bool,
     padding: bool,
     marker: bool,
     number: u64,
@@ -180,14 +184,32 @@ impl<T: Transmit> Egress<'_, T> {
             });
         }
         let (kept, _) = layer.cache.content(slot);
-        let head = Head {
+        let mut head = Head {
             rtx: false,
+            red: false,
             padding: false,
             marker: slot.marker,
             number,
             timestamp,
             kept,
         };
+        let copies = self.transport.sound_copies(self.now);
+        if copies > 0
+            && let Some(pt) = sink.spec.red_pt.map(|_| sink.spec.pt)
+        {
+            let mut payload = [0; MAX_RED];
+            let earlier = (1..=u64::from(copies)).rev().filter_map(|back| {
+                let seq = packet.seq.checked_sub(back).filter(|seq| sink.runs.holds(*seq))?;
+                let copied = layer.cache.slot(seq)?;
+                let age = slot.timestamp.wrapping_sub(copied.timestamp);
+                Some((age, layer.cache.content(copied).1))
+            });
+            if let Some(len) = red_write(&mut payload, pt.0, earlier, layer.cache.content(slot).1) {
+                head.red = true;
+                self.give_out(packet.sink, &head, [&payload[..len], &[]]);
+                return;
+            }
+        }
         self.emit(packet.sink, &head, layer, slot, &run);
     }
 
@@ -219,14 +241,23 @@ impl<T: Transmit> Egress<'_, T> {
         let (kept, _) = layer.cache.content(slot);
         let head = Head {
             rtx: true,
+            red: false,
             padding: false,
             marker: slot.marker,
             number: packet.seq,
             timestamp: slot.timestamp.wrapping_add(run.ts_shift),
             kept,
         };
-        self.stats.retransmitted += 1;
-        self.emit(packet.sink, &head, layer, slot, &run);
+        // Where much is lost the repair may be lost, too, and is missed only a round trip later.
+        let times = if self.transport.losses.level(self.now) < 2 || self.transport.constrained {
+            1
+        } else {
+            2
+        };
+        for _ in 0..times {
+            self.stats.retransmitted += 1;
+            self.emit(packet.sink, &head, layer, slot, &run);
+        }
     }
 
     /// Sends the padding that a probe asks for.
@@ -247,6 +278,7 @@ impl<T: Transmit> Egress<'_, T> {
             let timestamp = self.sinks[key as usize].runs.last().map_or(0, |last| last.timestamp);
             let head = Head {
                 rtx: true,
+                red: false,
                 padding: true,
                 marker: false,
                 number: 0,
@@ -284,7 +316,10 @@ impl<T: Transmit> Egress<'_, T> {
         let (pt, ssrc, index) = match (head.rtx, spec.rtx_pt, spec.rtx_ssrc) {
             (true, Some(pt), Some(ssrc)) => (pt, ssrc, sink.rtx_next),
             (true, ..) => return,
-            (false, ..) => (spec.pt, spec.ssrc, head.number),
+            (false, ..) => {
+                let pt = spec.red_pt.filter(|_| head.red).unwrap_or(spec.pt);
+                (pt, spec.ssrc, head.number)
+            }
         };
         let fields = HeaderFields {
             padding: head.padding,

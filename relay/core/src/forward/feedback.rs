@@ -77,6 +77,7 @@ impl Shard {
                 transport.quality.fractions += u32::from(block.fraction_lost);
                 transport.quality.reports += 1;
                 transport.estimator.report_loss(now, block.fraction_lost);
+                transport.losses.reported(now, block.fraction_lost);
             }
             if block.last_report != 0 {
                 transport.report_answered(now, block.last_report, block.delay);

@@ -114,6 +114,11 @@ impl Runs {
         self.next_out
     }
 
+    /// Whether the publisher's packet `seq` is part of the current run.
+    pub(super) fn holds(&self, seq: u64) -> bool {
+        self.current().is_some_and(|run| seq >= run.in_start)
+    }
+
     /// The packet that went out under `out`: its run, and its number at the publisher.
     pub(super) fn find(&self, out: u64) -> Option<(&Run, u64)> {
         if out >= self.next_out || !self.sent.was_sent(out) {

@@ -46,6 +46,7 @@ impl Shard {
         let mut grants = std::mem::take(&mut self.scratch.grants);
         demands.clear();
         let measured = self.transports[key as usize].may_pause(now);
+        let copies = u64::from(self.transports[key as usize].sound_copies(now));
         let (mut audio_bits, mut wanted_bits) = (0, 0);
         for place in 0..self.transports[key as usize].sinks.len() {
             let sink_key = self.transports[key as usize].sinks[place];
@@ -57,7 +58,8 @@ impl Shard {
                 }
                 self.sinks[sink_key as usize].paused = false;
             } else if source.is_audio() {
-                audio_bits += source.layers[0].cost(now, source.spec.codec);
+                let copies = sink.spec.red_pt.map_or(0, |_| copies);
+                audio_bits += source.layers[0].cost(now, source.spec.codec) * (1 + copies);
                 self.listen_to_audio(sink_key);
             } else {
                 let mut demand = demand_of(now, sink_key, sink, source);

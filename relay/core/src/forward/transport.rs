@@ -1,6 +1,6 @@
 //! One client connection: streams coming in, sinks going out, and what both share.
 
-use super::{Config, arrivals::Arrivals, bwe::Estimator, clock::Micros, pacer::Pacer};
+use super::{Config, arrivals::Arrivals, bwe::Estimator, clock::Micros, losses::Losses, pacer::Pacer};
 use crate::{intmap::IntMap, types::TransportId};
 
 /// Sender reports remembered to measure the round trip by.
@@ -38,6 +38,8 @@ pub(super) struct Transport {
     pub(super) arrivals: Arrivals,
     pub(super) pacer: Pacer,
     pub(super) estimator: Estimator,
+    /// What the subscriber's reports say of loss.
+    pub(super) losses: Losses,
     /// Whether anything that is sent carries the transport-wide number.
     pub(super) numbered: bool,
     pub(super) numbered_since: Micros,
@@ -97,6 +99,7 @@ impl Transport {
             arrivals: Arrivals::default(),
             pacer: Pacer::default(),
             estimator: Estimator::new(config.initial_bitrate, config.max_bitrate),
+            losses: Losses::default(),
             numbered: false,
             numbered_since: 0,
             ready: false,
@@ -143,6 +146,11 @@ impl Transport {
     /// Whether enough is known of the link to stop pictures on it.
     pub(super) const fn may_pause(&self, now: Micros) -> bool {
         self.estimator.is_measured() && now > self.numbered_since + 1_500_000 || self.estimator.overused_at() != 0
+    }
+
+    /// Copies of earlier sound that each packet of it carries. Where pictures have to do with less, sound may not double.
+    pub(super) fn sound_copies(&self, now: Micros) -> u8 {
+        self.losses.level(now).min(if self.constrained { 1 } else { 2 })
     }
 
     /// A sender report with that middle of its NTP time goes out.

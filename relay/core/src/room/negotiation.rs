@@ -205,6 +205,7 @@ impl Room {
                     rtx_ssrc: sending.rtx_ssrc,
                     pt: sending.pt,
                     rtx_pt: sending.rtx_pt,
+                    red_pt: sending.red_pt,
                     exts: sending.exts,
                     mid: sending.mid,
                     priority: 0,

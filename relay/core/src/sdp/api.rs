@@ -91,6 +91,8 @@ pub struct Sending {
     pub pt: Pt,
     /// Payload type of retransmissions, when both the track and the client have them.
     pub rtx_pt: Option<Pt>,
+    /// Payload type of RED around sound, when the client has it.
+    pub red_pt: Option<Pt>,
     /// As given.
     pub ssrc: Ssrc,
     /// As given, but none when the client knows no retransmissions.

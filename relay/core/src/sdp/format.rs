@@ -12,6 +12,8 @@ pub(super) struct Format {
     pub(super) codec: Codec,
     pub(super) pt: Pt,
     pub(super) rtx_pt: Option<Pt>,
+    /// RED around it (RFC 2198), for sound that we send.
+    pub(super) red_pt: Option<Pt>,
     /// `a=fmtp`, empty for none.
     pub(super) fmtp: String,
     pub(super) feedback: Vec<&'static str>,
@@ -33,9 +35,10 @@ impl Format {
             codec,
             pt: Pt(pt),
             rtx_pt,
+            red_pt: (codec == Codec::Opus).then_some(Pt(63)),
             fmtp: fmtp.into(),
             feedback: match codec.kind() {
-                // As LiveKit does: sound repairs itself (in-band FEC) and stays out of congestion control.
+                // As LiveKit does: sound repairs itself (RED, in-band FEC) and stays out of congestion control.
                 MediaKind::Audio => Vec::new(),
                 MediaKind::Video => VIDEO_FEEDBACK.to_vec(),
             },
@@ -58,6 +61,7 @@ impl Format {
                 codec,
                 pt: map.pt,
                 rtx_pt: rtx(section, map.pt),
+                red_pt: red(section, map.pt).filter(|_| codec == Codec::Opus),
                 feedback: offered_feedback(section, map.pt, codec.kind()),
                 fmtp: fmtp.clone(),
             };
@@ -127,6 +131,17 @@ fn rtx(section: &Section<'_>, pt: Pt) -> Option<Pt> {
             let apt = parameter(section, *rtx, "apt");
             apt.is_some_and(|apt| apt.parse() == Ok(pt.0))
         })
+}
+
+/// RED whose blocks are all of that payload type.
+fn red(section: &Section<'_>, pt: Pt) -> Option<Pt> {
+    let mut maps = section.maps.iter();
+    let is_red = |map: &&RtpMap<'_>| map.name.eq_ignore_ascii_case("red") && map.clock_rate == 48_000;
+    let blocks = |red: Pt| {
+        let mut fmtps = section.fmtps.iter();
+        fmtps.any(|(number, blocks)| *number == red && blocks.split('/').all(|block| block.parse() == Ok(pt.0)))
+    };
+    maps.find(|map| is_red(map) && blocks(map.pt)).map(|map| map.pt)
 }
 
 fn offered_feedback(section: &Section<'_>, pt: Pt, kind: MediaKind) -> Vec<&'static str> {

@@ -136,6 +136,7 @@ impl Negotiator {
                 codec: track.codec,
                 pt: format.pt,
                 rtx_pt: rtx.map(|(pt, _)| pt),
+                red_pt: format.red_pt,
                 ssrc: track.ssrc,
                 rtx_ssrc: rtx.map(|(_, ssrc)| ssrc),
                 exts: ext_map(slot.exts.iter().filter(|ext| sent_exts(slot.kind).contains(&ext.kind))),

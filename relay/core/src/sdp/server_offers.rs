@@ -175,6 +175,7 @@ impl SendSlot {
             return false;
         };
         format.rtx_pt = format.rtx_pt.filter(|rtx| listed(*rtx));
+        format.red_pt = format.red_pt.filter(|red| listed(*red));
         self.exts.retain(|ext| {
             let mut answered = section.exts.iter();
             answered.any(|other| other.kind == ext.kind && other.id == ext.id)

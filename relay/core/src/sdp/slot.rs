@@ -159,6 +159,8 @@ impl Receive {
         let preferred = |format: &Format| Some(format.codec) == hints.codec;
         let mut format = formats.swap_remove(formats.iter().position(preferred).unwrap_or(0));
         hint_parameters(&mut format, hints);
+        // Copies towards subscribers are made here, for those who need them: no publisher has to send everything twice.
+        format.red_pt = None;
         let exts = common_exts(section, received_exts(kind), true);
         let (rids, simulcast) = layers(section);
         let word = |word: &str| (!word.is_empty() && word != "-").then(|| word.to_owned());

@@ -89,8 +89,8 @@ impl<'a> Writer<'a> {
     pub(super) fn media(&mut self, section: &MediaSection<'_>) {
         let kind = media_name(section.kind);
         let pts = |format: &Format| {
-            let rtx = format.rtx_pt.map(|rtx| format!(" {rtx}"));
-            format!(" {}{}", format.pt, rtx.unwrap_or_default())
+            let also = format.rtx_pt.or(format.red_pt).map(|also| format!(" {also}"));
+            format!(" {}{}", format.pt, also.unwrap_or_default())
         };
         let pts: String = section.formats.iter().map(pts).collect();
         self.line(format_args!("m={kind} 9 UDP/TLS/RTP/SAVPF{pts}"));
@@ -175,6 +175,10 @@ impl<'a> Writer<'a> {
         if let Some(rtx) = format.rtx_pt {
             self.line(format_args!("a=rtpmap:{rtx} rtx/{rate}"));
             self.line(format_args!("a=fmtp:{rtx} apt={pt}"));
+        }
+        if let Some(red) = format.red_pt {
+            self.line(format_args!("a=rtpmap:{red} red/{rate}/2"));
+            self.line(format_args!("a=fmtp:{red} {pt}/{pt}"));
         }
     }
 

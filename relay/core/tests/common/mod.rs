@@ -213,6 +213,7 @@ impl World {
             rtx_ssrc: video.then_some(Ssrc(number * 1_000 + 1)),
             pt: Pt(if video { 120 } else { 109 }),
             rtx_pt: video.then_some(Pt(121)),
+            red_pt: (!video).then_some(Pt(110)),
             exts: sink_exts(),
             mid: Mid::new(number.to_string().as_bytes()).expect("a short number"),
             priority: 0,

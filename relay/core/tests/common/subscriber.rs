@@ -46,6 +46,8 @@ pub struct Received {
     pub since: Instant,
     pub first: u64,
     pub reports: Vec<(Instant, u64, u32)>,
+    /// Copies of earlier sound that came along.
+    pub copies: u64,
     /// The next number to decode.
     next: u64,
     last: Option<(u8, u32)>,
@@ -103,6 +105,7 @@ impl Subscriber {
                 since: now,
                 first: 0,
                 reports: Vec::new(),
+                copies: 0,
                 next: 0,
                 last: None,
                 missing: BTreeMap::new(),
@@ -177,6 +180,11 @@ impl Subscriber {
             }
         }
         stream.missing.remove(&seq);
+        let payload = if packet.pt == 110 {
+            stream.take_copies(now, seq, packet.timestamp, payload)
+        } else {
+            payload
+        };
         if !again {
             stream.received += 1;
         }
@@ -255,6 +263,38 @@ impl Subscriber {
 }
 
 impl Received {
+    /// Takes the copies of earlier sound out of RED (RFC 2198); returns the primary block.
+    fn take_copies<'a>(&mut self, now: Instant, seq: u64, timestamp: u32, payload: &'a [u8]) -> &'a [u8] {
+        let mut blocks = Vec::new();
+        let mut rest = payload;
+        while rest[0] & 0x80 != 0 {
+            let header = u32::from_be_bytes([0, rest[1], rest[2], rest[3]]);
+            blocks.push((header >> 10, (header & 0x3ff) as usize));
+            rest = &rest[4..];
+        }
+        rest = &rest[1..];
+        for (age, len) in blocks {
+            let (block, behind) = rest.split_at(len);
+            rest = behind;
+            self.copies += 1;
+            // A packet every 20 ms.
+            let seq = seq - u64::from(age / 960);
+            if seq < self.first {
+                continue;
+            }
+            let copy = self.packets.entry(seq).or_insert_with(|| Packet {
+                at: now,
+                timestamp: timestamp.wrapping_sub(age),
+                marker: false,
+                payload: block.to_vec(),
+                level: None,
+                again: true,
+            });
+            assert_eq!((copy.payload.as_slice(), copy.timestamp), (block, timestamp.wrapping_sub(age)));
+        }
+        rest
+    }
+
     /// What is missing and worth asking for now.
     fn ask(&mut self, now: Instant) -> Vec<u16> {
         self.missing

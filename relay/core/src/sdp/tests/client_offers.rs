@@ -124,6 +124,8 @@ fn the_first_offer_of_one_connection_is_filled_with_what_waits() {
     let sent: Vec<Sending> = negotiator.sending().collect();
     assert!(sent.iter().all(Sending::active));
     assert_eq!((sent[1].pt, sent[1].rtx_pt), (Pt(108), Some(Pt(109))));
+    assert_eq!((sent[0].pt, sent[0].red_pt), (Pt(111), Some(Pt(63))));
+    assert!(answer.contains("a=fmtp:63 111/111\r\n"));
     assert_eq!(sent[1].exts.id(ExtKind::TransportCc), Some(3));
     assert_eq!(sent[1].exts.id(ExtKind::AudioLevel), None);
     assert!(!negotiator.needs_negotiation());

@@ -41,6 +41,20 @@ fn tracks_get_sections_and_are_sent_once_answered() {
     assert_eq!((sent[1].key, sent[1].pt, sent[1].rtx_pt), (video, Pt(96), Some(Pt(97))));
     assert_eq!(sent[1].exts.id(ExtKind::TransportCc), Some(3));
     assert_eq!(sent[0].exts.id(ExtKind::TransportCc), None);
+    assert_eq!((sent[0].red_pt, sent[1].red_pt), (Some(Pt(63)), None));
+}
+
+#[test]
+fn a_client_without_red_gets_plain_sound() {
+    let mut negotiator = negotiator(Role::ServerOffers);
+    negotiator.add_send(track(10, Codec::Opus));
+    let answer = client_answer(&negotiator.create_offer()).replace("SAVPF 111 63", "SAVPF 111");
+    negotiator.accept_answer(&answer).expect("a good answer");
+    let sent = negotiator.sending().next().expect("a track");
+    assert!(sent.active());
+    assert_eq!((sent.pt, sent.red_pt), (Pt(111), None));
+    // Its later offers say the same.
+    assert!(negotiator.create_offer().contains("SAVPF 111\r\n"));
 }
 
 #[test]
