@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{MS, SECOND, World, publisher::Publisher};
 use relay_core::{
@@ -84,6 +84,61 @@ fn a_link_that_opens_gets_the_high_layer_back_within_seconds() {
     assert_eq!(stream.layer(), Some(2));
     world.run(10 * SECOND);
     assert!(shares(&world, subscriber, sink, 8 * SECOND)[2] > 0.97);
+}
+
+/// How long until pictures of this layer come steadily (ten in a row) from `since` on.
+fn steady_after(world: &World, subscriber: usize, sink: SinkId, layer: u8, since: Instant) -> Option<Duration> {
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+    let recent: Vec<_> = stream.decoded.iter().filter(|decoded| decoded.at >= since).collect();
+    recent
+        .windows(10)
+        .find(|run| run.iter().all(|decoded| decoded.layer == layer) && run[9].at - run[0].at < SECOND)
+        .map(|run| run[0].at - since)
+}
+
+#[test]
+fn the_layer_follows_a_bottleneck_within_three_seconds() {
+    for seed in 1..9 {
+        let wide = rate(1_000_000, 40_000);
+        let (mut world, subscriber, sink) = one_camera(seed, wide);
+        world.run(10 * SECOND);
+        for (config, layer) in [(rate(300_000, 12_000), 0), (wide, 1), (rate(300_000, 30_000), 0), (wide, 1)] {
+            let since = world.now;
+            world.subscribers[subscriber].down.configure(config);
+            world.run(10 * SECOND);
+            let after = steady_after(&world, subscriber, sink, layer, since);
+            assert!(
+                after.is_some_and(|after| after <= 3 * SECOND),
+                "layer {layer} after {after:?} with seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn after_a_black_out_pictures_come_at_once_and_the_high_layer_soon() {
+    for seed in 1..9 {
+        let (mut world, subscriber, sink) = one_camera(seed, NEAR);
+        world.run(8 * SECOND);
+        let both = |world: &mut World, config| {
+            world.subscribers[subscriber].down.configure(config);
+            world.subscribers[subscriber].up.configure(config);
+        };
+        both(&mut world, LinkConfig { black_out: true, ..NEAR });
+        world.run(5 * SECOND);
+        both(&mut world, NEAR);
+        let since = world.now;
+        world.run(10 * SECOND);
+        let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+        let first = stream.decoded.iter().find(|decoded| decoded.at >= since);
+        let first = first.map(|decoded| decoded.at - since);
+        assert!(first.is_some_and(|first| first <= SECOND), "a picture after {first:?} with seed {seed}");
+        let after = steady_after(&world, subscriber, sink, 2, since);
+        assert!(
+            after.is_some_and(|after| after <= 3 * SECOND),
+            "the high layer after {after:?} with seed {seed}"
+        );
+    }
 }
 
 #[test]

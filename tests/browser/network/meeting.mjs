@@ -121,31 +121,14 @@ function inPage() {
       return;
     }
     const [top, ...lower] = { 360: [VideoPresets.h360, VideoPresets.h180], 720: [VideoPresets.h720, VideoPresets.h180, VideoPresets.h360] }[camera];
-    const options = { source: 'camera', simulcast: true, videoEncoding: top.encoding, videoSimulcastLayers: lower };
-    await room.localParticipant.publishTrack(restless(top.resolution), options);
+    const options = { simulcast: true, videoEncoding: top.encoding, videoSimulcastLayers: lower };
+    await room.localParticipant.setCameraEnabled(true, { resolution: top.resolution }, options);
     // A tone: each stretch that is made up shows, as none would in the pauses of speech.
     const context = new AudioContext();
     const [tone, out] = [context.createOscillator(), context.createMediaStreamDestination()];
     tone.connect(out);
     tone.start();
     await room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], { source: 'microphone', dtx: false });
-  };
-
-  // A picture that is another one each time, so that every layer has the bit rate that it may have; a browser's own test camera
-  // needs a fraction of it.
-  const restless = ({ width, height }) => {
-    const [big, small] = [document.createElement('canvas'), document.createElement('canvas')];
-    Object.assign(big, { width, height });
-    Object.assign(small, { width: 32, height: 18 });
-    const [shown, drawn] = [big.getContext('2d'), small.getContext('2d')];
-    const noise = drawn.createImageData(small.width, small.height);
-    setInterval(() => {
-      crypto.getRandomValues(noise.data);
-      for (let alpha = 3; alpha < noise.data.length; alpha += 4) noise.data[alpha] = 255;
-      drawn.putImageData(noise, 0, 0);
-      shown.drawImage(small, 0, 0, width, height);
-    }, 50);
-    return big.captureStream(20).getVideoTracks()[0];
   };
 
   const follow = (element) => element.requestVideoFrameCallback((_now, { width }) => {

@@ -27,6 +27,8 @@ const STUCK: Micros = 500_000;
 /// A link that is overused so soon after a probe said that it carries more has deceived the probe (a token bucket lets
 /// short bursts through): the next probe waits, longer each time.
 const DECEIVED: Micros = 5_000_000;
+/// A probe that said so little more, in hundredths, has deceived nobody: it found the link's own rate.
+const LITTLE_MORE: u64 = 125;
 /// How long, at first and at most.
 const WAIT: Micros = 4_000_000;
 const MAX_WAIT: Micros = 8_000_000;
@@ -66,6 +68,8 @@ pub(super) struct Estimator {
     probe_from: Micros,
     wait: Micros,
     feedback_at: Micros,
+    /// The estimate when the link went dark, while it is.
+    before_dark: Option<f64>,
     max: u64,
     scratch: Vec<Acked>,
 }
@@ -87,6 +91,7 @@ impl Estimator {
             probe_from: 0,
             wait: WAIT,
             feedback_at: 0,
+            before_dark: None,
             max,
             scratch: Vec::with_capacity(512),
         }
@@ -108,6 +113,11 @@ impl Estimator {
         self.feedback_at != 0
     }
 
+    /// Whether the link is silent, so that nothing is known of what it carries.
+    pub(super) const fn is_dark(&self) -> bool {
+        self.before_dark.is_some()
+    }
+
     /// When the link was last found overused, 0 for never.
     pub(super) const fn overused_at(&self) -> Micros {
         self.overused_at
@@ -122,9 +132,10 @@ impl Estimator {
         })
     }
 
-    /// The subscriber tells what arrived.
-    pub(super) fn feedback(&mut self, now: Micros, feedback: &Feedback<'_>, rtt: Micros) {
+    /// The subscriber tells what arrived. True when the link was dark before: all that was sent meanwhile is lost.
+    pub(super) fn feedback(&mut self, now: Micros, feedback: &Feedback<'_>, rtt: Micros) -> bool {
         self.feedback_at = now;
+        let was_dark = self.light(now);
         let mut acked = std::mem::take(&mut self.scratch);
         acked.clear();
         let counted = self.loss.counts_after();
@@ -146,6 +157,21 @@ impl Estimator {
         if let Some(found) = self.prober.result(now) {
             self.raise(now, found);
         }
+        was_dark
+    }
+
+    /// A dark link is back: it is most likely what it was, and a probe will tell. What was lost in the dark says nothing of it.
+    fn light(&mut self, now: Micros) -> bool {
+        let Some(before) = self.before_dark.take() else {
+            return false;
+        };
+        self.by_delay = self.by_delay.max(before / 2.0);
+        self.loss.start_over(now);
+        self.raised_at = 0;
+        self.probe_from = now;
+        self.overused_at = now.saturating_sub(CALM).max(1);
+        self.changed_at = now;
+        true
     }
 
     /// A receiver without transport-wide feedback tells its loss, in 256ths.
@@ -171,6 +197,7 @@ impl Estimator {
         }
         let dark = now > outstanding.max(self.feedback_at) + SILENT;
         if dark && now > self.changed_at + 500_000 {
+            self.before_dark.get_or_insert(self.by_delay);
             self.by_delay = (self.by_delay / 2.0).max(to_f64(MIN_BITRATE));
             self.changed_at = now;
             self.overused_at = now;
@@ -179,6 +206,7 @@ impl Estimator {
 
     /// A probe got through at `found` bits per second.
     fn raise(&mut self, now: Micros, found: u64) {
+        let much_more = found > self.target() * LITTLE_MORE / 100;
         let found = to_f64(found.min(self.max));
         if found > to_f64(self.target()) {
             self.by_delay = self.by_delay.max(found);
@@ -190,7 +218,7 @@ impl Estimator {
             if self.raised_at != 0 {
                 self.wait = WAIT;
             }
-            self.raised_at = now;
+            self.raised_at = if much_more { now } else { 0 };
         }
     }
 

@@ -31,13 +31,16 @@ impl Shard {
                     let transport = &mut self.transports[key as usize];
                     let rtt = transport.rtt_or_default();
                     let before = transport.estimator.target();
-                    transport.estimator.feedback(now, &feedback, rtt);
+                    let was_dark = transport.estimator.feedback(now, &feedback, rtt);
                     let after = transport.estimator.target();
                     // A fall is acted on at once, a rise too when somebody waits for it.
                     if after < before && after < transport.wanted
                         || transport.constrained && after > before + before / 20
                     {
                         self.unsettle(key);
+                    }
+                    if was_dark {
+                        self.start_pictures_over(key);
                     }
                 }
                 RtcpPacket::Pli { media } => self.keyframe_asked(now, key, media),
@@ -50,6 +53,19 @@ impl Shard {
                 RtcpPacket::Remb { .. } | RtcpPacket::Bye | RtcpPacket::Other => {}
             }
         }
+    }
+
+    /// What was sent of pictures in the dark is lost, and too much to be repaired: they start over with a keyframe.
+    fn start_pictures_over(&mut self, key: u32) {
+        for sink_key in self.transports[key as usize].sinks.clone() {
+            let sink = &self.sinks[sink_key as usize];
+            if !self.sources[sink.source as usize].is_audio() {
+                let flowing = sink.flowing;
+                self.stop(sink_key);
+                self.sinks[sink_key as usize].flowing = flowing;
+            }
+        }
+        self.unsettle(key);
     }
 
     fn sender_reported(&mut self, now: Micros, key: u32, ssrc: u32, ntp: u64, timestamp: u32) {

@@ -145,7 +145,9 @@ impl Transport {
 
     /// Whether enough is known of the link to stop pictures on it.
     pub(super) const fn may_pause(&self, now: Micros) -> bool {
-        self.estimator.is_measured() && now > self.numbered_since + 1_500_000 || self.estimator.overused_at() != 0
+        // What is sent on a dark link tells when it is back.
+        let measured = self.estimator.is_measured() && now > self.numbered_since + 1_500_000;
+        !self.estimator.is_dark() && (measured || self.estimator.overused_at() != 0)
     }
 
     /// Copies of earlier sound that each packet of it carries. Where pictures have to do with less, sound may not double.

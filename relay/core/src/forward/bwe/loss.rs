@@ -25,6 +25,11 @@ impl LossBound {
         self.bound
     }
 
+    /// Nothing that was sent before `now` counts.
+    pub(super) const fn start_over(&mut self, now: Micros) {
+        (self.lost, self.total, self.since, self.lowered) = (0, 0, now, now);
+    }
+
     /// Packets sent before this do not count.
     pub(super) const fn counts_after(&self) -> Micros {
         self.lowered

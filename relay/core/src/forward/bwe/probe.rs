@@ -20,7 +20,7 @@ const TIMEOUT: Micros = 1_500_000;
 const AGAIN: Micros = 100_000;
 /// Pause after a cluster that found nothing, at first and at most.
 const PAUSE: Micros = 1_000_000;
-const MAX_PAUSE: Micros = 4_000_000;
+const MAX_PAUSE: Micros = 1_500_000;
 
 /// A cluster that is being sent or waits for its answers.
 #[derive(Debug, Clone, Copy)]
