@@ -20,7 +20,7 @@ const works = (line) => {
 };
 
 /**
- * A network namespace at the far end of a link with these properties (see `tests/src/bin/link.rs`; `down` leads there):
+ * A network namespace at the far end of a link with these properties (see `tests/src/bin/link/main.rs`; `down` leads there):
  * here is `10.<net>.1`, there `10.<net>.2`.
  */
 export class Linked {

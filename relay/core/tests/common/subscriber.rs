@@ -290,7 +290,10 @@ impl Received {
                 level: None,
                 again: true,
             });
-            assert_eq!((copy.payload.as_slice(), copy.timestamp), (block, timestamp.wrapping_sub(age)));
+            assert_eq!(
+                (copy.payload.as_slice(), copy.timestamp),
+                (block, timestamp.wrapping_sub(age))
+            );
         }
         rest
     }

@@ -85,7 +85,10 @@ mod tests {
 
     fn sum(mut words: Vec<u8>) -> u16 {
         words.resize(words.len().next_multiple_of(2), 0);
-        let mut sum: u32 = words.chunks(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]]))).sum();
+        let mut sum: u32 = words
+            .chunks(2)
+            .map(|w| u32::from(u16::from_be_bytes([w[0], w[1]])))
+            .sum();
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);
         }
