@@ -64,6 +64,8 @@ pub struct Dispatched {
     pub failed: usize,
     /// Jobs given up.
     pub parked: usize,
+    /// Reminders that came too late and were dropped.
+    pub stale: usize,
 }
 
 impl Dispatched {
@@ -72,6 +74,7 @@ impl Dispatched {
         self.steps += more.steps;
         self.failed += more.failed;
         self.parked += more.parked;
+        self.stale += more.stale;
     }
 }
 
@@ -81,6 +84,8 @@ pub(super) enum Step {
     Done,
     /// It goes on with this, so much later.
     On(Work, SignedDuration),
+    /// So many mails and text messages came too late and do not go out. It goes on with this.
+    Dropped(usize, Work),
 }
 
 /// What is being worked at.
@@ -321,6 +326,11 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
             (job.work, job.failures, job.error) = (work, 0, None);
             store.job_later(&job, later(now, wait)).await?;
             done.steps += 1;
+        }
+        Ok(Step::Dropped(stale, work)) => {
+            (job.work, job.failures, job.error) = (work, 0, None);
+            store.job_later(&job, now).await?;
+            (done.steps, done.stale) = (1, stale);
         }
         Err(error) => {
             error.log("dispatch", &job.id);

@@ -45,7 +45,20 @@ pub(super) async fn remind(
         return on(since, None, next.duration_since(now));
     }
     let due: Vec<Due> = due.into_iter().take_while(|due| due.at == next).collect();
-    let due = to_come(app, &told, due, now).await?;
+    let (due, late) = to_come(app, &told, due, now).await?;
+    if late > 0 {
+        let people = told.conference.invited.iter();
+        let stale = late * people.filter(|person| Some(person.contact) > after).count();
+        tracing::warn!(job = job.id, stale, "reminders came too late and were dropped");
+        if due.is_empty() {
+            let work = Work::Remind {
+                conference,
+                since: next,
+                after: None,
+            };
+            return Ok(Step::Dropped(stale, work));
+        }
+    }
     let letters = Letters::of(app, &told)?;
     let mut people: Vec<(&Invited, ())> = match due.is_empty() {
         true => Vec::new(),
@@ -94,7 +107,11 @@ pub(super) async fn remind_one(
     let person = told.conference.invited.iter().find(|person| person.contact == contact);
     if let Some(person) = person.filter(|_| planned) {
         let letters = Letters::of(app, &told)?;
-        for due in to_come(app, &told, vec![due], app.now()).await? {
+        let (due, late) = to_come(app, &told, vec![due], app.now()).await?;
+        if late > 0 {
+            tracing::warn!(job = job.id, stale = 1, "reminders came too late and were dropped");
+        }
+        for due in due {
             let why = app
                 .store
                 .mail_suppressed(job.reseller, &person.email, app.now())
@@ -124,19 +141,21 @@ async fn held(app: &App, job: &Job, conference: ConferenceId) -> Result<Option<T
     Ok(told.filter(|told| told.host.as_ref().is_some_and(|host| host.deleting.is_none())))
 }
 
-/// What of it has not started, and was not ended before it could.
-async fn to_come(app: &App, told: &ToldMeeting, mut due: Vec<Due>, now: Timestamp) -> Result<Vec<Due>, Error> {
+/// What of it has not started, and was not ended before it could; and how much of it has started.
+async fn to_come(app: &App, told: &ToldMeeting, mut due: Vec<Due>, now: Timestamp) -> Result<(Vec<Due>, usize), Error> {
     let conference = &told.conference;
     let slots = conference.slots();
     let starts = |due: &Due| {
         let slot = slots.iter().find(|slot| slot.occurrence == due.occurrence);
         slot.is_some_and(|slot| slot.start > now)
     };
+    let all = due.len();
     due.retain(starts);
+    let late = all - due.len();
     let occurrences: BTreeSet<_> = due.iter().map(|due| due.occurrence).collect();
     if !occurrences.is_empty() {
         let ended = app.store.occurrences_ended(conference, &occurrences).await?;
         due.retain(|due| !ended.contains(&due.occurrence));
     }
-    Ok(due)
+    Ok((due, late))
 }

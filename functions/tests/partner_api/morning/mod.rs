@@ -59,6 +59,8 @@ pub(crate) struct Report {
     /// Mails that went out twice, and those that were not to go out.
     pub(crate) twice: usize,
     pub(crate) early: usize,
+    /// Reminders that were dropped since their meeting had begun.
+    pub(crate) stale: usize,
     /// Mails that came when the mail service took no more.
     #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) refused: usize,
@@ -137,10 +139,14 @@ impl Morning {
             }
             woken += 1;
         }
+        let mut stale = 0;
         while let Some(done) = dispatchers.try_join_next() {
-            done.expect("no panic").expect("dispatched");
+            stale += done.expect("no panic").expect("dispatched").stale;
         }
-        self.report(&mails, due, woken, started.elapsed())
+        Report {
+            stale,
+            ..self.report(&mails, due, woken, started.elapsed())
+        }
     }
 
     /// A company with a host and its meetings at nine.
@@ -185,6 +191,7 @@ impl Morning {
             late: late.collect(),
             twice,
             early: sent.iter().filter(|mail| mail.at < due).count(),
+            stale: 0,
             refused,
             dispatchers,
             worked,
