@@ -7,9 +7,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../platform.mjs';
-import { startRelay, token } from '../relay.mjs';
+import { KEY, SECRET, startRelay, token } from '../relay.mjs';
 
-const [KEY, SECRET] = ['benchkey', 'benchsecretbenchsecretbenchsecret'];
+const PEER = { key: 'benchkey', secret: 'benchsecretbenchsecretbenchsecret' };
 
 /** Our relay on the near end of a link, as `{base, token, stop}`. */
 export async function ours(link) {
@@ -24,6 +24,8 @@ listen = "127.0.0.1:0"`);
   return {
     base: `http://${/ http=(\S+)/.exec(relay.line)[1]}`,
     token,
+    key: KEY,
+    secret: SECRET,
     stop: () => end(relay.child, folder),
   };
 }
@@ -42,13 +44,13 @@ rtc:
   use_external_ip: false
   interfaces: { includes: [${link.near}] }
   stun_servers: ["${link.here}:3478"]
-keys: { ${KEY}: ${SECRET} }
+keys: { ${PEER.key}: ${PEER.secret} }
 logging: { level: ${process.env.VERBOSE ? 'info' : 'error'} }
 `);
   const child = spawn(process.env.LIVEKIT_SERVER, ['--config', config], { stdio: ['ignore', 'inherit', 'inherit'] });
   const base = `http://${link.here}:${port}`;
   await until('LiveKit answers', () => fetch(base).then((answer) => answer.ok, () => false));
-  return { base, token: peerToken, stop: () => end(child, folder) };
+  return { base, token: peerToken, ...PEER, stop: () => end(child, folder) };
 }
 
 async function end(child, folder) {
@@ -75,7 +77,7 @@ const base64url = (value) => Buffer.from(value).toString('base64url');
 function peerToken(room, identity) {
   const now = Math.floor(Date.now() / 1000);
   const video = { room, roomJoin: true, canPublish: true, canSubscribe: true };
-  const claims = { iss: KEY, sub: identity, name: identity, nbf: now - 10, exp: now + 3600, video };
+  const claims = { iss: PEER.key, sub: identity, name: identity, nbf: now - 10, exp: now + 3600, video };
   const head = `${base64url('{"alg":"HS256","typ":"JWT"}')}.${base64url(JSON.stringify(claims))}`;
-  return `${head}.${createHmac('sha256', SECRET).update(head).digest('base64url')}`;
+  return `${head}.${createHmac('sha256', PEER.secret).update(head).digest('base64url')}`;
 }
