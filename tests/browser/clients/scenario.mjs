@@ -21,12 +21,12 @@ export class Scenario {
     this.pages = {};
   }
 
-  /** Takes the steps in turn; `each(name, action)` may wrap them. */
-  async walk(each = (_name, action) => action()) {
+  /** Takes the steps in turn; `each(name, action)` may wrap them. After each step what it sets off is waited for, unless `fast`. */
+  async walk({ each = (_name, action) => action(), fast = false } = {}) {
     for (const [name, action, settle = 1_500] of this.steps()) {
       this.counts = this.trace[name] = {};
       await each(name, action);
-      await pause(settle);
+      await pause(fast ? 200 : settle);
     }
   }
 

@@ -17,6 +17,6 @@ after(async () => {
 
 for (const single of [true, false]) {
   test(`thirty steps over ${single ? 'one connection' : 'two connections'}`, async (t) => {
-    await new Scenario(server, browser, single).walk((name, action) => t.test(name, action));
+    await new Scenario(server, browser, single).walk({ each: (name, action) => t.test(name, action), fast: true });
   });
 }
