@@ -42,6 +42,7 @@ rtc:
   tcp_port: ${tcp}
   node_ip: ${link.here}
   use_external_ip: false
+  enable_loopback_candidate: ${link.near === 'lo'}
   interfaces: { includes: [${link.near}] }
   stun_servers: ["${link.here}:3478"]
 keys: { ${PEER.key}: ${PEER.secret} }
