@@ -41,6 +41,7 @@ fn main() {
         "small last",
         "refused",
         "twice",
+        "stale",
         "woken",
         "real s"
     );

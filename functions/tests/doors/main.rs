@@ -44,5 +44,5 @@ mod text_messages;
 mod urls_of_tenants_are_guarded;
 mod usage_is_counted;
 mod webhooks_are_told;
-mod who_works_at_a_job_holds_it;
 mod webhooks_at_the_admin_page;
+mod who_works_at_a_job_holds_it;
