@@ -1,29 +1,19 @@
 // A page that knows nothing but WebRTC and HTTP publishes into a room by WHIP and watches one by WHEP; others use the SDK.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launchChromium, partnerSite, until, visitor } from './platform.mjs';
-import { startRelay, token } from './relay.mjs';
+import { ours } from './network/servers.mjs';
 import { voices } from './room.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const SDK = join(root, 'web/node_modules/livekit-client/dist/livekit-client.umd.js');
 
-let folder, relay, base, browser, site;
+let relay, browser, site;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
-  relay = await startRelay(folder, `listen = "127.0.0.1:0"
-[media]
-udp = "127.0.0.1:0"
-stun = "127.0.0.1:0"
-tcp = "127.0.0.1:0"
-[operator]
-listen = "127.0.0.1:0"`);
-  base = `http://${/ http=(\S+)/.exec(relay.line)[1]}`;
+  relay = await ours({ here: '127.0.0.1' });
   // A page of another origin than the relay's.
   site = await partnerSite(() => '<!doctype html><meta charset="utf-8"><title>Plain</title>');
   browser = await launchChromium();
@@ -31,8 +21,7 @@ listen = "127.0.0.1:0"`);
 after(async () => {
   await browser?.close();
   site?.close();
-  relay?.child.kill('SIGKILL');
-  if (folder) await rm(folder, { recursive: true, force: true });
+  await relay?.stop();
 });
 
 /** A page with a plain peer connection that begins a session; it keeps both. Answers what HTTP said. */
@@ -61,7 +50,7 @@ async function session(room, path, identity, publishes) {
     const location = response.headers.get('location');
     window.session = { connection, location: location && new URL(location, url).href, token };
     return { status: response.status, location, etag: response.headers.get('etag'), link: response.headers.get('link') };
-  }, { url: `${base}${path}`, token: token(room, identity), publishes });
+  }, { url: `${relay.base}${path}`, token: relay.token(room, identity), publishes });
   return { page, ...answered };
 }
 
@@ -76,7 +65,7 @@ const end = ({ page }) => page.evaluate(async () => {
 /** Joins by the SDK and shows everybody; publishes if asked to. */
 async function participant(room, identity, publishes = false) {
   const page = await visitor(browser);
-  await page.goto(`${base}/`);
+  await page.goto(`${relay.base}/`);
   await page.addScriptTag({ path: SDK });
   await page.evaluate(async ({ url, token, publishes }) => {
     const { Room, RoomEvent } = window.LivekitClient;
@@ -85,7 +74,7 @@ async function participant(room, identity, publishes = false) {
     window.room = room;
     await room.connect(url, token);
     if (publishes) await room.localParticipant.enableCameraAndMicrophone();
-  }, { url: base.replace('http', 'ws'), token: token(room, identity), publishes });
+  }, { url: relay.base.replace('http', 'ws'), token: relay.token(room, identity), publishes });
   return page;
 }
 

@@ -7,20 +7,21 @@ const KEPT = 60;
 const said = new WeakMap();
 const platformLines = [];
 
-/** Has a context's pages keep their peer connections where [`testimony`] finds them. Runs before any of their own code. */
-export function keepConnections(context) {
-  return context.addInitScript(() => {
-    const Original = window.RTCPeerConnection;
-    if (!Original) return;
-    window.keptConnections = [];
-    window.RTCPeerConnection = class extends Original {
-      constructor(...parameters) {
-        super(...parameters);
-        window.keptConnections.push(this);
-      }
-    };
-  });
+/** In a page, before any of its own code: its peer connections are kept where [`testimony`] finds them. */
+export function patchConnections() {
+  const Original = window.RTCPeerConnection;
+  if (!Original) return;
+  window.keptConnections = [];
+  window.RTCPeerConnection = class extends Original {
+    constructor(...parameters) {
+      super(...parameters);
+      window.keptConnections.push(this);
+    }
+  };
 }
+
+/** Has a context's pages keep their peer connections. */
+export const keepConnections = (context) => context.addInitScript(patchConnections);
 
 /** Keeps what a page writes to its console. */
 export function keepConsole(page) {

@@ -1,14 +1,15 @@
 // livekit-client as it is published, its current release and two older ones, in Chromium and Firefox and in both connection modes: two people
 // join, see and hear each other, exchange data, lose the signalling, connect anew, and leave.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import puppeteer from 'puppeteer-core';
+import { ours } from '../network/servers.mjs';
 import { launchChromium, until, visitor } from '../platform.mjs';
-import { startRelay, token } from '../relay.mjs';
+import { patchConnections } from '../witness.mjs';
+import { received } from './received.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = [
@@ -17,18 +18,10 @@ const PACKAGES = [
   join(here, '..', 'node_modules/livekit-client-2.15'),
 ];
 
-let folder, relay, base, chromium, firefox;
+let relay, chromium, firefox;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
-  relay = await startRelay(folder, `listen = "127.0.0.1:0"
-[media]
-udp = "127.0.0.1:0"
-stun = "127.0.0.1:0"
-tcp = "127.0.0.1:0"
-[operator]
-listen = "127.0.0.1:0"`);
-  base = `http://${/ http=(\S+)/.exec(relay.line)[1]}`;
+  relay = await ours({ here: '127.0.0.1' });
   chromium = await launchChromium();
   firefox = await puppeteer.launch({
     browser: 'firefox',
@@ -47,8 +40,7 @@ listen = "127.0.0.1:0"`);
 });
 after(async () => {
   await Promise.allSettled([chromium?.close(), firefox?.close()]);
-  relay?.child.kill('SIGKILL');
-  if (folder) await rm(folder, { recursive: true, force: true });
+  await relay?.stop();
 });
 
 const browsers = {
@@ -57,6 +49,7 @@ const browsers = {
     const context = await firefox.createBrowserContext();
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
+    await page.evaluateOnNewDocument(patchConnections);
     page.context = () => ({ close: () => context.close() });
     return page;
   },
@@ -65,17 +58,7 @@ const browsers = {
 /** A page that has joined, publishes its camera and microphone, and shows and plays the others. */
 async function participant(open, sdk, room, identity, singlePeerConnection) {
   const page = await open();
-  await page.goto(`${base}/`);
-  await page.evaluate(() => {
-    window.keptConnections = [];
-    const Original = window.RTCPeerConnection;
-    window.RTCPeerConnection = class extends Original {
-      constructor(...parameters) {
-        super(...parameters);
-        window.keptConnections.push(this);
-      }
-    };
-  });
+  await page.goto(`${relay.base}/`);
   await page.addScriptTag({ path: join(sdk, 'dist/livekit-client.umd.js') });
   await page.evaluate(async ({ url, token, singlePeerConnection }) => {
     const { Room, RoomEvent, VideoPresets } = window.LivekitClient;
@@ -91,25 +74,10 @@ async function participant(open, sdk, room, identity, singlePeerConnection) {
     await room.connect(url, token);
     await room.localParticipant.setCameraEnabled(true, { resolution: VideoPresets.h360.resolution });
     await room.localParticipant.setMicrophoneEnabled(true);
-  }, { url: base.replace('http', 'ws'), token: token(room, identity), singlePeerConnection });
+  }, { url: relay.base.replace('http', 'ws'), token: relay.token(room, identity), singlePeerConnection });
   return page;
 }
 
-/**
- * Decoded pictures, and the energy of the sound, of all connections that there were: by the browser's own count, as Firefox shows no
- * pictures to a page in the background, and plays no sound without a device.
- */
-const received = (page) => page.evaluate(async () => {
-  const sum = { pictures: 0, energy: 0 };
-  for (const connection of window.keptConnections) {
-    for (const report of (await connection.getStats()).values()) {
-      if (report.type !== 'inbound-rtp') continue;
-      sum.pictures += report.framesDecoded ?? 0;
-      sum.energy += report.totalAudioEnergy ?? 0;
-    }
-  }
-  return sum;
-});
 const said = (page) => page.evaluate(() => window.said);
 
 /** The other's picture goes on, and its voice is heard. */

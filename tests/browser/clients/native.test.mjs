@@ -1,35 +1,23 @@
 // LiveKit's native SDK for Node (libwebrtc inside) and its server SDK, against a relay that stands alone.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   AudioFrame, AudioSource, AudioStream, DisconnectReason, LocalAudioTrack, LocalVideoTrack, Room, RoomEvent, SimulateScenarioKind, TrackKind,
   TrackPublishOptions, TrackSource, VideoBufferType, VideoCodec, VideoFrame, VideoSource, VideoStream, dispose,
 } from '@livekit/rtc-node';
 import { RoomServiceClient, TwirpError } from 'livekit-server-sdk';
+import { ours } from '../network/servers.mjs';
 import { until } from '../platform.mjs';
-import { KEY, SECRET, startRelay, token } from '../relay.mjs';
 
 const [WIDTH, HEIGHT] = [640, 360];
-let folder, relay, base;
+let relay;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
-  relay = await startRelay(folder, `listen = "127.0.0.1:0"
-[media]
-udp = "127.0.0.1:0"
-stun = "127.0.0.1:0"
-tcp = "127.0.0.1:0"
-[operator]
-listen = "127.0.0.1:0"`);
-  base = `http://${/ http=(\S+)/.exec(relay.line)[1]}`;
+  relay = await ours({ here: '127.0.0.1' });
 });
 after(async () => {
   await dispose();
-  relay?.child.kill('SIGKILL');
-  if (folder) await rm(folder, { recursive: true, force: true });
+  await relay?.stop();
 });
 
 /** A session, and what it gets: pictures and their size, the loudest sample, messages. It leaves when the test ends. */
@@ -40,7 +28,7 @@ async function enter(t, name, identity) {
   room.on(RoomEvent.DataReceived, (bytes, from) => got.said.push(`${from?.identity}: ${new TextDecoder().decode(bytes)}`));
   for (const event of [RoomEvent.Reconnecting, RoomEvent.Reconnected]) room.on(event, () => got.said.push(event));
   room.on(RoomEvent.Disconnected, (reason) => got.said.push(reason));
-  await room.connect(base.replace('http', 'ws'), token(name, identity), { autoSubscribe: true, dynacast: true });
+  await room.connect(relay.base.replace('http', 'ws'), relay.token(name, identity), { autoSubscribe: true, dynacast: true });
   t.after(() => room.disconnect());
   return { room, got };
 }
@@ -61,7 +49,7 @@ async function hear(track, got) {
 /** Publishes a picture that changes and a tone of 440 Hz until the test ends; answers their publications. */
 async function publish(t, room, codec) {
   const [pictures, sound] = [new VideoSource(WIDTH, HEIGHT), new AudioSource(48_000, 1)];
-  const options = (source, more = {}) => Object.assign(new TrackPublishOptions({ source, ...more }));
+  const options = (source, more = {}) => new TrackPublishOptions({ source, ...more });
   const camera = LocalVideoTrack.createVideoTrack('camera', pictures);
   const microphone = LocalAudioTrack.createAudioTrack('microphone', sound);
   const published = [
@@ -128,7 +116,7 @@ for (const [name, codec] of Object.entries({ VP8: VideoCodec.VP8, 'H.264': Video
 }
 
 test('the server SDK makes, lists and changes rooms and participants', async (t) => {
-  const service = new RoomServiceClient(base, KEY, SECRET);
+  const service = new RoomServiceClient(relay.base, relay.key, relay.secret);
   const name = 'served';
   const made = await service.createRoom({ name, metadata: 'm0', emptyTimeout: 60 });
   assert.deepEqual([made.name, made.metadata], [name, 'm0']);
@@ -163,6 +151,6 @@ test('the server SDK makes, lists and changes rooms and participants', async (t)
   await until('Bob out', () => bob.got.said.includes(DisconnectReason.ROOM_DELETED));
   assert.deepEqual(await service.listRooms([name]), []);
 
-  const stranger = new RoomServiceClient(base, KEY, `${SECRET}!`);
+  const stranger = new RoomServiceClient(relay.base, relay.key, `${relay.secret}!`);
   await assert.rejects(stranger.listRooms(), (error) => error instanceof TwirpError && error.status === 401);
 });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { SignalRequest, SignalResponse } from '@livekit/protocol';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { until, visitor } from '../platform.mjs';
+import { received } from './received.mjs';
 
 const SDK = join(dirname(fileURLToPath(import.meta.url)), '../../../web/node_modules/livekit-client/dist/livekit-client.umd.js');
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -65,15 +66,8 @@ export class Scenario {
 
   /** Pictures that a page decoded of late go on. */
   async moves(page) {
-    const decoded = () => page.evaluate(async () => {
-      let frames = 0;
-      for (const connection of window.keptConnections) {
-        for (const report of (await connection.getStats()).values()) if (report.type === 'inbound-rtp') frames += report.framesDecoded ?? 0;
-      }
-      return frames;
-    });
-    const before = await decoded();
-    await until('the picture moves', async () => (await decoded()) > before + 5);
+    const before = (await received(page)).pictures;
+    await until('the picture moves', async () => (await received(page)).pictures > before + 5);
   }
 
   said = (page, text) => until(text, () => page.evaluate((text) => window.said.some((one) => one.startsWith(text)), text));
