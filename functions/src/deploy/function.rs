@@ -222,8 +222,9 @@ fn stream(name: &str, prefix: &str, resources: &mut Map<String, Value>) {
                 "BatchSize": 10,
                 // Calls for help lie side by side, and wake as many.
                 "ParallelizationFactor": 4,
-                // What is not done by then, the schedule sees to; that it was not done is kept to be looked at.
-                "MaximumRetryAttempts": 2,
+                // What is not done within a minute, the schedule sees to; that it was not done is kept to be looked at.
+                "MaximumRetryAttempts": 10,
+                "MaximumRecordAgeInSeconds": 60,
                 "BisectBatchOnFunctionError": true,
                 "DestinationConfig": {"OnFailure": {"Destination": arn(&failures)}},
                 "FilterCriteria": {"Filters": [{"Pattern": new.to_string()}]},

@@ -210,7 +210,7 @@ fn whatever_wakes_by_itself_is_woken() {
         let stream = &resources[&format!("{title}Stream")]["Properties"];
         assert_eq!(stream["EventSourceArn"], json!({"Ref": "TableStreamArn"}));
         assert_eq!(stream["FunctionName"], json!({"Ref": title}));
-        // What is new alone. What fails three times waits for the schedule, so nothing is sent elsewhere.
+        // What is new alone. What fails for a minute waits for the schedule, so nothing is sent elsewhere.
         let filters = stream["FilterCriteria"]["Filters"].as_array().expect("filters");
         let patterns: Vec<Value> = filters
             .iter()
@@ -218,7 +218,8 @@ fn whatever_wakes_by_itself_is_woken() {
             .collect();
         let new = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": prefix}]}}}});
         assert_eq!(patterns, [new]);
-        assert_eq!(stream["MaximumRetryAttempts"], 2);
+        assert_eq!(stream["MaximumRetryAttempts"], 10);
+        assert_eq!(stream["MaximumRecordAgeInSeconds"], 60);
     }
 }
 

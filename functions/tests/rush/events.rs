@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 /// Records in one event, as in the template.
 const BATCH: usize = 10;
 /// How often an event of the stream is handed on again, as in the template.
-const RETRIES: u32 = 2;
-/// After that the next event of the schedule is there.
+const RETRIES: u32 = 10;
+/// No older event is: the next one of the schedule is there.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// One event.
@@ -79,11 +79,8 @@ impl Queue {
     /// Whoever had it is dead, or has failed: another one gets it, as long as that is of use.
     pub fn again(&self, mut event: Event) {
         event.tried += 1;
-        let of_use = match event.partitions.is_empty() {
-            true => event.made.elapsed() < MINUTE,
-            false => event.tried <= RETRIES,
-        };
-        if of_use {
+        let ends = !event.partitions.is_empty() && event.tried > RETRIES;
+        if !ends && event.made.elapsed() < MINUTE {
             self.waiting.lock().expect("not poisoned").push_front(event);
             self.come.notify_waiters();
         }
