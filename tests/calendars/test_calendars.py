@@ -4,7 +4,7 @@ import datetime
 import zoneinfo
 
 import pytest
-import recurring_ical_events
+from expansion import expanded, instants
 
 UTC = datetime.UTC
 GUEST = "anna@guest.test"
@@ -13,25 +13,6 @@ GUEST = "anna@guest.test"
 def next_day() -> datetime.date:
     """A day of next week, so that nothing of a series is over."""
     return datetime.datetime.now(UTC).date() + datetime.timedelta(days=7)
-
-
-def instants(meeting: dict) -> list[datetime.datetime]:
-    """When what takes place begins, by the API."""
-    zone = zoneinfo.ZoneInfo(meeting["time_zone"])
-    held = [one["start"] for one in meeting["occurrences"] if not one["cancelled"]]
-    return sorted(datetime.datetime.fromisoformat(start).replace(tzinfo=zone).astimezone(UTC) for start in held)
-
-
-def expanded(calendar, meeting: dict) -> list[datetime.datetime]:
-    """The same, by somebody else's reader of the file."""
-    begin = datetime.datetime.now(UTC)
-    events = recurring_ical_events.of(calendar).between(begin, begin + datetime.timedelta(days=3 * 366))
-    assert {str(event["UID"]) for event in events} == {meeting["ics_uid"]}
-    # This reader ends an event by the wall's clock, also where the clocks change in it.
-    wall = lambda time: time.dt.replace(tzinfo=None)  # noqa: E731
-    lengths = {wall(event["DTEND"]) - wall(event["DTSTART"]) for event in events}
-    assert lengths == {datetime.timedelta(minutes=meeting["duration"])}
-    return sorted(event["DTSTART"].dt.astimezone(UTC) for event in events)
 
 
 def plan(platform, name: str, time: str, zone: str, rule: str) -> dict:

@@ -2,6 +2,9 @@
 
 import contextlib
 import dataclasses
+import email
+import email.message
+import email.policy
 import functools
 import json
 import os
@@ -14,9 +17,11 @@ import time
 
 import pytest
 import requests
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "deploy"), str(ROOT / "tests/clients")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("deploy", "tests/clients", "tests/calendars")]
 pytest.register_assert_rewrite("published_clients")
 
 import deploy as deployment  # noqa: E402
@@ -30,12 +35,28 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+class Mailbox:
+    """Takes the mail that the emulated SES has sent, as a recipient's server does."""
+
+    def __init__(self):
+        self.mails: list[tuple[list[str], email.message.EmailMessage]] = []
+
+    async def handle_DATA(self, _server, _session, envelope: Envelope) -> str:
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        self.mails.append((envelope.rcpt_tos, message))
+        return "250 taken"
+
+    def to(self, address: str, subject: str) -> list[email.message.EmailMessage]:
+        """What somebody got with this subject, the oldest first."""
+        return [message for to, message in self.mails if to == [address] and message["Subject"] == subject]
+
+
 @contextlib.contextmanager
-def _emulator(log: pathlib.Path):
+def _emulator(log: pathlib.Path, smtp: int):
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
     # The emulator hands its own AWS_ENDPOINT_URL on to the functions; without it they would call the real AWS.
-    environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "GATEWAY_PORT": str(port)}
+    environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "GATEWAY_PORT": str(port), "SMTP_HOST": f"127.0.0.1:{smtp}"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [pathlib.Path(sys.executable).with_name("ministack")], env=environment, stdout=output, stderr=output
@@ -63,6 +84,7 @@ class Stack:
     outputs: dict[str, str]
     keys: dict[str, str]
     code: bytes
+    mailbox: Mailbox
     #: Handlers of functions that have done what was asked of them.
     invoked: set[str] = dataclasses.field(default_factory=set)
 
@@ -87,7 +109,7 @@ class Stack:
 
     def deploy(self) -> dict[str, str]:
         """Deploys what the template and the binary are now."""
-        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64", "Rates": "session_per_minute=700"} | self.keys
+        parameters = {"CodeBucket": "convoke-code", "Architecture": "x86_64", "Rates": "session_per_minute=700", "Texts": "day=1000,+1=/1"} | self.keys
         return deployment.deploy(self.target, "convoke", self.code, parameters)
 
     @property
@@ -138,9 +160,14 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory) -> Stack:
     bootstrap = pathlib.Path(os.environ["CONVOKE_BOOTSTRAP"])
-    with _emulator(tmp_path_factory.mktemp("emulator") / "log") as endpoint:
+    mailbox, smtp = Mailbox(), _free_port()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=smtp)
+    controller.start()
+    with contextlib.ExitStack() as running:
+        running.callback(controller.stop)
+        endpoint = running.enter_context(_emulator(tmp_path_factory.mktemp("emulator") / "log", smtp))
         target = deployment.Target(endpoint, **ACCESS)
         code = deployment.bundle(bootstrap, ROOT / "web/dist")
-        made = Stack(endpoint, target, {}, deployment.keys(target, "convoke"), code)
+        made = Stack(endpoint, target, {}, deployment.keys(target, "convoke"), code, mailbox)
         made.outputs = made.deploy()
         yield made

@@ -9,6 +9,7 @@ import time
 import urllib.parse
 
 import pytest
+from partner import Partner, until
 from relay import Relay, read_token
 
 DOMAIN = "day.test"
@@ -38,17 +39,6 @@ def commands():
     server.shutdown()
 
 
-class Partner:
-    """A partner's server: every call carries its token."""
-
-    def __init__(self, stack):
-        self.stack = stack
-        self.token = stack.post("/enterprise_api/authenticate", FIRST, ADMIN)["auth_token"]
-
-    def __call__(self, method: str, **parameters):
-        return self.stack.post(f"/enterprise_api/{method}", FIRST, {"auth_token": self.token} | parameters)
-
-
 class Day:
     """What the day has brought so far."""
 
@@ -71,17 +61,8 @@ def day(stack) -> Day:
             "plans": [{"name": "Small", "max_participants": 10, "max_minutes": 1440}],
         },
     )
-    made.partner = Partner(stack)
+    made.partner = Partner(stack, FIRST, ADMIN)
     return made
-
-
-def until(condition, seconds: float = 90):
-    """Waits for what the platform does by itself."""
-    limit = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < limit, "it did not come to pass"
-        time.sleep(0.2)
-    return found
 
 
 def cookies(answer) -> dict[str, str]:
