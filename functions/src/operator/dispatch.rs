@@ -48,6 +48,8 @@ const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
 const HOLD: SignedDuration = SignedDuration::from_secs(Job::LEASE.as_secs() / 3);
 /// How long after its first failure a job is tried again; doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
+/// A reminder is of most use at once: it doubles after so many failures only.
+const SOON: u32 = 6;
 /// The longest wait of all.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 /// A job that fails so often without progress is given up, about nine hours after its first failure.
@@ -292,7 +294,7 @@ async fn look_up(app: &App, named: &[String]) -> Ended {
 /// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting. What would come too
 /// late comes before a company's other jobs.
 fn fair(mut jobs: Vec<Job>, flights: &Flights) -> Vec<Job> {
-    let waits = |job: &Job| !matches!(job.work, Work::Remind { .. } | Work::RemindOne { .. });
+    let waits = |job: &Job| !job.work.is_reminder();
     jobs.sort_by(|a, b| (waits(a), a.created, &a.id).cmp(&(waits(b), b.created, &b.id)));
     let mut before = flights.companies.clone();
     let mut turns: Vec<(usize, Job)> = Vec::with_capacity(jobs.len());
@@ -344,7 +346,7 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
                 store.job_park(&job, now).await?;
                 done.parked += 1;
             } else {
-                store.job_later(&job, later(now, wait(job.failures))).await?;
+                store.job_later(&job, later(now, wait(&job.work, job.failures))).await?;
             }
         }
     }
@@ -412,8 +414,9 @@ fn help(app: &App, job: &Job) -> Step {
 }
 
 /// How long a job waits after so many failures.
-fn wait(failures: u32) -> SignedDuration {
-    let doubled = FIRST_WAIT.checked_mul(1 << failures.saturating_sub(1).min(20));
+fn wait(work: &Work, failures: u32) -> SignedDuration {
+    let doublings = failures.saturating_sub(if work.is_reminder() { SOON } else { 1 });
+    let doubled = FIRST_WAIT.checked_mul(1 << doublings.min(20));
     doubled.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
 }
 
@@ -422,8 +425,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_an_hour() {
-        let seconds: Vec<i64> = [1, 2, 3, 10, 11, 99].map(|failures| wait(failures).as_secs()).into();
-        assert_eq!(seconds, [5, 10, 20, 2_560, 3_600, 3_600]);
+    fn waits_double_up_to_an_hour_those_of_reminders_after_a_while() {
+        let conference = ConferenceId::new(1).expect("a number");
+        let since = Timestamp::UNIX_EPOCH;
+        let remind = Work::Remind {
+            conference,
+            since,
+            after: None,
+        };
+        let seconds = |work: &Work| [1, 2, 3, 6, 7, 10, 11, 99].map(|failures| wait(work, failures).as_secs());
+        assert_eq!(
+            seconds(&Work::CompanyDelete),
+            [5, 10, 20, 160, 320, 2_560, 3_600, 3_600]
+        );
+        assert_eq!(seconds(&remind), [5, 5, 5, 5, 10, 80, 160, 3_600]);
     }
 }

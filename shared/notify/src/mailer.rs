@@ -41,8 +41,7 @@ pub enum MailError {
 /// How long the services that send are waited for.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .operation_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(5))
         .build()
 }
 

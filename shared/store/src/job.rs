@@ -112,6 +112,12 @@ pub enum Work {
 }
 
 impl Work {
+    /// Whether it comes too late soon after it is due.
+    #[must_use]
+    pub const fn is_reminder(&self) -> bool {
+        matches!(self, Self::Remind { .. } | Self::RemindOne { .. })
+    }
+
     /// Where the token of a new account's link is sealed for.
     #[must_use]
     pub fn welcome_place(host: HostId) -> String {
@@ -175,7 +181,7 @@ pub struct Job {
 impl Job {
     /// How long a worker holds a job, from its last word on, before others may take it up: whoever works longer says so
     /// meanwhile ([`Store::job_hold`]).
-    pub const LEASE: SignedDuration = SignedDuration::from_secs(15);
+    pub const LEASE: SignedDuration = SignedDuration::from_secs(10);
 
     /// The name of the call for somebody who waits for what is due soon.
     pub const WATCH: &'static str = "watch";
@@ -214,9 +220,9 @@ impl Job {
     fn due(&self, at: Timestamp) -> keys::Key {
         let chance = u64::from(self.id.as_bytes().last().copied().unwrap_or_default());
         // Behind much of what may wait, nobody would find what may not.
-        let shard = match self.work {
-            Work::Remind { .. } | Work::RemindOne { .. } => chance % keys::REMINDER_SHARDS,
-            _ => keys::REMINDER_SHARDS + chance % (keys::JOB_SHARDS - keys::REMINDER_SHARDS),
+        let shard = match self.work.is_reminder() {
+            true => chance % keys::REMINDER_SHARDS,
+            false => keys::REMINDER_SHARDS + chance % (keys::JOB_SHARDS - keys::REMINDER_SHARDS),
         };
         keys::job_due(shard, at)
     }
