@@ -23,6 +23,7 @@ use relay_core::{
     },
 };
 
+use crate::tokens::Tokens;
 pub use crate::{
     access::fuzzing::{frames, turn},
     engine::fuzzing::stun,
@@ -347,6 +348,7 @@ pub(crate) fn rooms() -> Control {
         relay: "relay-1".into(),
         candidates: vec![candidate()],
         ice_servers: Arc::new(OneServer),
+        signer: Arc::new(Tokens::default()),
         fingerprint: Fingerprint([7; 32]),
         workers: 1,
         max_participants: 10,

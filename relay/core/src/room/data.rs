@@ -102,7 +102,8 @@ impl Room {
         self.deliver(ctx, Some(session), label, &destinations, &bytes);
     }
 
-    /// Sends a message to those named by identity or sid, or to all, but not to who sent it.
+    /// Sends a message to those named by identity or sid, or to all, but not to who sent it. A reliable one waits for the
+    /// channel of whoever is still connecting: the others know of them already.
     pub(super) fn deliver(
         &self,
         ctx: &mut Context<'_>,
@@ -111,11 +112,13 @@ impl Room {
         destinations: &[String],
         data: &Bytes,
     ) {
+        let waits = &**label == "_reliable";
         for receiver in self.participants.values() {
             let is_meant = destinations.is_empty()
                 || destinations.contains(&receiver.ticket.identity)
                 || destinations.contains(&receiver.sid);
-            if Some(receiver.session) != from && is_meant && !receiver.waits && receiver.state == State::Active {
+            let is_there = receiver.state == State::Active || waits && receiver.state == State::Joined;
+            if Some(receiver.session) != from && is_meant && !receiver.waits && is_there {
                 ctx.transports(TransportCommand::Send {
                     id: receiver.receiving_transport(),
                     label: label.clone(),

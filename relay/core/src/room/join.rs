@@ -15,6 +15,7 @@ use super::{
     context::{Context, SessionId},
     participant::{Participant, Peer},
     state::{Limits, Phase, Room, Timer},
+    updates::tell_token,
     waiting::WAITING,
 };
 use crate::{
@@ -225,10 +226,7 @@ impl Room {
         ctx.out.push_back(Output::Accept { connection });
         let welcome = self.welcome(ctx, &participant);
         ctx.send(Some(connection), Message::Join(welcome));
-        ctx.send(
-            Some(connection),
-            Message::RefreshToken(participant.ticket.token.to_string()),
-        );
+        tell_token(ctx, &participant);
         self.timers.clear(&Timer::Empty);
         self.timers.set(Timer::Connect(session), ctx.after(CONNECT_TIMEOUT));
         self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));

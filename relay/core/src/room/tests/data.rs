@@ -89,6 +89,17 @@ fn destinations_are_honoured_and_the_channel_says_the_kind() {
 }
 
 #[test]
+fn a_reliable_message_waits_for_who_is_still_connecting() {
+    let mut world = three();
+    world.handle(Input::Join(Box::new(join(4, ticket("d", None), Mode::Dual))));
+    send(&mut world, "_lossy", user(b"gone", 0, &["d"]).encode_to_vec());
+    assert_eq!(received(&world), []);
+    send(&mut world, "_reliable", user(b"kept", 1, &["d"]).encode_to_vec());
+    let received = received(&world);
+    assert_eq!(received.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [transport(7)]);
+}
+
+#[test]
 fn a_reliable_message_is_passed_on_once() {
     let mut world = three();
     for sequence in [1, 2, 2, 1, 3] {
