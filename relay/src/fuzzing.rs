@@ -76,6 +76,7 @@ fn ids() -> ExtMap {
         (ExtKind::Mid, 4),
         (ExtKind::Rid, 10),
         (ExtKind::RepairedRid, 11),
+        (ExtKind::DependencyDescriptor, 12),
         (ExtKind::VideoOrientation, 13),
     ]
     .into_iter()
@@ -89,9 +90,9 @@ fn meeting(now: Instant) -> Shard {
         shard.handle_command(now, Command::TransportAdd { id });
         shard.handle_command(now, Command::TransportConnected { id });
     }
-    for (n, codec) in (0_u32..).zip([Codec::Opus, Codec::Vp8, Codec::H264]) {
+    for (n, codec) in (0_u32..).zip([Codec::Opus, Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1]) {
         let video = codec != Codec::Opus;
-        let pt = Pt([111, 96, 102][n as usize]);
+        let pt = Pt([111, 96, 102, 98, 45][n as usize]);
         let layer = |rid: &[u8]| LayerSpec {
             rid: Rid::new(rid).ok().filter(|_| video),
             ..LayerSpec::default()
@@ -105,6 +106,7 @@ fn meeting(now: Instant) -> Shard {
             mid: Mid::new(&[b'0' + pt.0 % 3]).expect("a digit"),
             layers: layers.iter().map(|rid| layer(rid)).collect(),
             exts: ids(),
+            svc: matches!(codec, Codec::Vp9 | Codec::Av1),
             nack: video,
             muted: false,
         };
@@ -306,7 +308,7 @@ fn local() -> Local {
         },
         fingerprint: Fingerprint([7; 32]),
         candidates: vec![candidate()],
-        codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
+        codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1],
     }
 }
 

@@ -24,6 +24,7 @@ mod commands;
 mod delays;
 mod egress;
 mod feedback;
+mod gate;
 mod ingress;
 mod latch;
 mod layer;
@@ -37,6 +38,7 @@ mod rewrite;
 mod run;
 mod select;
 mod shard;
+mod sift;
 mod sink;
 mod source;
 mod speakers;
@@ -93,7 +95,7 @@ pub struct LayerSpec {
     pub width: u32,
     /// Height in pixels, 0 when unknown.
     pub height: u32,
-    /// Announced bitrate in bits per second, 0 when unknown; measured ones win.
+    /// Announced bitrate in bits per second, 0 when unknown; measured ones win. With SVC that of the layers below is in it.
     pub max_bitrate: u32,
 }
 
@@ -114,6 +116,8 @@ pub struct SourceSpec {
     pub layers: Vec<LayerSpec>,
     /// Ids of the header extensions in that m-section.
     pub exts: ExtMap,
+    /// All layers come in one stream (SVC): the first one names its SSRC, and each needs those below it.
+    pub svc: bool,
     /// Whether lost packets may be asked for again.
     pub nack: bool,
     /// Muted by its publisher: silence is not a fault.

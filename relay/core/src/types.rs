@@ -81,6 +81,10 @@ pub enum Codec {
     Vp8,
     /// H.264 in packetization mode 1 (RFC 6184).
     H264,
+    /// VP9, profile 0 (RFC 9628).
+    Vp9,
+    /// AV1, main profile (the AV1 RTP specification).
+    Av1,
 }
 
 impl Codec {
@@ -89,7 +93,7 @@ impl Codec {
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus => MediaKind::Audio,
-            Self::Vp8 | Self::H264 => MediaKind::Video,
+            Self::Vp8 | Self::H264 | Self::Vp9 | Self::Av1 => MediaKind::Video,
         }
     }
 
@@ -98,7 +102,7 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Vp8 | Self::H264 => 90_000,
+            Self::Vp8 | Self::H264 | Self::Vp9 | Self::Av1 => 90_000,
         }
     }
 }

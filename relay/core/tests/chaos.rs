@@ -12,7 +12,7 @@ use relay_core::{
     types::{Codec, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId},
 };
 
-fn source_spec(codec: Codec, layers: usize) -> SourceSpec {
+fn source_spec(codec: Codec, layers: usize, svc: bool) -> SourceSpec {
     let layer = |n: usize| LayerSpec {
         rid: Rid::new(&b"qhf"[n..=n]).ok(),
         width: 320 << n,
@@ -27,6 +27,7 @@ fn source_spec(codec: Codec, layers: usize) -> SourceSpec {
         mid: Mid::new(b"0").expect("a name"),
         layers: (0..layers).map(layer).collect(),
         exts: common::exts(),
+        svc,
         nack: true,
         muted: false,
     }
@@ -48,14 +49,22 @@ fn sink_spec(ssrc: u32) -> SinkSpec {
 }
 
 fn codec() -> impl Strategy<Value = Codec> {
-    prop_oneof![Just(Codec::Opus), Just(Codec::Vp8), Just(Codec::H264)]
+    prop_oneof![
+        Just(Codec::Opus),
+        Just(Codec::Vp8),
+        Just(Codec::H264),
+        Just(Codec::Vp9),
+        Just(Codec::Av1)
+    ]
 }
 
 /// A packet that often is nearly right: version 2, a known payload type, few SSRCs, near sequence numbers.
 fn rtp() -> impl Strategy<Value = Vec<u8>> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
     let pt = prop_oneof![Just(96_u8), Just(97), Just(63), 0_u8..128];
-    (pt, any::<bool>(), 0_u16..700, 0_u32..4, 0_u8..4, payload).prop_map(|(pt, marker, seq, ssrc, rid, payload)| {
+    let dependency = proptest::collection::vec(any::<u8>(), 0..16);
+    let parts = (pt, any::<bool>(), 0_u16..700, 0_u32..4, 0_u8..4, dependency, payload);
+    parts.prop_map(|(pt, marker, seq, ssrc, rid, dependency, payload)| {
         let fields = relay_core::rtp::HeaderFields {
             padding: false,
             marker,
@@ -71,6 +80,7 @@ fn rtp() -> impl Strategy<Value = Vec<u8>> {
         }
         header.ext(3, &seq.to_be_bytes());
         header.ext(1, &[20]);
+        header.ext(12, &dependency);
         let mut bytes = header.finish().to_vec();
         bytes.extend(payload);
         bytes
@@ -82,7 +92,7 @@ proptest! {
 
     #[test]
     fn any_packets_are_forwarded_or_dropped(
-        codec in codec(), layers in 1_usize..4,
+        codec in codec(), layers in 1_usize..4, svc: bool,
         packets in proptest::collection::vec(prop_oneof![8 => rtp(), 1 => proptest::collection::vec(any::<u8>(), 0..80)], 0..300),
         rtcp in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..30),
     ) {
@@ -93,7 +103,7 @@ proptest! {
         for id in [publisher, subscriber] {
             shard.handle_command(start, Command::TransportAdd { id });
         }
-        shard.handle_command(start, Command::SourceAdd { id: SourceId(1), transport: publisher, spec: source_spec(codec, layers) });
+        shard.handle_command(start, Command::SourceAdd { id: SourceId(1), transport: publisher, spec: source_spec(codec, layers, svc && codec != Codec::Opus) });
         shard.handle_command(start, Command::SinkAdd {
             id: SinkId(1), transport: subscriber, source: SourceId(1), spec: sink_spec(10), want: Want::default(),
         });
@@ -141,7 +151,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (0_usize..3, 0_usize..3).prop_map(|(subscriber, source)| Step::Subscribe(subscriber, source)),
+        (0_usize..3, 0_usize..5).prop_map(|(subscriber, source)| Step::Subscribe(subscriber, source)),
         (0_usize..20).prop_map(Step::Unsubscribe),
         (
             0_usize..20,
@@ -171,6 +181,8 @@ proptest! {
             (world.publish(Publisher::camera(Codec::Vp8, world.now), lossy), Codec::Vp8),
             (world.publish(Publisher::camera(Codec::H264, world.now), lossy), Codec::H264),
             (world.publish(Publisher::microphone(world.now), lossy), Codec::Opus),
+            (world.publish(Publisher::svc(Codec::Vp9, world.now), lossy), Codec::Vp9),
+            (world.publish(Publisher::svc(Codec::Av1, world.now), lossy), Codec::Av1),
         ];
         let subscribers = [
             world.join(lossy),
@@ -238,7 +250,7 @@ fn a_run_whose_first_packet_waited_too_long_starts_over() {
         Command::SourceAdd {
             id: SourceId(1),
             transport: publisher,
-            spec: source_spec(Codec::H264, 1),
+            spec: source_spec(Codec::H264, 1, false),
         },
     );
     let packet = |seq: u16, keyframe: bool| {

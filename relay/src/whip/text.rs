@@ -69,7 +69,7 @@ impl Offer {
     }
 
     fn of(text: String) -> Result<Self, BadText> {
-        let codecs = vec![Codec::Opus, Codec::Vp8, Codec::H264];
+        let codecs = vec![Codec::Opus, Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1];
         // Tried on a negotiation of its own, of which nothing is kept: only what a description says matters here.
         let local = Local {
             session: 0,

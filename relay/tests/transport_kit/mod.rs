@@ -240,6 +240,7 @@ impl Relay {
                 mid: receiving.mid,
                 layers: layers.collect(),
                 exts: receiving.exts,
+                svc: false,
                 nack: false,
                 muted: false,
             },

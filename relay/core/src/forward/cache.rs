@@ -1,9 +1,9 @@
 //! The packets of one layer, kept once for all subscribers: to be sent, and to be sent again.
 
-use super::{clock::Micros, rewrite::vp8};
+use super::{clock::Micros, rewrite::Descriptor};
 
 /// Most bytes of one packet's payload and kept extensions together.
-const MAX_PACKET: usize = 1_600;
+pub(super) const MAX_PACKET: usize = 1_600;
 
 /// A cache gets larger while it holds less than this.
 const WANTED_SPAN: Micros = 1_000_000;
@@ -21,8 +21,8 @@ pub(super) struct Slot {
     pub(super) payload_len: u16,
     ext_len: u8,
     pub(super) marker: bool,
-    /// Its VP8 descriptor, if the codec is VP8 and the packet not empty.
-    pub(super) vp8: Option<vp8::Descriptor>,
+    /// What it says of itself, if its codec has that and the packet is not empty.
+    pub(super) descriptor: Option<Descriptor>,
 }
 
 /// A ring of bytes in order of arrival, and a ring of slots by sequence number.
@@ -51,7 +51,7 @@ pub(super) struct Entry<'a> {
     pub(super) seq: u64,
     pub(super) timestamp: u32,
     pub(super) marker: bool,
-    pub(super) vp8: Option<vp8::Descriptor>,
+    pub(super) descriptor: Option<Descriptor>,
     /// Extensions that are passed on, as `kind, length, data`.
     pub(super) exts: &'a [u8],
     pub(super) payload: &'a [u8],
@@ -98,7 +98,7 @@ impl PacketCache {
             payload_len,
             ext_len,
             marker: entry.marker,
-            vp8: entry.vp8,
+            descriptor: entry.descriptor,
         });
         Inserted::New
     }
@@ -180,7 +180,7 @@ mod tests {
             seq,
             timestamp: 0,
             marker: false,
-            vp8: None,
+            descriptor: None,
             exts: &[],
             payload,
         }

@@ -6,7 +6,7 @@ use super::{
     clock::{Clock, Micros},
     layer::Layer,
     pacer::Queued,
-    rewrite::vp8,
+    rewrite::{self, av1},
     run::{LastSent, Run},
     sink::Sink,
     source::Source,
@@ -101,8 +101,10 @@ struct Head<'a> {
     marker: bool,
     number: u64,
     timestamp: u32,
-    /// Extensions that are passed on.
+    /// Extensions that are passed on,
     kept: &'a [u8],
+    /// and what is added to the number of the frame in them.
+    shift: rewrite::Shift,
 }
 
 impl<T: Transmit> Egress<'_, T> {
@@ -147,7 +149,11 @@ impl<T: Transmit> Egress<'_, T> {
         };
         let source = &sources[sink.source as usize];
         let layer = &source.layers[usize::from(packet.layer)];
-        let Some(slot) = layer.cache.slot(packet.seq) else {
+        let slot = layer
+            .cache
+            .slot(packet.seq)
+            .filter(|slot| sink.dense(slot.seq).is_some());
+        let Some(slot) = slot else {
             // It waited too long. Without its first packet the run cannot go on.
             if packet.starts {
                 self.stranded.push(packet.sink);
@@ -159,7 +165,8 @@ impl<T: Transmit> Egress<'_, T> {
             sink.run_since = self.now;
             sink.start_run(&source.layers, packet.layer, slot, source.spec.codec.clock_rate());
         }
-        let Some((number, run)) = sink.runs.send(packet.layer, packet.seq) else {
+        let dense = sink.dense(packet.seq);
+        let Some((number, run)) = dense.and_then(|dense| sink.runs.send(packet.layer, dense)) else {
             return;
         };
         if slot.at >= sink.run_since {
@@ -171,7 +178,10 @@ impl<T: Transmit> Egress<'_, T> {
             in_timestamp: slot.timestamp,
             timestamp,
             arrived: slot.at,
-            vp8: slot.vp8.map(|descriptor| descriptor.sent(run.vp8)).unwrap_or_default(),
+            picture: slot
+                .descriptor
+                .map(|descriptor| descriptor.sent(run.shift))
+                .unwrap_or_default(),
         };
         sink.runs.sent(number, last);
         sink.packets = sink.packets.wrapping_add(1);
@@ -188,10 +198,11 @@ impl<T: Transmit> Egress<'_, T> {
             rtx: false,
             red: false,
             padding: false,
-            marker: slot.marker,
+            marker: sink.ends(slot),
             number,
             timestamp,
             kept,
+            shift: run.shift,
         };
         let copies = self.transport.sound_copies(self.now);
         if copies > 0
@@ -220,10 +231,13 @@ impl<T: Transmit> Egress<'_, T> {
             return;
         };
         let source = &sources[sink.source as usize];
-        let Some((run, seq)) = sink.runs.find(packet.seq) else {
+        let Some((run, dense)) = sink.runs.find(packet.seq) else {
             return;
         };
         let run = *run;
+        let Some(seq) = sink.seq_of(dense) else {
+            return;
+        };
         let layer = &source.layers[usize::from(run.layer)];
         let Some(slot) = layer.cache.slot(seq) else {
             return;
@@ -243,10 +257,11 @@ impl<T: Transmit> Egress<'_, T> {
             rtx: true,
             red: false,
             padding: false,
-            marker: slot.marker,
+            marker: sink.ends(slot),
             number: packet.seq,
             timestamp: slot.timestamp.wrapping_add(run.ts_shift),
             kept,
+            shift: run.shift,
         };
         // Where much is lost the repair may be lost, too, and is missed only a round trip later.
         let times = if self.transport.losses.level(self.now) < 2 || self.transport.constrained {
@@ -284,6 +299,7 @@ impl<T: Transmit> Egress<'_, T> {
                 number: 0,
                 timestamp,
                 kept: &[],
+                shift: rewrite::Shift::default(),
             };
             self.stats.padding += 1;
             self.give_out(key, &head, [&PADDING, &[]]);
@@ -293,19 +309,21 @@ impl<T: Transmit> Egress<'_, T> {
     /// Puts the payload together: RTX number and rewritten descriptor in front, the rest as it came.
     fn emit(&mut self, key: u32, head: &Head<'_>, layer: &Layer, slot: &Slot, run: &Run) {
         let (_, payload) = layer.cache.content(slot);
-        let mut front = [0; 2 + vp8::MAX_LEN];
+        let mut front = [0; 2 + rewrite::MAX_LEN];
         let mut len = 0;
         if head.rtx {
             front[..2].copy_from_slice(&low(head.number).to_be_bytes());
             len = 2;
         }
         let mut rest = payload;
-        if let Some(descriptor) = &slot.vp8 {
-            let mut written = [0; vp8::MAX_LEN];
-            let size = descriptor.write(run.vp8, &mut written);
+        if self.sinks[key as usize].sends_empty(slot.seq) {
+            rest = &[];
+        } else if let Some(descriptor) = &slot.descriptor {
+            let mut written = [0; rewrite::MAX_LEN];
+            let (size, replaced) = descriptor.write(run.shift, &mut written);
             front[len..len + size].copy_from_slice(&written[..size]);
             len += size;
-            rest = &payload[usize::from(descriptor.len)..];
+            rest = &payload[replaced..];
         }
         self.give_out(key, head, [&front[..len], rest]);
     }
@@ -329,7 +347,10 @@ impl<T: Transmit> Egress<'_, T> {
             timestamp: head.timestamp,
             ssrc: ssrc.0,
         };
-        let mut header = HeaderWriter::new(&fields, sink.two_byte);
+        let mut header = HeaderWriter::new(
+            &fields,
+            sink.two_byte || kept_exts(head.kept).any(|(_, data)| data.len() > 16),
+        );
         let exts = &spec.exts;
         if !sink.known
             && let Some(id) = exts.id(ExtKind::Mid)
@@ -350,15 +371,17 @@ impl<T: Transmit> Egress<'_, T> {
             let [.., a, b, c] = (self.clock.ntp(self.now) >> 14).to_be_bytes();
             header.ext(id, &[a, b, c]);
         }
-        let mut kept = head.kept;
-        while let Some((&[kind, len], rest)) = kept.split_first_chunk::<2>() {
-            let Some((data, behind)) = rest.split_at_checked(usize::from(len)) else {
-                break;
-            };
-            if let Some(id) = exts.id(ExtKind::ALL[usize::from(kind)]) {
+        for (kind, data) in kept_exts(head.kept) {
+            let Some(id) = exts.id(kind) else { continue };
+            if kind == ExtKind::DependencyDescriptor {
+                let mut renumbered = [0; super::ingress::MAX_EXTS];
+                let renumbered = &mut renumbered[..data.len()];
+                renumbered.copy_from_slice(data);
+                av1::renumber(renumbered, head.shift);
+                header.ext(id, renumbered);
+            } else {
                 header.ext(id, data);
             }
-            kept = behind;
         }
         if head.rtx {
             sink.rtx_next += 1;
@@ -378,6 +401,16 @@ impl<T: Transmit> Egress<'_, T> {
             payload,
         });
     }
+}
+
+/// Extensions as they were kept: kind, length, data.
+fn kept_exts(mut kept: &[u8]) -> impl Iterator<Item = (ExtKind, &[u8])> {
+    std::iter::from_fn(move || {
+        let (&[kind, len], rest) = kept.split_first_chunk::<2>()?;
+        let (data, behind) = rest.split_at_checked(usize::from(len))?;
+        kept = behind;
+        Some((ExtKind::ALL[usize::from(kind)], data))
+    })
 }
 
 /// The 16 bits of a number that a header carries.

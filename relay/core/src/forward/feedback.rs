@@ -147,7 +147,8 @@ impl Shard {
             return;
         }
         self.stats.keyframes_asked += 1;
-        source.layers[usize::from(index)].want_keyframe(now);
+        let stream = source.stream_of(index);
+        source.layers[stream].want_keyframe(now);
         self.request_for_layer(now, self.sinks[sink_key as usize].source, index);
     }
 }

@@ -4,9 +4,10 @@ use super::{
     Event, Shard,
     cache::{Entry, Inserted},
     clock::Micros,
+    gate::{Arrival, Passage},
     layer::{Layer, Listener, Place},
     pacer::Queued,
-    rewrite::{Start, h264, vp8},
+    rewrite::{Descriptor, Start},
     source::Source,
     transport::Stream,
 };
@@ -16,24 +17,27 @@ use crate::{
 };
 
 /// Bytes of kept extensions at most.
-const MAX_EXTS: usize = 64;
+pub(super) const MAX_EXTS: usize = 200;
+
+/// Longest dependency descriptor that is kept: three spatial and three temporal layers take about 110 bytes.
+const MAX_DEPENDENCY: usize = 160;
 
 /// Bytes that a packet needs besides its payload, about: header, extensions, seal.
 const OVERHEAD: usize = 36;
 
 /// A packet of a layer, placed and read: what another shard would be handed, too.
-struct Media<'a> {
-    seq: u64,
+pub(super) struct Media<'a> {
+    pub(super) seq: u64,
     /// The highest number before it.
     highest: Option<u64>,
-    timestamp: u32,
-    marker: bool,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
     /// Sent again by the publisher.
-    again: bool,
-    vp8: Option<vp8::Descriptor>,
+    pub(super) again: bool,
+    pub(super) descriptor: Option<Descriptor>,
     start: Start,
     exts: &'a [u8],
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 impl Shard {
@@ -77,14 +81,17 @@ impl Shard {
         if let Some(level) = level.filter(|_| !again && source.is_audio()) {
             source.level.observe(now, level);
         }
-        let (vp8, start) = read_payload(source.spec.codec, payload);
+        let dependency = source.spec.exts.id(ExtKind::DependencyDescriptor);
+        let dependency = dependency.and_then(|id| packet.exts.find(id));
+        let structure = &mut source.layers[usize::from(stream.layer)].structure;
+        let (descriptor, start) = Descriptor::read(source.spec.codec, payload, dependency, structure);
         let media = Media {
             seq,
             highest,
             timestamp: packet.timestamp,
             marker: packet.marker,
             again,
-            vp8,
+            descriptor,
             start,
             exts: &exts[..len],
             payload,
@@ -96,12 +103,13 @@ impl Shard {
     fn accept(&mut self, now: Micros, stream: Stream, media: &Media<'_>) -> Option<()> {
         let source = &mut self.sources[stream.source as usize];
         let (nack, clock_rate, is_audio) = (source.spec.nack, source.spec.codec.clock_rate(), source.is_audio());
+        let svc = source.spec.svc;
         let layer = &mut source.layers[usize::from(stream.layer)];
         let entry = Entry {
             seq: media.seq,
             timestamp: media.timestamp,
             marker: media.marker,
-            vp8: media.vp8,
+            descriptor: media.descriptor,
             exts: media.exts,
             payload: media.payload,
         };
@@ -114,30 +122,38 @@ impl Shard {
         layer
             .reception
             .received(now, media.seq, media.timestamp, clock_rate, media.again);
-        layer.rate.add(now, media.payload.len() + 20);
-        let started = !layer.active;
-        layer.active = true;
         let keyframe = find_start(layer, media);
         if let Some(start) = keyframe {
             layer.keyframe_came(now, start);
         }
-        source.heard(stream.layer, now);
+        let index = source.layer_of(stream.layer, media.descriptor.as_ref());
+        let layer = &mut source.layers[usize::from(index)];
+        layer.rate.add(now, media.payload.len() + 20);
+        let started = !std::mem::replace(&mut layer.active, true);
+        source.heard(index, now);
         if started {
-            self.layer_started(stream);
+            self.layer_started(stream, index);
         }
-        self.queue_for_listeners(now, stream, media, is_audio);
+        if svc {
+            if keyframe.is_some() {
+                self.raise_listeners(stream, media.timestamp);
+            }
+            self.sift_for_listeners(now, stream, media);
+        } else {
+            self.queue_for_listeners(now, stream, media, is_audio);
+        }
         if keyframe.is_some() {
             self.admit_waiters(stream);
         }
         Some(())
     }
 
-    fn layer_started(&mut self, stream: Stream) {
+    fn layer_started(&mut self, stream: Stream, index: u8) {
         let source = &self.sources[stream.source as usize];
         let layer = &source.layers[usize::from(stream.layer)];
         self.events.push_back(Event::LayerStarted {
             source: source.id,
-            layer: stream.layer,
+            layer: index,
             ssrc: Ssrc(layer.ssrc.unwrap_or_default()),
             rtx_ssrc: layer.rtx_ssrc.map(Ssrc),
         });
@@ -176,7 +192,9 @@ impl Shard {
         waiters.clear();
         waiters.append(&mut layer.waiters);
         for sink in &waiters {
-            self.begin(*sink, stream.layer);
+            // With SVC they wait in one list for several layers.
+            let index = self.sinks[*sink as usize].target.unwrap_or(stream.layer);
+            self.begin(*sink, index);
         }
         self.scratch.keys = waiters;
     }
@@ -188,18 +206,28 @@ impl Shard {
         sink.target = None;
         let source = &mut self.sources[sink.source as usize];
         if let Some(former) = former {
-            source.layers[usize::from(former)].forget(sink_key);
+            let stream = source.stream_of(former);
+            source.layers[stream].forget(sink_key);
         }
-        let layer = &mut source.layers[usize::from(index)];
+        let (svc, stream) = (source.spec.svc, source.stream_of(index));
+        let layer = &mut source.layers[stream];
         layer.waiters.retain(|waiter| *waiter != sink_key);
         let transport_key = sink.transport;
         let transport = &mut self.transports[transport_key as usize];
         let mut starts = true;
+        if svc {
+            sink.gate.get_or_insert_default().open(index);
+        }
         if let (Some(keyframe), Some(highest)) = (layer.keyframe, layer.seq.highest()) {
             for slot in (keyframe.start..=highest).filter_map(|seq| layer.cache.slot(seq)) {
+                if let Some(gate) = &mut sink.gate
+                    && gate.take(&Arrival::of(slot)) == Passage::Dropped
+                {
+                    continue;
+                }
                 let packet = Queued {
                     sink: sink_key,
-                    layer: index,
+                    layer: u8::try_from(stream).expect("at most MAX_LAYERS"),
                     starts: std::mem::take(&mut starts),
                     bytes: size_of(usize::from(slot.payload_len)),
                     seq: slot.seq,
@@ -228,12 +256,12 @@ impl Shard {
         for listener in std::mem::take(&mut layer.listeners) {
             layer.waiters.push(listener.sink);
             let sink = &mut self.sinks[listener.sink as usize];
-            sink.current = None;
+            let had = sink.current.take().unwrap_or(stream.layer);
             // Who was about to leave for another layer waits for that one only.
             if sink.target.is_some() {
                 layer.waiters.pop();
             } else {
-                sink.target = Some(stream.layer);
+                sink.target = Some(had);
             }
             self.transports[listener.transport as usize].pacer.forget(listener.sink);
         }
@@ -266,36 +294,25 @@ fn keep_exts(source: &Source, packet: &RtpPacket<'_>, out: &mut [u8; MAX_EXTS]) 
         let Some(kind) = source.ext_kind(id) else {
             continue;
         };
+        let mut most = 16;
         match kind {
             ExtKind::AudioLevel => level = data.first().map(|byte| byte & 0x7f),
             ExtKind::AbsCaptureTime | ExtKind::VideoOrientation | ExtKind::PlayoutDelay | ExtKind::VideoContentType => {
             }
+            // With VP9 the payload says it all, and what is said twice would have to be rewritten twice.
+            ExtKind::DependencyDescriptor if source.spec.codec == Codec::Av1 => most = MAX_DEPENDENCY,
             _ => continue,
         }
         let end = len + 2 + data.len();
-        if data.is_empty() || data.len() > 16 || end > MAX_EXTS {
+        if data.is_empty() || data.len() > most || end > MAX_EXTS {
             continue;
         }
         out[len] = kind as u8;
-        out[len + 1] = u8::try_from(data.len()).expect("at most 16");
+        out[len + 1] = u8::try_from(data.len()).expect("at most a byte's worth");
         out[len + 2..end].copy_from_slice(data);
         len = end;
     }
     (len, level)
-}
-
-fn read_payload(codec: Codec, payload: &[u8]) -> (Option<vp8::Descriptor>, Start) {
-    match codec {
-        Codec::Opus => (None, Start::No),
-        Codec::Vp8 => {
-            let descriptor = vp8::Descriptor::parse(payload);
-            (
-                descriptor,
-                descriptor.map_or(Start::No, |descriptor| descriptor.start()),
-            )
-        }
-        Codec::H264 => (None, h264::start(payload)),
-    }
 }
 
 /// The first packet of a keyframe that this packet completes the knowledge of.
@@ -321,14 +338,15 @@ fn find_start(layer: &mut Layer, media: &Media<'_>) -> Option<u64> {
     }
 }
 
-fn size_of(payload: usize) -> u16 {
+/// Bytes that a packet will take, about.
+pub(super) fn size_of(payload: usize) -> u16 {
     u16::try_from(payload + OVERHEAD).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::LayerSpec;
+    use crate::forward::{LayerSpec, rewrite::h264};
 
     /// Gives a layer packets of H.264 as (number, picture, payload) and returns the keyframe starts found.
     fn starts(packets: &[(u64, u32, &[u8])]) -> Vec<u64> {
@@ -342,7 +360,7 @@ mod tests {
                 timestamp: *timestamp,
                 marker: false,
                 again: false,
-                vp8: None,
+                descriptor: None,
                 start: h264::start(payload),
                 exts: &[],
                 payload,
@@ -351,7 +369,7 @@ mod tests {
                 seq: *seq,
                 timestamp: *timestamp,
                 marker: false,
-                vp8: None,
+                descriptor: None,
                 exts: &[],
                 payload,
             };

@@ -95,8 +95,10 @@ fn placed(key: u32, source: &Source, packet: &RtpPacket<'_>) -> Option<Stream> {
         rid_of(ExtKind::Rid)
     };
     let layer = match rid {
-        Some(rid) if source.layers.len() > 1 => source.layers.iter().position(|layer| layer.spec.rid == Some(rid))?,
-        _ if source.layers.len() == 1 => 0,
+        Some(rid) if source.layers.len() > 1 && !source.spec.svc => {
+            source.layers.iter().position(|layer| layer.spec.rid == Some(rid))?
+        }
+        _ if source.layers.len() == 1 || source.spec.svc => 0,
         _ => return None,
     };
     Some(Stream {

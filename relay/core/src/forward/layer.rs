@@ -2,10 +2,11 @@
 
 use super::{
     LayerSpec,
-    cache::PacketCache,
+    cache::{MAX_PACKET, PacketCache},
     clock::Micros,
     nack::NackQueue,
     reception::{RateMeter, Reception, SenderClock},
+    rewrite::av1,
 };
 use crate::{
     rtp::ExtendedSeq,
@@ -54,6 +55,8 @@ pub(super) struct Layer {
     pub(super) clock: SenderClock,
     pub(super) rate: RateMeter,
     pub(super) keyframe: Option<Keyframe>,
+    /// What the last keyframe of AV1 said of the layers in the stream.
+    pub(super) structure: Option<av1::Structure>,
     /// An IDR picture whose first packet is not known yet: its timestamp.
     pub(super) pending_idr: Option<u32>,
     keyframe_wanted: bool,
@@ -86,6 +89,15 @@ impl Layer {
             MediaKind::Audio => PacketCache::new(128, 16_384, 16_384),
             MediaKind::Video => PacketCache::new(1024, 65_536.min(cache_bytes.max(16_384)), cache_bytes),
         };
+        Self::with_cache(spec, cache)
+    }
+
+    /// A layer whose packets come in the stream of the lowest one.
+    pub(super) fn within(spec: LayerSpec) -> Self {
+        Self::with_cache(spec, PacketCache::new(1, MAX_PACKET, MAX_PACKET))
+    }
+
+    fn with_cache(spec: LayerSpec, cache: PacketCache) -> Self {
         Self {
             spec,
             ssrc: None,
@@ -99,6 +111,7 @@ impl Layer {
             clock: SenderClock::default(),
             rate: RateMeter::default(),
             keyframe: None,
+            structure: None,
             pending_idr: None,
             keyframe_wanted: false,
             requested_at: 0,
@@ -160,6 +173,7 @@ impl Layer {
         self.reception = Reception::default();
         self.clock = SenderClock::default();
         self.keyframe = None;
+        self.structure = None;
         self.pending_idr = None;
     }
 
@@ -204,10 +218,14 @@ impl Layer {
 
     /// Bits per second, measured, or announced while it is not known.
     pub(super) fn cost(&mut self, now: Micros, codec: Codec) -> u64 {
-        let measured = self.rate.bits_per_second(now);
-        if measured > 0 {
-            return measured;
+        match self.rate.bits_per_second(now) {
+            0 => self.announced(codec),
+            measured => measured,
         }
+    }
+
+    /// Bits per second as announced, or as is usual for its size.
+    pub(super) fn announced(&self, codec: Codec) -> u64 {
         match (self.spec.max_bitrate, codec.kind()) {
             (0, MediaKind::Audio) => 40_000,
             // About what browsers spend: 2 bits a pixel and second and then some.

@@ -4,7 +4,7 @@
 //! so is the timestamp. A run begins at each switch of layers, right behind the highest number sent so far, so that
 //! the subscriber sees no gap. Runs of the near past are kept to answer NACKs.
 
-use super::rewrite::vp8;
+use super::rewrite::{Last, Shift};
 
 /// Runs remembered.
 const KEPT: usize = 8;
@@ -17,7 +17,8 @@ pub(super) struct Run {
     out_start: u64,
     /// Added to the timestamp.
     pub(super) ts_shift: u32,
-    pub(super) vp8: vp8::Shift,
+    /// Added to the numbers of pictures.
+    pub(super) shift: Shift,
 }
 
 /// The runs of one sink, newest last, and what was sent so far.
@@ -41,7 +42,8 @@ pub(super) struct LastSent {
     pub(super) timestamp: u32,
     /// When it came from the publisher.
     pub(super) arrived: u64,
-    pub(super) vp8: vp8::Last,
+    /// Its picture's numbers, as sent.
+    pub(super) picture: Last,
 }
 
 impl Runs {
@@ -57,7 +59,7 @@ impl Runs {
     }
 
     /// Begins a run with the packet `in_start` of `layer`.
-    pub(super) fn start(&mut self, layer: u8, in_start: u64, ts_shift: u32, vp8: vp8::Shift) {
+    pub(super) fn start(&mut self, layer: u8, in_start: u64, ts_shift: u32, shift: Shift) {
         if self.len == KEPT {
             self.kept.rotate_left(1);
             self.len -= 1;
@@ -67,7 +69,7 @@ impl Runs {
             in_start,
             out_start: self.next_out,
             ts_shift,
-            vp8,
+            shift,
         };
         self.len += 1;
     }
@@ -218,7 +220,7 @@ mod tests {
             let mut map = Runs::new(500);
             let mut sent = std::collections::VecDeque::new();
             for (i, (layer, start, count)) in runs.iter().enumerate() {
-                map.start(*layer, *start, u32::try_from(i).expect("small"), vp8::Shift::default());
+                map.start(*layer, *start, u32::try_from(i).expect("small"), Shift::default());
                 for seq in *start..start + count {
                     // Every fifth is lost before it came to us.
                     if seq % 5 != 0 {
@@ -244,12 +246,12 @@ mod tests {
     #[test]
     fn packets_from_before_a_run_are_not_sent() {
         let mut map = Runs::new(10);
-        map.start(0, 100, 0, vp8::Shift::default());
+        map.start(0, 100, 0, Shift::default());
         assert!(map.send(0, 99).is_none());
         assert!(map.send(1, 100).is_none());
         assert_eq!(map.send(0, 102).map(|(out, _)| out), Some(12));
         assert_eq!(map.send(0, 101).map(|(out, _)| out), Some(11));
-        map.start(1, 7, 0, vp8::Shift::default());
+        map.start(1, 7, 0, Shift::default());
         assert_eq!(map.send(1, 7).map(|(out, _)| out), Some(13));
         assert!(map.send(0, 103).is_none());
     }

@@ -1,7 +1,7 @@
 //! Which layer each sink gets: from what is wanted, what arrives and what the link carries.
 
 use super::{
-    Event, MAX_LAYERS, Shard,
+    Event, Shard,
     allocate::{Demand, allocate},
     clock::Micros,
     layer::Listener,
@@ -125,18 +125,28 @@ impl Shard {
             return;
         }
         if let Some(waited) = sink.target.take() {
-            let layer = &mut self.sources[sink.source as usize].layers[usize::from(waited)];
+            let source = &mut self.sources[sink.source as usize];
+            let stream = source.stream_of(waited);
+            let layer = &mut source.layers[stream];
             layer.waiters.retain(|waiter| *waiter != sink_key);
         }
         if sink.current == Some(index) {
             return;
         }
         let source = &mut self.sources[sink.source as usize];
-        let layer = &mut source.layers[usize::from(index)];
+        let stream = source.stream_of(index);
+        let layer = &mut source.layers[stream];
+        // Within one stream it goes down with the next picture, and up with the next keyframe.
+        if let Some(gate) = sink.gate.as_mut().filter(|_| sink.current > Some(index)) {
+            gate.set(index);
+            sink.current = Some(index);
+            return;
+        }
         // Times must not go back: only who has had nothing since the keyframe gets it from the cache.
         let behind = layer
             .keyframe
             .is_some_and(|keyframe| sink.runs.last().is_none_or(|last| last.arrived < keyframe.at));
+        let behind = behind && (sink.gate.is_none() || sink.current.is_none());
         if behind && layer.replay_from(now).is_some() {
             self.begin(sink_key, index);
             return;
@@ -156,7 +166,8 @@ impl Shard {
         };
         let source = &mut self.sources[sink.source as usize];
         let codec = source.spec.codec;
-        let layer = &mut source.layers[usize::from(current)];
+        let stream = source.stream_of(current);
+        let layer = &mut source.layers[stream];
         let transport = &mut self.transports[sink.transport as usize];
         if target < current && layer.cost(now, codec) / 2 > transport.budget(now) {
             layer.forget(sink_key);
@@ -170,7 +181,8 @@ impl Shard {
         let sink = &mut self.sinks[sink_key as usize];
         if let Some(source) = self.sources.get_mut(sink.source as usize) {
             for index in [sink.current.take(), sink.target.take()].into_iter().flatten() {
-                source.layers[usize::from(index)].forget(sink_key);
+                let stream = source.stream_of(index);
+                source.layers[stream].forget(sink_key);
             }
         }
         sink.flowing = false;
@@ -193,7 +205,8 @@ impl Shard {
         if source.spec.muted {
             return;
         }
-        let layer = &mut source.layers[usize::from(index)];
+        let stream = source.stream_of(index);
+        let layer = &mut source.layers[stream];
         if layer.take_request(now)
             && let Some(ssrc) = layer.ssrc
         {
@@ -246,15 +259,7 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
         size => size,
     };
     let wanted = wanted_layer(sink, source);
-    // Before anything has come, all layers may still come.
-    let any_active = source.layers.iter().any(|layer| layer.active);
-    let codec = source.spec.codec;
-    let mut costs = [None; MAX_LAYERS];
-    for (cost, layer) in costs.iter_mut().zip(&mut source.layers) {
-        if layer.active || !any_active {
-            *cost = Some(layer.cost(now, codec));
-        }
-    }
+    let costs = source.costs(now);
     Demand {
         sink: sink_key,
         rank: (sink.spec.priority, sink.spec.is_screen, size),

@@ -4,11 +4,12 @@ use super::{
     SinkSpec, Want,
     cache::Slot,
     clock::{Micros, ticks},
+    gate::Gate,
     layer::Layer,
-    rewrite::vp8,
+    rewrite::Shift,
     run::Runs,
 };
-use crate::types::{ExtKind, SinkId};
+use crate::types::SinkId;
 
 /// Repairs remembered, so that a packet asked for twice in a round trip is sent once.
 const REPAIRS: usize = 64;
@@ -28,6 +29,8 @@ pub(super) struct Sink {
     /// The layer that it waits for.
     pub(super) target: Option<u8>,
     pub(super) runs: Runs,
+    /// What passes of a source whose layers come in one stream.
+    pub(super) gate: Option<Box<Gate>>,
     /// When the last run began.
     pub(super) run_since: Micros,
     /// The next number of the RTX stream; never falls.
@@ -72,6 +75,7 @@ impl Sink {
             current: None,
             target: None,
             runs: Runs::new(first),
+            gate: None,
             run_since: 0,
             rtx_next: rtx_first,
             flowing: false,
@@ -99,7 +103,7 @@ impl Sink {
     pub(super) fn start_run(&mut self, layers: &[Layer], layer: u8, slot: &Slot, clock_rate: u32) {
         let Some(last) = self.runs.last().copied() else {
             self.runs
-                .start(layer, slot.seq, self.first_timestamp_shift, vp8::Shift::default());
+                .start(layer, slot.seq, self.first_timestamp_shift, Shift::default());
             return;
         };
         let clock = |index: u8| {
@@ -126,10 +130,30 @@ impl Sink {
         self.lead = step.saturating_sub(wanted).min(clock_rate.cast_signed());
         let timestamp = last.timestamp.wrapping_add(step.cast_unsigned());
         let shift = slot
-            .vp8
-            .map_or_else(vp8::Shift::default, |descriptor| descriptor.follow(last.vp8));
+            .descriptor
+            .map_or_else(Shift::default, |descriptor| descriptor.follow(last.picture));
         self.runs
             .start(layer, slot.seq, timestamp.wrapping_sub(slot.timestamp), shift);
+    }
+
+    /// The number in the source's stream that a packet has for this sink; `None` when it is too old to have one.
+    pub(super) fn dense(&self, seq: u64) -> Option<u64> {
+        self.gate.as_ref().map_or(Some(seq), |gate| gate.dense(seq))
+    }
+
+    /// The packet that has such a number.
+    pub(super) fn seq_of(&self, dense: u64) -> Option<u64> {
+        self.gate.as_ref().map_or(Some(dense), |gate| gate.find(dense))
+    }
+
+    /// Whether a packet is the last one of its picture for this sink.
+    pub(super) fn ends(&self, slot: &Slot) -> bool {
+        self.gate.as_ref().map_or(slot.marker, |gate| gate.ends(slot.seq))
+    }
+
+    /// Whether only a packet's number is sent, for its layer is not wanted.
+    pub(super) fn sends_empty(&self, seq: u64) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.is_empty(seq))
     }
 
     /// Whether a packet may be sent again now: not twice within `interval`.
@@ -146,7 +170,5 @@ impl Sink {
 
 /// Whether an extension that is written has an id above 14 (RFC 8285 §4.2).
 fn needs_two_bytes(spec: &SinkSpec) -> bool {
-    spec.exts
-        .iter()
-        .any(|(kind, id)| id > 14 && kind != ExtKind::DependencyDescriptor)
+    spec.exts.iter().any(|(_, id)| id > 14)
 }

@@ -1,6 +1,8 @@
 //! A published track.
 
-use super::{Config, MAX_LAYERS, SourceSpec, clock::Micros, layer::Layer, speakers::LevelMeter};
+use super::{
+    Config, LayerSpec, MAX_LAYERS, SourceSpec, clock::Micros, layer::Layer, rewrite::Descriptor, speakers::LevelMeter,
+};
 use crate::types::{ExtKind, MediaKind, SourceId};
 
 /// How long a lower wish must last before the publisher is told.
@@ -43,7 +45,8 @@ impl Source {
             .layers
             .iter()
             .take(MAX_LAYERS)
-            .map(|layer| Layer::new(*layer, spec.codec, config.cache_bytes))
+            .enumerate()
+            .map(|(index, layer)| make_layer(index, *layer, &spec, config))
             .collect();
         let mut source = Self {
             id,
@@ -65,7 +68,7 @@ impl Source {
         for (index, layer) in spec.layers.iter().take(MAX_LAYERS).enumerate() {
             match self.layers.get_mut(index) {
                 Some(known) => known.spec = *layer,
-                None => self.layers.push(Layer::new(*layer, spec.codec, config.cache_bytes)),
+                None => self.layers.push(make_layer(index, *layer, &spec, config)),
             }
         }
         self.spec = spec;
@@ -91,6 +94,42 @@ impl Source {
 
     pub(super) const fn is_audio(&self) -> bool {
         matches!(self.spec.codec.kind(), MediaKind::Audio)
+    }
+
+    /// The layer that holds the packets of a layer: with SVC the lowest one, else itself.
+    pub(super) const fn stream_of(&self, layer: u8) -> usize {
+        if self.spec.svc { 0 } else { layer as usize }
+    }
+
+    /// The layer of a packet that comes in the stream of `layer` and says of itself `descriptor`.
+    pub(super) fn layer_of(&self, layer: u8, descriptor: Option<&Descriptor>) -> u8 {
+        match descriptor.and_then(Descriptor::sublayer) {
+            Some(sublayer) if self.spec.svc => sublayer.spatial.min(last_index(self.layers.len())),
+            _ => layer,
+        }
+    }
+
+    /// Bits per second of each layer, with SVC those of the layers below included; `None` for one that cannot be had.
+    pub(super) fn costs(&mut self, now: Micros) -> [Option<u64>; MAX_LAYERS] {
+        // Before anything has come, all layers may still come.
+        let any_active = self.layers.iter().any(|layer| layer.active);
+        let (codec, svc) = (self.spec.codec, self.spec.svc);
+        let mut costs = [None; MAX_LAYERS];
+        let mut below = 0;
+        for (cost, layer) in costs.iter_mut().zip(&mut self.layers) {
+            if !layer.active && any_active {
+                continue;
+            }
+            *cost = Some(if svc && any_active {
+                below += layer.rate.bits_per_second(now);
+                below.max(1)
+            } else if svc {
+                layer.announced(codec)
+            } else {
+                layer.cost(now, codec)
+            });
+        }
+        costs
     }
 
     /// The lowest layer whose picture fills a tile of that size, the highest for an unknown size.
@@ -156,6 +195,14 @@ impl Source {
     }
 }
 
+fn make_layer(index: usize, layer: LayerSpec, spec: &SourceSpec, config: &Config) -> Layer {
+    if spec.svc && index > 0 {
+        Layer::within(layer)
+    } else {
+        Layer::new(layer, spec.codec, config.cache_bytes)
+    }
+}
+
 /// Packets of all these layers so far.
 fn packets(layers: &[Layer]) -> u64 {
     layers.iter().map(|layer| layer.packets).sum()
@@ -170,10 +217,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::{
-        forward::LayerSpec,
-        types::{Codec, ExtMap, Mid, Pt},
-    };
+    use crate::types::{Codec, ExtMap, Mid, Pt};
 
     #[expect(
         clippy::disallowed_methods,
@@ -193,6 +237,7 @@ mod tests {
             mid: Mid::new(b"0").expect("a name"),
             layers: vec![layer(320, 180), layer(640, 360), layer(1280, 720)],
             exts: ExtMap::new(),
+            svc: false,
             nack: true,
             muted: false,
         };

@@ -265,7 +265,7 @@ impl Room {
             ice: ice.clone(),
             fingerprint: ctx.config.fingerprint,
             candidates: ctx.config.candidates.clone(),
-            codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264],
+            codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1],
         };
         ctx.transports(TransportCommand::Create { id: transport, ice });
         ctx.forward(forward::Command::TransportAdd { id: transport });
@@ -283,9 +283,9 @@ impl Room {
 
     fn welcome(&self, ctx: &Context<'_>, participant: &Participant) -> lk::JoinResponse {
         let codecs: &[&str] = if participant.ticket.h264 {
-            &["video/H264", "video/VP8"]
+            &["video/H264", "video/VP8", "video/VP9", "video/AV1"]
         } else {
-            &["video/VP8", "video/H264"]
+            &["video/VP8", "video/H264", "video/VP9", "video/AV1"]
         };
         lk::JoinResponse {
             room: Some(self.info_for(participant, 1)),

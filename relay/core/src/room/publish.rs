@@ -157,6 +157,7 @@ impl Room {
         };
         let mut layers = track.layer_specs(section);
         layers.truncate(forward::MAX_LAYERS);
+        let svc = track.is_svc(section);
         let media = Media {
             source: ctx.source(sid.clone()),
             mid: section.mid,
@@ -174,6 +175,7 @@ impl Room {
                 mid: section.mid,
                 layers,
                 exts: section.exts,
+                svc,
                 nack: section.codec != Codec::Opus,
                 muted: track.info.muted,
             },

@@ -55,6 +55,8 @@ pub(super) fn codec_named(name: &str) -> Option<Codec> {
     match name.to_ascii_lowercase().as_str() {
         "vp8" => Some(Codec::Vp8),
         "h264" => Some(Codec::H264),
+        "vp9" => Some(Codec::Vp9),
+        "av1" => Some(Codec::Av1),
         "opus" | "red" => Some(Codec::Opus),
         _ => None,
     }
@@ -66,6 +68,8 @@ pub(super) const fn mime(codec: Codec) -> &'static str {
         Codec::Opus => "audio/opus",
         Codec::Vp8 => "video/VP8",
         Codec::H264 => "video/H264",
+        Codec::Vp9 => "video/VP9",
+        Codec::Av1 => "video/AV1",
     }
 }
 
@@ -75,6 +79,8 @@ pub(super) const fn short_name(codec: Codec) -> &'static str {
         Codec::Opus => "opus",
         Codec::Vp8 => "vp8",
         Codec::H264 => "h264",
+        Codec::Vp9 => "vp9",
+        Codec::Av1 => "av1",
     }
 }
 
@@ -194,11 +200,28 @@ impl Track {
         )
     }
 
+    /// Whether the layers that were announced come in one stream.
+    pub(super) fn is_svc(&self, receiving: &Receiving) -> bool {
+        matches!(receiving.codec, Codec::Vp9 | Codec::Av1) && receiving.rids.len() < 2 && self.info.layers.len() > 1
+    }
+
     /// The layers for the shard, lowest first, from what was announced and what the offer has.
     pub(super) fn layer_specs(&self, receiving: &Receiving) -> Vec<LayerSpec> {
         let biggest = self.info.layers.last();
         if receiving.rids.len() < 2 {
             let ssrc = receiving.ssrcs.first();
+            if self.is_svc(receiving) {
+                let layers = self.info.layers.iter().enumerate();
+                let spec = |(index, layer): (usize, &VideoLayer)| LayerSpec {
+                    rid: None,
+                    ssrc: ssrc.filter(|_| index == 0).map(|ssrc| ssrc.ssrc),
+                    rtx_ssrc: ssrc.filter(|_| index == 0).and_then(|ssrc| ssrc.rtx),
+                    width: layer.width,
+                    height: layer.height,
+                    max_bitrate: layer.bitrate,
+                };
+                return layers.map(spec).collect();
+            }
             return vec![LayerSpec {
                 rid: receiving.rids.first().copied(),
                 ssrc: ssrc.map(|ssrc| ssrc.ssrc),

@@ -3,7 +3,7 @@
 use super::FIXED_HEADER;
 
 /// Longest header that [`HeaderWriter`] makes.
-pub const MAX_HEADER: usize = 128;
+pub const MAX_HEADER: usize = 256;
 
 /// The fields of a header besides its extensions.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,7 @@ impl HeaderWriter {
         self.buf[0] |= 0x10;
         let profile: u16 = if self.two_byte { 0x1000 } else { 0xbede };
         self.buf[12..14].copy_from_slice(&profile.to_be_bytes());
-        #[expect(clippy::cast_possible_truncation, reason = "the buffer holds 128 bytes")]
+        #[expect(clippy::cast_possible_truncation, reason = "the buffer holds 256 bytes")]
         let words = ((self.len - FIXED_HEADER - 4) / 4) as u16;
         self.buf[14..16].copy_from_slice(&words.to_be_bytes());
         &self.buf[..self.len]

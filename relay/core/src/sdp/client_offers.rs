@@ -63,6 +63,7 @@ impl Negotiator {
             data_taken |= section.kind == SectionKind::Data && mid.is_some();
         }
         self.note_new_sections(&slots);
+        self.mixed_exts = description.mixed_exts;
         self.slots = slots;
         self.take_remote(remote);
         self.offer_open = true;
@@ -129,7 +130,7 @@ impl Negotiator {
 
     fn write_answer(&self) -> String {
         let mids = self.slots.iter().filter_map(Slot::bundled_mid);
-        let mut writer = Writer::new(&self.local, self.version, mids);
+        let mut writer = Writer::new(&self.local, self.version, self.mixed_exts, mids);
         for slot in &self.slots {
             match slot {
                 Slot::Data { mid } => writer.data(*mid),

@@ -30,6 +30,8 @@ impl Format {
                 Some(Pt(109)),
                 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
             ),
+            Codec::Vp9 => (98, Some(Pt(99)), "profile-id=0"),
+            Codec::Av1 => (45, Some(Pt(46)), "level-idx=5;profile=0;tier=0"),
         };
         Self {
             codec,
@@ -83,6 +85,8 @@ pub(super) const fn encoding_name(codec: Codec) -> &'static str {
         Codec::Opus => "opus",
         Codec::Vp8 => "VP8",
         Codec::H264 => "H264",
+        Codec::Vp9 => "VP9",
+        Codec::Av1 => "AV1",
     }
 }
 
@@ -93,6 +97,20 @@ fn known(section: &Section<'_>, map: &RtpMap<'_>) -> Option<(Codec, String)> {
         Some((Codec::Opus, Format::own(Codec::Opus).fmtp))
     } else if is("VP8", 90_000) {
         Some((Codec::Vp8, String::new()))
+    } else if is("VP9", 90_000) {
+        let profile = parameter(section, map.pt, "profile-id").unwrap_or("0");
+        (profile == "0").then(|| (Codec::Vp9, Format::own(Codec::Vp9).fmtp))
+    } else if is("AV1", 90_000) {
+        let profile = parameter(section, map.pt, "profile").unwrap_or("0");
+        let or = |name, absent| {
+            parameter(section, map.pt, name)
+                .filter(|value| is_number(value))
+                .unwrap_or(absent)
+        };
+        (profile == "0").then(|| {
+            let (level, tier) = (or("level-idx", "5"), or("tier", "0"));
+            (Codec::Av1, format!("level-idx={level};profile=0;tier={tier}"))
+        })
     } else if is("H264", 90_000) {
         let profile = parameter(section, map.pt, "profile-level-id").unwrap_or("420010");
         let baseline =
@@ -106,6 +124,10 @@ fn known(section: &Section<'_>, map: &RtpMap<'_>) -> Option<(Codec, String)> {
     } else {
         None
     }
+}
+
+fn is_number(value: &str) -> bool {
+    (1..=2).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether `constraint_set1_flag` is set in the profile that the parameters name.
@@ -159,7 +181,13 @@ fn offered_feedback(section: &Section<'_>, pt: Pt, kind: MediaKind) -> Vec<&'sta
 pub(super) const fn received_exts(kind: MediaKind) -> &'static [ExtKind] {
     match kind {
         MediaKind::Audio => &[ExtKind::Mid, ExtKind::AudioLevel],
-        MediaKind::Video => &[ExtKind::Mid, ExtKind::Rid, ExtKind::RepairedRid, ExtKind::TransportCc],
+        MediaKind::Video => &[
+            ExtKind::Mid,
+            ExtKind::Rid,
+            ExtKind::RepairedRid,
+            ExtKind::TransportCc,
+            ExtKind::DependencyDescriptor,
+        ],
     }
 }
 
@@ -167,21 +195,23 @@ pub(super) const fn received_exts(kind: MediaKind) -> &'static [ExtKind] {
 pub(super) const fn sent_exts(kind: MediaKind) -> &'static [ExtKind] {
     match kind {
         MediaKind::Audio => &[ExtKind::Mid],
-        MediaKind::Video => &[ExtKind::Mid, ExtKind::TransportCc],
+        MediaKind::Video => &[ExtKind::Mid, ExtKind::TransportCc, ExtKind::DependencyDescriptor],
     }
 }
 
 /// The extensions as we offer them; one id for one meaning in the whole bundle, as Chromium numbers them.
-pub(super) fn own_exts(kind: MediaKind) -> Vec<Extension> {
+pub(super) fn own_exts(codec: Codec) -> Vec<Extension> {
     let number = |kind: &ExtKind| Extension {
         kind: *kind,
         id: match kind {
             ExtKind::TransportCc => 3,
+            ExtKind::DependencyDescriptor => 12,
             _ => 4,
         },
         direction: None,
     };
-    sent_exts(kind).iter().map(number).collect()
+    let of_use = |kind: &&ExtKind| **kind != ExtKind::DependencyDescriptor || codec == Codec::Av1;
+    sent_exts(codec.kind()).iter().filter(of_use).map(number).collect()
 }
 
 /// The offered extensions among `wanted` that may flow the way we need, each kind and each id once, with the

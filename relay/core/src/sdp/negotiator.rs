@@ -29,6 +29,8 @@ pub struct Negotiator {
     /// Sends for which the client has sections but no decoder.
     pub(super) undecodable: BTreeSet<SendKey>,
     pub(super) hints: HashMap<String, PublishHints>,
+    /// The client's last offer allows header extensions of both forms.
+    pub(super) mixed_exts: bool,
     /// An offer of ours waits for its answer, or one of the client's for ours.
     pub(super) offer_open: bool,
     /// Something changed that is in no description yet and that neither sends nor slots show.
@@ -55,6 +57,7 @@ impl Negotiator {
             sends: BTreeMap::new(),
             undecodable: BTreeSet::new(),
             hints: HashMap::new(),
+            mixed_exts: false,
             offer_open: false,
             // We have to make the first offer; a client does so unasked.
             changed: role == Role::ServerOffers,

@@ -130,6 +130,8 @@ pub(super) struct Description<'a> {
     /// Mids of `a=group:BUNDLE`, in order.
     pub(super) bundle: Option<Vec<&'a str>>,
     pub(super) direction: Option<Direction>,
+    /// Packets may have extensions in the two-byte form beside others in the one-byte form (RFC 8285 §6).
+    pub(super) mixed_exts: bool,
     pub(super) transport: TransportLines<'a>,
     pub(super) sections: Vec<Section<'a>>,
 }
@@ -143,6 +145,7 @@ impl<'a> Description<'a> {
         let mut description = Self {
             bundle: None,
             direction: None,
+            mixed_exts: false,
             transport: TransportLines::default(),
             sections: Vec::new(),
         };
@@ -198,6 +201,7 @@ impl<'a> Description<'a> {
                     self.bundle = Some(mids.collect());
                 }
             }
+            "extmap-allow-mixed" => self.mixed_exts = true,
             _ if Direction::read(name).is_some() => self.direction = Direction::read(name),
             _ => transport_attribute(&mut self.transport, name, value)?,
         }

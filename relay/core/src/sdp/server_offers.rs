@@ -28,7 +28,7 @@ impl Negotiator {
                 mid,
                 kind: codec.kind(),
                 formats: vec![Format::own(codec)],
-                exts: own_exts(codec.kind()),
+                exts: own_exts(codec),
                 usage: Usage::Track(key, SendState::Offered),
                 stopped: false,
             }));
@@ -38,7 +38,7 @@ impl Negotiator {
         self.changed = false;
 
         let mids = self.slots.iter().filter_map(Slot::bundled_mid);
-        let mut writer = Writer::new(&self.local, self.version, mids);
+        let mut writer = Writer::new(&self.local, self.version, true, mids);
         for slot in &self.slots {
             match slot {
                 Slot::Data { mid } => writer.data(*mid),
@@ -76,7 +76,7 @@ impl Negotiator {
                     mid,
                     kind: codec.kind(),
                     formats: vec![Format::own(codec)],
-                    exts: own_exts(codec.kind()),
+                    exts: own_exts(codec),
                     usage: Usage::Track(key, SendState::Offered),
                     stopped: false,
                 };

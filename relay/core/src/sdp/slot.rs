@@ -3,7 +3,7 @@
 use super::api::{PublishHints, Receiving, ReceivingSsrc, SendKey, SendState};
 use super::format::{Format, common_exts, ext_map, received_exts};
 use super::parse::{Direction, Extension, Section, SectionKind};
-use crate::types::{Codec, MediaKind, Mid, Rid, Ssrc};
+use crate::types::{Codec, ExtKind, MediaKind, Mid, Rid, Ssrc};
 
 /// One m-section. Their order never changes.
 #[derive(Debug)]
@@ -157,11 +157,17 @@ impl Receive {
         let (stream, cid) = section.msid.unwrap_or_default();
         let hints = hints(cid);
         let preferred = |format: &Format| Some(format.codec) == hints.codec;
-        let mut format = formats.swap_remove(formats.iter().position(preferred).unwrap_or(0));
+        // Without a wish a codec that every browser decodes.
+        let plain = |format: &Format| !matches!(format.codec, Codec::Vp9 | Codec::Av1);
+        let mut order = formats.iter();
+        let place = order.position(preferred).or_else(|| formats.iter().position(plain));
+        let mut format = formats.swap_remove(place.unwrap_or(0));
         hint_parameters(&mut format, hints);
         // Copies towards subscribers are made here, for those who need them: no publisher has to send everything twice.
         format.red_pt = None;
-        let exts = common_exts(section, received_exts(kind), true);
+        let mut exts = common_exts(section, received_exts(kind), true);
+        // Only AV1 has need of it.
+        exts.retain(|ext| ext.kind != ExtKind::DependencyDescriptor || format.codec == Codec::Av1);
         let (rids, simulcast) = layers(section);
         let word = |word: &str| (!word.is_empty() && word != "-").then(|| word.to_owned());
         Self {

@@ -43,7 +43,9 @@ pub(super) const fn media_name(kind: MediaKind) -> &'static str {
 
 impl<'a> Writer<'a> {
     /// Begins a description of `version` whose bundle holds `mids`.
-    pub(super) fn new(local: &'a Local, version: u64, mids: impl Iterator<Item = Mid>) -> Self {
+    ///
+    /// `mixed_exts` says that header extensions of both forms are understood.
+    pub(super) fn new(local: &'a Local, version: u64, mixed_exts: bool, mids: impl Iterator<Item = Mid>) -> Self {
         let mut writer = Self {
             text: String::with_capacity(4096),
             local,
@@ -55,6 +57,9 @@ impl<'a> Writer<'a> {
         writer.line(format_args!("s=-"));
         writer.line(format_args!("t=0 0"));
         writer.line(format_args!("a=ice-lite"));
+        if mixed_exts {
+            writer.line(format_args!("a=extmap-allow-mixed"));
+        }
         writer.line(format_args!("a=msid-semantic:WMS *"));
         let mids: String = mids.map(|mid| format!(" {mid}")).collect();
         writer.line(format_args!("a=group:BUNDLE{mids}"));

@@ -28,7 +28,7 @@ pub enum ExtKind {
     VideoTiming,
     /// Colour space of a picture, passed on.
     ColorSpace,
-    /// AV1 dependency descriptor; of no use to the codecs of today.
+    /// Layer and number of a frame of AV1, rewritten.
     DependencyDescriptor,
 }
 

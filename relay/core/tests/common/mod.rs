@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod fan_out;
+pub mod heads;
 pub mod publisher;
 pub mod subscriber;
 
@@ -53,6 +54,7 @@ pub fn sink_exts() -> ExtMap {
         (ExtKind::TransportCc, 9),
         (ExtKind::Mid, 5),
         (ExtKind::AbsSendTime, 6),
+        (ExtKind::DependencyDescriptor, 7),
     ]
     .into_iter()
     .collect()

@@ -12,7 +12,7 @@ use relay_core::{
     types::{Codec, ExtKind, ExtMap, Mid, Pt, Rid},
 };
 
-use super::{Datagram, MS, SECOND};
+use super::{Datagram, MS, SECOND, heads};
 
 /// Bytes of payload in a full packet.
 const MTU: usize = 1_100;
@@ -26,6 +26,7 @@ pub fn exts() -> ExtMap {
         (ExtKind::Mid, 4),
         (ExtKind::Rid, 10),
         (ExtKind::RepairedRid, 11),
+        (ExtKind::DependencyDescriptor, 12),
     ]
     .into_iter()
     .collect()
@@ -51,7 +52,16 @@ pub struct SentLayer {
     keyframe_due: bool,
     packets: u32,
     bytes: u32,
-    history: HashMap<u16, (u32, bool, Vec<u8>)>,
+    history: HashMap<u16, Kept>,
+}
+
+/// A packet that can be sent again.
+#[derive(Clone)]
+struct Kept {
+    timestamp: u32,
+    marker: bool,
+    payload: Vec<u8>,
+    dependency: Vec<u8>,
 }
 
 pub struct Publisher {
@@ -64,6 +74,8 @@ pub struct Publisher {
     pub silent: bool,
     /// Names m-section and layer in this many first packets of each SSRC.
     pub named: u32,
+    /// All layers in one stream.
+    svc: bool,
     mid: Mid,
     transport_seq: u16,
     started: Instant,
@@ -103,6 +115,7 @@ impl Publisher {
             level: 127,
             silent: false,
             named: 20,
+            svc: false,
             mid: Mid::new(b"0").expect("a name"),
             transport_seq: 65_000,
             started,
@@ -118,6 +131,15 @@ impl Publisher {
     pub fn camera(codec: Codec, now: Instant) -> Self {
         let layers = [(320, 150_000), (640, 500_000), (1280, 1_500_000)];
         Self::new(codec, &layers, Duration::from_micros(33_333), now)
+    }
+
+    /// A camera with three spatial layers in one stream, each predicted from the one below in keyframes only (L3T2_KEY).
+    pub fn svc(codec: Codec, now: Instant) -> Self {
+        let layers = [(320, 100_000), (640, 250_000), (1280, 700_000)];
+        Self {
+            svc: true,
+            ..Self::new(codec, &layers, Duration::from_micros(33_333), now)
+        }
     }
 
     /// A camera with one layer.
@@ -151,11 +173,11 @@ impl Publisher {
 
     pub fn spec(&self) -> SourceSpec {
         let rid = |n: usize| Rid::new(&b"qhf"[n..=n]).expect("a name");
-        let simulcast = self.layers.len() > 1;
+        let simulcast = self.layers.len() > 1 && !self.svc;
         let layers = self.layers.iter().enumerate().map(|(n, layer)| LayerSpec {
             rid: (simulcast && self.with_rids).then(|| rid(n)),
-            ssrc: (!self.with_rids).then_some(relay_core::types::Ssrc(layer.ssrc)),
-            rtx_ssrc: (!self.with_rids).then_some(relay_core::types::Ssrc(layer.ssrc + 1)),
+            ssrc: (!self.with_rids && (n == 0 || !self.svc)).then_some(relay_core::types::Ssrc(layer.ssrc)),
+            rtx_ssrc: (!self.with_rids && (n == 0 || !self.svc)).then_some(relay_core::types::Ssrc(layer.ssrc + 1)),
             width: layer.width,
             height: layer.width * 9 / 16,
             max_bitrate: 0,
@@ -168,6 +190,7 @@ impl Publisher {
             mid: self.mid,
             layers: layers.collect(),
             exts: exts(),
+            svc: self.svc,
             nack: self.codec != Codec::Opus,
             muted: false,
         }
@@ -204,22 +227,22 @@ impl Publisher {
         let Some(n) = self.layers.iter().position(|layer| layer.ssrc == media) else {
             return;
         };
-        let Some((timestamp, marker, payload)) = self.layers[n].history.get(&seq).cloned() else {
+        let Some(kept) = self.layers[n].history.get(&seq).cloned() else {
             return;
         };
         let layer = &mut self.layers[n];
         layer.rtx_seq = layer.rtx_seq.wrapping_add(1);
         let fields = HeaderFields {
             padding: false,
-            marker,
+            marker: kept.marker,
             pt: 97,
             seq: layer.rtx_seq,
-            timestamp,
+            timestamp: kept.timestamp,
             ssrc: layer.ssrc + 1,
         };
         let mut rtx = seq.to_be_bytes().to_vec();
-        rtx.extend(payload);
-        let bytes = self.packet(n, &fields, &rtx, true);
+        rtx.extend(kept.payload);
+        let bytes = self.packet(n, &fields, &rtx, true, &kept.dependency);
         let _ = now;
         self.repairs.push_back(Datagram::Rtp(bytes));
     }
@@ -231,6 +254,11 @@ impl Publisher {
             self.next_frame += self.interval;
             self.tick += 1;
             if !self.silent {
+                if self.svc && self.layers[0].keyframe_due {
+                    for layer in &mut self.layers {
+                        layer.keyframe_due = true;
+                    }
+                }
                 for n in 0..self.layers.len() {
                     if self.layers[n].enabled {
                         self.frame(now, n, &mut out);
@@ -240,7 +268,8 @@ impl Publisher {
         }
         if now >= self.next_report {
             self.next_report = now + SECOND;
-            for n in 0..self.layers.len() {
+            let streams = if self.svc { 1 } else { self.layers.len() };
+            for n in 0..streams {
                 let mut bytes = Vec::new();
                 let info = write::SenderInfo {
                     ssrc: self.layers[n].ssrc,
@@ -264,7 +293,9 @@ impl Publisher {
     }
 
     fn frame(&mut self, now: Instant, n: usize, out: &mut Vec<Datagram>) {
-        let timestamp = self.timestamp(now, n);
+        let stream = if self.svc { 0 } else { n };
+        let timestamp = self.timestamp(now, stream);
+        let top = !self.svc || self.layers[n + 1..].iter().all(|layer| !layer.enabled);
         let interval = self.interval.as_secs_f64();
         let codec = self.codec;
         let layer = &mut self.layers[n];
@@ -283,45 +314,79 @@ impl Publisher {
         layer.frame += 1;
         layer.picture = layer.picture.wrapping_add(1) & 0x7fff;
         layer.tl0 = layer.tl0.wrapping_add(1);
+        if self.svc && n > 0 {
+            // All layers of a picture have its numbers.
+            let (below, above) = self.layers.split_at_mut(n);
+            (above[0].frame, above[0].picture, above[0].tl0) = (below[0].frame, below[0].picture, below[0].tl0);
+        }
         let count = size.div_ceil(MTU).max(1);
+        let mut dependency = Vec::new();
         for i in 0..count {
-            let layer = &mut self.layers[n];
-            let mut payload = head(codec, layer, keyframe, i, count);
+            let layer = &self.layers[n];
+            let mut payload = match codec {
+                Codec::Vp9 | Codec::Av1 => {
+                    let picture = heads::Picture {
+                        number: layer.picture,
+                        tl0: layer.tl0,
+                        layer: if self.svc {
+                            u8::try_from(n).expect("few layers")
+                        } else {
+                            0
+                        },
+                        temporal: u8::from(self.svc && layer.frame.is_multiple_of(2)),
+                        keyframe,
+                        first: i == 0,
+                        last: i + 1 == count,
+                    };
+                    dependency = if codec == Codec::Av1 {
+                        heads::dependency(&picture)
+                    } else {
+                        Vec::new()
+                    };
+                    heads::payload(codec, &picture)
+                }
+                _ => head(codec, layer, keyframe, i, count),
+            };
             // What the subscriber's decoder model reads: layer, keyframe, picture, place in the picture.
             payload.push(u8::try_from(n).expect("few layers"));
             payload.push(u8::from(keyframe));
-            payload.extend(layer.frame.to_be_bytes());
+            payload.extend(self.layers[n].frame.to_be_bytes());
             payload.push(u8::try_from(i).expect("small"));
             payload.push(u8::try_from(count).expect("small"));
             payload.resize((size / count).max(payload.len()), 0xaa);
+            let layer = &mut self.layers[stream];
             layer.seq = layer.seq.wrapping_add(1);
             layer.packets += 1;
             layer.bytes += u32::try_from(payload.len()).expect("small");
             let fields = HeaderFields {
                 padding: false,
-                marker: i + 1 == count,
+                marker: top && i + 1 == count,
                 pt: 96,
                 seq: layer.seq,
                 timestamp,
                 ssrc: layer.ssrc,
             };
-            layer
-                .history
-                .insert(layer.seq, (timestamp, fields.marker, payload.clone()));
+            let kept = Kept {
+                timestamp,
+                marker: fields.marker,
+                payload: payload.clone(),
+                dependency: dependency.clone(),
+            };
+            layer.history.insert(layer.seq, kept);
             layer.history.remove(&layer.seq.wrapping_sub(1_000));
-            let bytes = self.packet(n, &fields, &payload, false);
+            let bytes = self.packet(stream, &fields, &payload, false, &dependency);
             out.push(Datagram::Rtp(bytes));
         }
     }
 
-    fn packet(&mut self, n: usize, fields: &HeaderFields, payload: &[u8], rtx: bool) -> Vec<u8> {
+    fn packet(&mut self, n: usize, fields: &HeaderFields, payload: &[u8], rtx: bool, dependency: &[u8]) -> Vec<u8> {
         let ids = exts();
         let id = |kind| ids.id(kind).expect("all are negotiated");
-        let mut header = HeaderWriter::new(fields, false);
+        let mut header = HeaderWriter::new(fields, dependency.len() > 16);
         let named = self.layers[n].packets <= self.named || rtx && self.named > 0;
         if named {
             header.ext(id(ExtKind::Mid), self.mid.as_bytes());
-            if self.layers.len() > 1 && self.with_rids {
+            if self.layers.len() > 1 && self.with_rids && !self.svc {
                 let kind = if rtx { ExtKind::RepairedRid } else { ExtKind::Rid };
                 header.ext(id(kind), &b"qhf"[n..=n]);
             }
@@ -330,6 +395,9 @@ impl Publisher {
         header.ext(id(ExtKind::TransportCc), &self.transport_seq.to_be_bytes());
         if self.codec == Codec::Opus {
             header.ext(id(ExtKind::AudioLevel), &[0x80 | self.level]);
+        }
+        if !dependency.is_empty() {
+            header.ext(id(ExtKind::DependencyDescriptor), dependency);
         }
         let mut bytes = header.finish().to_vec();
         bytes.extend(payload);
@@ -368,6 +436,7 @@ fn head(codec: Codec, layer: &SentLayer, keyframe: bool, i: usize, count: usize)
             (false, 0) => vec![0x5c, 0x81],
             (false, _) => vec![0x5c, if i + 1 == count { 0x41 } else { 0x01 }],
         },
+        Codec::Vp9 | Codec::Av1 => unreachable!("see `heads`"),
     }
 }
 

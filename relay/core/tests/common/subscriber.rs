@@ -33,12 +33,15 @@ pub struct Packet {
     pub marker: bool,
     pub payload: Vec<u8>,
     pub level: Option<u8>,
+    pub dependency: Option<Vec<u8>>,
     pub again: bool,
 }
 
 /// One stream.
 pub struct Received {
     pub codec: Codec,
+    /// Pictures have several layers, each predicted from the one below in keyframes only.
+    pub svc: bool,
     pub seq: ExtendedSeq,
     pub packets: BTreeMap<u64, Packet>,
     pub decoded: Vec<Decoded>,
@@ -51,6 +54,9 @@ pub struct Received {
     /// The next number to decode.
     next: u64,
     last: Option<(u8, u32)>,
+    /// The last picture decoded of each spatial layer.
+    have: [Option<u32>; 4],
+    broken: Option<u32>,
     missing: BTreeMap<u64, (Instant, Option<Instant>, u32)>,
     stuck_since: Option<Instant>,
     told: (u64, u64),
@@ -98,6 +104,7 @@ impl Subscriber {
             ssrc,
             Received {
                 codec,
+                svc: false,
                 seq: ExtendedSeq::default(),
                 packets: BTreeMap::new(),
                 decoded: Vec::new(),
@@ -108,6 +115,8 @@ impl Subscriber {
                 copies: 0,
                 next: 0,
                 last: None,
+                have: [None; 4],
+                broken: None,
                 missing: BTreeMap::new(),
                 stuck_since: None,
                 told: (0, 0),
@@ -194,6 +203,7 @@ impl Subscriber {
             marker: packet.marker,
             payload: payload.to_vec(),
             level: ext(ExtKind::AudioLevel).map(|level| level[0] & 0x7f),
+            dependency: ext(ExtKind::DependencyDescriptor).map(<[u8]>::to_vec),
             again,
         });
         stream.decode(now);
@@ -288,6 +298,7 @@ impl Received {
                 marker: false,
                 payload: block.to_vec(),
                 level: None,
+                dependency: None,
                 again: true,
             });
             assert_eq!(
@@ -331,13 +342,29 @@ impl Received {
 
     /// Decodes pictures in order; one with a gap before it only if it is a keyframe.
     fn decode(&mut self, now: Instant) {
+        while self
+            .packets
+            .get(&self.next)
+            .is_some_and(|packet| packet.payload.is_empty())
+        {
+            self.next += 1;
+        }
         while let Some(end) = self.whole_frame(self.next).or_else(|| self.skip_to_keyframe()) {
             let packet = &self.packets[&self.next];
             let body = self.body(&packet.payload);
             let (layer, keyframe) = (body[0], body[1] == 1);
             let frame = u32::from_be_bytes([body[2], body[3], body[4], body[5]]);
             let follows = self.last.is_some_and(|last| last.0 == layer && last.1 + 1 == frame);
-            if keyframe || follows {
+            if self.svc {
+                let decoded = Decoded {
+                    at: now,
+                    layer,
+                    frame,
+                    timestamp: packet.timestamp,
+                };
+                let ends = self.packets[&end].marker;
+                self.decode_layer(decoded, keyframe, ends);
+            } else if keyframe || follows {
                 self.last = Some((layer, frame));
                 self.decoded.push(Decoded {
                     at: now,
@@ -347,19 +374,46 @@ impl Received {
                 });
             }
             self.next = end + 1;
+            while self
+                .packets
+                .get(&self.next)
+                .is_some_and(|packet| packet.payload.is_empty())
+            {
+                self.next += 1;
+            }
+        }
+    }
+
+    /// One spatial layer of a picture has come whole.
+    fn decode_layer(&mut self, decoded: Decoded, keyframe: bool, ends: bool) {
+        let Decoded { layer, frame, .. } = decoded;
+        let n = usize::from(layer);
+        let has_reference = match (keyframe, layer) {
+            (true, 0) => true,
+            (true, _) => self.have[n - 1] == Some(frame),
+            (false, _) => self.have[n].is_some_and(|have| have + 1 == frame),
+        };
+        if has_reference {
+            self.have[n] = Some(frame);
+        } else {
+            // As in browsers: a picture is shown with all layers that came, or not at all.
+            self.broken = Some(decoded.timestamp);
+        }
+        if ends && self.broken != Some(decoded.timestamp) {
+            self.decoded.push(decoded);
         }
     }
 
     /// The last packet of the picture that begins with `seq`, if it came whole.
     fn whole_frame(&self, seq: u64) -> Option<u64> {
-        let first = self.packets.get(&seq)?;
+        let first = self.packets.get(&seq).filter(|packet| !packet.payload.is_empty())?;
         let mut body = self.body(&first.payload);
         if body.len() < 8 {
             return None;
         }
         let count = u64::from(body[7]);
         for (n, place) in (0..count).zip(seq..) {
-            let packet = self.packets.get(&place)?;
+            let packet = self.packets.get(&place).filter(|packet| !packet.payload.is_empty())?;
             body = self.body(&packet.payload);
             if packet.timestamp != first.timestamp || u64::from(body[6]) != n {
                 return None;
@@ -371,8 +425,12 @@ impl Received {
     /// A keyframe that came whole behind a gap.
     fn skip_to_keyframe(&mut self) -> Option<u64> {
         let later = self.packets.range(self.next + 1..).find_map(|(seq, packet)| {
+            if packet.payload.is_empty() {
+                return None;
+            }
             let body = self.body(&packet.payload);
-            (body[1] == 1 && body[6] == 0).then(|| self.whole_frame(*seq).map(|end| (*seq, end)))?
+            (body[1] == 1 && body[6] == 0 && !(self.svc && body[0] > 0))
+                .then(|| self.whole_frame(*seq).map(|end| (*seq, end)))?
         });
         let (start, end) = later?;
         self.next = start;
@@ -386,7 +444,8 @@ impl Received {
             (Codec::Vp8, _) => 7,
             (Codec::H264, 24) => 8,
             (Codec::H264, 28) => 2,
-            (Codec::H264, _) => 1,
+            (Codec::H264 | Codec::Av1, _) => 1,
+            (Codec::Vp9, _) => 5,
         };
         &payload[head..]
     }

@@ -1,6 +1,6 @@
 //! The VP8 payload descriptor (RFC 7741 §4.2): reading it, and writing it with numbers that go on across layers.
 
-use super::Start;
+use super::{Last, Shift, Start};
 
 /// A descriptor as read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,22 +25,6 @@ const HAS_KEY: u8 = 0x10;
 
 /// Longest descriptor that is written.
 pub(in super::super) const MAX_LEN: usize = 6;
-
-/// What is added to the numbers of one run of packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in super::super) struct Shift {
-    picture: u16,
-    tl0: u8,
-    key: u8,
-}
-
-/// The last numbers sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in super::super) struct Last {
-    picture: u16,
-    tl0: u8,
-    key: u8,
-}
 
 impl Descriptor {
     /// Reads the descriptor of a payload.
@@ -117,7 +101,7 @@ impl Descriptor {
     /// The shift that makes this packet's numbers follow `last`.
     pub(in super::super) const fn follow(&self, last: Last) -> Shift {
         Shift {
-            picture: last.picture.wrapping_add(1).wrapping_sub(self.picture) & 0x7fff,
+            picture: last.picture.wrapping_add(1).wrapping_sub(self.picture),
             tl0: last.tl0.wrapping_add(1).wrapping_sub(self.tl0),
             key: last.key.wrapping_add(1).wrapping_sub(self.temporal & 0x1f) & 0x1f,
         }

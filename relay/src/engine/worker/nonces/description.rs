@@ -23,6 +23,8 @@ pub(super) const fn payload_types(codec: Codec) -> (u8, Option<u8>) {
         Codec::Opus => (111, None),
         Codec::Vp8 => (96, Some(97)),
         Codec::H264 => (102, Some(103)),
+        Codec::Vp9 => (98, Some(99)),
+        Codec::Av1 => (45, Some(46)),
     }
 }
 
@@ -76,6 +78,8 @@ fn write_section(sdp: &mut String, section: &Section, mid: u32, transport: &str)
             Codec::Opus => "opus/48000/2",
             Codec::Vp8 => "VP8/90000",
             Codec::H264 => "H264/90000",
+            Codec::Vp9 => "VP9/90000",
+            Codec::Av1 => "AV1/90000",
         };
         write!(sdp, "a=rtpmap:{pt} {name}\r\na=rtcp-fb:{pt} transport-cc\r\n")?;
         if *codec == Codec::H264 {
