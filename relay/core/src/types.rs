@@ -73,7 +73,7 @@ pub enum MediaKind {
 }
 
 /// A codec that the relay forwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
     /// Opus, 48 kHz (RFC 7587).
     Opus,

@@ -40,25 +40,32 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Allocations and packets sent in ten seconds, after ten seconds to grow what grows.
+fn measure(mut fan_out: FanOut) -> (u64, u64) {
+    let (mut scratch, mut times) = (Vec::with_capacity(4_096), Vec::with_capacity(4_096));
+    let mut before = (0, 0);
+    for n in 0..2_000 {
+        if n == 1_000 {
+            before = (COUNT.with(Cell::get), fan_out.out.packets);
+        }
+        fan_out.burst(n);
+        if n % 10 == 0 {
+            fan_out.feedback(&mut scratch, &mut times);
+        }
+    }
+    (COUNT.with(Cell::get) - before.0, fan_out.out.packets - before.1)
+}
+
 #[test]
 fn forwarding_allocates_nothing() {
-    let mut fan_out = FanOut::new(50);
-    let (mut scratch, mut times) = (Vec::with_capacity(4_096), Vec::with_capacity(4_096));
-    // Ten seconds to grow what grows.
-    for n in 0..1_000 {
-        fan_out.burst(n);
-        if n % 10 == 0 {
-            fan_out.feedback(&mut scratch, &mut times);
-        }
-    }
-    let (before, packets) = (COUNT.with(Cell::get), fan_out.out.packets);
-    for n in 1_000..2_000 {
-        fan_out.burst(n);
-        if n % 10 == 0 {
-            fan_out.feedback(&mut scratch, &mut times);
-        }
-    }
-    let (allocations, packets) = (COUNT.with(Cell::get) - before, fan_out.out.packets - packets);
+    let (allocations, packets) = measure(FanOut::new(50));
     assert!(packets >= 490_000, "{packets} packets went out");
+    assert_eq!(allocations, 0, "for {packets} packets");
+}
+
+#[test]
+fn sifting_layers_of_one_stream_allocates_nothing() {
+    let (allocations, packets) = measure(FanOut::svc(50));
+    assert!((245_000..260_000).contains(&packets), "{packets} packets went out");
     assert_eq!(allocations, 0, "for {packets} packets");
 }

@@ -12,16 +12,18 @@ use super::{
 /// Numbers that are remembered: about three seconds.
 const WINDOW: u64 = 1024;
 const WORDS: usize = 16;
+/// Limits that are remembered.
+const FORMER: usize = 4;
 
 /// State of one sink.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     /// The highest spatial layer that passes in the present picture,
     limit: u8,
-    /// in the one before it,
-    former: u8,
     /// and in the next one.
     next: u8,
+    /// The limits before, each with the first packet for which it held no longer; newest first.
+    former: [(u64, u8); FORMER],
     /// Timestamp of the present picture.
     picture: u32,
     highest: Option<u64>,
@@ -71,8 +73,8 @@ impl Gate {
     pub(super) fn open(&mut self, limit: u8) {
         *self = Self {
             limit,
-            former: limit,
             next: limit,
+            former: [(0, limit); FORMER],
             ..Self::default()
         };
     }
@@ -82,12 +84,14 @@ impl Gate {
         self.next = limit;
     }
 
-    /// Layers up to `limit`, from the keyframe with that timestamp on, which is coming or has begun.
-    pub(super) const fn raise(&mut self, limit: u8, keyframe: u32) {
-        self.next = limit;
-        if self.picture == keyframe {
-            self.limit = limit;
+    /// Layers up to `limit`, from the keyframe on whose first packet that is. False if others came before it: then part of
+    /// the keyframe may have been dropped.
+    pub(super) fn raise(&mut self, limit: u8, start: u64) -> bool {
+        let comes = self.highest.is_none_or(|highest| highest < start);
+        if comes {
+            self.next = limit;
         }
+        comes
     }
 
     /// Decides about a packet; each packet comes once.
@@ -99,11 +103,7 @@ impl Gate {
             if !self.remembers(seq) {
                 return Passage::Dropped;
             }
-            let limit = if packet.timestamp == self.picture {
-                self.limit
-            } else {
-                self.former
-            };
+            let limit = self.limit_for(packet);
             let ends = packet.marker || ends && spatial == limit;
             if spatial > limit {
                 self.empty.set(seq);
@@ -122,8 +122,11 @@ impl Gate {
         }
         if packet.timestamp != self.picture || self.highest.is_none() {
             self.picture = packet.timestamp;
-            self.former = self.limit;
-            self.limit = self.next;
+            if self.limit != self.next {
+                self.former.rotate_right(1);
+                self.former[0] = (seq, self.limit);
+                self.limit = self.next;
+            }
         }
         self.highest = Some(seq);
         if spatial > self.limit {
@@ -136,6 +139,15 @@ impl Gate {
             self.ends.set(seq);
         }
         Passage::Passes { ends }
+    }
+
+    /// The limit of a late packet's picture.
+    fn limit_for(&self, packet: &Arrival) -> u8 {
+        if packet.timestamp == self.picture {
+            return self.limit;
+        }
+        let held = self.former.iter().take_while(|(end, _)| packet.seq < *end);
+        held.last().map_or(self.limit, |(_, limit)| *limit)
     }
 
     /// The dense number of a packet that passes, while it is remembered.
@@ -251,7 +263,8 @@ mod tests {
             passes(&mut gate, 31..36),
             [(31, false), (32, true), (33, false), (34, true)]
         );
-        gate.raise(2, 12);
+        assert!(!gate.raise(2, 33));
+        assert!(gate.raise(2, 36));
         assert_eq!(passes(&mut gate, 36..39), [(36, false), (37, false), (38, true)]);
         let dense: Vec<_> = [34, 36, 38].into_iter().map(|seq| gate.dense(seq)).collect();
         assert_eq!(dense, [Some(34), Some(35), Some(37)]);

@@ -127,16 +127,16 @@ impl Shard {
             layer.keyframe_came(now, start);
         }
         let index = source.layer_of(stream.layer, media.descriptor.as_ref());
-        let layer = &mut source.layers[usize::from(index)];
-        layer.rate.add(now, media.payload.len() + 20);
-        let started = !std::mem::replace(&mut layer.active, true);
+        let bytes = media.payload.len() + 20;
+        source.layers[usize::from(index)].rate.add(now, bytes);
+        let started = source.wake(index, now);
         source.heard(index, now);
-        if started {
-            self.layer_started(stream, index);
+        for layer in started {
+            self.layer_started(stream, layer);
         }
         if svc {
-            if keyframe.is_some() {
-                self.raise_listeners(stream, media.timestamp);
+            if let Some(start) = keyframe {
+                self.raise_listeners(stream, start);
             }
             self.sift_for_listeners(now, stream, media);
         } else {
@@ -191,10 +191,16 @@ impl Shard {
         let mut waiters = std::mem::take(&mut self.scratch.keys);
         waiters.clear();
         waiters.append(&mut layer.waiters);
-        for sink in &waiters {
+        for key in &waiters {
+            let sink = &self.sinks[*key as usize];
+            if sink.gate.is_some() && sink.current.is_some() {
+                // It could not be raised: it waits for the next one.
+                let layers = &mut self.sources[stream.source as usize].layers;
+                layers[usize::from(stream.layer)].waiters.push(*key);
+                continue;
+            }
             // With SVC they wait in one list for several layers.
-            let index = self.sinks[*sink as usize].target.unwrap_or(stream.layer);
-            self.begin(*sink, index);
+            self.begin(*key, sink.target.unwrap_or(stream.layer));
         }
         self.scratch.keys = waiters;
     }

@@ -40,7 +40,7 @@ impl Shard {
     }
 
     /// A keyframe of a stream with several layers begins: listeners that waited for a higher layer get it from now on.
-    pub(super) fn raise_listeners(&mut self, stream: Stream, keyframe: u32) {
+    pub(super) fn raise_listeners(&mut self, stream: Stream, keyframe: u64) {
         let layer = &mut self.sources[stream.source as usize].layers[usize::from(stream.layer)];
         let sinks = &mut self.sinks;
         layer.waiters.retain(|key| {
@@ -48,7 +48,9 @@ impl Shard {
             let (Some(gate), Some(target), Some(_)) = (&mut sink.gate, sink.target, sink.current) else {
                 return true;
             };
-            gate.raise(target, keyframe);
+            if !gate.raise(target, keyframe) {
+                return true;
+            }
             sink.current = sink.target.take();
             false
         });

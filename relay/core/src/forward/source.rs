@@ -109,6 +109,23 @@ impl Source {
         }
     }
 
+    /// A packet of a layer came; which layers that makes active. With SVC all are at first: those that do not come are soon
+    /// found silent, while those that come only with the next packets would each cost a keyframe.
+    pub(super) fn wake(&mut self, index: u8, now: Micros) -> std::ops::Range<u8> {
+        if self.layers[usize::from(index)].active {
+            return 0..0;
+        }
+        if !self.spec.svc || self.layers.iter().any(|layer| layer.active) {
+            self.layers[usize::from(index)].active = true;
+            return index..index + 1;
+        }
+        for layer in &mut self.layers {
+            layer.active = true;
+            layer.last_packet = now;
+        }
+        0..last_index(self.layers.len()) + 1
+    }
+
     /// Bits per second of each layer, with SVC those of the layers below included; `None` for one that cannot be had.
     pub(super) fn costs(&mut self, now: Micros) -> [Option<u64>; MAX_LAYERS] {
         // Before anything has come, all layers may still come.
@@ -120,14 +137,15 @@ impl Source {
             if !layer.active && any_active {
                 continue;
             }
-            *cost = Some(if svc && any_active {
-                below += layer.rate.bits_per_second(now);
-                below.max(1)
-            } else if svc {
-                layer.announced(codec)
-            } else {
-                layer.cost(now, codec)
-            });
+            if !svc {
+                *cost = Some(layer.cost(now, codec));
+                continue;
+            }
+            below = match layer.rate.bits_per_second(now) {
+                0 => layer.announced(codec).max(below),
+                measured => below + measured,
+            };
+            *cost = Some(below);
         }
         costs
     }

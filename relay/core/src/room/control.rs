@@ -372,13 +372,13 @@ impl Control {
             } => {
                 if let Some((room, sid)) = self.index.sources.get(&source).cloned() {
                     self.step(now, room, |room, ctx| {
-                        room.layer_started(ctx, &sid, layer, (ssrc, rtx_ssrc))
+                        room.layer_started(ctx, (&sid, source), layer, (ssrc, rtx_ssrc))
                     });
                 }
             }
             forward::Event::LayerWanted { source, highest } => {
                 if let Some((room, sid)) = self.index.sources.get(&source).cloned() {
-                    self.step(now, room, |room, ctx| room.layer_wanted(ctx, &sid, highest));
+                    self.step(now, room, |room, ctx| room.layer_wanted(ctx, (&sid, source), highest));
                 }
             }
             forward::Event::StreamState { sink, active } => {

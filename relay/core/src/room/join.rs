@@ -1,7 +1,7 @@
 //! Coming in: admission, and everything the newcomer needs in one go.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -27,8 +27,9 @@ use crate::{
 /// Version of the signalling protocol that we speak.
 pub(super) const PROTOCOL: i32 = 17;
 
-/// The release of LiveKit's server whose features clients may count on; native SDKs call each other (RPC) from 1.8.0 on.
-const SPEAKS: &str = "1.8.0";
+/// The release of LiveKit's server whose features clients may count on; native SDKs call each other (RPC) from 1.8.0 on,
+/// and livekit-client publishes VP9 and AV1 in simulcast from 1.13.7 on.
+const SPEAKS: &str = "1.13.7";
 
 /// Media must be connected this long after joining.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -207,6 +208,7 @@ impl Room {
             publisher,
             subscriber,
             subscriptions: BTreeMap::new(),
+            cannot_decode: BTreeSet::new(),
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),

@@ -12,10 +12,10 @@ use livekit_protocol::{
 use super::{
     context::{Context, SessionId, TrackSid},
     state::{Room, Timer},
-    track::short_name,
+    track::{Media, short_name},
     view::{Grade, Sample},
 };
-use crate::types::{MediaKind, Ssrc, TransportId};
+use crate::types::{MediaKind, SourceId, Ssrc, TransportId};
 
 /// Connection quality is told this often.
 const QUALITY_EVERY: Duration = Duration::from_secs(5);
@@ -104,35 +104,47 @@ impl Room {
         );
     }
 
-    /// The highest layer that anybody wants changed: the publisher may stop those above it.
-    pub(super) fn layer_wanted(&self, ctx: &mut Context<'_>, sid: &TrackSid, highest: Option<u8>) {
+    /// The highest layer that anybody wants of one stream changed: the publisher may stop those above it.
+    pub(super) fn layer_wanted(
+        &mut self,
+        ctx: &mut Context<'_>,
+        (sid, source): (&TrackSid, SourceId),
+        highest: Option<u8>,
+    ) {
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return;
+        };
+        let backup = track.backup.as_mut().and_then(|backup| backup.media.as_mut());
+        let mut streams = track.media.iter_mut().chain(backup);
+        if let Some(media) = streams.find(|media| media.source == source) {
+            media.wanted = Some(highest);
+        }
+        self.tell_wanted(ctx, sid);
+    }
+
+    /// Tells the publisher of a track what is wanted of each of its codecs.
+    pub(super) fn tell_wanted(&self, ctx: &mut Context<'_>, sid: &TrackSid) {
         let Some(track) = self.tracks.get(sid).filter(|track| track.kind == MediaKind::Video) else {
             return;
         };
         let (Some(media), Some(publisher)) = (&track.media, self.participants.get(&track.publisher)) else {
             return;
         };
-        // Without simulcast there is one layer, and it has every quality.
-        let highest = if media.layers <= 1 {
-            highest.map(|_| u8::MAX)
-        } else {
-            highest
-        };
-        let qualities: Vec<SubscribedQuality> = [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
-            .into_iter()
-            .zip(0_u8..)
-            .map(|(quality, layer)| SubscribedQuality {
-                quality: quality.into(),
-                enabled: highest.is_some_and(|highest| layer <= highest),
-            })
-            .collect();
+        let mut codecs = vec![SubscribedCodec {
+            codec: short_name(media.codec).to_owned(),
+            qualities: qualities(media),
+        }];
+        if let Some(backup) = track.backup.as_ref().filter(|backup| backup.needed) {
+            codecs.push(SubscribedCodec {
+                codec: short_name(backup.codec).to_owned(),
+                // Without a stream yet it is asked for.
+                qualities: backup.media.as_ref().map_or_else(|| up_to(Some(u8::MAX)), qualities),
+            });
+        }
         let update = SubscribedQualityUpdate {
             track_sid: sid.to_string(),
-            subscribed_qualities: qualities.clone(),
-            subscribed_codecs: vec![SubscribedCodec {
-                codec: short_name(media.codec).to_owned(),
-                qualities,
-            }],
+            subscribed_qualities: codecs[0].qualities.clone(),
+            subscribed_codecs: codecs,
         };
         ctx.send(publisher.connection, Message::SubscribedQualityUpdate(update));
     }
@@ -141,7 +153,7 @@ impl Room {
     pub(super) fn layer_started(
         &mut self,
         ctx: &mut Context<'_>,
-        sid: &TrackSid,
+        (sid, source): (&TrackSid, SourceId),
         layer: u8,
         (ssrc, rtx_ssrc): (Ssrc, Option<Ssrc>),
     ) {
@@ -159,6 +171,18 @@ impl Room {
         let Some(track) = self.tracks.get_mut(sid) else {
             return;
         };
+        let backup = track.backup.as_mut().and_then(|backup| {
+            let is_it = backup.media.as_ref().is_some_and(|media| media.source == source);
+            Some((&mut backup.layers, track.info.codecs.get_mut(1)?)).filter(|_| is_it)
+        });
+        if let Some((layers, codec)) = backup {
+            if let Some(layer) = layers.get_mut(usize::from(layer)) {
+                layer.ssrc = ssrc.0;
+                layer.repair_ssrc = rtx_ssrc.map_or(0, |ssrc| ssrc.0);
+            }
+            codec.layers.clone_from(layers);
+            return;
+        }
         if let Some(layer) = track.info.layers.get_mut(usize::from(layer)) {
             layer.ssrc = ssrc.0;
             layer.repair_ssrc = rtx_ssrc.map_or(0, |ssrc| ssrc.0);
@@ -223,4 +247,26 @@ impl Room {
         }
         self.timers.set(Timer::Quality, ctx.after(QUALITY_EVERY));
     }
+}
+
+/// Which qualities of a stream are wanted; before anybody told, all.
+fn qualities(media: &Media) -> Vec<SubscribedQuality> {
+    // Without simulcast there is one layer, and it has every quality.
+    let highest = media.wanted.unwrap_or(Some(u8::MAX));
+    up_to(if media.layers <= 1 {
+        highest.map(|_| u8::MAX)
+    } else {
+        highest
+    })
+}
+
+fn up_to(highest: Option<u8>) -> Vec<SubscribedQuality> {
+    [VideoQuality::Low, VideoQuality::Medium, VideoQuality::High]
+        .into_iter()
+        .zip(0_u8..)
+        .map(|(quality, layer)| SubscribedQuality {
+            quality: quality.into(),
+            enabled: highest.is_some_and(|highest| layer <= highest),
+        })
+        .collect()
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod api;
+mod backup;
 mod context;
 mod control;
 mod data;

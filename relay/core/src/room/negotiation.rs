@@ -61,6 +61,7 @@ impl Room {
         }
         self.receive_tracks(ctx, session);
         self.start_sinks(ctx, session);
+        self.note_undecodable(ctx, session);
         self.unsettled.insert(session);
     }
 
@@ -85,6 +86,7 @@ impl Room {
         peer.tell_remote(ctx);
         self.timers.clear(&Timer::Negotiate(session));
         self.start_sinks(ctx, session);
+        self.note_undecodable(ctx, session);
         self.unsettled.insert(session);
     }
 
@@ -191,7 +193,7 @@ impl Room {
             else {
                 continue;
             };
-            let Some(media) = &track.media else {
+            let Some(media) = track.media_in(sending.codec) else {
                 continue;
             };
             let sink = ctx.sink(session, track.sid.clone());

@@ -1,6 +1,6 @@
 //! One participant: who it is, what it may do, and its connections.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use livekit_protocol::{
     ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo, TrackSource, TrackType,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     sdp::Negotiator,
-    types::{Fingerprint, IceCredentials, Ssrc, TransportCommand, TransportId},
+    types::{Codec, Fingerprint, IceCredentials, Ssrc, TransportCommand, TransportId},
 };
 
 /// Attributes that take more than [`MAX_METADATA`] bytes.
@@ -128,6 +128,8 @@ pub(super) struct Participant {
     /// Receives, with two connections.
     pub(super) subscriber: Option<Peer>,
     pub(super) subscriptions: BTreeMap<TrackSid, Subscription>,
+    /// Codecs that its client refused or has no section for.
+    pub(super) cannot_decode: BTreeSet<Codec>,
     /// Who may subscribe to this participant's tracks; `None` is everybody.
     pub(super) allowed: Option<SubscriptionPermission>,
     /// Tracks announced or published, in order.

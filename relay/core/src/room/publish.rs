@@ -11,19 +11,15 @@ use super::{
     context::{Context, SessionId, TrackSid},
     participant::real_source,
     state::Room,
-    track::{Media, Track, short_name},
+    track::{Track, short_name},
 };
-use crate::{
-    forward::{self, SourceSpec},
-    sdp::Receiving,
-    types::{Codec, Mid},
-};
+use crate::{forward, sdp::Receiving, types::Mid};
 
 /// Tracks of one participant, announced or published.
 const MAX_TRACKS: usize = 32;
 
 /// Longest name or id that a client gives a track, in bytes.
-const MAX_NAME: usize = 256;
+pub(super) const MAX_NAME: usize = 256;
 
 impl Room {
     /// The client announces a track; it hears of its name at once, before any media.
@@ -32,6 +28,10 @@ impl Room {
             return;
         };
         let connection = participant.connection;
+        if !request.sid.is_empty() {
+            self.add_backup(ctx, session, request);
+            return;
+        }
         if let Some((reason, message)) = objection(&participant.grants, participant.published.len(), &request) {
             let message = Message::RequestResponse(RequestResponse {
                 reason: reason.into(),
@@ -80,6 +80,9 @@ impl Room {
             for cid in &track.cids {
                 participant.publisher.negotiator.hint(cid, track.hints());
             }
+            if let Some((cid, hints)) = track.backup_hints() {
+                participant.publisher.negotiator.hint(cid, hints);
+            }
         }
     }
 
@@ -104,6 +107,18 @@ impl Room {
         for sid in gone {
             self.unpublish(ctx, &sid);
         }
+        let is_there = |mid: &Mid| sections.iter().any(|section| section.active && section.mid == *mid);
+        let gone: Vec<TrackSid> = self
+            .published_by(session)
+            .filter(|track| {
+                let media = track.backup.as_ref().and_then(|backup| backup.media.as_ref());
+                media.is_some_and(|media| !is_there(&media.mid))
+            })
+            .map(|track| track.sid.clone())
+            .collect();
+        for sid in gone {
+            self.unpublish_backup(ctx, &sid);
+        }
         let free: Vec<&Receiving> = sections
             .iter()
             .filter(|section| section.active && !self.is_taken(session, &section.mid))
@@ -111,6 +126,10 @@ impl Room {
         // First those that the client named, then, for clients that name them otherwise, those of the same kind.
         let mut left = Vec::new();
         for section in free {
+            if let Some(sid) = self.backup_in(session, section) {
+                self.publish_backup(ctx, session, &sid, section);
+                continue;
+            }
             match self.pending(session, |track| track.is_named(section)) {
                 Some(sid) => self.publish(ctx, session, &sid, section),
                 None => left.push(section),
@@ -133,7 +152,7 @@ impl Room {
 
     fn is_taken(&self, session: SessionId, mid: &Mid) -> bool {
         self.published_by(session)
-            .any(|track| track.media.as_ref().is_some_and(|media| media.mid == *mid))
+            .any(|track| track.streams().any(|media| media.mid == *mid))
     }
 
     fn pending(&self, session: SessionId, is_meant: impl Fn(&Track) -> bool) -> Option<TrackSid> {
@@ -142,7 +161,7 @@ impl Room {
             .map(|track| track.sid.clone())
     }
 
-    fn published_by(&self, session: SessionId) -> impl Iterator<Item = &Track> {
+    pub(super) fn published_by(&self, session: SessionId) -> impl Iterator<Item = &Track> {
         self.participants
             .get(&session)
             .into_iter()
@@ -155,31 +174,7 @@ impl Room {
         let (Some(participant), Some(track)) = (self.participants.get_mut(&session), self.tracks.get_mut(sid)) else {
             return;
         };
-        let mut layers = track.layer_specs(section);
-        layers.truncate(forward::MAX_LAYERS);
-        let svc = track.is_svc(section);
-        let media = Media {
-            source: ctx.source(sid.clone()),
-            mid: section.mid,
-            codec: section.codec,
-            layers: u8::try_from(layers.len()).unwrap_or(1),
-        };
-        ctx.forward(forward::Command::SourceAdd {
-            id: media.source,
-            transport: participant.publisher.transport,
-            spec: SourceSpec {
-                codec: section.codec,
-                pt: section.pt,
-                rtx_pt: section.rtx_pt,
-                red_pt: None,
-                mid: section.mid,
-                layers,
-                exts: section.exts,
-                svc,
-                nack: section.codec != Codec::Opus,
-                muted: track.info.muted,
-            },
-        });
+        let media = track.start_media(ctx, participant.publisher.transport, section, None);
         tracing::info!(
             room = %self.key,
             participant = %participant.sid,
@@ -209,14 +204,15 @@ impl Room {
         for subscriber in subscribers {
             self.forget_subscription(ctx, subscriber, sid);
         }
-        if let Some(media) = &track.media {
+        for media in track.streams() {
             ctx.forward(forward::Command::SourceRemove { id: media.source });
             ctx.index.sources.remove(&media.source);
         }
         if let Some(publisher) = self.participants.get_mut(&track.publisher) {
             tracing::info!(room = %self.key, participant = %publisher.sid, track = %sid, "track unpublished");
             publisher.published.retain(|other| other != sid);
-            for cid in &track.cids {
+            let backup = track.backup.as_ref().and_then(|backup| backup.cid.as_ref());
+            for cid in track.cids.iter().chain(backup) {
                 publisher.publisher.negotiator.forget(cid);
             }
             publisher.touch();
@@ -246,11 +242,14 @@ impl Room {
             return;
         }
         track.info.muted = request.muted;
-        if let Some(media) = &track.media {
+        let sources: Vec<_> = track.streams().map(|media| media.source).collect();
+        for id in &sources {
             ctx.forward(forward::Command::SourceMute {
-                id: media.source,
+                id: *id,
                 muted: request.muted,
             });
+        }
+        if !sources.is_empty() {
             if let Some(participant) = self.participants.get_mut(&session) {
                 participant.touch();
             }
@@ -285,7 +284,10 @@ pub(super) fn objection(
     {
         Some((Refused::InvalidRequest, "cid, name or stream cannot be used"))
     } else if !request.sid.is_empty() {
-        Some((Refused::UnsupportedType, "a track has one codec here"))
+        Some((
+            Refused::UnsupportedType,
+            "another codec belongs to a track that is published",
+        ))
     } else {
         None
     }

@@ -122,7 +122,8 @@ impl Room {
             return;
         };
         let allowed = publisher.lets(&participant.ticket.identity, &participant.sid, sid);
-        let (kind, codec) = (track.kind, media.codec);
+        let codec = track.codec_for(&participant.cannot_decode).unwrap_or(media.codec);
+        let kind = track.kind;
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };

@@ -226,6 +226,11 @@ fn microphone(cid: &str) -> signal_request::Message {
 }
 
 fn camera(cid: &str) -> signal_request::Message {
+    camera_with(cid, &["vp8"])
+}
+
+/// A camera with its codec, and a backup codec if there is a second one.
+fn camera_with(cid: &str, codecs: &[&str]) -> signal_request::Message {
     let layer = |quality: VideoQuality, width, height, bitrate| VideoLayer {
         quality: quality.into(),
         width,
@@ -243,11 +248,15 @@ fn camera(cid: &str) -> signal_request::Message {
             layer(VideoQuality::Low, 320, 180, 160_000),
             layer(VideoQuality::Medium, 640, 360, 450_000),
         ],
-        simulcast_codecs: vec![SimulcastCodec {
-            codec: "vp8".into(),
-            cid: cid.into(),
-            ..SimulcastCodec::default()
-        }],
+        simulcast_codecs: codecs
+            .iter()
+            .enumerate()
+            .map(|(n, codec)| SimulcastCodec {
+                codec: (*codec).into(),
+                cid: if n == 0 { cid.into() } else { String::new() },
+                ..SimulcastCodec::default()
+            })
+            .collect(),
         ..AddTrackRequest::default()
     })
 }
@@ -384,14 +393,18 @@ impl World {
 
     /// Answers the last offer to a client.
     fn answer(&mut self, connection: u64) {
+        self.answer_with(connection, |sdp| sdp);
+    }
+
+    /// Answers the last offer as a browser does, with that changed.
+    fn answer_with(&mut self, connection: u64, change: impl FnOnce(String) -> String) {
         let offer = self.last(connection, |message| match message {
             Message::Offer(offer) => Some(offer.clone()),
             _ => None,
         });
-        self.signal(
-            connection,
-            signal_request::Message::Answer(answer_to(&offer.expect("an offer"))),
-        );
+        let mut answer = answer_to(&offer.expect("an offer"));
+        answer.sdp = change(answer.sdp);
+        self.signal(connection, signal_request::Message::Answer(answer));
     }
 
     /// All transports that were made connect.

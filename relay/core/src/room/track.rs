@@ -1,16 +1,21 @@
 //! A published track: what its publisher announced, and the media that carries it.
 #![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
+use std::collections::BTreeSet;
+
 use livekit_protocol::{
     AddTrackRequest, AudioTrackFeature, BackupCodecPolicy, SimulcastCodecInfo, TimedVersion, TrackInfo, TrackSource,
     TrackType, VideoLayer, VideoQuality, video_layer,
 };
 
-use super::context::{SessionId, TrackSid};
+use super::{
+    backup::Backup,
+    context::{Context, SessionId, TrackSid},
+};
 use crate::{
-    forward::LayerSpec,
+    forward::{self, LayerSpec, SourceSpec},
     sdp::{PublishHints, Receiving},
-    types::{Codec, MediaKind, Mid, Rid, SourceId},
+    types::{Codec, MediaKind, Mid, Rid, SourceId, TransportId},
 };
 
 /// Most that an encoder starts with, in kbit/s: what nearly every uplink carries.
@@ -24,6 +29,8 @@ pub(super) struct Media {
     pub(super) codec: Codec,
     /// Number of layers, lowest first.
     pub(super) layers: u8,
+    /// The highest layer that anybody wants, once the shard has told.
+    pub(super) wanted: Option<Option<u8>>,
 }
 
 /// See the module.
@@ -38,6 +45,8 @@ pub(super) struct Track {
     /// The codec that the client announced.
     pub(super) announced: Option<Codec>,
     pub(super) media: Option<Media>,
+    /// For those who cannot decode that.
+    pub(super) backup: Option<Backup>,
     /// Media of it has come, so its publisher knows it as published.
     pub(super) arrived: bool,
     /// A moderator muted it before that: a client ignores orders about a track that it is still publishing, and later
@@ -118,6 +127,7 @@ impl Track {
             .simulcast_codecs
             .iter()
             .find_map(|codec| codec_named(&codec.codec));
+        let backup = Backup::announced(&request, kind, announced);
         let source = request.source();
         let stream = if !request.stream.is_empty() {
             request.stream
@@ -166,6 +176,7 @@ impl Track {
             info,
             announced,
             media: None,
+            backup,
             arrived: false,
             silence_due: false,
             subscribers: 0,
@@ -192,6 +203,16 @@ impl Track {
         }
     }
 
+    /// The same about the section of its backup codec, by the client's id of it.
+    pub(super) fn backup_hints(&self) -> Option<(&str, PublishHints)> {
+        let backup = self.backup.as_ref()?;
+        let hints = PublishHints {
+            codec: Some(backup.codec),
+            ..PublishHints::default()
+        };
+        Some((backup.cid.as_deref()?, hints))
+    }
+
     /// A screen or its sound.
     pub(super) fn is_screen(&self) -> bool {
         matches!(
@@ -201,17 +222,17 @@ impl Track {
     }
 
     /// Whether the layers that were announced come in one stream.
-    pub(super) fn is_svc(&self, receiving: &Receiving) -> bool {
-        matches!(receiving.codec, Codec::Vp9 | Codec::Av1) && receiving.rids.len() < 2 && self.info.layers.len() > 1
+    fn is_svc(layers: &[VideoLayer], receiving: &Receiving) -> bool {
+        matches!(receiving.codec, Codec::Vp9 | Codec::Av1) && receiving.rids.len() < 2 && layers.len() > 1
     }
 
     /// The layers for the shard, lowest first, from what was announced and what the offer has.
-    pub(super) fn layer_specs(&self, receiving: &Receiving) -> Vec<LayerSpec> {
-        let biggest = self.info.layers.last();
+    fn layer_specs(&self, announced: &[VideoLayer], receiving: &Receiving) -> Vec<LayerSpec> {
+        let biggest = announced.last();
         if receiving.rids.len() < 2 {
             let ssrc = receiving.ssrcs.first();
-            if self.is_svc(receiving) {
-                let layers = self.info.layers.iter().enumerate();
+            if Self::is_svc(announced, receiving) {
+                let layers = announced.iter().enumerate();
                 let spec = |(index, layer): (usize, &VideoLayer)| LayerSpec {
                     rid: None,
                     ssrc: ssrc.filter(|_| index == 0).map(|ssrc| ssrc.ssrc),
@@ -233,7 +254,7 @@ impl Track {
         }
         let count = receiving.rids.len();
         let named = |rid: &Rid| {
-            let mut layers = self.info.layers.iter();
+            let mut layers = announced.iter();
             layers.find(|layer| rid_of(layer.quality()) == rid.as_str())
         };
         // Clients that name some of their layers otherwise mean nothing by the names.
@@ -243,7 +264,7 @@ impl Track {
             .iter()
             .enumerate()
             .map(|(i, rid)| {
-                let announced = if by_name { named(rid) } else { self.info.layers.get(i) };
+                let announced = if by_name { named(rid) } else { announced.get(i) };
                 let halvings = u32::try_from(count - 1 - i).unwrap_or(0).min(8);
                 LayerSpec {
                     rid: Some(*rid),
@@ -255,6 +276,62 @@ impl Track {
                 }
             })
             .collect()
+    }
+
+    /// Has the shard take the media of a section, with the layers of the track or with these.
+    pub(super) fn start_media(
+        &self,
+        ctx: &mut Context<'_>,
+        transport: TransportId,
+        section: &Receiving,
+        announced: Option<&[VideoLayer]>,
+    ) -> Media {
+        let announced = announced.unwrap_or(&self.info.layers);
+        let mut layers = self.layer_specs(announced, section);
+        layers.truncate(forward::MAX_LAYERS);
+        let media = Media {
+            source: ctx.source(self.sid.clone()),
+            mid: section.mid,
+            codec: section.codec,
+            layers: u8::try_from(layers.len()).unwrap_or(1),
+            wanted: None,
+        };
+        ctx.forward(forward::Command::SourceAdd {
+            id: media.source,
+            transport,
+            spec: SourceSpec {
+                codec: section.codec,
+                pt: section.pt,
+                rtx_pt: section.rtx_pt,
+                red_pt: None,
+                mid: section.mid,
+                layers,
+                exts: section.exts,
+                svc: Self::is_svc(announced, section),
+                nack: section.codec != Codec::Opus,
+                muted: self.info.muted,
+            },
+        });
+        media
+    }
+
+    /// The stream of that codec.
+    pub(super) fn media_in(&self, codec: Codec) -> Option<&Media> {
+        let backup = self.backup.as_ref().and_then(|backup| backup.media.as_ref());
+        let mut streams = self.media.iter().chain(backup);
+        streams.find(|media| media.codec == codec)
+    }
+
+    /// The codec that somebody gets who cannot decode these; `None` when there is none yet.
+    pub(super) fn codec_for(&self, undecodable: &BTreeSet<Codec>) -> Option<Codec> {
+        let mut streams = self.streams().map(|media| media.codec);
+        streams.find(|codec| !undecodable.contains(codec))
+    }
+
+    /// All streams of the track.
+    pub(super) fn streams(&self) -> impl Iterator<Item = &Media> {
+        let backup = self.backup.as_ref().and_then(|backup| backup.media.as_ref());
+        self.media.iter().chain(backup)
     }
 
     /// The media is known: what the others are told about it.
@@ -280,7 +357,7 @@ impl Track {
 }
 
 /// Layers lowest quality first, at most three.
-fn sorted(mut layers: Vec<VideoLayer>) -> Vec<VideoLayer> {
+pub(super) fn sorted(mut layers: Vec<VideoLayer>) -> Vec<VideoLayer> {
     layers.sort_by_key(|layer| layer.quality);
     layers.dedup_by_key(|layer| layer.quality);
     layers.truncate(3);

@@ -50,7 +50,7 @@ fn negotiator(role: Role) -> Negotiator {
                 protocol: CandidateProtocol::TcpPassive,
             },
         ],
-        codecs: vec![Codec::Opus, Codec::H264, Codec::Vp8],
+        codecs: vec![Codec::Opus, Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1],
     };
     Negotiator::new(local, role)
 }

@@ -29,6 +29,8 @@ impl Transmit for Counter {
 
 pub struct FanOut {
     pub shard: Shard,
+    /// Three spatial layers in one stream, of which subscribers get two.
+    svc: bool,
     pub now: Instant,
     pub out: Counter,
     subscribers: u32,
@@ -41,9 +43,33 @@ pub struct FanOut {
 
 /// Packets in a burst.
 pub const BURST: u16 = 10;
+/// Those of them in the two lower layers.
+pub const LOWER: u16 = 5;
+
+/// The descriptor of packet `i` of VP9 picture `n`.
+fn svc_head(n: u32, i: u16) -> [u8; 5] {
+    let (layer, begins, ends) = match i {
+        0..2 => (0, i == 0, i == 1),
+        2..LOWER => (1, i == 2, i == LOWER - 1),
+        _ => (2, i == LOWER, i == BURST - 1),
+    };
+    let flags = 0xa0 | u8::from(n > 0) << 6 | u8::from(begins) << 3 | u8::from(ends) << 2;
+    let [.., high, low] = n.to_be_bytes();
+    [flags, high | 0x80, low, layer << 1 | u8::from(n == 0 && layer > 0), low]
+}
 
 impl FanOut {
+    /// H.264 in one layer.
     pub fn new(subscribers: u32) -> Self {
+        Self::of(subscribers, false)
+    }
+
+    /// VP9 in three layers, for subscribers with a tile of 640 pixels.
+    pub fn svc(subscribers: u32) -> Self {
+        Self::of(subscribers, true)
+    }
+
+    fn of(subscribers: u32, svc: bool) -> Self {
         let world = World::new(1);
         let start = world.now;
         let config = Config {
@@ -51,7 +77,16 @@ impl FanOut {
             ..Config::new(start, 0, 1)
         };
         let mut shard = Shard::new(config);
-        let publisher = Publisher::single(Codec::H264, 8_000_000, start);
+        let publisher = if svc {
+            Publisher::svc(Codec::Vp9, start)
+        } else {
+            Publisher::single(Codec::H264, 8_000_000, start)
+        };
+        let want = Want {
+            width: if svc { 640 } else { 0 },
+            height: if svc { 360 } else { 0 },
+            ..Want::default()
+        };
         shard.handle_command(start, Command::TransportAdd { id: TransportId(1) });
         shard.handle_command(
             start,
@@ -70,13 +105,14 @@ impl FanOut {
                     id: SinkId(n),
                     transport: id,
                     source: SourceId(1),
-                    spec: world.sink_spec(n + 1, Codec::H264),
-                    want: Want::default(),
+                    spec: world.sink_spec(n + 1, publisher.codec),
+                    want,
                 },
             );
         }
         Self {
             shard,
+            svc,
             now: start,
             out: Counter::default(),
             subscribers,
@@ -91,7 +127,7 @@ impl FanOut {
     pub fn burst(&mut self, n: u32) {
         self.now += Duration::from_millis(10);
         self.shard.handle_timeout(self.now);
-        for _ in 0..BURST {
+        for i in 0..BURST {
             self.seq = self.seq.wrapping_add(1);
             let fields = HeaderFields {
                 padding: false,
@@ -110,12 +146,16 @@ impl FanOut {
             self.packet.clear();
             self.packet.extend(header.finish());
             let keyframe = n == 0 && self.seq == 1;
-            self.packet.push(if keyframe { 0x67 } else { 0x41 });
+            if self.svc {
+                self.packet.extend(svc_head(n, i));
+            } else {
+                self.packet.push(if keyframe { 0x67 } else { 0x41 });
+            }
             self.packet.resize(self.packet.len() + 999, 0xaa);
             self.shard.handle_rtp(self.now, TransportId(1), &self.packet);
         }
         self.shard.transmit(self.now, &mut self.out);
-        self.sent = self.sent.wrapping_add(BURST);
+        self.sent = self.sent.wrapping_add(if self.svc { LOWER } else { BURST });
         // What the pacer held back.
         let later = self.now + Duration::from_millis(5);
         self.shard.transmit(later, &mut self.out);

@@ -240,7 +240,9 @@ fn a_stopped_section_is_refused_and_comes_back_under_another_mid() {
 fn what_we_do_not_know_is_refused_section_by_section() {
     let unknown = PUBLISHER_CAMERA
         .replace("m=audio 9 UDP/TLS/RTP/SAVPF", "m=text 9 UDP/TLS/RTP/SAVPF")
-        .replace("VP8/90000", "VP9/90000")
+        .replace("VP8/90000", "VP7/90000")
+        .replace("VP9/90000", "VP7/90000")
+        .replace("AV1/90000", "AV2/90000")
         .replace("H264/90000", "H265/90000");
     let (_, answer) = answered(&unknown);
     assert_eq!(
@@ -248,4 +250,59 @@ fn what_we_do_not_know_is_refused_section_by_section() {
         ["application", "text 0 inactive", "video 0 inactive"]
     );
     assert!(answer.contains("a=group:BUNDLE 0\r\n"));
+}
+
+#[test]
+fn vp9_and_av1_are_taken_where_they_are_asked_for_and_not_otherwise() {
+    let camera = "55d7e28d-6462-4850-a41e-df148e47792f";
+    for (codec, map) in [
+        (Codec::Vp9, "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\n"),
+        (
+            Codec::Av1,
+            "a=rtpmap:45 AV1/90000\r\na=fmtp:45 level-idx=5;profile=0;tier=0\r\n",
+        ),
+    ] {
+        let mut negotiator = negotiator(Role::ClientOffers);
+        let hints = PublishHints {
+            codec: Some(codec),
+            ..PublishHints::default()
+        };
+        negotiator.hint(camera, hints);
+        negotiator.accept_offer(PUBLISHER_CAMERA).expect("a good offer");
+        let answer = negotiator.answer();
+        assert!(answer.contains(map), "{answer}");
+        let section = negotiator.receiving().find(|section| section.kind == MediaKind::Video);
+        let section = section.expect("a camera");
+        assert_eq!(section.codec, codec);
+        assert!(section.rtx_pt.is_some());
+        let dependency = "#dependency-descriptor-rtp-header-extension\r\n";
+        assert_eq!(answer.contains(dependency), codec == Codec::Av1);
+        assert_eq!(
+            section.exts.id(ExtKind::DependencyDescriptor).is_some(),
+            codec == Codec::Av1
+        );
+    }
+    // Other profiles of VP9 are not.
+    let offer = PUBLISHER_CAMERA.replace("profile-id=0", "profile-id=2");
+    let mut negotiator = negotiator(Role::ClientOffers);
+    negotiator.hint(
+        camera,
+        PublishHints {
+            codec: Some(Codec::Vp9),
+            ..PublishHints::default()
+        },
+    );
+    negotiator.accept_offer(&offer).expect("a good offer");
+    let section = negotiator.receiving().find(|section| section.kind == MediaKind::Video);
+    assert_eq!(section.expect("a camera").codec, Codec::Vp8);
+}
+
+#[test]
+fn both_forms_of_extensions_are_allowed_where_the_client_allows_them() {
+    let mut negotiator = negotiator(Role::ClientOffers);
+    let offer = PUBLISHER_CAMERA.replace("a=extmap-allow-mixed\r\n", "");
+    negotiator.accept_offer(&offer).expect("a good offer");
+    assert!(!negotiator.answer().contains("allow-mixed"));
+    negotiator.accept_offer(PUBLISHER_CAMERA).expect("a good offer");
+    assert!(negotiator.answer().contains("a=extmap-allow-mixed\r\n"));
 }
