@@ -159,7 +159,7 @@ impl Subscriber {
             121 => (packet.ssrc - 1, true),
             _ => (packet.ssrc, false),
         };
-        if again && packet.payload.len() < 3 {
+        if again && packet.payload.len() < 2 {
             self.padding += 1;
             return;
         }
