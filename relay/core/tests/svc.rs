@@ -145,6 +145,26 @@ fn a_narrow_link_gets_the_layer_that_fits_and_more_when_it_widens() {
 }
 
 #[test]
+fn a_link_too_narrow_for_the_lowest_layer_gets_half_of_its_pictures() {
+    for codec in BOTH {
+        let link = LinkConfig {
+            rate: Some(80_000),
+            ..NEAR
+        };
+        let mut world = World::new(8);
+        let source = world.publish(Publisher::svc(codec, world.now), NEAR);
+        let sink = join(&mut world, source, codec, link, 320);
+        world.run(20 * SECOND);
+        let before = world.now;
+        world.run(20 * SECOND);
+        let received = stream(&world, 0, sink);
+        let pictures = received.decoded.iter().filter(|decoded| decoded.at > before).count();
+        assert!((250..=450).contains(&pictures), "{codec:?}: {pictures} pictures");
+        assert!(received.longest_freeze(before, world.now) < 300 * MS, "{codec:?}");
+    }
+}
+
+#[test]
 fn who_comes_late_has_a_picture_at_once() {
     for codec in BOTH {
         let (mut world, _) = meeting(4, |world| Publisher::svc(codec, world.now), NEAR, 1280);

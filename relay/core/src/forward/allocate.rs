@@ -11,6 +11,10 @@ pub(super) struct Demand {
     pub(super) rank: (u8, bool, u64),
     /// Bits per second by layer; `None` for a layer that cannot be had.
     pub(super) costs: [Option<u64>; MAX_LAYERS],
+    /// Bits per second of the lowest layer at a lower pace, if it can be thinned.
+    pub(super) thinned_cost: Option<u64>,
+    /// The answer: it gets the lowest layer thinned.
+    pub(super) thinned: bool,
     /// Highest layer that is of use.
     pub(super) wanted: u8,
     /// Whether it may get nothing.
@@ -40,9 +44,19 @@ impl Demand {
 pub(super) fn allocate(demands: &mut [Demand], mut budget: u64, grants: &mut Vec<Option<u8>>) {
     demands.sort_by_key(|demand| std::cmp::Reverse(demand.rank));
     grants.clear();
-    for demand in demands.iter() {
+    for demand in demands.iter_mut() {
+        demand.thinned = false;
         let lowest = demand.usable().next();
-        let granted = lowest.filter(|(_, cost)| !demand.may_pause || with_margin(demand, 0, *cost) <= budget);
+        let fits = |cost: u64| with_margin(demand, 0, cost) <= budget;
+        let mut granted = lowest.filter(|(_, cost)| fits(*cost));
+        if granted.is_none()
+            && let Some(cost) = demand.thinned_cost.filter(|cost| !demand.may_pause || fits(*cost))
+        {
+            granted = lowest.map(|(layer, _)| (layer, cost));
+            demand.thinned = granted.is_some();
+        }
+        // Who may not pause gets it whatever it costs.
+        let granted = granted.or(lowest.filter(|_| !demand.may_pause));
         if let Some((_, cost)) = granted {
             budget = budget.saturating_sub(cost);
         }
@@ -62,7 +76,9 @@ fn raise(members: &[Demand], budget: &mut u64, grants: &mut [Option<u8>]) {
     loop {
         let mut raised = false;
         for (demand, grant) in members.iter().zip(grants.iter_mut()) {
-            let Some(layer) = *grant else { continue };
+            let Some(layer) = grant.filter(|_| !demand.thinned) else {
+                continue;
+            };
             let spent = demand.costs[usize::from(layer)].unwrap_or(0);
             let Some((next, cost)) = demand.usable().find(|(next, _)| *next > layer) else {
                 continue;
@@ -101,6 +117,8 @@ mod tests {
             sink,
             rank: (0, false, size),
             costs: [Some(150_000), Some(500_000), Some(1_500_000), None],
+            thinned_cost: None,
+            thinned: false,
             wanted: 2,
             may_pause: true,
             current: None,
@@ -150,6 +168,25 @@ mod tests {
     }
 
     #[test]
+    fn the_lowest_layer_is_thinned_before_it_is_paused() {
+        let mut demand = camera(1, 1);
+        demand.thinned_cost = Some(80_000);
+        for (budget, grant, thinned) in [
+            (200_000, Some(0), false),
+            (100_000, Some(0), true),
+            (50_000, None, false),
+        ] {
+            let mut demands = [demand];
+            assert_eq!(grants(&mut demands, budget), [(1, grant)]);
+            assert_eq!(demands[0].thinned, thinned);
+        }
+        demand.may_pause = false;
+        let mut demands = [demand];
+        assert_eq!(grants(&mut demands, 10), [(1, Some(0))]);
+        assert!(demands[0].thinned);
+    }
+
+    #[test]
     fn a_layer_that_is_had_is_kept_on_a_tight_budget() {
         let mut demand = camera(1, 1);
         assert_eq!(grants(&mut [demand], 510_000), [(1, Some(0))]);
@@ -164,7 +201,7 @@ mod tests {
             budget in 0_u64..20_000_000,
         ) {
             let mut demands: Vec<Demand> = costs.iter().zip(0..).map(|((costs, wanted, size), sink)| Demand {
-                sink, rank: (0, false, *size), costs: *costs, wanted: *wanted, may_pause: true, current: None,
+                sink, rank: (0, false, *size), costs: *costs, thinned_cost: None, thinned: false, wanted: *wanted, may_pause: true, current: None,
             }).collect();
             let mut out = Vec::new();
             allocate(&mut demands, budget, &mut out);

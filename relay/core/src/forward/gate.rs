@@ -24,6 +24,10 @@ pub(super) struct Gate {
     next: u8,
     /// The limits before, each with the first packet for which it held no longer; newest first.
     former: [(u64, u8); FORMER],
+    /// Only the lowest temporal layer passes,
+    thinned: bool,
+    /// from its next picture on.
+    thin_next: bool,
     /// Timestamp of the present picture.
     picture: u32,
     highest: Option<u64>,
@@ -84,6 +88,12 @@ impl Gate {
         self.next = limit;
     }
 
+    /// Only the lowest temporal layer, or all of them, from the next picture of the lowest one on: those above are predicted
+    /// from nothing before it.
+    pub(super) const fn thin(&mut self, thinned: bool) {
+        self.thin_next = thinned;
+    }
+
     /// Layers up to `limit`, from the keyframe on whose first packet that is. False if others came before it: then part of
     /// the keyframe may have been dropped.
     pub(super) fn raise(&mut self, limit: u8, start: u64) -> bool {
@@ -98,6 +108,7 @@ impl Gate {
     pub(super) fn take(&mut self, packet: &Arrival) -> Passage {
         let seq = packet.seq;
         let (spatial, ends) = packet.sublayer.map_or((0, false), |s| (s.spatial, s.ends));
+        let upper = packet.sublayer.is_some_and(|sublayer| sublayer.temporal > 0);
         let late = self.highest.is_some_and(|highest| seq <= highest);
         if late {
             if !self.remembers(seq) {
@@ -105,7 +116,7 @@ impl Gate {
             }
             let limit = self.limit_for(packet);
             let ends = packet.marker || ends && spatial == limit;
-            if spatial > limit {
+            if spatial > limit || upper && self.thinned {
                 self.empty.set(seq);
             } else if ends {
                 self.ends.set(seq);
@@ -122,6 +133,9 @@ impl Gate {
         }
         if packet.timestamp != self.picture || self.highest.is_none() {
             self.picture = packet.timestamp;
+            if !upper {
+                self.thinned = self.thin_next;
+            }
             if self.limit != self.next {
                 self.former.rotate_right(1);
                 self.former[0] = (seq, self.limit);
@@ -129,7 +143,7 @@ impl Gate {
             }
         }
         self.highest = Some(seq);
-        if spatial > self.limit {
+        if spatial > self.limit || upper && self.thinned {
             self.dropped.set(seq);
             self.total += 1;
             return Passage::Dropped;
@@ -268,6 +282,40 @@ mod tests {
         assert_eq!(passes(&mut gate, 36..39), [(36, false), (37, false), (38, true)]);
         let dense: Vec<_> = [34, 36, 38].into_iter().map(|seq| gate.dense(seq)).collect();
         assert_eq!(dense, [Some(34), Some(35), Some(37)]);
+    }
+
+    #[test]
+    fn upper_temporal_layers_are_dropped_from_a_picture_of_the_lowest_one_on() {
+        let mut gate = Gate::default();
+        gate.open(0);
+        let take = |gate: &mut Gate, seq: u64, temporal| {
+            let sublayer = Sublayer {
+                spatial: 0,
+                temporal,
+                ends: true,
+            };
+            let packet = Arrival {
+                timestamp: u32::try_from(seq).expect("small"),
+                marker: true,
+                sublayer: Some(sublayer),
+                seq,
+            };
+            gate.take(&packet) != Passage::Dropped
+        };
+        assert!(take(&mut gate, 30, 0));
+        gate.thin(true);
+        let taken: Vec<bool> = [(31, 2), (32, 1), (33, 0), (34, 2), (35, 1), (36, 0)]
+            .into_iter()
+            .map(|(seq, temporal)| take(&mut gate, seq, temporal))
+            .collect();
+        assert_eq!(taken, [true, true, true, false, false, true]);
+        gate.thin(false);
+        assert!(!take(&mut gate, 37, 1));
+        assert!(take(&mut gate, 38, 0) && take(&mut gate, 39, 1));
+        assert_eq!(
+            (gate.dense(33), gate.dense(36), gate.dense(39)),
+            (Some(33), Some(34), Some(36))
+        );
     }
 
     #[test]

@@ -128,7 +128,12 @@ impl Shard {
         }
         let index = source.layer_of(stream.layer, media.descriptor.as_ref());
         let bytes = media.payload.len() + 20;
-        source.layers[usize::from(index)].rate.add(now, bytes);
+        let layer = &mut source.layers[usize::from(index)];
+        layer.rate.add(now, bytes);
+        let sublayer = media.descriptor.as_ref().and_then(Descriptor::sublayer);
+        if sublayer.is_some_and(|sublayer| sublayer.temporal == 0) {
+            layer.thinned_rate.add(now, bytes);
+        }
         let started = source.wake(index, now);
         source.heard(index, now);
         for layer in started {

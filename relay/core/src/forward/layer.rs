@@ -54,6 +54,8 @@ pub(super) struct Layer {
     pub(super) reception: Reception,
     pub(super) clock: SenderClock,
     pub(super) rate: RateMeter,
+    /// Of the lowest temporal layer.
+    pub(super) thinned_rate: RateMeter,
     pub(super) keyframe: Option<Keyframe>,
     /// What the last keyframe of AV1 said of the layers in the stream.
     pub(super) structure: Option<av1::Structure>,
@@ -110,6 +112,7 @@ impl Layer {
             reception: Reception::default(),
             clock: SenderClock::default(),
             rate: RateMeter::default(),
+            thinned_rate: RateMeter::default(),
             keyframe: None,
             structure: None,
             pending_idr: None,

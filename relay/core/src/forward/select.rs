@@ -81,8 +81,11 @@ impl Shard {
             let best = (0..=demand.wanted)
                 .rev()
                 .find(|layer| demand.costs[usize::from(*layer)].is_some());
-            constrained |= *grant < best;
+            constrained |= *grant < best || demand.thinned;
             self.give(now, demand.sink, *grant);
+            if let Some(gate) = &mut self.sinks[demand.sink as usize].gate {
+                gate.thin(demand.thinned);
+            }
         }
         self.transports[key as usize].constrained = constrained;
         self.transports[key as usize].chosen_at = now;
@@ -264,6 +267,8 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
         sink: sink_key,
         rank: (sink.spec.priority, sink.spec.is_screen, size),
         costs,
+        thinned_cost: source.thinned_cost(now),
+        thinned: false,
         wanted,
         may_pause: sink.spec.allow_pause,
         current: sink.target.or(sink.current),

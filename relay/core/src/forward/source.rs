@@ -150,6 +150,13 @@ impl Source {
         costs
     }
 
+    /// Bits per second of the lowest layer without its upper temporal layers, if it has any that can be dropped.
+    pub(super) fn thinned_cost(&mut self, now: Micros) -> Option<u64> {
+        let layer = self.layers.first_mut().filter(|layer| self.spec.svc && layer.active)?;
+        let (thinned, whole) = (layer.thinned_rate.bits_per_second(now), layer.rate.bits_per_second(now));
+        (thinned > 0 && thinned < whole).then_some(thinned)
+    }
+
     /// The lowest layer whose picture fills a tile of that size, the highest for an unknown size.
     pub(super) fn layer_for(&self, width: u32, height: u32) -> u8 {
         let top = last_index(self.layers.len());

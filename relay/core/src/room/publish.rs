@@ -249,10 +249,10 @@ impl Room {
                 muted: request.muted,
             });
         }
-        if !sources.is_empty() {
-            if let Some(participant) = self.participants.get_mut(&session) {
-                participant.touch();
-            }
+        if !sources.is_empty()
+            && let Some(participant) = self.participants.get_mut(&session)
+        {
+            participant.touch();
         }
     }
 

@@ -333,7 +333,7 @@ impl Publisher {
                         } else {
                             0
                         },
-                        temporal: u8::from(self.svc && layer.frame.is_multiple_of(2)),
+                        temporal: u8::from(self.svc && !keyframe && layer.frame.is_multiple_of(2)),
                         keyframe,
                         first: i == 0,
                         last: i + 1 == count,

@@ -391,10 +391,15 @@ impl Received {
         let has_reference = match (keyframe, layer) {
             (true, 0) => true,
             (true, _) => self.have[n - 1] == Some(frame),
-            (false, _) => self.have[n].is_some_and(|have| have + 1 == frame),
+            // Even pictures are of the upper temporal layer: nothing is predicted from them.
+            (false, _) => {
+                self.have[n].is_some_and(|have| have + 1 == frame || have + 2 == frame && !frame.is_multiple_of(2))
+            }
         };
         if has_reference {
-            self.have[n] = Some(frame);
+            if keyframe || !frame.is_multiple_of(2) {
+                self.have[n] = Some(frame);
+            }
         } else {
             // As in browsers: a picture is shown with all layers that came, or not at all.
             self.broken = Some(decoded.timestamp);
