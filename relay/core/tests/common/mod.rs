@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod decoder;
 pub mod fan_out;
 pub mod heads;
 pub mod publisher;

@@ -126,6 +126,63 @@ fn who_cannot_decode_a_track_gets_its_backup_codec() {
     }
 }
 
+#[test]
+fn a_backup_is_found_missing_with_one_connection_too_and_may_go_again() {
+    let mut world = World::new();
+    let knows_no_vp9 = ONE_JOIN.replace("VP9/90000", "VP7/90000");
+    let mut joining = join(1, ticket("a", None), Mode::Single);
+    joining.offer = Some(offer(&knows_no_vp9, 1));
+    world.handle(Input::Join(Box::new(joining)));
+    world.connect_all();
+    world.enter(2, "b", Mode::Single);
+    world.signal(2, camera_with(ONE_CAMERA, &["vp9", "vp8"]));
+    world.signal(2, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    let wanted = |world: &World| {
+        world.last(2, |message| match message {
+            Message::SubscribedQualityUpdate(update) => Some(update.subscribed_codecs.len()),
+            _ => None,
+        })
+    };
+    assert_eq!(
+        (world.names(1).last(), wanted(&world)),
+        (Some(&"media_sections_requirement"), None)
+    );
+    world.signal(1, signal_request::Message::Offer(offer(&knows_no_vp9, 2)));
+    assert_eq!(wanted(&world), Some(2));
+
+    let sid = world.seen(1, "b").expect("told").tracks[0].sid.clone();
+    let signal_request::Message::AddTrack(mut request) = camera_with("backup-cid", &["vp8"]) else {
+        unreachable!("a camera is announced");
+    };
+    request.sid = sid;
+    world.signal(2, signal_request::Message::AddTrack(request));
+    let both = with_backup("backup-cid");
+    world.signal(2, signal_request::Message::Offer(offer(&both, 4)));
+    world.signal(1, signal_request::Message::Offer(offer(&knows_no_vp9, 3)));
+    let backup = *world.sources()[1].0;
+    let gets = |world: &World| {
+        let sinks = world.forward.iter().filter_map(|command| match command {
+            forward::Command::SinkAdd { source, .. } => Some(*source),
+            _ => None,
+        });
+        sinks.collect::<Vec<_>>()
+    };
+    assert_eq!(gets(&world), [backup]);
+
+    let (rest, section) = both.split_at(both.rfind("m=video").expect("sections"));
+    let stopped = format!(
+        "{rest}{}",
+        section
+            .replace("a=sendonly", "a=inactive")
+            .replace("a=sendrecv", "a=inactive")
+    );
+    world.signal(2, signal_request::Message::Offer(offer(&stopped, 5)));
+    let removed =
+        |command: &forward::Command| matches!(command, forward::Command::SourceRemove { id } if *id == backup);
+    assert!(world.forward.iter().any(removed));
+    assert_eq!(world.seen(1, "b").expect("told").tracks.len(), 1);
+}
+
 /// The offer with one camera, and behind it a section with another picture of that name.
 fn with_backup(cid: &str) -> String {
     let start = ONE_PUBLISH
