@@ -9,6 +9,9 @@ mod description;
 mod site;
 mod steps;
 
+#[path = "../../../core/tests/common/heads.rs"]
+#[allow(dead_code, unreachable_pub, reason = "this test uses a part of it")]
+mod heads;
 /// The publishers of relay-core's own tests, and what those name in the module above theirs.
 #[path = "../../../core/tests/common/publisher.rs"]
 #[allow(dead_code, unreachable_pub, reason = "this test uses a part of it")]

@@ -93,7 +93,8 @@ fn write_section(sdp: &mut String, section: &Section, mid: u32, transport: &str)
     }
     for (kind, id) in exts().iter() {
         let layered = matches!(kind, ExtKind::Rid | ExtKind::RepairedRid);
-        if audio && layered || !audio && kind == ExtKind::AudioLevel {
+        let unused = kind == ExtKind::DependencyDescriptor;
+        if unused || audio && layered || !audio && kind == ExtKind::AudioLevel {
             continue;
         }
         write!(sdp, "a=extmap:{id} {}\r\n", uri(kind))?;
