@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn a_classic_token_needs_the_grant() {
         let tokens = tokens(&key());
-        let sign = |video: serde_json::Value| {
+        let sign = |video: Value| {
             SharedSecret::new(b"secret").sign(&json!({"iss": "devkey", "sub": "bot", "exp": 9_000, "video": video}))
         };
         assert!(

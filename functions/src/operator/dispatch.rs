@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_an_hour_those_of_reminders_after_a_while() {
-        let conference = ConferenceId::new(1).expect("a number");
+        let conference = domain::id::ConferenceId::new(1).expect("a number");
         let since = Timestamp::UNIX_EPOCH;
         let remind = Work::Remind {
             conference,

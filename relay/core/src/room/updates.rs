@@ -192,7 +192,6 @@ impl Room {
             }
         };
         participant.describe(request.name, request.metadata, attributes);
-        self.renew_token(ctx, session);
         if request_id != 0 {
             // First what changed: native clients send what they know of themselves along with their next change.
             self.tell_participants(ctx);
@@ -203,6 +202,7 @@ impl Room {
             };
             ctx.send(connection, Message::RequestResponse(response));
         }
+        self.renew_token(ctx, session);
     }
 }
 

@@ -1,7 +1,7 @@
 use livekit_protocol::{
     CreateRoomRequest, DisconnectReason, ListRoomsRequest, MuteRoomTrackRequest, ParticipantPermission,
-    RoomParticipantIdentity, SendDataRequest, UpdateParticipantRequest, UpdateRoomMetadataRequest,
-    UpdateSubscriptionsRequest, data_packet::Value, leave_request::Action,
+    RoomParticipantIdentity, SendDataRequest, UpdateParticipantMetadata, UpdateParticipantRequest,
+    UpdateRoomMetadataRequest, UpdateSubscriptionsRequest, data_packet::Value, leave_request::Action, signal_request,
 };
 use prost::Message as _;
 
@@ -352,12 +352,12 @@ fn what_somebody_changes_of_itself_is_told_before_it_is_acknowledged() {
     let mut world = pair();
     world.signal(
         1,
-        signal_request::Message::UpdateMetadata(livekit_protocol::UpdateParticipantMetadata {
+        signal_request::Message::UpdateMetadata(UpdateParticipantMetadata {
             name: "Ann".into(),
             request_id: 7,
             ..Default::default()
         }),
     );
-    assert_eq!(world.names(1), ["update", "request_response"]);
+    assert_eq!(world.names(1), ["update", "request_response", "refresh_token"]);
     assert_eq!(world.seen(2, "a").expect("told").name, "Ann");
 }
