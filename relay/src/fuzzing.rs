@@ -23,7 +23,6 @@ use relay_core::{
     },
 };
 
-use crate::tokens::Tokens;
 pub use crate::{
     access::fuzzing::{frames, turn},
     engine::fuzzing::stun,
@@ -350,7 +349,6 @@ pub(crate) fn rooms() -> Control {
         relay: "relay-1".into(),
         candidates: vec![candidate()],
         ice_servers: Arc::new(OneServer),
-        signer: Arc::new(Tokens::default()),
         fingerprint: Fingerprint([7; 32]),
         workers: 1,
         max_participants: 10,

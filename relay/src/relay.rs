@@ -151,7 +151,7 @@ impl Relay {
         let tokens = Arc::new(tokens(&config)?);
         let mut access = Access::open(&access_config(&config, udp), engine.gate(), &rand::random())?;
         let (tcp, tls) = (access.tcp_addr(), access.tls_addr());
-        let room_config = room_config(&config, &engine, &access, tokens.clone());
+        let room_config = room_config(&config, &engine, &access);
         let (rooms, thread) =
             control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
         let drain = Drain::default();
@@ -359,7 +359,7 @@ fn access_config(config: &Config, udp: SocketAddr) -> AccessConfig {
     }
 }
 
-fn room_config(config: &Config, engine: &Engine, access: &Access, tokens: Arc<Tokens>) -> room::Config {
+fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Config {
     let udp = engine.udp_addr();
     let candidates = [
         (CandidateProtocol::Udp, udp.port()),
@@ -369,7 +369,6 @@ fn room_config(config: &Config, engine: &Engine, access: &Access, tokens: Arc<To
         region: config.region.clone(),
         relay: config.name.to_string(),
         ice_servers: access.servers(),
-        signer: tokens,
         candidates: candidates
             .into_iter()
             .flat_map(|(protocol, port)| {

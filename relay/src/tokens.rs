@@ -12,19 +12,12 @@ use domain::{
     room::RoomRole,
 };
 use http::{HeaderMap, header};
-use relay_core::room::{Grants, Now, RoomKey, Signer, Ticket};
+use relay_core::room::{Grants, RoomKey, Ticket};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 /// Longest name of a room of an API key, and of an identity, in bytes.
 const LONGEST_NAME: usize = 256;
-
-/// A token that was signed anew opens its room for so long at least.
-const RENEWED_SECONDS: i64 = 600;
-
-/// Longest name, metadata and attributes together that are signed anew, in bytes: clients send their token in a URL.
-const LONGEST_DESCRIPTION: usize = 8_192;
 
 /// What the `Authorization` header of a request has of this scheme, whose case does not matter (RFC 9110 §11.1); `None` for
 /// nothing.
@@ -84,7 +77,7 @@ pub(crate) struct ServiceGrant {
 }
 
 /// Believes tokens of the control plane, and of classic API keys where they are switched on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tokens {
     keys: RwLock<KeySet>,
     secrets: HashMap<String, SharedSecret>,
@@ -163,39 +156,6 @@ impl Tokens {
     }
 }
 
-impl Signer for Tokens {
-    fn renew(&self, now: Now, ticket: &Ticket) -> Option<String> {
-        let RoomKey::Named(_) = ticket.room else { return None };
-        let secret = self.secrets.get(&claimed_issuer(&ticket.token)?)?;
-        // Claims that we do not know stay.
-        let mut claims: Map<String, Value> = secret.verify(&ticket.token).ok()?;
-        let expires = ticket.expires.max(now.unix_ms / 1_000 + RENEWED_SECONDS);
-        claims.insert("exp".into(), expires.into());
-        let attributes = ticket.attributes.iter().map(|(key, value)| key.len() + value.len());
-        let described = ticket.name.len() + ticket.metadata.len() + attributes.sum::<usize>();
-        if described <= LONGEST_DESCRIPTION {
-            claims.insert("name".into(), ticket.name.clone().into());
-            claims.insert("metadata".into(), ticket.metadata.clone().into());
-            claims.insert("attributes".into(), json!(ticket.attributes));
-        }
-        let Grants {
-            subscribe,
-            publish,
-            publish_data,
-            update_metadata,
-            hidden: _,
-            sources,
-        } = &ticket.grants;
-        let video = claims.get_mut("video")?.as_object_mut()?;
-        video.insert("canSubscribe".into(), (*subscribe).into());
-        video.insert("canPublish".into(), (*publish).into());
-        video.insert("canPublishData".into(), (*publish_data).into());
-        video.insert("canUpdateOwnMetadata".into(), (*update_metadata).into());
-        video.insert("canPublishSources".into(), json!(sources));
-        Some(secret.sign(&claims))
-    }
-}
-
 fn ticket(claims: JoinToken, room: RoomKey, token: &str) -> Ticket {
     let moderator = claims.role() == RoomRole::Moderator;
     let JoinToken {
@@ -238,8 +198,6 @@ fn ticket(claims: JoinToken, room: RoomKey, token: &str) -> Ticket {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use domain::{
         id::{CompanyId, ParticipantNumber},
         join_token::{Admission, ConvokeGrant},
@@ -339,54 +297,9 @@ mod tests {
     }
 
     #[test]
-    fn a_classic_token_is_renewed_with_what_its_holder_is_by_now() {
-        let tokens = tokens(&key());
-        let claims = json!({"iss": "devkey", "sub": "bot", "exp": 1_500, "name": "Bot", "roomConfig": {"name": "x"},
-            "video": {"room": "any", "roomJoin": true, "roomAdmin": true, "hidden": true}});
-        let token = SharedSecret::new(b"secret").sign(&claims);
-        let now = Now {
-            at: Instant::now(),
-            unix_ms: 1_400_000,
-        };
-        let mut ticket = tokens.ticket(&token, 1_400).expect("valid");
-        ticket.name = "Robot".into();
-        ticket.metadata = "made in Berlin".into();
-        ticket.attributes.insert("hand".into(), "up".into());
-        ticket.grants.publish = false;
-        ticket.grants.sources = vec!["camera".into()];
-        let renewed = tokens.renew(now, &ticket).expect("our own key");
-        let read = tokens.ticket(&renewed, 1_999).expect("valid for ten minutes");
-        assert_eq!(
-            (&read.name, &read.metadata, &read.attributes, &read.grants),
-            (&ticket.name, &ticket.metadata, &ticket.attributes, &ticket.grants)
-        );
-        assert!((read.expires, read.moderator) == (2_000, true) && read.room == ticket.room);
-        let kept: Value = SharedSecret::new(b"secret").verify(&renewed).expect("signed");
-        assert_eq!(kept["roomConfig"], claims["roomConfig"]);
-
-        // What would not fit into a URL stays as it was; the rights do not.
-        ticket.metadata = "m".repeat(LONGEST_DESCRIPTION);
-        let renewed = tokens.renew(now, &ticket).expect("our own key");
-        let read = tokens.ticket(&renewed, 1_999).expect("valid");
-        assert_eq!((read.name.as_str(), read.grants), ("Bot", ticket.grants));
-    }
-
-    #[test]
-    fn what_the_control_plane_signed_is_not_signed_anew() {
-        let key = key();
-        let tokens = tokens(&key);
-        let now = Now {
-            at: Instant::now(),
-            unix_ms: 1_100_000,
-        };
-        let ticket = tokens.ticket(&key.sign(&join_token()), 1_100).expect("valid");
-        assert_eq!(tokens.renew(now, &ticket), None);
-    }
-
-    #[test]
     fn a_classic_token_needs_the_grant() {
         let tokens = tokens(&key());
-        let sign = |video: Value| {
+        let sign = |video: serde_json::Value| {
             SharedSecret::new(b"secret").sign(&json!({"iss": "devkey", "sub": "bot", "exp": 9_000, "video": video}))
         };
         assert!(

@@ -116,35 +116,6 @@ async fn what_changes_is_told_in_the_room() {
 }
 
 #[tokio::test]
-async fn what_was_changed_outlives_a_full_reconnect() {
-    let (relay, _folder) = standalone().await;
-    let mut client = Client::single(&relay, &token("a", "r")).await.expect("let in");
-    client.joined().await;
-    let permission = json!({"canSubscribe": true, "canPublish": false, "canPublishData": true});
-    let body =
-        json!({"room": "r", "identity": "a", "name": "Ann", "attributes": {"seat": "7"}, "permission": permission});
-    let (status, _) = outcome(call(&relay, "UpdateParticipant", Some(&admin("r")), &body).await).await;
-    assert_eq!(status, 200);
-    let fresh = client.until(|message| match message {
-        // The first one came before the change.
-        Message::RefreshToken(token) => {
-            let claims: Value = domain::jws::SharedSecret::new(common::SECRET.as_bytes())
-                .verify(&token)
-                .expect("ours");
-            (claims["name"] == "Ann").then_some(token)
-        }
-        _ => None,
-    });
-    let fresh = fresh.await;
-    drop(client);
-    let mut client = Client::single(&relay, &fresh).await.expect("let in");
-    let me = client.joined().await.participant.expect("described");
-    assert_eq!((me.name.as_str(), me.attributes["seat"].as_str()), ("Ann", "7"));
-    assert!(!me.permission.expect("told").can_publish);
-    relay.shutdown().await;
-}
-
-#[tokio::test]
 async fn protobuf_is_answered_in_protobuf_and_nonsense_by_an_error() {
     let (relay, _folder) = standalone().await;
     let url = |method: &str| format!("http://{}/twirp/livekit.RoomService/{method}", relay.http_addr());

@@ -80,7 +80,7 @@ pub struct Ticket {
     pub name: String,
     /// Names the session: a second use replaces the first.
     pub jti: String,
-    /// The token as it came; sent back, or one made of it, for the client to reconnect with.
+    /// The token as it came, sent back when the client wants a fresh one.
     pub token: Arc<str>,
     /// Unix seconds at which the token was issued, where it says so.
     pub issued: Option<i64>,
@@ -319,13 +319,6 @@ pub trait IceServers: fmt::Debug + Send + Sync {
     fn servers(&self, now: Now, ticket: &Ticket) -> Vec<IceServer>;
 }
 
-/// Signs tokens anew: the holder of the keys that signed them.
-pub trait Signer: fmt::Debug + Send + Sync {
-    /// A token that opens what `ticket` says, for ten minutes or as long as the present one; `None` where another's key
-    /// signed that.
-    fn renew(&self, now: Now, ticket: &Ticket) -> Option<String>;
-}
-
 /// What room control is configured with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -337,8 +330,6 @@ pub struct Config {
     pub candidates: Vec<crate::sdp::Candidate>,
     /// Names the STUN and TURN servers for each client.
     pub ice_servers: Arc<dyn IceServers>,
-    /// Signs tokens of classic keys anew.
-    pub signer: Arc<dyn Signer>,
     /// SHA-256 of our DTLS certificate.
     pub fingerprint: Fingerprint,
     /// Media workers: the ids of one room are congruent modulo this.

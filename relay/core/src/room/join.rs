@@ -15,7 +15,6 @@ use super::{
     context::{Context, SessionId},
     participant::{Participant, Peer},
     state::{Limits, Phase, Room, Timer},
-    updates::tell_token,
     waiting::WAITING,
 };
 use crate::{
@@ -228,7 +227,10 @@ impl Room {
         ctx.out.push_back(Output::Accept { connection });
         let welcome = self.welcome(ctx, &participant);
         ctx.send(Some(connection), Message::Join(welcome));
-        tell_token(ctx, &participant);
+        ctx.send(
+            Some(connection),
+            Message::RefreshToken(participant.ticket.token.to_string()),
+        );
         self.timers.clear(&Timer::Empty);
         self.timers.set(Timer::Connect(session), ctx.after(CONNECT_TIMEOUT));
         self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));

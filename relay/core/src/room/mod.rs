@@ -39,7 +39,7 @@ mod tests;
 
 pub use api::{
     By, Config, ConnectionId, Denied, Errand, Grants, IceServers, Input, Join, Mode, Now, Output, RESERVED_ATTRIBUTES,
-    Refusal, Resume, RoomKey, Signer, Ticket,
+    Refusal, Resume, RoomKey, Ticket,
 };
 pub use context::Random;
 pub use control::{Census, Control};

@@ -211,7 +211,6 @@ impl Control {
                 let hidden = participant.grants.hidden;
                 room.permit(ctx, session, grants(permission, hidden));
             }
-            room.renew_token(ctx, session);
             room.info_of(ctx, &request.identity)
         })
     }

@@ -9,7 +9,7 @@ use livekit_protocol::{
 };
 
 use super::{
-    api::{RESERVED_ATTRIBUTES, RoomKey, Ticket},
+    api::{RESERVED_ATTRIBUTES, RoomKey},
     context::{Context, SessionId, shared},
     join::TOKEN_EVERY,
     participant::Participant,
@@ -137,18 +137,14 @@ impl Room {
         );
     }
 
-    /// The client gets a token to reconnect with.
+    /// The client gets its token again, to reconnect with.
     pub(super) fn refresh_token(&mut self, ctx: &mut Context<'_>, session: SessionId) {
         if let Some(participant) = self.participants.get(&session) {
-            tell_token(ctx, participant);
+            ctx.send(
+                participant.connection,
+                Message::RefreshToken(participant.ticket.token.to_string()),
+            );
             self.timers.set(Timer::Token(session), ctx.after(TOKEN_EVERY));
-        }
-    }
-
-    /// What a token of a classic key says of somebody has changed. In a meeting it says so at the next time.
-    pub(super) fn renew_token(&mut self, ctx: &mut Context<'_>, session: SessionId) {
-        if matches!(self.key, RoomKey::Named(_)) {
-            self.refresh_token(ctx, session);
         }
     }
 
@@ -202,22 +198,7 @@ impl Room {
             };
             ctx.send(connection, Message::RequestResponse(response));
         }
-        self.renew_token(ctx, session);
     }
-}
-
-/// Tells a client its token: with what it is now, where a key of this relay signed it.
-pub(super) fn tell_token(ctx: &mut Context<'_>, participant: &Participant) {
-    let ticket = Ticket {
-        name: participant.name.clone(),
-        metadata: participant.metadata.clone(),
-        attributes: participant.attributes.clone(),
-        grants: participant.grants.clone(),
-        ..participant.ticket.clone()
-    };
-    let renewed = ctx.config.signer.renew(ctx.now, &ticket);
-    let token = renewed.unwrap_or_else(|| ticket.token.to_string());
-    ctx.send(participant.connection, Message::RefreshToken(token));
 }
 
 fn update(participants: Vec<ParticipantInfo>) -> Message {

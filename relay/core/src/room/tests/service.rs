@@ -1,7 +1,7 @@
 use livekit_protocol::{
     CreateRoomRequest, DisconnectReason, ListRoomsRequest, MuteRoomTrackRequest, ParticipantPermission,
-    RoomParticipantIdentity, SendDataRequest, UpdateParticipantMetadata, UpdateParticipantRequest,
-    UpdateRoomMetadataRequest, UpdateSubscriptionsRequest, data_packet::Value, leave_request::Action, signal_request,
+    RoomParticipantIdentity, SendDataRequest, UpdateParticipantRequest, UpdateRoomMetadataRequest,
+    UpdateSubscriptionsRequest, data_packet::Value, leave_request::Action,
 };
 use prost::Message as _;
 
@@ -225,38 +225,6 @@ fn who_may_publish_no_more_loses_its_tracks() {
 }
 
 #[test]
-fn whoever_is_changed_gets_a_token_that_says_so() {
-    let mut world = pair();
-    let token = |world: &World| {
-        let of = world.sent.iter().rev().filter(|(to, _)| *to == 2);
-        of.clone().find_map(|(_, message)| match message {
-            Message::RefreshToken(token) => Some(token.clone()),
-            _ => None,
-        })
-    };
-    let request = UpdateParticipantRequest {
-        room: "room".into(),
-        identity: "b".into(),
-        name: "Bob".into(),
-        permission: Some(ParticipantPermission {
-            can_update_metadata: true,
-            ..ParticipantPermission::default()
-        }),
-        ..UpdateParticipantRequest::default()
-    };
-    world.control.update_participant(world.now(), request).expect("changed");
-    world.drain();
-    assert_eq!(token(&world).as_deref(), Some("Bob false"));
-    world.forget();
-    let own = UpdateParticipantMetadata {
-        name: "Robert".into(),
-        ..UpdateParticipantMetadata::default()
-    };
-    world.signal(2, signal_request::Message::UpdateMetadata(own));
-    assert_eq!(token(&world).as_deref(), Some("Robert false"));
-}
-
-#[test]
 fn who_may_subscribe_no_more_gets_nothing_until_it_may_again() {
     let mut world = pair();
     let permit = |world: &mut World, can_subscribe| {
@@ -352,12 +320,12 @@ fn what_somebody_changes_of_itself_is_told_before_it_is_acknowledged() {
     let mut world = pair();
     world.signal(
         1,
-        signal_request::Message::UpdateMetadata(UpdateParticipantMetadata {
+        signal_request::Message::UpdateMetadata(livekit_protocol::UpdateParticipantMetadata {
             name: "Ann".into(),
             request_id: 7,
             ..Default::default()
         }),
     );
-    assert_eq!(world.names(1), ["update", "request_response", "refresh_token"]);
+    assert_eq!(world.names(1), ["update", "request_response"]);
     assert_eq!(world.seen(2, "a").expect("told").name, "Ann");
 }

@@ -31,7 +31,7 @@ use crate::engine::{
     sys::Waker,
     worker::{Worker, WorkerInput, WorkerParts},
 };
-use crate::{fuzzing::OneServer, tokens::Tokens};
+use crate::fuzzing::OneServer;
 
 /// The wall clock at the start.
 const START_MS: i64 = 1_790_000_000_000;
@@ -99,7 +99,6 @@ impl Site {
                 protocol: CandidateProtocol::Udp,
             }],
             ice_servers: Arc::new(OneServer),
-            signer: Arc::new(Tokens::default()),
             fingerprint: Fingerprint([7; 32]),
             workers: 1,
             max_participants: 100,
