@@ -66,7 +66,9 @@ impl Room {
             .get_mut(request.sid.as_str())
             .filter(|track| usable && track.publisher == session);
         let backup = track.and_then(|track| {
-            let backup = track.backup.as_mut().filter(|backup| Some(backup.codec) == codec)?;
+            let backup = track.backup.as_mut();
+            // Once it is published its section stays the one that it has.
+            let backup = backup.filter(|backup| Some(backup.codec) == codec && backup.media.is_none())?;
             Some((backup, &mut track.info))
         });
         let Some((backup, info)) = backup else {
@@ -81,7 +83,12 @@ impl Room {
         };
         let layers = named.map(|named| named.layers.clone()).unwrap_or_default();
         backup.layers = sorted(if layers.is_empty() { request.layers } else { layers });
-        backup.cid = Some(request.cid.clone());
+        let former = backup.cid.replace(request.cid.clone());
+        if let Some(former) = former.filter(|former| *former != request.cid)
+            && let Some(participant) = self.participants.get_mut(&session)
+        {
+            participant.publisher.negotiator.forget(&former);
+        }
         info.codecs.truncate(1);
         info.codecs.push(SimulcastCodecInfo {
             mime_type: mime(backup.codec).to_owned(),
@@ -130,18 +137,7 @@ impl Room {
         }
         backup.media = Some(media);
         tracing::info!(room = %self.key, participant = %participant.sid, track = %sid, "backup codec published");
-        let Some(codec) = track.media.as_ref().map(|media| media.codec) else {
-            return;
-        };
-        let waiting: Vec<SessionId> = self
-            .participants
-            .values()
-            .filter(|other| other.cannot_decode.contains(&codec) && other.subscriptions.contains_key(sid))
-            .map(|other| other.session)
-            .collect();
-        for other in waiting {
-            self.switch_codec(ctx, other, sid);
-        }
+        self.switch_codecs(ctx, sid);
     }
 
     /// A backup is no longer published; who got it gets nothing.
@@ -159,23 +155,7 @@ impl Room {
         {
             publisher.publisher.negotiator.forget(&cid);
         }
-        let Some(codec) = self
-            .tracks
-            .get(sid)
-            .and_then(|track| track.media.as_ref())
-            .map(|media| media.codec)
-        else {
-            return;
-        };
-        let watching: Vec<SessionId> = self
-            .participants
-            .values()
-            .filter(|other| other.cannot_decode.contains(&codec) && other.subscriptions.contains_key(sid))
-            .map(|other| other.session)
-            .collect();
-        for other in watching {
-            self.switch_codec(ctx, other, sid);
-        }
+        self.switch_codecs(ctx, sid);
     }
 
     /// After a negotiation: whether there are tracks that the client refused or cannot decode, but for their backup.
@@ -219,6 +199,23 @@ impl Room {
             } else if first {
                 self.tell_wanted(ctx, &sid);
             }
+        }
+    }
+
+    /// Brings a track, in the codec that is right now, to all who cannot decode its first one.
+    fn switch_codecs(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        let media = self.tracks.get(sid).and_then(|track| track.media.as_ref());
+        let Some(codec) = media.map(|media| media.codec) else {
+            return;
+        };
+        let watching: Vec<SessionId> = self
+            .participants
+            .values()
+            .filter(|other| other.cannot_decode.contains(&codec) && other.subscriptions.contains_key(sid))
+            .map(|other| other.session)
+            .collect();
+        for other in watching {
+            self.switch_codec(ctx, other, sid);
         }
     }
 

@@ -115,8 +115,9 @@ fn who_cannot_decode_a_track_gets_its_backup_codec() {
         .collect();
     assert_eq!(enabled, [[false, false, false], [true, false, false]]);
 
-    // A third codec is refused, and so is one for a stranger's track.
-    for request in [backup("av1", &sid), backup("vp8", "TR_other")] {
+    // A third codec is refused, and so is one for a stranger's track, and the same one once more.
+    for request in [backup("av1", &sid), backup("vp8", "TR_other"), backup("vp8", &sid)] {
+        world.forget();
         world.signal(2, request);
         let reason = world.last(2, |message| match message {
             Message::RequestResponse(response) => Some(response.reason()),
