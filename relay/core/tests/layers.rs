@@ -2,33 +2,12 @@
 
 mod common;
 
-use common::{MS, SECOND, World, publisher::Publisher};
+use common::{MS, NEAR, SECOND, World, publisher::Publisher, tile};
 use relay_core::{
     forward::{Command, Event, Want},
     link::LinkConfig,
     types::{Codec, TransportId},
 };
-
-const NEAR: LinkConfig = LinkConfig {
-    delay: std::time::Duration::from_millis(10),
-    jitter: std::time::Duration::from_millis(2),
-    loss: 0.0,
-    burst: 1.0,
-    reorder: 0.0,
-    reorder_by: std::time::Duration::from_millis(20),
-    rate: None,
-    queue_bytes: 65_536,
-    overhead_bytes: 28,
-    black_out: false,
-};
-
-fn tile(width: u32) -> Want {
-    Want {
-        width,
-        height: width * 9 / 16,
-        ..Want::default()
-    }
-}
 
 fn follows_the_tile(codec: Codec, publisher: fn(Publisher) -> Publisher) {
     let mut world = World::new(1);

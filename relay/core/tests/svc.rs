@@ -2,35 +2,14 @@
 
 mod common;
 
-use common::{MS, SECOND, World, heads, publisher::Publisher, subscriber::Received};
+use common::{MS, NEAR, SECOND, World, heads, publisher::Publisher, subscriber::Received, tile};
 use relay_core::{
-    forward::{Command, Event, Want},
+    forward::{Command, Event},
     link::LinkConfig,
     types::{Codec, SinkId, SourceId},
 };
 
-const NEAR: LinkConfig = LinkConfig {
-    delay: std::time::Duration::from_millis(10),
-    jitter: std::time::Duration::from_millis(2),
-    loss: 0.0,
-    burst: 1.0,
-    reorder: 0.0,
-    reorder_by: std::time::Duration::from_millis(20),
-    rate: None,
-    queue_bytes: 65_536,
-    overhead_bytes: 28,
-    black_out: false,
-};
-
 const BOTH: [Codec; 2] = [Codec::Vp9, Codec::Av1];
-
-fn tile(width: u32) -> Want {
-    Want {
-        width,
-        height: width * 9 / 16,
-        ..Want::default()
-    }
-}
 
 /// A meeting of one camera and one subscriber with a tile of that width.
 fn meeting(seed: u64, publisher: impl FnOnce(&World) -> Publisher, link: LinkConfig, width: u32) -> (World, SinkId) {

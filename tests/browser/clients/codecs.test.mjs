@@ -1,41 +1,30 @@
 // VP9 and AV1 as livekit-client publishes them in Chromium, all layers in one stream (its default) or in simulcast: another page sees the
 // picture, the small one where it asks for that, and so does one that comes later; a browser without the codec gets the backup codec.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ours } from '../network/servers.mjs';
 import { launchChromium, until, visitor } from '../platform.mjs';
-import { startRelay, token } from '../relay.mjs';
 
 const SDK = join(dirname(fileURLToPath(import.meta.url)), '../../../web/node_modules/livekit-client/dist/livekit-client.umd.js');
 
-let folder, relay, base, chromium;
+let relay, chromium;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
-  relay = await startRelay(folder, `listen = "127.0.0.1:0"
-[media]
-udp = "127.0.0.1:0"
-stun = "127.0.0.1:0"
-tcp = "127.0.0.1:0"
-[operator]
-listen = "127.0.0.1:0"`);
-  base = `http://${/ http=(\S+)/.exec(relay.line)[1]}`;
+  relay = await ours({ here: '127.0.0.1' });
   chromium = await launchChromium();
 });
 after(async () => {
   await chromium?.close();
-  relay?.child.kill('SIGKILL');
-  if (folder) await rm(folder, { recursive: true, force: true });
+  await relay?.stop();
 });
 
 /** A page that has joined; `without` is a codec that its browser shall not know. */
 async function enter(t, room, identity, options, without) {
   const page = await visitor(chromium);
   t.after(() => page.context().close());
-  await page.goto(`${base}/`);
+  await page.goto(`${relay.base}/`);
   await page.evaluate((codec) => {
     const original = RTCPeerConnection.prototype.createAnswer;
     RTCPeerConnection.prototype.createAnswer = function (...parameters) {
@@ -58,7 +47,7 @@ async function enter(t, room, identity, options, without) {
       document.body.append(Object.assign(track.attach(), { muted: true }));
     });
     await room.connect(url, token);
-  }, { url: base.replace('http', 'ws'), token: token(room, identity), options });
+  }, { url: relay.base.replace('http', 'ws'), token: relay.token(room, identity), options });
   return page;
 }
 

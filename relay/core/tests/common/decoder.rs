@@ -9,13 +9,7 @@ use super::subscriber::{Decoded, Received};
 impl Received {
     /// Decodes pictures in order; one with a gap before it only if it is a keyframe.
     pub(super) fn decode(&mut self, now: Instant) {
-        while self
-            .packets
-            .get(&self.next)
-            .is_some_and(|packet| packet.payload.is_empty())
-        {
-            self.next += 1;
-        }
+        self.skip_empty();
         while let Some(end) = self.whole_frame(self.next).or_else(|| self.skip_to_keyframe()) {
             let packet = &self.packets[&self.next];
             let body = self.body(&packet.payload);
@@ -41,13 +35,15 @@ impl Received {
                 });
             }
             self.next = end + 1;
-            while self
-                .packets
-                .get(&self.next)
-                .is_some_and(|packet| packet.payload.is_empty())
-            {
-                self.next += 1;
-            }
+            self.skip_empty();
+        }
+    }
+
+    /// Goes on behind packets of which only the number came.
+    fn skip_empty(&mut self) {
+        let is_empty = |seq| self.packets.get(&seq).is_some_and(|packet| packet.payload.is_empty());
+        while is_empty(self.next) {
+            self.next += 1;
         }
     }
 

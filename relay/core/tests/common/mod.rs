@@ -25,6 +25,29 @@ use subscriber::Subscriber;
 pub const MS: Duration = Duration::from_millis(1);
 pub const SECOND: Duration = Duration::from_secs(1);
 
+/// A link that loses nothing and carries all.
+pub const NEAR: LinkConfig = LinkConfig {
+    delay: Duration::from_millis(10),
+    jitter: Duration::from_millis(2),
+    loss: 0.0,
+    burst: 1.0,
+    reorder: 0.0,
+    reorder_by: Duration::from_millis(20),
+    rate: None,
+    queue_bytes: 65_536,
+    overhead_bytes: 28,
+    black_out: false,
+};
+
+/// What a subscriber with a tile of that width wants.
+pub fn tile(width: u32) -> Want {
+    Want {
+        width,
+        height: width * 9 / 16,
+        ..Want::default()
+    }
+}
+
 /// What travels over a link.
 #[derive(Debug, Clone)]
 pub enum Datagram {
