@@ -3,15 +3,18 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use domain::id::HostId;
+use domain::code::AccessCode;
+use domain::host::{Contact, Host};
+use domain::id::{ConferenceId, ContactId, HostId};
 use domain::network::Network;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Claim, Store, Tenant, Write};
-use tokio::sync::OnceCell;
+use store::{Claim, ConferenceState, RoomView, Store, Tenant, Write};
+use tokio::sync::{OnceCell, SetOnce};
 
 use crate::access::{self, Caller};
 use crate::admission::Admission;
+use crate::ahead::Ahead;
 use crate::app::App;
 use crate::endpoint::{Access, Route};
 use crate::error::Error;
@@ -32,7 +35,8 @@ pub struct Context<'a> {
     tenant: Option<Tenant>,
     caller: Option<Caller>,
     remaining: &'a OnceLock<u32>,
-    admission: OnceLock<Admission>,
+    ahead: Ahead,
+    admission: SetOnce<Admission>,
     stands: OnceCell<bool>,
 }
 
@@ -45,10 +49,16 @@ impl<'a> Context<'a> {
         remaining: &'a OnceLock<u32>,
     ) -> Result<Self, Error> {
         let now = app.now();
+        let mut ahead = Ahead::default();
         let entered = match route.access {
             Access::Anyone | Access::Relay => access::Entered::default(),
             Access::Tenant => access::tenant(app, request, now).await?,
-            Access::Session(lowest) => access::session(app, request, (route, lowest), now, remaining).await?,
+            Access::Session(lowest) => {
+                let entering = access::session(app, request, (route, lowest), now, remaining);
+                let entered;
+                (entered, ahead) = tokio::join!(entering, Ahead::read(app, route.first, request, now));
+                entered?
+            }
         };
         Ok(Self {
             app,
@@ -58,7 +68,8 @@ impl<'a> Context<'a> {
             tenant: entered.tenant,
             caller: entered.caller,
             remaining,
-            admission: OnceLock::new(),
+            ahead,
+            admission: SetOnce::new(),
             stands: OnceCell::new(),
         })
     }
@@ -99,14 +110,74 @@ impl<'a> Context<'a> {
         Network::of(self.request.client.unwrap_or(IpAddr::from([0, 0, 0, 0])))
     }
 
+    /// A host in the caller's scope. Read ahead where the endpoint's [`First`](crate::ahead::First) names it.
+    ///
+    /// # Errors
+    ///
+    /// There is none, it lies outside, or the table failed.
+    pub(crate) async fn host(&self, id: HostId) -> Result<Host, Error> {
+        let scope = &self.caller()?.scope;
+        match self.ahead.host.take(&id) {
+            Some(found) => {
+                let host = found?;
+                scope.check(host.company, Some(host.id))?;
+                Ok(host)
+            }
+            None => Ok(self.store().host(scope, id).await?),
+        }
+    }
+
+    /// A contact of the caller's reseller; whether its host is in the caller's scope is the endpoint's to ask. Read ahead
+    /// likewise.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or the table failed.
+    pub(crate) async fn contact(&self, id: ContactId) -> Result<Contact, Error> {
+        match self.ahead.contact.take(&id) {
+            Some(found) => Ok(found?),
+            None => Ok(self.store().contact(self.caller()?.reseller, id).await?),
+        }
+    }
+
+    /// A conference in the caller's scope. Read ahead likewise.
+    ///
+    /// # Errors
+    ///
+    /// There is none, it lies outside, or the table failed.
+    pub(crate) async fn conference(&self, id: ConferenceId) -> Result<ConferenceState, Error> {
+        let scope = &self.caller()?.scope;
+        match self.ahead.conference.take(&id) {
+            Some(found) => {
+                let state = found?;
+                scope.check(state.conference.company, Some(state.conference.host))?;
+                Ok(state)
+            }
+            None => Ok(self.store().conference(scope, id).await?),
+        }
+    }
+
+    /// What a code leads to, whoever's it is. Read ahead likewise.
+    ///
+    /// # Errors
+    ///
+    /// The table failed.
+    pub(crate) async fn room(&self, code: AccessCode) -> Result<Option<RoomView>, Error> {
+        match self.ahead.room.take(&code) {
+            Some(found) => Ok(found?),
+            None => Ok(self.store().room(code, self.now).await?),
+        }
+    }
+
     /// The claim of this request's idempotency key, with the answer that repeats of it get: kept in the write's own
-    /// transaction, so that no answer is lost and none is kept for nothing. `None` where there is no key.
+    /// transaction, so that no answer is lost and none is kept for nothing. `None` where there is no key. Waits for the
+    /// request to be let through.
     ///
     /// # Errors
     ///
     /// 401 where the endpoint asks for no session.
-    pub fn claim(&self, answer: &impl Serialize) -> Result<Option<Claim>, Error> {
-        let Some(Admission::First(claim)) = self.admission.get() else {
+    pub async fn claim(&self, answer: &impl Serialize) -> Result<Option<Claim>, Error> {
+        let Admission::First(claim) = self.admission.wait().await else {
             return Ok(None);
         };
         let answer = serde_json::to_string(answer).map_err(|_| Error::Broken("answers are plain data"))?;
@@ -134,6 +205,17 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Waits until the request is within its rates, nobody else works under its idempotency key, and the caller's account
+    /// stands behind its session: before whatever is done but reading.
+    ///
+    /// # Errors
+    ///
+    /// 401 where the session is over. Whoever is not let through waits for ever, and is dropped.
+    pub(crate) async fn cleared(&self) -> Result<(), Error> {
+        self.admission.wait().await;
+        self.standing().await
+    }
+
     /// What the caller's write carries: who, when, by which method, and its claim. Nothing is written for a caller whose
     /// account does not stand behind its session any more.
     ///
@@ -141,7 +223,7 @@ impl<'a> Context<'a> {
     ///
     /// 401 where the endpoint asks for no session, or the session is over.
     pub async fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
-        self.standing().await?;
+        self.cleared().await?;
         Ok(Write {
             at: self.now,
             by: self.caller()?.actor(),
@@ -177,8 +259,9 @@ impl<'a> Context<'a> {
         let _ = self.remaining.set(remaining);
     }
 
-    /// Keeps what came of the admission. An endpoint runs once per context, so this is the only word.
+    /// Lets the work go on with what came of the admission. An endpoint runs once per context, so this is the only word.
     pub(crate) fn admitted(&self, admission: Admission) -> &Admission {
-        self.admission.get_or_init(|| admission)
+        let _ = self.admission.set(admission);
+        self.admission.get().expect("just set")
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use domain::Role;
 use http::Method;
@@ -13,6 +13,7 @@ use schemars::SchemaGenerator;
 use store::Scope;
 
 use crate::admission::{Admission, admit, release};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::error::Error;
 use crate::input::{Input, InputShape};
@@ -81,6 +82,8 @@ pub trait Endpoint: Send + Sync + 'static {
     const KIND: Kind;
     /// What it reaches.
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
+    /// What is read while the caller's session is.
+    const FIRST: Option<First> = None;
     /// One sentence for the OpenAPI document.
     const SUMMARY: &'static str;
     /// What it reads from the request.
@@ -126,6 +129,7 @@ pub struct Route {
     pub needs: &'static [Need],
     /// One sentence about it.
     pub summary: &'static str,
+    pub(crate) first: Option<First>,
     pub(crate) describe: fn(&mut SchemaGenerator, &mut SchemaGenerator) -> (InputShape, ReplyShape),
     pub(crate) run: for<'a> fn(&'a Context<'a>, &'a Request) -> Running<'a>,
 }
@@ -148,6 +152,7 @@ impl Route {
             kind: E::KIND,
             needs: E::NEEDS,
             summary: E::SUMMARY,
+            first: E::FIRST,
             describe: |reads, answers| (E::Input::describe(reads), E::Output::describe(answers)),
             run: |context, request| Box::pin(run::<E>(context, request)),
         }
@@ -166,41 +171,43 @@ impl Route {
     }
 }
 
+/// Does the work while the request is counted and its idempotency key is claimed: [`Context::claim`] and
+/// [`Context::cleared`] wait for that, and for the caller's account to stand behind its session, before anything is changed.
 async fn run<E: Endpoint>(context: &Context<'_>, request: &Request) -> Result<Response, Error> {
     let input = E::Input::read(request)?;
     let own = || E::own_object(&context.known_caller()?.scope);
     let object = E::object(&input).or_else(own);
-    let admission = admit(context, E::KIND, object.as_deref());
-    if E::KIND == Kind::Read {
-        // Nothing is written, so the answer may be made while the request is counted.
-        let (admitted, stands, answer) = tokio::join!(admission, context.standing(), E::handle(context, input));
-        admitted?;
-        stands?;
-        return answer.map(Reply::into_response);
-    }
-    match context.admitted(admission.await?) {
-        Admission::Plain => work::<E>(context, input).await.map(Reply::into_response),
+    let mut admission = pin!(admit(context, E::KIND, object.as_deref()));
+    let mut work = Box::pin(async {
+        let (stands, answer) = tokio::join!(context.standing(), E::handle(context, input));
+        stands.and(answer)
+    });
+    let mut done = None;
+    let admission = loop {
+        tokio::select! {
+            biased;
+            admission = &mut admission => break admission,
+            answer = &mut work, if done.is_none() => done = Some(answer),
+        }
+    };
+    let first = match admission? {
         Admission::Answered(answer) => {
+            // What it has begun to read of the session is given up with it, or nobody else could.
+            drop(work);
             context.standing().await?;
-            let answer = kept_answer::open(context.app, &context.answer_place()?, answer)?;
-            Ok(json_bytes(answer.into()))
+            let answer = kept_answer::open(context.app, &context.answer_place()?, &answer)?;
+            return Ok(json_bytes(answer.into()));
         }
-        first @ Admission::First(_) => {
-            let answer = work::<E>(context, input).await;
-            if answer.is_err() {
-                release(context, first).await;
-            }
-            answer.map(Reply::into_response)
-        }
+        admission => context.admitted(admission),
+    };
+    let answer = match done {
+        Some(answer) => answer,
+        None => work.await,
+    };
+    if answer.is_err() {
+        release(context, first).await;
     }
-}
-
-/// Does a write, and finds out meanwhile whether the caller's account stands behind its session. [`Context::write`] waits
-/// for that before anything is written.
-async fn work<E: Endpoint>(context: &Context<'_>, input: E::Input) -> Result<E::Output, Error> {
-    let (stands, answer) = tokio::join!(context.standing(), E::handle(context, input));
-    stands?;
-    answer
+    answer.map(Reply::into_response)
 }
 
 /// A function that a stream, a schedule or an operator wakes; it has no door in the API.

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod admin;
 mod admission;
+mod ahead;
 pub mod api;
 pub mod app;
 pub mod auth;
@@ -50,6 +51,7 @@ pub mod texts;
 mod visit;
 
 pub use access::Caller;
+pub use ahead::First;
 pub use app::{App, Config, Keys, NoRates, Rates};
 pub use context::Context;
 pub use endpoint::{Access, Endpoint, Kind, Need, Route, Wake, Worker};

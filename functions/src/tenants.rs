@@ -41,7 +41,8 @@ impl Tenants {
         Ok(found)
     }
 
-    fn remembered(&self, host: &Fqdn, now: Timestamp) -> Option<Tenant> {
+    /// The same without asking the table.
+    pub(crate) fn remembered(&self, host: &Fqdn, now: Timestamp) -> Option<Tenant> {
         let known = self.0.lock().ok()?;
         known
             .get(host)

@@ -91,7 +91,7 @@ impl Wanted<'_> {
         let field = self.field;
         let refused = |why: OutboundError| Refusal::invalid(field, why);
         let target = context.app.outbound.target(url).map_err(refused)?;
-        context.standing().await?;
+        context.cleared().await?;
         let accept = HeaderValue::from_static("image/png, image/webp, image/jpeg");
         let headers = HeaderMap::from_iter([(ACCEPT, accept)]);
         let outbound = &context.app.outbound;

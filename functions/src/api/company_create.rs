@@ -50,14 +50,16 @@ impl Endpoint for CompanyCreate {
     ) -> Result<Self::Output, Error> {
         check(&settings)?;
         let (caller, store) = (context.caller()?, context.store());
-        let (images, new) = branding::images(context, None, &settings.branding).await?;
         let plans = async {
             match &asked.subscription_ids {
                 Some(_) => store.plans(caller.reseller).await,
                 None => Ok(Vec::new()),
             }
         };
-        let (reseller, id, plans) = tokio::try_join!(store.reseller(caller.reseller), store.new_company_id(), plans)?;
+        let images = branding::images(context, None, &settings.branding);
+        let (reseller, id, plans, images) =
+            tokio::join!(store.reseller(caller.reseller), store.new_company_id(), plans, images);
+        let (reseller, id, plans, (images, new)) = (reseller?, id?, plans?, images?);
         let wanted = asked.subscription_ids.unwrap_or_default();
         let subscriptions = subscriptions::of_plans(context, &wanted, &[], &plans).await?;
         let fqdn = reseller.domain.below(&asked.subdomain);
@@ -76,7 +78,7 @@ impl Endpoint for CompanyCreate {
             settings,
         };
         let answer = CompanyAnswer::from(company.clone());
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         store
             .company_create(&company, &context.write(claim.as_ref()).await?, &new)
             .await?;

@@ -60,7 +60,7 @@ impl Endpoint for CompanyDelete {
             return Err(store::Error::HasHosts.into());
         }
         let answer = CompanyDeleteAnswer { company_id: company.id };
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         store.company_delete(&company, force, &write).await?;
         Ok(Json(answer))

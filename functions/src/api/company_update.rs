@@ -94,7 +94,7 @@ impl Endpoint for CompanyUpdate {
         let (images, new) = branding::images(context, Some(&company), &after.settings.branding).await?;
         after.images = images;
         let answer = CompanyAnswer::from(after.clone());
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         store.company_update(&company, &after, &write, &new).await?;
         Ok(Json(answer))

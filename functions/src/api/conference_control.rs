@@ -11,6 +11,7 @@ use serde_json::json;
 use store::Relay;
 use tokio::task::JoinSet;
 
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -135,6 +136,7 @@ impl Endpoint for ConferenceControl {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey, Need::SigningKey];
+    const FIRST: Option<First> = Some(First::Conference);
     const SUMMARY: &'static str = "Acts in a running meeting.";
     type Input = Parameters<ConferenceControlParameters>;
     type Output = Json<ConferenceControlAnswer>;
@@ -146,7 +148,7 @@ impl Endpoint for ConferenceControl {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let (action, participant) = asked.order()?;
         let (caller, store) = (context.caller()?, context.store());
-        let state = store.conference(&caller.scope, asked.conference_id).await?;
+        let state = context.conference(asked.conference_id).await?;
         let current = &state.conference;
         let of = (current.reseller, current.id);
         let running = || state.occurrences.iter().filter(|view| view.active);
@@ -173,7 +175,7 @@ impl Endpoint for ConferenceControl {
             (_, None) => running().map(|view| current.room_of(view.slot.occurrence)).collect(),
         };
         // Relays do what they are told at once, so the caller must stand before they are.
-        context.standing().await?;
+        context.cleared().await?;
         let sent = send(context, &around.relays, &rooms, action).await?;
         match (sent, participant) {
             (Sent::Done, _) => {}
@@ -186,7 +188,7 @@ impl Endpoint for ConferenceControl {
             participant,
             mute_mode: asked.mute_mode.filter(|_| asked.action == ControlAction::SetMuteMode),
         };
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let mut what = json!({"action": answer.action});
         for (name, value) in [
             ("participant", json!(participant)),

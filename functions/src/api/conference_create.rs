@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::conference::ConferenceAnswer;
 use super::meeting::{self, MeetingParameters, Plan};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -42,6 +43,7 @@ impl Endpoint for ConferenceCreate {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Plans a meeting.";
     type Input = (Parameters<ConferenceCreateParameters>, Parameters<MeetingParameters>);
     type Output = Json<ConferenceAnswer>;

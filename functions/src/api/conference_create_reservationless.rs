@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::conference::ConferenceAnswer;
 use super::meeting::{self, MeetingParameters, Plan};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -43,6 +44,7 @@ impl Endpoint for ConferenceCreateReservationless {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Starts a meeting now.";
     type Input = (Parameters<ReservationlessParameters>, Parameters<MeetingParameters>);
     type Output = Json<ConferenceAnswer>;

@@ -11,6 +11,7 @@ use store::{ConferenceState, Surroundings};
 use super::conference::{ConferenceAnswer, answer};
 use super::conference_update::{TRIES, raced};
 use super::occurrences::{Meant, OccurrenceScope};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -39,6 +40,7 @@ impl Endpoint for ConferenceDelete {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Conference);
     const SUMMARY: &'static str =
         "Cancels a future meeting, or occurrences of one that repeats; answers it as it was, or as it is then.";
     type Input = Parameters<ConferenceDeleteParameters>;
@@ -61,7 +63,7 @@ impl Endpoint for ConferenceDelete {
 /// One decision. `None`: the meeting changed under it.
 async fn attempt(context: &Context<'_>, asked: &ConferenceDeleteParameters) -> Result<Option<ConferenceAnswer>, Error> {
     let (caller, store) = (context.caller()?, context.store());
-    let state = store.conference(&caller.scope, asked.conference_id).await?;
+    let state = context.conference(asked.conference_id).await?;
     let current = &state.conference;
     let (host, company, around) = store.conference_around(&caller.scope, &state).await?;
     caller.check_rank(host.role)?;
@@ -69,7 +71,7 @@ async fn attempt(context: &Context<'_>, asked: &ConferenceDeleteParameters) -> R
     let left = remaining(context, &state, &around, meant)?;
     let shown = left.clone().unwrap_or_else(|| current.clone());
     let answer = answer(context, &state.changed(shown), &host, &company)?;
-    let claim = context.claim(&answer)?;
+    let claim = context.claim(&answer).await?;
     let write = context.write(claim.as_ref()).await?;
     let done = match &left {
         Some(after) => store.conference_update(&state, &around, after, &write).await,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::conference::{ConferenceAnswer, answer};
 use super::conference_update::{TRIES, raced};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -31,6 +32,7 @@ impl Endpoint for ConferenceEnd {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey, Need::SigningKey];
+    const FIRST: Option<First> = Some(First::Conference);
     const SUMMARY: &'static str = "Ends a meeting for everybody; harmless on one that has ended.";
     type Input = Parameters<ConferenceEndParameters>;
     type Output = Json<ConferenceAnswer>;
@@ -52,11 +54,11 @@ impl Endpoint for ConferenceEnd {
 /// One decision. `None`: the meeting changed under it.
 async fn attempt(context: &Context<'_>, id: ConferenceId) -> Result<Option<ConferenceAnswer>, Error> {
     let (caller, store) = (context.caller()?, context.store());
-    let state = store.conference(&caller.scope, id).await?;
+    let state = context.conference(id).await?;
     let (host, company, around) = store.conference_around(&caller.scope, &state).await?;
     caller.check_rank(host.role)?;
     let answer = answer(context, &state.ended(Reason::Ended, context.now), &host, &company)?;
-    let claim = context.claim(&answer)?;
+    let claim = context.claim(&answer).await?;
     let write = context.write(claim.as_ref()).await?;
     match store.conference_end(&state, &around, Reason::Ended, &write).await {
         Ok(ended) => {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::conference::{ConferenceAnswer, answer};
 use super::host::of_company;
 use super::occurrences::{Meant, OccurrenceScope};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -36,13 +37,14 @@ impl Endpoint for ConferenceFetch {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Conference);
     const SUMMARY: &'static str = "Answers a meeting.";
     type Input = Parameters<ConferenceFetchParameters>;
     type Output = Json<ConferenceAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let id = asked.conference_id;
-        let mut state = context.store().conference(&context.caller()?.scope, id).await?;
+        let mut state = context.conference(id).await?;
         let meant = Meant::read(&state, asked.occurrence.as_deref(), asked.scope);
         let (host, company) = of_company(context, state.conference.host, state.conference.company).await?;
         let meant = meant?;

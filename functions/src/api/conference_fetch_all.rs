@@ -10,6 +10,7 @@ use serde::Deserialize;
 use store::{ConferenceState, ListStart};
 
 use super::conference::{ConferenceAnswer, answer};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -74,6 +75,7 @@ impl Endpoint for ConferenceFetchAll {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Answers a host's meetings, newest first; `X-Next-After` where more follow.";
     type Input = Parameters<ConferenceFetchAllParameters>;
     type Output = ConferenceList;
@@ -92,11 +94,7 @@ impl Endpoint for ConferenceFetchAll {
             }
         };
         // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
-        let (host, active, after) = tokio::join!(
-            store.host(&caller.scope, id),
-            store.conferences_active(reseller, id),
-            after
-        );
+        let (host, active, after) = tokio::join!(context.host(id), store.conferences_active(reseller, id), after);
         let host = host?;
         let (active, after): (_, Option<Option<ListStart>>) = (active?, after?);
         let after = match after {

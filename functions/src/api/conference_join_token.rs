@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::digits::Digits;
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -81,6 +82,7 @@ impl Endpoint for ConferenceJoinToken {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey, Need::SigningKey];
+    const FIRST: Option<First> = Some(First::Meeting);
     const SUMMARY: &'static str = "Makes a token and names a relay, for a native application to join with.";
     type Input = Parameters<JoinTokenParameters>;
     type Output = Json<JoinTokenAnswer>;

@@ -13,6 +13,7 @@ use store::{Attendance, Behind, Stay};
 
 use super::digits::Digits;
 use super::list::{self, Entry, List};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -131,6 +132,7 @@ impl Endpoint for ConferenceParticipants {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite];
+    const FIRST: Option<First> = Some(First::Conference);
     const SUMMARY: &'static str = "Answers who is or was in a meeting, the newest first.";
     type Input = Parameters<ConferenceParticipantsParameters>;
     type Output = List<AttendanceAnswer>;
@@ -138,7 +140,7 @@ impl Endpoint for ConferenceParticipants {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let limit = list::limit(asked.limit)?;
         let (caller, store) = (context.caller()?, context.store());
-        let state = store.conference(&caller.scope, asked.conference_id).await?;
+        let state = context.conference(asked.conference_id).await?;
         let occurrence = match &asked.occurrence {
             Some(text) => {
                 let start = state

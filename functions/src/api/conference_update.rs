@@ -18,6 +18,7 @@ use super::occurrences::{Meant, OccurrenceScope};
 use super::participants;
 use super::reminders;
 use super::replan::{Replan, for_all, new_code};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -59,6 +60,7 @@ impl Endpoint for ConferenceUpdate {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Conference);
     const SUMMARY: &'static str = "Changes a meeting, or occurrences of one that repeats.";
     type Input = (Parameters<ConferenceUpdateParameters>, Parameters<MeetingParameters>);
     type Output = Json<ConferenceAnswer>;
@@ -100,7 +102,7 @@ async fn attempt(
     meeting: &MeetingParameters,
 ) -> Result<Option<ConferenceAnswer>, Error> {
     let (caller, store) = (context.caller()?, context.store());
-    let state = store.conference(&caller.scope, asked.conference_id).await?;
+    let state = context.conference(asked.conference_id).await?;
     let current = &state.conference;
     let new = participants::newcomers(&current.invited, meeting.emails());
     let ((host, company, around), named, new) = tokio::try_join!(
@@ -143,7 +145,7 @@ async fn attempt(
     }
     for _ in 0..CODE_TRIES {
         let answer = answer(context, &state.changed(after.clone()), &host, &company)?;
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         let done = store.conference_update_inviting((&state, &around), &after, &new, &write);
         match done.await {

@@ -48,9 +48,8 @@ pub struct ContactParameters {
 
 /// A contact in the caller's reach, and its host. Two sequential reads.
 pub(super) async fn find(context: &Context<'_>, id: ContactId) -> Result<(Contact, Host), Error> {
-    let (caller, store) = (context.caller()?, context.store());
-    let contact = store.contact(caller.reseller, id).await?;
-    let host = store.host(&caller.scope, contact.host).await?;
+    let contact = context.contact(id).await?;
+    let host = context.host(contact.host).await?;
     Ok((contact, host))
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use store::Scope;
 
 use super::contact::ContactAnswer;
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -40,6 +41,7 @@ impl Endpoint for ContactCreate {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Makes a contact of a host.";
     type Input = Parameters<ContactCreateParameters>;
     type Output = Json<ContactAnswer>;
@@ -56,7 +58,7 @@ impl Endpoint for ContactCreate {
         let (caller, store) = (context.caller()?, context.store());
         let id = asked.host_id.or(caller.scope.host);
         let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
-        let (host, contact) = tokio::join!(store.host(&caller.scope, id), store.new_contact_id());
+        let (host, contact) = tokio::join!(context.host(id), store.new_contact_id());
         let (host, id) = (host?, contact?);
         caller.check_rank(host.role)?;
         let contact = Contact {
@@ -68,7 +70,7 @@ impl Endpoint for ContactCreate {
             created: context.now,
         };
         let answer = ContactAnswer::from(contact.clone());
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         store.contact_create(&host, &contact, &write).await?;
         Ok(Json(answer))

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::contact::{ContactParameters, changeable};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -31,6 +32,7 @@ impl Endpoint for ContactDelete {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Contact);
     const SUMMARY: &'static str =
         "Deletes a contact; meetings that it is invited to stay as they are, and a host's own stays.";
     type Input = Parameters<ContactParameters>;
@@ -43,7 +45,7 @@ impl Endpoint for ContactDelete {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let (contact, host) = changeable(context, asked.contact_id).await?;
         let answer = ContactDeleteAnswer { contact_id: contact.id };
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         context.store().contact_delete(&host, &contact, &write).await?;
         Ok(Json(answer))

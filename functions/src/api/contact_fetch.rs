@@ -3,6 +3,7 @@
 use domain::Role;
 
 use super::contact::{ContactAnswer, ContactParameters, find};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -19,6 +20,7 @@ impl Endpoint for ContactFetch {
     const PATH: &'static str = "/enterprise_api/contact/fetch";
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
+    const FIRST: Option<First> = Some(First::Contact);
     const SUMMARY: &'static str = "Answers a contact.";
     type Input = Parameters<ContactParameters>;
     type Output = Json<ContactAnswer>;

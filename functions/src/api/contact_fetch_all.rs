@@ -8,6 +8,7 @@ use store::Paging;
 
 use super::contact::ContactAnswer;
 use super::list::{List, limit};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -35,6 +36,7 @@ impl Endpoint for ContactFetchAll {
     const PATH: &'static str = "/enterprise_api/contact/fetch_all";
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Answers a host's contacts, its own first, then the oldest first.";
     type Input = Parameters<ContactFetchAllParameters>;
     type Output = List<ContactAnswer>;
@@ -48,10 +50,7 @@ impl Endpoint for ContactFetchAll {
         let id = asked.host_id.or(caller.scope.host);
         let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
         // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
-        let (host, page) = tokio::join!(
-            store.host(&caller.scope, id),
-            store.contacts_page(caller.reseller, id, paging)
-        );
+        let (host, page) = tokio::join!(context.host(id), store.contacts_page(caller.reseller, id, paging));
         host?;
         let page = page?;
         List::of(page.items.into_iter().map(|contact| Ok(contact.into())), page.more)

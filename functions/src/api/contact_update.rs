@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::contact::{ContactAnswer, changeable};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -39,6 +40,7 @@ impl Endpoint for ContactUpdate {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Contact);
     const SUMMARY: &'static str = "Changes a contact; a host's own follows the host.";
     type Input = Parameters<ContactUpdateParameters>;
     type Output = Json<ContactAnswer>;
@@ -60,7 +62,7 @@ impl Endpoint for ContactUpdate {
             ..before.clone()
         };
         let answer = ContactAnswer::from(after.clone());
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         context.store().contact_update(&host, &before, &after, &write).await?;
         Ok(Json(answer))

@@ -179,18 +179,11 @@ pub(super) async fn of_company(
     Ok(context.store().host_of_company(scope, id, company).await?)
 }
 
-/// A host and its company, both in the caller's scope: in one round trip where the caller's own company is the only one
-/// that it may be of.
+/// A host and its company, both in the caller's scope.
 pub(super) async fn with_company(context: &Context<'_>, id: HostId) -> Result<(Host, Company), Error> {
-    let (caller, store) = (context.caller()?, context.store());
-    match caller.scope.company {
-        Some(own) => of_company(context, id, own).await,
-        None => {
-            let host = store.host(&caller.scope, id).await?;
-            let company = store.company(&caller.scope, host.company).await?;
-            Ok((host, company))
-        }
-    }
+    let host = context.host(id).await?;
+    let company = context.store().company(&context.caller()?.scope, host.company).await?;
+    Ok((host, company))
 }
 
 impl Caller {

@@ -93,7 +93,7 @@ impl Endpoint for HostCreate {
                 password_creation_link: Some(format!("{origin}/password/{link}")),
                 ..answer(context, host.clone(), &company)?
             };
-            let claim = context.claim(&answer)?;
+            let claim = context.claim(&answer).await?;
             let write = context.write(claim.as_ref()).await?;
             match store.host_create_then(&host, welcome.clone(), &write).await {
                 Err(store::Error::Taken(Unique::AccessCode)) if !chosen => {
@@ -121,7 +121,10 @@ impl HostCreateParameters {
         let (app, settings) = (context.app, &company.settings);
         let mut numbers = settings.dialin_numbers.iter().map(|dialin| &dialin.number);
         let password_hash = match account.password {
-            Some(password) => Some(app.passwords.hash(password.into_string(), app.random()).await?),
+            Some(password) => {
+                context.cleared().await?;
+                Some(app.passwords.hash(password.into_string(), app.random()).await?)
+            }
             None => None,
         };
         let pin = account

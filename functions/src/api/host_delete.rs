@@ -5,6 +5,7 @@ use domain::{Code, Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -37,6 +38,7 @@ impl Endpoint for HostDelete {
     const ACCESS: Access = Access::Session(Role::CompanyAdmin);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Deletes a host account: its sessions end and its code is closed at once, its meetings end and its contacts go soon after.";
     type Input = Parameters<HostDeleteParameters>;
     type Output = Json<HostDeleteAnswer>;
@@ -47,14 +49,14 @@ impl Endpoint for HostDelete {
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let (caller, store) = (context.caller()?, context.store());
-        let host = store.host(&caller.scope, asked.host_id).await?;
+        let host = context.host(asked.host_id).await?;
         caller.check_rank(host.role)?;
         if host.id == caller.host {
             let why = "You cannot delete the account that you are signed in with";
             return Err(Refusal::new(Code::Conflict, why).with_field("host_id").into());
         }
         let answer = HostDeleteAnswer { host_id: host.id };
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         store.host_delete(&host, &write).await?;
         Ok(Json(answer))

@@ -60,7 +60,7 @@ impl Endpoint for HostErase {
             host_id: id,
             erased: remains.erased().is_some(),
         };
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         if remains.erasing().is_some() {
             context.keep(claim.as_ref(), None).await?;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::host::{HostAnswer, answer, with_company};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -30,6 +31,7 @@ impl Endpoint for HostFetch {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Read;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Answers a host account.";
     type Input = Parameters<HostFetchParameters>;
     type Output = Json<HostAnswer>;

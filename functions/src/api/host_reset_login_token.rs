@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::host::{HostAnswer, answer, with_company};
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -32,6 +33,7 @@ impl Endpoint for HostResetLoginToken {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Makes a new SSO token of a host account and ends all its sessions.";
     type Input = Parameters<HostResetLoginTokenParameters>;
     type Output = Json<HostAnswer>;
@@ -51,7 +53,7 @@ impl Endpoint for HostResetLoginToken {
             ..host.clone()
         };
         let answer = answer(context, after.clone(), &company)?;
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         context.store().host_update(&host, &after, None, &write).await?;
         Ok(Json(answer))

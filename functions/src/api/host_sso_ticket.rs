@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Handoff, HandoffKind};
 
+use crate::ahead::First;
 use crate::auth::{TICKET, token};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -56,6 +57,7 @@ impl Endpoint for HostSsoTicket {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Makes a one-time value that signs a host in at /auth.";
     type Input = Parameters<HostSsoTicketParameters>;
     type Output = Json<HostSsoTicketAnswer>;
@@ -66,7 +68,7 @@ impl Endpoint for HostSsoTicket {
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let (caller, store) = (context.caller()?, context.store());
-        let host = store.host(&caller.scope, asked.host_id).await?;
+        let host = context.host(asked.host_id).await?;
         caller.check_rank(host.role)?;
         let value = token(context.app);
         let ticket = Handoff {
@@ -85,7 +87,7 @@ impl Endpoint for HostSsoTicket {
             sso_ticket: format!("{TICKET}{value}"),
             expires_in: VALID,
         };
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         store
             .sso_ticket_create(&token_hash(&value), &ticket, &context.write(claim.as_ref()).await?)
             .await?;

@@ -13,6 +13,7 @@ use super::digits::Digits;
 use super::host::{HostAnswer, answer, with_company};
 use super::host_parameters::{AccountParameters, DefaultsParameters};
 use super::subscriptions;
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -41,6 +42,7 @@ impl Endpoint for HostUpdate {
     const ACCESS: Access = Access::Session(Role::Host);
     const KIND: Kind = Kind::Write;
     const NEEDS: &'static [Need] = &[Need::TableRead, Need::TableWrite, Need::SealingKey];
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Changes a host account. Defaults for meetings touch only those made later.";
     type Input = (
         Parameters<HostUpdateParameters>,
@@ -87,7 +89,7 @@ impl Endpoint for HostUpdate {
         after.email = asked.email.unwrap_or(after.email);
         after.defaults = defaults;
         let answer = answer(context, after.clone(), &company)?;
-        let claim = context.claim(&answer)?;
+        let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         let known = known.filter(|known| *known != host.own_contact);
         store.host_update(&host, &after, known, &write).await?;
@@ -182,6 +184,7 @@ async fn changed(
         }
     }
     if let Some(password) = account.password {
+        context.cleared().await?;
         after.password_hash = Some(app.passwords.hash(password.into_string(), app.random()).await?);
         // Whoever has a link that sets a password has nothing to set any more.
         (after.password_link, after.reset_link) = (None, None);

@@ -157,7 +157,7 @@ impl MeetingParameters {
         conference.series = series;
         for _ in 0..CODE_TRIES {
             let answer = answer(context, &ConferenceState::planned(conference.clone()), host, company)?;
-            let claim = context.claim(&answer)?;
+            let claim = context.claim(&answer).await?;
             match context
                 .store()
                 .conference_create_inviting(&conference, &new, &context.write(claim.as_ref()).await?)

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Usage;
 
+use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -98,6 +99,7 @@ impl Endpoint for ReportUsage {
     const PATH: &'static str = "/enterprise_api/report/usage";
     const ACCESS: Access = Access::Session(Role::CompanyAdmin);
     const KIND: Kind = Kind::Read;
+    const FIRST: Option<First> = Some(First::Host);
     const SUMMARY: &'static str = "Answers what a company's or a host's meetings came to, day by day.";
     type Input = Parameters<ReportUsageParameters>;
     type Output = Json<ReportUsageAnswer>;
@@ -107,39 +109,26 @@ impl Endpoint for ReportUsage {
         let (from, to) = days(&asked, context.now)?;
         let last = to.yesterday().map_err(|_| Refusal::invalid("to", OUT_OF_REACH))?;
         let named = asked.company_id.or(caller.scope.company);
-        let host = async {
-            match asked.host_id {
-                Some(id) => store.host(&caller.scope, id).await.map(Some),
-                None => Ok(None),
-            }
+        let host = match asked.host_id {
+            Some(id) => Some(context.host(id).await?),
+            None => None,
         };
-        // What is counted is told to nobody before it is known to be in the caller's reach.
-        let used = async {
-            match (asked.host_id, named) {
-                (Some(host), _) => store.host_usage(caller.reseller, host, (from, last)).await.map(Some),
-                (None, Some(company)) => store.usage(caller.reseller, company, (from, last)).await.map(Some),
-                (None, None) => Ok(None),
-            }
-        };
-        let company = async {
-            match named {
-                Some(company) => store.company_counted(&caller.scope, company).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let (host, used, company) = tokio::join!(host, used, company);
-        let (company, host) = (company?, host?);
         let id = named.or(host.as_ref().map(|host| host.company));
         let id = id.ok_or_else(|| Refusal::missing("company_id"))?;
+        // What is counted is told to nobody before it is known to be in the caller's reach.
+        let used = async {
+            match asked.host_id {
+                Some(host) => store.host_usage(caller.reseller, host, (from, last)).await,
+                None => store.usage(caller.reseller, id, (from, last)).await,
+            }
+        };
+        let (used, company) = tokio::join!(used, store.company_counted(&caller.scope, id));
+        let (company, hosts) = company?;
         if host.as_ref().is_some_and(|host| host.company != id) {
             return Err(Refusal::not_found("host").with_field("host_id").into());
         }
-        let (company, hosts) = match company {
-            Some(counted) => counted,
-            None => store.company_counted(&caller.scope, id).await?,
-        };
         let (mut total, mut shown) = (Usage::default(), Vec::new());
-        for (day, usage) in used?.unwrap_or_default() {
+        for (day, usage) in used? {
             total += usage;
             shown.push(UsageDayAnswer {
                 date: day.to_string(),

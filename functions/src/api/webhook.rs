@@ -167,7 +167,7 @@ impl<'a> Desk<'a> {
 
     /// What a write carries; nothing is written for whose account does not stand behind its session any more.
     pub(super) async fn write<'w>(&self, claim: Option<&'w Claim>) -> Result<Write<'w>, Error> {
-        self.context.standing().await?;
+        self.context.cleared().await?;
         Ok(Write {
             at: self.context.now,
             by: self.by,

@@ -70,8 +70,10 @@ impl Desk<'_> {
         let (app, store) = (self.context.app, self.store());
         let (reseller, company) = (self.reseller(), self.company);
         app.outbound.target(&url).map_err(|why| Refusal::invalid("url", why))?;
-        let (known, id) = tokio::join!(self.company_known(), store.new_hook_id());
-        let (_, id) = (known?, id?);
+        let kept =
+            || async { tokio::try_join!(store.hooks(reseller, company), store.signing_token(reseller, company)) };
+        let (known, id, first) = tokio::join!(self.company_known(), store.new_hook_id(), kept());
+        let (_, id, mut first) = (known?, id?, Some(first?));
         let secret = hex::encode(app.random::<32>());
         let hook = Hook {
             id,
@@ -89,8 +91,10 @@ impl Desk<'_> {
         };
         let mut pinged = false;
         for _ in 0..TRIES {
-            let (hooks, before) = tokio::join!(store.hooks(reseller, company), store.signing_token(reseller, company));
-            let (hooks, before) = (hooks?, before?);
+            let (hooks, before) = match first.take() {
+                Some(first) => first,
+                None => kept().await?,
+            };
             if hooks.len() >= MOST_HOOKS {
                 let why = format!("A company has at most {MOST_HOOKS} webhooks");
                 return Err(Refusal::new(Code::Conflict, why).into());
@@ -101,13 +105,13 @@ impl Desk<'_> {
                 version: 0,
             });
             if !pinged {
-                self.context.standing().await?;
+                self.context.cleared().await?;
                 self.ping(&hook, &token).await?;
                 pinged = true;
             }
             let mut answer = self.answer(&hook, &token)?;
             answer.secret = Some(secret.clone());
-            let claim = self.context.claim(&answer)?;
+            let claim = self.context.claim(&answer).await?;
             let write = self.write(claim.as_ref()).await?;
             match store
                 .hook_create(&hook, &hooks, (before.as_ref(), &token), &write)

@@ -59,7 +59,7 @@ impl Desk<'_> {
     pub(crate) async fn delete(&self, id: HookId) -> Result<WebhookDeleteAnswer, Error> {
         let hook = self.find(id).await?;
         let answer = WebhookDeleteAnswer { webhook_id: hook.id };
-        let claim = self.context.claim(&answer)?;
+        let claim = self.context.claim(&answer).await?;
         let write = self.write(claim.as_ref()).await?;
         self.store().hook_delete(&hook, &write).await?;
         Ok(answer)

@@ -70,7 +70,7 @@ impl Desk<'_> {
             next: Some(now),
             ..delivery.clone()
         });
-        let claim = self.context.claim(&answer)?;
+        let claim = self.context.claim(&answer).await?;
         let write = self.write(claim.as_ref()).await?;
         store.delivery_again(&hook, &delivery, &write).await?;
         Ok(answer)

@@ -117,7 +117,7 @@ impl Desk<'_> {
             let enabled = before.disabled.is_some() && after.disabled.is_none();
             let ping = after.url != before.url || enabled || edit.ping;
             if ping && !pinged {
-                context.standing().await?;
+                context.cleared().await?;
                 self.ping(&after, &token).await?;
                 pinged = true;
             }
@@ -126,9 +126,9 @@ impl Desk<'_> {
             }
             let next = edit.new_token.then(|| replaced(context, company, &token));
             let answer = self.answer(&after, next.as_ref().unwrap_or(&token))?;
-            let claim = context.claim(&answer)?;
+            let claim = context.claim(&answer).await?;
             if after == before && next.is_none() {
-                context.standing().await?;
+                context.cleared().await?;
                 context.keep(claim.as_ref(), None).await?;
                 return Ok(answer);
             }

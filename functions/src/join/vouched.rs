@@ -1,14 +1,14 @@
 //! Letting somebody in whom a partner's server vouches for: no PIN is asked, the caller says who leads.
 //!
-//! Round trips: (1) the meeting, or what its code leads to with the relays; (2) what is left of these, the host and the
-//! company, all at once; then the write that makes the meeting live beside the participant's number, and the number's own
-//! identity where one is given.
+//! Round trips: (1) the meeting, or what its code leads to, beside the session; (2) what is left of these, the relays, the
+//! host and the company, all at once; (3) the write that makes the meeting live beside the participant's number; one more
+//! where an own identity comes for the first time.
 
 use domain::code::AccessCode;
 use domain::company::Company;
 use domain::conference::{Conference, Opens};
 use domain::host::Host;
-use domain::id::{ConferenceId, Occurrence};
+use domain::id::{ConferenceId, Occurrence, ParticipantNumber};
 use domain::join::RelayAddress;
 use domain::join_token::JoinToken;
 use domain::room::RoomRole;
@@ -78,13 +78,15 @@ struct Scene {
     company: Company,
     /// The meeting asked for, or the one that the code opens.
     conference: Option<Conference>,
+    /// The number that the partner's own identity has in it.
+    number: Option<ParticipantNumber>,
 }
 
 async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option<Let>, Error> {
     let (store, now) = (context.store(), context.now);
     let scene = match into {
-        Into::Conference(id) => by_conference(context, id).await?,
-        Into::Code(code) => by_code(context, code, who.moderator).await?,
+        Into::Conference(id) => by_conference(context, id, who).await?,
+        Into::Code(code) => by_code(context, code, who).await?,
     };
     context.caller()?.check_rank(scene.host.role)?;
     let Scene {
@@ -93,6 +95,7 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
         host,
         company,
         conference,
+        number: known,
     } = scene;
     // Only what a code opens may be a meeting that does not exist yet.
     let leads = who.moderator && matches!(into, Into::Code(_));
@@ -112,16 +115,16 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
         _ => (RoomTarget::AdHoc(&conference), conference.occurrence),
     };
     let room = conference.room_of(occurrence);
-    context.standing().await?;
-    let Some((live, number)) = open::place(context, (&view, &relays), target, room, None).await? else {
+    context.cleared().await?;
+    let Some((live, number)) = open::place(context, (&view, &relays), target, room, known).await? else {
         return Ok(None);
     };
     let number = match &who.identity {
-        Some(identity) => {
+        Some(identity) if known.is_none() => {
             let of = (conference.reseller, conference.id);
             store.participant_identity(of, identity, number).await?
         }
-        None => number,
+        _ => number,
     };
     let role = if who.moderator {
         RoomRole::Moderator
@@ -149,13 +152,29 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
     }))
 }
 
-async fn by_conference(context: &Context<'_>, id: ConferenceId) -> Result<Scene, Error> {
+/// The number that somebody has in a meeting by the partner's own identity.
+async fn number_of(
+    context: &Context<'_>,
+    id: Option<ConferenceId>,
+    who: &Vouched,
+) -> store::Result<Option<ParticipantNumber>> {
+    let (Some(id), Some(identity), Some(caller)) = (id, &who.identity, context.known_caller()) else {
+        return Ok(None);
+    };
+    context
+        .store()
+        .participant_identified((caller.reseller, id), identity)
+        .await
+}
+
+async fn by_conference(context: &Context<'_>, id: ConferenceId, who: &Vouched) -> Result<Scene, Error> {
     let (store, scope) = (context.store(), &context.caller()?.scope);
-    let conference = store.conference(scope, id).await?.conference;
-    let (view, relays, (host, company)) = tokio::try_join!(
+    let conference = context.conference(id).await?.conference;
+    let (view, relays, (host, company), number) = tokio::try_join!(
         store.room(conference.code, context.now),
         store.relays_alive(None, context.now),
-        store.host_of_company(scope, conference.host, conference.company)
+        store.host_of_company(scope, conference.host, conference.company),
+        number_of(context, Some(id), who)
     )?;
     // A one-time code's room goes some time after its meeting.
     let mut view = view.ok_or_else(|| admit::refusal(&Opens::Ended))?;
@@ -166,16 +185,17 @@ async fn by_conference(context: &Context<'_>, id: ConferenceId) -> Result<Scene,
         host,
         company,
         conference: Some(conference),
+        number,
     })
 }
 
-async fn by_code(context: &Context<'_>, code: AccessCode, leads: bool) -> Result<Scene, Error> {
+async fn by_code(context: &Context<'_>, code: AccessCode, who: &Vouched) -> Result<Scene, Error> {
     let (store, scope) = (context.store(), &context.caller()?.scope);
-    let (view, relays) = tokio::try_join!(store.room(code, context.now), store.relays_alive(None, context.now))?;
+    let view = context.room(code).await?;
     let view = view.filter(|view| view.room.reseller == scope.reseller);
     let view = view.ok_or_else(|| Refusal::not_found("access_code"))?;
     scope.check(view.room.company, Some(view.room.host))?;
-    let id = match view.opens(context.now, leads) {
+    let id = match view.opens(context.now, who.moderator) {
         Opens::Live(live) => Some(live.conference),
         Opens::Planned { planned, .. } => Some(planned.conference),
         _ => None,
@@ -188,12 +208,18 @@ async fn by_code(context: &Context<'_>, code: AccessCode, leads: bool) -> Result
         }
     };
     let account = store.host_of_company(scope, view.room.host, view.room.company);
-    let ((host, company), conference) = tokio::try_join!(account, conference)?;
+    let ((host, company), conference, relays, number) = tokio::try_join!(
+        account,
+        conference,
+        store.relays_alive(None, context.now),
+        number_of(context, id, who)
+    )?;
     Ok(Scene {
         view,
         relays,
         host,
         company,
         conference,
+        number,
     })
 }

@@ -32,10 +32,8 @@ pub(crate) struct Table {
 struct Notes {
     requests: Vec<Asked>,
     latency: Duration,
-    /// Reads and writes that are under way.
-    running: [usize; 2],
-    /// Trips of each so far.
-    trips: [usize; 2],
+    /// How many requests one after the other have come to their end.
+    trips: usize,
     /// How long the table worked since that was asked last.
     busy: Duration,
 }
@@ -45,24 +43,19 @@ struct Notes {
 pub(crate) struct Asked {
     pub(crate) operation: String,
     pub(crate) is_write: bool,
-    /// Reads that are under way at the same time make one trip, and so do writes.
+    /// How many requests had come to their end one after the other before this one, and this one.
     pub(crate) trip: usize,
 }
 
 impl Notes {
     fn begin(&mut self, operation: &str) -> usize {
-        let is_write = !matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "TransactGetItems");
-        let kind = usize::from(is_write);
-        if self.running[kind] == 0 {
-            self.trips[kind] += 1;
-        }
-        self.running[kind] += 1;
+        let trip = self.trips + 1;
         self.requests.push(Asked {
             operation: operation.to_owned(),
-            is_write,
-            trip: self.trips[kind],
+            is_write: !matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "TransactGetItems"),
+            trip,
         });
-        kind
+        trip
     }
 }
 
@@ -88,7 +81,9 @@ impl Table {
 
     /// What was asked since the last call.
     pub(crate) fn take(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.notes.lock().expect("not poisoned").requests)
+        let mut notes = self.notes.lock().expect("not poisoned");
+        notes.trips = 0;
+        std::mem::take(&mut notes.requests)
     }
 
     /// How long the table worked since the last call.
@@ -97,7 +92,7 @@ impl Table {
         std::mem::take(&mut self.notes.lock().expect("not poisoned").busy)
     }
 
-    /// Lets each answer take this long, on the runtime's clock.
+    /// Lets each answer take this long, and more.
     pub(crate) fn set_latency(&self, latency: Duration) {
         self.notes.lock().expect("not poisoned").latency = latency;
     }
@@ -171,7 +166,7 @@ impl HttpConnector for Noting {
             let body = serde_json::from_slice(body).expect("the SDK sends JSON");
             hold(&touches(operation(&request), &body));
         }
-        let (kind, latency) = {
+        let (trip, latency) = {
             let mut notes = notes.lock().expect("not poisoned");
             (notes.begin(operation(&request)), notes.latency)
         };
@@ -183,7 +178,7 @@ impl HttpConnector for Noting {
             let answer = inner.call(request).await;
             let mut notes = notes.lock().expect("not poisoned");
             notes.busy += started.elapsed();
-            notes.running[kind] -= 1;
+            notes.trips = notes.trips.max(trip);
             answer
         })
     }

@@ -271,6 +271,21 @@ impl Store {
         Ok(None)
     }
 
+    /// The number that a partner's own identity has in a conference, if it has one. One read.
+    pub async fn participant_identified(
+        &self,
+        (reseller, conference): (ResellerId, ConferenceId),
+        identity: &str,
+    ) -> Result<Option<ParticipantNumber>> {
+        let found = self
+            .get(keys::participant_identity(reseller, conference, identity))
+            .await?;
+        let numbered: Option<Numbered> = found
+            .map(|item| from_item("participant's identity", &item))
+            .transpose()?;
+        Ok(numbered.map(|numbered| numbered.participant))
+    }
+
     /// The number that a partner's own identity has in a conference: the one given, unless it has one already.
     pub async fn participant_identity(
         &self,
