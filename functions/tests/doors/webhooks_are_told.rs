@@ -149,6 +149,32 @@ async fn a_company_has_at_most_twenty() {
     assert_eq!(refused, (409, "conflict".into()));
 }
 
+/// What a method reads, it reads while the request is counted; what it does to others waits.
+#[tokio::test]
+async fn nobody_is_pinged_for_a_request_that_is_not_let_through() {
+    let site = Site::with(functions::Config {
+        scheme: "https".into(),
+        rates: functions::Rates {
+            object_per_minute: 3,
+            ..functions::Rates::default()
+        },
+        ..functions::Config::default()
+    })
+    .await;
+    let receiver = Receiver::start(says(TAKEN)).await;
+    let create = |key: &str| {
+        let url = receiver.url("127.0.0.1", "/hook");
+        let asked = json!({"auth_token": site.admin, "company_id": 1, "url": url, "idempotency_key": key});
+        site.api(ACME, "webhook/create", asked)
+    };
+    let first = create("one").await.ok();
+    site.notes.slow_writes(Duration::from_millis(100));
+    assert_eq!(create("one").await.ok(), first);
+    create("two").await.ok();
+    assert_eq!(create("three").await.refused(), (429, "rate_limited".into()));
+    assert_eq!(receiver.connections(), 2);
+}
+
 #[tokio::test]
 async fn all_that_happens_to_a_meeting_and_an_account_is_told_in_order() {
     let site = Site::new().await;

@@ -39,6 +39,7 @@ impl Break {
 pub(crate) struct Notes {
     touched: Arc<Mutex<Vec<Touch>>>,
     latency: Arc<Mutex<Duration>>,
+    writing: Arc<Mutex<Duration>>,
     broken: Arc<Mutex<Option<Break>>>,
     held: Arc<AtomicBool>,
     inner: SharedHttpClient,
@@ -50,6 +51,7 @@ impl Notes {
         Self {
             touched: Arc::default(),
             latency: Arc::default(),
+            writing: Arc::default(),
             broken: Arc::default(),
             held: Arc::new(AtomicBool::new(true)),
             inner: SharedHttpClient::new(database),
@@ -63,6 +65,11 @@ impl Notes {
     /// Makes each request of the table take this long, on the clock of the runtime.
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.latency.lock().expect("not poisoned") = latency;
+    }
+
+    /// Makes each write take this much longer, on the same clock.
+    pub(crate) fn slow_writes(&self, longer: Duration) {
+        *self.writing.lock().expect("not poisoned") = longer;
     }
 
     /// Breaks the table, or mends it.
@@ -113,7 +120,11 @@ impl HttpConnector for Connector {
             Some(broken) if writes => broken.next(),
             _ => None,
         };
-        let (latency, inner) = (*self.notes.latency.lock().expect("not poisoned"), self.inner.clone());
+        let mut latency = *self.notes.latency.lock().expect("not poisoned");
+        if writes {
+            latency += *self.notes.writing.lock().expect("not poisoned");
+        }
+        let inner = self.inner.clone();
         HttpConnectorFuture::new(async move {
             if !latency.is_zero() {
                 tokio::time::sleep(latency).await;
