@@ -68,7 +68,9 @@ pub(super) struct Estimator {
     probe_from: Micros,
     wait: Micros,
     feedback_at: Micros,
-    /// The estimate when the link went dark, while it is.
+    /// What the delay allowed when feedback last came.
+    at_feedback: f64,
+    /// The same of a dark link, while it is.
     before_dark: Option<f64>,
     max: u64,
     scratch: Vec<Acked>,
@@ -91,6 +93,7 @@ impl Estimator {
             probe_from: 0,
             wait: WAIT,
             feedback_at: 0,
+            at_feedback: to_f64(initial),
             before_dark: None,
             max,
             scratch: Vec::with_capacity(512),
@@ -157,6 +160,7 @@ impl Estimator {
         if let Some(found) = self.prober.result(now) {
             self.raise(now, found);
         }
+        self.at_feedback = self.by_delay;
         was_dark
     }
 
@@ -165,7 +169,7 @@ impl Estimator {
         let Some(before) = self.before_dark.take() else {
             return false;
         };
-        self.by_delay = self.by_delay.max(before / 2.0);
+        self.by_delay = self.by_delay.max(before * DECREASE);
         self.loss.start_over(now);
         self.raised_at = 0;
         self.probe_from = now;
@@ -197,7 +201,7 @@ impl Estimator {
         }
         let dark = now > outstanding.max(self.feedback_at) + SILENT;
         if dark && now > self.changed_at + 500_000 {
-            self.before_dark.get_or_insert(self.by_delay);
+            self.before_dark.get_or_insert(self.at_feedback);
             self.by_delay = (self.by_delay / 2.0).max(to_f64(MIN_BITRATE));
             self.changed_at = now;
             self.overused_at = now;
