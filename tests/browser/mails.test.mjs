@@ -1,5 +1,5 @@
 // Every mail that people get, as it looks: narrow and wide, on a light and a dark surface, without pictures and without its styles. `SHOTS=FOLDER` keeps a
-// picture of each. The mail about a disabled webhook takes three days of failures and is laid out by the same code.
+// picture of each. The mail about a disabled webhook takes three days of failures: it is kept beside this file, and a test of the functions holds it to what is sent.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -139,6 +139,10 @@ test('what account holders get', async () => {
   const asked = await localFetch(door, { method: 'POST', headers, body: JSON.stringify({ email: 'bob@people.test' }) });
   assert.equal(asked.status, 200);
   await looked('forgotten', await mail('Set a new password for Accounts', 'bob@people.test'));
+});
+
+test('what whoever made a webhook gets when it is disabled', async () => {
+  await looked('webhook-disabled', JSON.parse(readFileSync(new URL('mails/webhook-disabled.json', import.meta.url), 'utf8')));
 });
 
 test('the same in every language', async () => {
