@@ -69,38 +69,26 @@ impl Ahead {
             return Self::default();
         };
         let (store, scope) = (&app.store, Scope::reseller(tenant.reseller));
-        let mut ahead = Self::default();
-        match (first, Named::of(request)) {
-            (First::Host, Named { host_id: Some(id), .. }) => {
-                ahead.host = Found::new(id, store.host(&scope, id).await);
-            }
-            (
-                First::Contact,
-                Named {
-                    contact_id: Some(id), ..
-                },
-            ) => {
-                ahead.contact = Found::new(id, store.contact(scope.reseller, id).await);
-            }
-            (
-                First::Conference | First::Meeting,
-                Named {
-                    conference_id: Some(id),
-                    ..
-                },
-            ) => {
-                ahead.conference = Found::new(id, store.conference(&scope, id).await);
-            }
-            (
-                First::Meeting,
-                Named {
-                    access_code: Some(Digits(code)),
-                    ..
-                },
-            ) => {
-                ahead.room = Found::new(code, store.room(code, now).await);
-            }
-            _ => {}
+        let (mut ahead, named) = (Self::default(), Named::of(request));
+        if first == First::Host
+            && let Some(id) = named.host_id
+        {
+            ahead.host = Found::new(id, store.host(&scope, id).await);
+        }
+        if first == First::Contact
+            && let Some(id) = named.contact_id
+        {
+            ahead.contact = Found::new(id, store.contact(scope.reseller, id).await);
+        }
+        if matches!(first, First::Conference | First::Meeting)
+            && let Some(id) = named.conference_id
+        {
+            ahead.conference = Found::new(id, store.conference(&scope, id).await);
+        }
+        if first == First::Meeting
+            && let Some(Digits(code)) = named.access_code
+        {
+            ahead.room = Found::new(code, store.room(code, now).await);
         }
         ahead
     }

@@ -54,10 +54,12 @@ impl<'a> Context<'a> {
             Access::Anyone | Access::Relay => access::Entered::default(),
             Access::Tenant => access::tenant(app, request, now).await?,
             Access::Session(lowest) => {
+                // Who shows no session has nothing read, and who shows a wrong one waits for no more than that.
                 let entering = access::session(app, request, (route, lowest), now, remaining);
+                let reading = async { Ok(Ahead::read(app, route.first, request, now).await) };
                 let entered;
-                (entered, ahead) = tokio::join!(entering, Ahead::read(app, route.first, request, now));
-                entered?
+                (entered, ahead) = tokio::try_join!(entering, reading)?;
+                entered
             }
         };
         Ok(Self {

@@ -222,3 +222,14 @@ async fn every_method_takes_at_most_two_reads_and_three_writes() {
     let (took, _) = trips(&world, call).await;
     assert!(took <= 3, "authenticate: {took} round trips");
 }
+
+#[tokio::test]
+async fn nothing_is_read_for_who_shows_no_token() {
+    let world = World::new().await;
+    let acme = world.acme.clone();
+    world.table.take();
+    let named = json!({"conference_id": acme.host.conference});
+    let call = world.post(&acme.fqdn, "/enterprise_api/conference/update").json(&named);
+    assert_eq!(call.send().await.status(), 401);
+    assert_eq!(world.table.take(), []);
+}
