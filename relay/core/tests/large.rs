@@ -25,7 +25,7 @@ const AUTO_CAMERAS: usize = 25;
 /// Every tenth publishes both, and of the others every twentieth a microphone, twenty in all.
 fn publishes(n: u64) -> Publishes {
     match n {
-        _ if n % 10 == 0 => Publishes::Both,
+        _ if n.is_multiple_of(10) => Publishes::Both,
         _ if n % 20 == 5 && n < 400 => Publishes::Sound,
         _ => Publishes::Nothing,
     }
@@ -153,7 +153,7 @@ fn others_cameras_take_the_place_of_those_that_go() {
     let mut hall = full();
     let viewer = *hall.clients.keys().nth(300).expect("somebody");
     let declined = hall.clients[&viewer].unsent.clone();
-    hall.ask(viewer, declined.clone(), false);
+    hall.ask(viewer, declined, false);
     let leaving: Vec<u64> = publishers(&hall).into_iter().take(30).collect();
     for connection in leaving {
         hall.leave(connection);
