@@ -8,6 +8,7 @@ use std::{
 };
 
 use domain::{id::RelayId, jws::Jwk};
+use relay_core::forward;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub api_keys: BTreeMap<String, Secret<String>>,
     /// Participants in a room of an API key.
     pub max_participants: u32,
+    /// Cameras of a room that a client which subscribes to everything gets without asking for them by name.
+    pub auto_cameras: u32,
     /// The relay's key pair (PKCS #8), when whoever starts it brings it instead of the data folder.
     #[serde(skip)]
     pub key: Option<Secret<Vec<u8>>>,
@@ -62,6 +65,8 @@ pub struct Media {
     pub workers: usize,
     /// Send and receive buffer asked of the kernel per socket, in bytes.
     pub socket_buffer: usize,
+    /// Microphones of one room that are forwarded at once, the loudest; 0 forwards all.
+    pub voices: usize,
     /// TCP connections for media (and, with `[tls]`, for HTTPS).
     pub connections: usize,
     /// Of these, of one address (IPv4) or network (IPv6, /64).
@@ -123,6 +128,7 @@ impl Default for Config {
             control: None,
             api_keys: BTreeMap::new(),
             max_participants: 200,
+            auto_cameras: 49,
             key: None,
         }
     }
@@ -146,6 +152,7 @@ impl Default for Media {
             addresses: Vec::new(),
             workers: 1,
             socket_buffer: 4 * 1024 * 1024,
+            voices: forward::VOICES,
             connections: 8_192,
             connections_per_address: 1_024,
             allocations: 8_192,

@@ -86,6 +86,8 @@ pub struct EngineConfig {
     pub workers: usize,
     /// Send and receive buffer asked of the kernel per socket, in bytes; it may grant less.
     pub socket_buffer: usize,
+    /// Microphones of one room that are forwarded at once, the loudest; 0 forwards all.
+    pub voices: usize,
     /// Silence (no connectivity check) after which nothing more is sent to a client.
     pub pause_after: Duration,
     /// Silence after which a client is reported as disconnected.
@@ -98,6 +100,7 @@ impl Default for EngineConfig {
             udp: SocketAddr::from(([0, 0, 0, 0], 0)),
             workers: 1,
             socket_buffer: 4 * 1024 * 1024,
+            voices: forward::VOICES,
             pause_after: Duration::from_secs(15),
             disconnect_after: Duration::from_secs(30),
         }
@@ -211,7 +214,10 @@ impl Engine {
                 pause: config.pause_after,
                 disconnect: config.disconnect_after,
             },
-            forward: forward::Config::new(now, ntp_now(), random_seed()?),
+            forward: forward::Config {
+                voices: config.voices,
+                ..forward::Config::new(now, ntp_now(), random_seed()?)
+            },
             crypto,
             stats: stats.clone(),
         };

@@ -18,8 +18,8 @@ use relay_core::{
     rtp::{HeaderFields, HeaderWriter, RtpPacket, red_primary},
     sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendState, SendTrack, Sending},
     types::{
-        Codec, ExtKind, ExtMap, Fingerprint, IceCredentials, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportEvent,
-        TransportId,
+        Codec, ExtKind, ExtMap, Fingerprint, FloorId, IceCredentials, Mid, Pt, Rid, SinkId, SourceId, Ssrc,
+        TransportEvent, TransportId,
     },
 };
 
@@ -107,6 +107,7 @@ fn meeting(now: Instant) -> Shard {
             exts: ids(),
             svc: matches!(codec, Codec::Vp9 | Codec::Av1),
             nack: video,
+            floor: (!video).then_some(FloorId(1)),
             muted: false,
         };
         let sink = SinkSpec {
@@ -353,6 +354,7 @@ pub(crate) fn rooms() -> Control {
         workers: 1,
         max_participants: 10,
         capacity: 10,
+        auto_cameras: 1,
     };
     Control::new(config, Box::new(Counter(1)))
 }

@@ -136,6 +136,7 @@ impl Relay {
                 udp: config.media.udp,
                 workers: config.media.workers.max(1),
                 socket_buffer: config.media.socket_buffer,
+                voices: config.media.voices,
                 ..EngineConfig::default()
             },
             events_in,
@@ -382,6 +383,7 @@ fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Confi
         workers: u32::try_from(engine.workers()).unwrap_or(1),
         max_participants: config.max_participants,
         capacity: config.capacity,
+        auto_cameras: config.auto_cameras,
     }
 }
 

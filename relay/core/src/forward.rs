@@ -13,7 +13,7 @@
 
 use std::{fmt, time::Instant};
 
-use crate::types::{Codec, ExtMap, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId};
+use crate::types::{Codec, ExtMap, FloorId, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId};
 
 mod allocate;
 mod arrivals;
@@ -24,6 +24,7 @@ mod commands;
 mod delays;
 mod egress;
 mod feedback;
+mod floor;
 mod gate;
 mod ingress;
 mod latch;
@@ -65,7 +66,12 @@ pub struct Config {
     pub max_bitrate: u64,
     /// Bytes of packets kept per video layer for repair, at most.
     pub cache_bytes: usize,
+    /// Microphones of one floor that are sent at once, the loudest; 0 sends all.
+    pub voices: usize,
 }
+
+/// The usual [`Config::voices`].
+pub const VOICES: usize = 8;
 
 impl Config {
     /// The usual settings with these times and this seed.
@@ -78,6 +84,7 @@ impl Config {
             initial_bitrate: 2_000_000,
             max_bitrate: 50_000_000,
             cache_bytes: 1 << 20,
+            voices: VOICES,
         }
     }
 }
@@ -122,6 +129,9 @@ pub struct SourceSpec {
     pub nack: bool,
     /// Muted by its publisher: silence is not a fault.
     pub muted: bool,
+    /// Whom a microphone competes with for being sent ([`Config::voices`]); it stays what it was at first. Without it a source is
+    /// always sent.
+    pub floor: Option<FloorId>,
 }
 
 /// Most layers of one source.

@@ -25,6 +25,10 @@ pub struct SourceId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SinkId(pub u32);
 
+/// Microphones that compete for being sent: those of one room. Minted by room control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FloorId(pub u32);
+
 /// Synchronisation source of an RTP stream (RFC 3550 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ssrc(pub u32);

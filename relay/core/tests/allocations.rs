@@ -12,7 +12,7 @@ use std::{
     cell::Cell,
 };
 
-use common::fan_out::FanOut;
+use common::{assembly::Assembly, fan_out::FanOut};
 
 struct Counting;
 
@@ -68,4 +68,28 @@ fn sifting_layers_of_one_stream_allocates_nothing() {
     let (allocations, packets) = measure(FanOut::svc(50));
     assert!((245_000..260_000).contains(&packets), "{packets} packets went out");
     assert_eq!(allocations, 0, "for {packets} packets");
+}
+
+#[test]
+fn the_loudest_of_many_microphones_are_sent_without_allocating() {
+    let mut assembly = Assembly::new(20, 0, 20);
+    let speak = |assembly: &mut Assembly, step: usize| {
+        // Another one speaks each second and a half.
+        for (n, level) in assembly.levels.iter_mut().enumerate() {
+            *level = if step / 75 % 20 == n { 20 } else { 70 };
+        }
+        assembly.step();
+    };
+    // Events for room control are no part of forwarding: their number is that of windows.
+    for step in 0..3_000 {
+        speak(&mut assembly, step);
+    }
+    let before = (COUNT.with(Cell::get), assembly.out.packets);
+    for step in 3_000..4_500 {
+        speak(&mut assembly, step);
+    }
+    let packets = assembly.out.packets - before.1;
+    let allocations = COUNT.with(Cell::get) - before.0;
+    assert!(packets >= 230_000, "{packets} packets went out");
+    assert!(allocations <= 400, "{allocations} for {packets} packets");
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use relay_core::{
     forward::{Command, Config, LayerSpec, Shard, SinkSpec, SourceSpec, Want},
     link::LinkConfig,
-    types::{Codec, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId},
+    types::{Codec, FloorId, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId},
 };
 
 fn source_spec(codec: Codec, layers: usize, svc: bool) -> SourceSpec {
@@ -29,6 +29,7 @@ fn source_spec(codec: Codec, layers: usize, svc: bool) -> SourceSpec {
         exts: common::exts(),
         svc,
         nack: true,
+        floor: (codec == Codec::Opus).then_some(FloorId(1)),
         muted: false,
     }
 }

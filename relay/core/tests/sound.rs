@@ -6,7 +6,7 @@ use common::{MS, SECOND, World, publisher::Publisher};
 use relay_core::{
     forward::{Command, Event, Want},
     link::LinkConfig,
-    types::{Codec, SourceId},
+    types::{Codec, FloorId, SourceId},
 };
 
 fn near() -> LinkConfig {
@@ -164,4 +164,147 @@ fn a_sink_that_comes_back_under_its_ssrc_does_not_start_over() {
     let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     let numbers = *stream.packets.last_key_value().expect("packets came").0 + 1 - stream.first;
     assert_eq!(numbers, stream.packets.len() as u64);
+}
+
+/// A meeting of so many open microphones of one room, and somebody who listens to all.
+fn microphones(seed: u64, count: usize) -> (World, Vec<(SourceId, u32)>) {
+    let mut world = World::new(seed);
+    let listener = world.join(near());
+    let tracks = (0..count).map(|_| {
+        let mut microphone = Publisher::microphone(world.now);
+        microphone.floor = Some(FloorId(1));
+        microphone.level = 70;
+        let source = world.publish(microphone, near());
+        let sink = world.subscribe(listener, source, Codec::Opus, Want::default());
+        (source, World::ssrc(sink))
+    });
+    let tracks = tracks.collect();
+    (world, tracks)
+}
+
+/// Packets of each track that the listener has got.
+fn got(world: &World, tracks: &[(SourceId, u32)]) -> Vec<usize> {
+    let streams = tracks.iter().map(|(_, ssrc)| world.subscribers[0].model.stream(*ssrc));
+    streams.map(|stream| stream.packets.len()).collect()
+}
+
+/// Which tracks the listener gets for a while.
+fn heard(world: &mut World, tracks: &[(SourceId, u32)]) -> Vec<usize> {
+    let before = got(world, tracks);
+    world.run(100 * MS);
+    let after = got(world, tracks);
+    (0..tracks.len()).filter(|n| after[*n] > before[*n]).collect()
+}
+
+fn assert_seamless(world: &World, tracks: &[(SourceId, u32)]) {
+    for (_, ssrc) in tracks {
+        let stream = world.subscribers[0].model.stream(*ssrc);
+        let Some((last, _)) = stream.packets.last_key_value() else {
+            continue;
+        };
+        assert_eq!(
+            last + 1 - stream.first,
+            stream.packets.len() as u64,
+            "no number is missing"
+        );
+        stream.assert_ordered();
+    }
+}
+
+#[test]
+fn as_many_microphones_as_there_are_places_are_all_sent() {
+    let (mut world, tracks) = microphones(7, 8);
+    world.run(SECOND);
+    assert_eq!(heard(&mut world, &tracks), [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn who_begins_to_speak_takes_the_place_of_the_quietest() {
+    let (mut world, tracks) = microphones(8, 12);
+    world.run(SECOND);
+    assert_eq!(heard(&mut world, &tracks).len(), 8);
+    for n in 0..8 {
+        world.publishers[n].model.level = if n == 5 { 60 } else { 30 };
+    }
+    world.run(2 * SECOND);
+    assert_eq!(heard(&mut world, &tracks), [0, 1, 2, 3, 4, 5, 6, 7]);
+    world.publishers[10].model.level = 20;
+    let began = world.now;
+    world.run(SECOND);
+    let stream = world.subscribers[0].model.stream(tracks[10].1);
+    let late = stream.packets.values().next().expect("heard").at - began;
+    // One packet of 20 ms, and the links.
+    assert!(late <= 70 * MS, "{late:?}");
+    assert_eq!(heard(&mut world, &tracks), [0, 1, 2, 3, 4, 6, 7, 10]);
+    assert!(levels(&world, tracks[10].0).last().is_some_and(|level| *level > 0));
+    // Back again: its stream goes on under the next number.
+    world.publishers[10].model.level = 127;
+    world.run(3 * SECOND);
+    world.publishers[5].model.level = 20;
+    world.run(SECOND);
+    assert_eq!(heard(&mut world, &tracks), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(levels(&world, tracks[10].0).last(), Some(&0));
+    assert_seamless(&world, &tracks);
+}
+
+#[test]
+fn pauses_between_words_cost_no_place() {
+    let (mut world, tracks) = microphones(9, 9);
+    for n in 0..8 {
+        world.publishers[n].model.level = 30;
+    }
+    world.run(2 * SECOND);
+    for n in 0..8 {
+        world.publishers[n].model.level = 127;
+    }
+    world.run(500 * MS);
+    // As loud as they were.
+    world.publishers[8].model.level = 30;
+    world.run(1_200 * MS);
+    assert_eq!(heard(&mut world, &tracks), [0, 1, 2, 3, 4, 5, 6, 7]);
+    // Nobody who is not sent is shown as speaking.
+    assert!(levels(&world, tracks[8].0).is_empty());
+    world.run(SECOND);
+    assert!(heard(&mut world, &tracks).contains(&8));
+    assert_seamless(&world, &tracks);
+}
+
+#[test]
+fn a_click_takes_no_place_and_a_mute_gives_one() {
+    let (mut world, tracks) = microphones(10, 9);
+    world.run(3 * SECOND);
+    // Whose packet came last at the beginning has no place.
+    let places = heard(&mut world, &tracks);
+    let outside = (0..9).find(|n| !places.contains(n)).expect("eight of nine");
+    world.publishers[outside].model.level = 5;
+    world.run(20 * MS);
+    world.publishers[outside].model.level = 70;
+    world.run(SECOND);
+    assert_eq!(heard(&mut world, &tracks), places);
+    let muted = places[3];
+    world.command(Command::SourceMute {
+        id: tracks[muted].0,
+        muted: true,
+    });
+    world.publishers[muted].model.silent = true;
+    world.run(100 * MS);
+    let others: Vec<usize> = (0..9).filter(|n| *n != muted).collect();
+    assert_eq!(heard(&mut world, &tracks), others);
+    assert_seamless(&world, &tracks);
+}
+
+#[test]
+fn rooms_do_not_compete_and_other_sound_is_always_sent() {
+    let (mut world, mut tracks) = microphones(11, 10);
+    for floor in [Some(FloorId(2)), None] {
+        let mut microphone = Publisher::microphone(world.now);
+        microphone.floor = floor;
+        let source = world.publish(microphone, near());
+        let sink = world.subscribe(0, source, Codec::Opus, Want::default());
+        tracks.push((source, World::ssrc(sink)));
+    }
+    world.run(SECOND);
+    let heard = heard(&mut world, &tracks);
+    assert_eq!(heard.len(), 10);
+    assert_eq!(heard[8..], [10, 11]);
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::fan_out::FanOut;
+use common::{assembly::Assembly, fan_out::FanOut};
 
 #[test]
 #[ignore = "a measurement, not a test"]
@@ -25,6 +25,38 @@ fn cost_of_a_forwarded_packet() {
         let packets = run(500, 2_500) - warm;
         let each = (cpu_ns() - before) as f64 / packets as f64;
         println!("1 -> {subscribers}: {packets} packets out, {each:.0} ns each, without sealing and sending");
+    }
+}
+
+#[test]
+#[ignore = "a measurement, not a test"]
+fn cost_of_a_listener_in_an_assembly() {
+    for (microphones, cameras, listeners) in [(70, 0, 500), (70, 25, 500), (70, 25, 100)] {
+        let before = cpu_ns();
+        let mut assembly = Assembly::new(microphones, cameras, listeners);
+        let setup = cpu_ns() - before;
+        let mut seconds = |seconds: usize| {
+            for step in 0..seconds * 50 {
+                // Three speak at a time, every second others.
+                for (n, level) in assembly.levels.iter_mut().enumerate() {
+                    *level = if n / 3 == step / 50 % 20 { 20 } else { 70 };
+                }
+                assembly.step();
+            }
+            assembly.out.packets
+        };
+        let warm = seconds(5);
+        let before = cpu_ns();
+        let packets = seconds(20) - warm;
+        let spent = (cpu_ns() - before) as f64;
+        println!(
+            "{microphones} microphones, {cameras} cameras -> {listeners}: {} packets/s, {:.0} ns each, {:.3} ms a second and \
+             listener, without sealing and sending; {:.0} ms to set up",
+            packets / 20,
+            spent / packets as f64,
+            spent / 20e6 / f64::from(listeners),
+            setup as f64 / 1e6,
+        );
     }
 }
 

@@ -242,6 +242,7 @@ impl Relay {
                 exts: receiving.exts,
                 svc: false,
                 nack: false,
+                floor: None,
                 muted: false,
             },
         });

@@ -1,4 +1,5 @@
 // One person's tile: picture or initials, name, microphone, connection, and a ring while speaking.
+import { useEffect } from 'preact/hooks';
 import { t } from '../i18n/text';
 import type { Person, Quality } from '../room/people';
 import { Avatar } from './avatar';
@@ -34,6 +35,7 @@ function describe(person: Person): string {
 
 export function Tile({ person, incoming, mirror, compact }: TileProps) {
   const camera = person.isLocal || incoming ? person.camera.value : null;
+  useEffect(() => camera?.ask?.(), [camera]);
   const name = person.name.value;
   const speaking = person.speaking.value && person.micOn.value;
   return (
@@ -43,7 +45,7 @@ export function Tile({ person, incoming, mirror, compact }: TileProps) {
       aria-label={describe(person)}
       data-identity={person.identity}
     >
-      {camera ? (
+      {camera && !camera.ask ? (
         <SourceVideo
           source={camera}
           mirrored={person.isLocal && mirror}

@@ -9,6 +9,8 @@ export interface VideoSource {
   detach: (element: HTMLVideoElement) => void;
   /** Called once by every source's owner to learn when the sender's network paused it. */
   paused: Signal<boolean>;
+  /** Not received yet, and there is nothing to attach: who would show it asks for it. Answers how to stop asking. */
+  ask?: () => () => void;
 }
 
 export type Quality = 'unknown' | 'excellent' | 'good' | 'poor' | 'lost';

@@ -113,6 +113,9 @@ impl Shard {
         if muted && let Some(eighths) = source.level.silence() {
             self.tell_level(id, eighths);
         }
+        if muted {
+            self.leave_floor(key);
+        }
         // Silence counts from now on.
         for layer in &mut self.sources[key as usize].layers {
             layer.last_packet = now;
@@ -126,6 +129,7 @@ impl Shard {
         for sink in self.sources[key as usize].sinks.clone() {
             self.sink_remove(sink);
         }
+        self.leave_floor(key);
         let mut source = self.sources.remove(key as usize);
         if let Some(eighths) = source.level.silence() {
             self.tell_level(id, eighths);

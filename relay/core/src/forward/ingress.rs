@@ -96,6 +96,9 @@ impl Shard {
             exts: &exts[..len],
             payload,
         };
+        if !again {
+            self.take_floor(now, stream.source, level);
+        }
         self.accept(now, stream, &media)
     }
 
@@ -166,7 +169,11 @@ impl Shard {
     }
 
     fn queue_for_listeners(&mut self, now: Micros, stream: Stream, media: &Media<'_>, is_audio: bool) {
-        let layer = &mut self.sources[stream.source as usize].layers[usize::from(stream.layer)];
+        let source = &mut self.sources[stream.source as usize];
+        if !source.audible {
+            return;
+        }
+        let layer = &mut source.layers[usize::from(stream.layer)];
         let bytes = size_of(media.payload.len());
         let unfinished = !media.marker && !media.again;
         for listener in &mut layer.listeners {

@@ -58,8 +58,11 @@ impl Shard {
                 }
                 self.sinks[sink_key as usize].paused = false;
             } else if source.is_audio() {
-                let copies = sink.spec.red_pt.map_or(0, |_| copies);
-                audio_bits += source.layers[0].cost(now, source.spec.codec) * (1 + copies);
+                // One that has no place on its floor costs nothing.
+                if source.audible {
+                    let copies = sink.spec.red_pt.map_or(0, |_| copies);
+                    audio_bits += source.layers[0].cost(now, source.spec.codec) * (1 + copies);
+                }
                 self.listen_to_audio(sink_key);
             } else {
                 let mut demand = demand_of(now, sink_key, sink, source);

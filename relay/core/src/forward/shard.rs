@@ -28,6 +28,8 @@ pub struct Shard {
     pub(super) source_keys: IntMap<u32>,
     pub(super) sink_keys: IntMap<u32>,
     pub(super) transport_keys: IntMap<u32>,
+    /// Keys of the microphones that have a place, by floor.
+    pub(super) floors: IntMap<Vec<u32>>,
     /// Transports with something to send.
     pub(super) ready: Ready,
     /// Transports whose layers must be chosen again.
@@ -100,6 +102,7 @@ impl Shard {
             source_keys: IntMap::default(),
             sink_keys: IntMap::default(),
             transport_keys: IntMap::default(),
+            floors: IntMap::default(),
             ready: Ready::default(),
             unsettled: Vec::new(),
             outbox: Outbox::default(),

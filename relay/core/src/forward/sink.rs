@@ -50,7 +50,8 @@ pub(super) struct Sink {
     first_timestamp_shift: u32,
     /// How far timestamps run ahead because a switch could not step back, in ticks.
     lead: i32,
-    repaired: [(u64, Micros); REPAIRS],
+    /// Empty for a stream that is not repaired.
+    repaired: Vec<(u64, Micros)>,
     repaired_next: usize,
 }
 
@@ -86,7 +87,7 @@ impl Sink {
             sent_since_report: false,
             first_timestamp_shift: timestamp,
             lead: 0,
-            repaired: [(0, 0); REPAIRS],
+            repaired: vec![(0, 0); if spec.rtx_ssrc.is_some() { REPAIRS } else { 0 }],
             repaired_next: 0,
         }
     }
@@ -159,7 +160,7 @@ impl Sink {
     /// Whether a packet may be sent again now: not twice within `interval`.
     pub(super) fn may_repair(&mut self, now: Micros, number: u64, interval: Micros) -> bool {
         let recent = |(sent, at): &(u64, Micros)| *at != 0 && *sent == number && now < *at + interval;
-        if self.repaired.iter().any(recent) {
+        if self.repaired.is_empty() || self.repaired.iter().any(recent) {
             return false;
         }
         self.repaired[self.repaired_next] = (number, now);

@@ -1,7 +1,8 @@
 //! A published track.
 
 use super::{
-    Config, LayerSpec, MAX_LAYERS, SourceSpec, clock::Micros, layer::Layer, rewrite::Descriptor, speakers::LevelMeter,
+    Config, LayerSpec, MAX_LAYERS, SourceSpec, clock::Micros, floor::Voice, layer::Layer, rewrite::Descriptor,
+    speakers::LevelMeter,
 };
 use crate::types::{ExtKind, MediaKind, SourceId};
 
@@ -25,6 +26,9 @@ pub(super) struct Source {
     /// Keys of its sinks.
     pub(super) sinks: Vec<u32>,
     pub(super) level: LevelMeter,
+    pub(super) voice: Voice,
+    /// It is sent to who listens. False for a microphone that has no place on its floor.
+    pub(super) audible: bool,
     /// Kinds of extensions by id, for ids below 16.
     ext_kinds: [Option<ExtKind>; 16],
     /// The highest layer that anybody wants now.
@@ -51,10 +55,12 @@ impl Source {
         let mut source = Self {
             id,
             transport,
+            audible: spec.floor.is_none() || config.voices == 0,
             spec,
             layers,
             sinks: Vec::new(),
             level: LevelMeter::default(),
+            voice: Voice::default(),
             ext_kinds: [None; 16],
             wanted: None,
             wish: Wish::default(),
@@ -71,7 +77,8 @@ impl Source {
                 None => self.layers.push(make_layer(index, *layer, &spec, config)),
             }
         }
-        self.spec = spec;
+        let floor = self.spec.floor;
+        self.spec = SourceSpec { floor, ..spec };
         self.learn_exts();
     }
 
@@ -265,6 +272,7 @@ mod tests {
             svc: false,
             nack: true,
             muted: false,
+            floor: None,
         };
         Source::new(SourceId(1), 0, spec, &Config::new(Instant::now(), 0, 1))
     }

@@ -99,10 +99,16 @@ impl Shard {
     fn close_window(&mut self) {
         let mut changed = Vec::new();
         for (_, source) in &mut self.sources {
-            if source.is_audio()
-                && !source.spec.muted
-                && let Some(eighths) = source.level.close()
-            {
+            if !source.is_audio() || source.spec.muted {
+                continue;
+            }
+            // Nobody is shown as speaking who is not sent.
+            let level = if source.audible {
+                source.level.close()
+            } else {
+                source.level.silence()
+            };
+            if let Some(eighths) = level {
                 changed.push(SpeakerLevel {
                     source: source.id,
                     eighths,

@@ -338,4 +338,6 @@ pub struct Config {
     pub max_participants: u32,
     /// Participants on this relay.
     pub capacity: u32,
+    /// Cameras that a client which subscribes to everything gets without asking for them by name.
+    pub auto_cameras: u32,
 }

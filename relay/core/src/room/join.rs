@@ -166,9 +166,8 @@ impl Room {
             .map(|old| old.present_since_ms);
         if let Some(before) = before {
             self.replace(ctx, before);
-            // Not to the newcomer, who would take the old session's end for its own.
-            self.tell_participants(ctx);
         }
+        self.tell_former(ctx, &ticket);
         ctx.ids.sessions += 1;
         let session = SessionId(ctx.ids.sessions);
         let publisher = self.make_peer(ctx, session, Role::ClientOffers);
@@ -207,12 +206,15 @@ impl Room {
             publisher,
             subscriber,
             subscriptions: BTreeMap::new(),
+            declined: BTreeSet::new(),
             cannot_decode: BTreeSet::new(),
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),
             last_sequence: 0,
             dirty: true,
+            quality_told: None,
+            knows_quality: false,
             ticket,
         };
         let leads = self.leads(&participant.ticket.identity, participant.leads);
@@ -256,6 +258,18 @@ impl Room {
         }
         if let Some(offer) = offer {
             self.client_offer(ctx, session, &offer);
+        }
+    }
+
+    /// Tells the end of former sessions of a newcomer that the others have not heard of: not to the newcomer, who would take it for
+    /// its own. In a large room they see the session change instead.
+    fn tell_former(&mut self, ctx: &mut Context<'_>, ticket: &Ticket) {
+        let is_former = |gone: &lk::ParticipantInfo| gone.identity == ticket.identity;
+        let is_seen = !self.has_to_wait(ticket) && !ticket.grants.hidden;
+        if !self.is_small() && is_seen {
+            self.departed.retain(|gone| !is_former(gone));
+        } else if self.departed.iter().any(is_former) {
+            self.tell_participants(ctx);
         }
     }
 

@@ -139,6 +139,8 @@ impl Room {
             self.timers.clear(&timer);
         }
         self.unsettled.remove(&session);
+        self.unsettled_later.remove(&session);
+        self.stream_states.remove(&session);
         if let Some(connection) = participant.connection {
             ctx.send(Some(connection), leave_message(departure));
             ctx.close(connection);

@@ -10,7 +10,7 @@ use livekit_protocol::{
 };
 
 use super::{
-    context::{Context, SessionId, TrackSid},
+    context::{Context, SessionId, TrackSid, shared},
     state::{Room, Timer},
     track::{Media, short_name},
     view::{Grade, Sample},
@@ -19,6 +19,9 @@ use crate::types::{MediaKind, SourceId, Ssrc, TransportId};
 
 /// Connection quality is told this often.
 const QUALITY_EVERY: Duration = Duration::from_secs(5);
+
+/// In a large room, streams that begin to flow or stop are told together, so long after the first of them.
+const STREAMS: Duration = Duration::from_millis(200);
 
 impl Room {
     /// Loudness of some tracks changed; levels are eighths of full scale.
@@ -47,17 +50,22 @@ impl Room {
             };
             changes.insert(session, info);
         }
+        if changes.is_empty() {
+            return;
+        }
+        let message = |speakers: Vec<SpeakerInfo>| Message::SpeakersChanged(SpeakersChanged { speakers });
+        // Most hear everybody, and are told the same.
+        let all = shared(message(changes.values().cloned().collect()));
         for listener in self.participants.values() {
-            let speakers: Vec<SpeakerInfo> = changes
+            let speakers: Vec<&SpeakerInfo> = changes
                 .iter()
                 .filter(|(session, _)| **session == listener.session || self.hears(listener.session, **session))
-                .map(|(_, info)| info.clone())
+                .map(|(_, info)| info)
                 .collect();
-            if !speakers.is_empty() {
-                ctx.send(
-                    listener.connection,
-                    Message::SpeakersChanged(SpeakersChanged { speakers }),
-                );
+            if speakers.len() == changes.len() {
+                ctx.send_shared(listener.connection, &all);
+            } else if !speakers.is_empty() {
+                ctx.send(listener.connection, message(speakers.into_iter().cloned().collect()));
             }
         }
     }
@@ -75,8 +83,12 @@ impl Room {
     }
 
     /// A stream flows, or stopped for lack of bandwidth.
-    pub(super) fn stream_state(&self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid, active: bool) {
-        let (Some(participant), Some(track)) = (self.participants.get(&session), self.tracks.get(sid)) else {
+    pub(super) fn stream_state(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid, active: bool) {
+        let Some(track) = self
+            .tracks
+            .get(sid)
+            .filter(|_| self.participants.contains_key(&session))
+        else {
             return;
         };
         let Some(publisher) = self
@@ -96,12 +108,22 @@ impl Room {
             track_sid: sid.to_string(),
             state: state.into(),
         };
-        ctx.send(
-            participant.connection,
-            Message::StreamStateUpdate(StreamStateUpdate {
-                stream_states: vec![info],
-            }),
-        );
+        self.stream_states.entry(session).or_default().push(info);
+        if self.is_small() {
+            self.tell_streams(ctx);
+        } else {
+            self.timers.set_if_idle(Timer::Streams, ctx.after(STREAMS));
+        }
+    }
+
+    /// Tells subscribers which pictures began to flow, or stopped.
+    pub(super) fn tell_streams(&mut self, ctx: &mut Context<'_>) {
+        for (session, stream_states) in std::mem::take(&mut self.stream_states) {
+            if let Some(participant) = self.participants.get(&session) {
+                let update = StreamStateUpdate { stream_states };
+                ctx.send(participant.connection, Message::StreamStateUpdate(update));
+            }
+        }
     }
 
     /// The highest layer that anybody wants of one stream changed: the publisher may stop those above it.
@@ -229,6 +251,11 @@ impl Room {
                 (participant.session, info)
             })
             .collect();
+        self.timers.set(Timer::Quality, ctx.after(QUALITY_EVERY));
+        if !self.is_small() {
+            self.tell_quality_changes(ctx, &infos);
+            return;
+        }
         for participant in self.participants.values() {
             let mut whom: Vec<SessionId> = participant
                 .subscriptions
@@ -245,7 +272,47 @@ impl Room {
                 Message::ConnectionQuality(ConnectionQualityUpdate { updates }),
             );
         }
-        self.timers.set(Timer::Quality, ctx.after(QUALITY_EVERY));
+    }
+
+    /// In a large room all hear of publishers whose quality is another one, everybody of its own, and newcomers of all publishers.
+    fn tell_quality_changes(&mut self, ctx: &mut Context<'_>, infos: &BTreeMap<SessionId, ConnectionQualityInfo>) {
+        let message = |updates| Message::ConnectionQuality(ConnectionQualityUpdate { updates });
+        let publishes = |session: &SessionId| self.published_by(*session).next().is_some();
+        let publishers: Vec<(SessionId, &ConnectionQualityInfo)> = infos
+            .iter()
+            .filter(|(session, _)| publishes(session))
+            .map(|(session, info)| (*session, info))
+            .collect();
+        let is_other = |session: &SessionId, info: &ConnectionQualityInfo| {
+            self.participants[session].quality_told != Some(info.quality())
+        };
+        let changed: Vec<ConnectionQualityInfo> = publishers
+            .iter()
+            .filter(|(session, info)| is_other(session, info))
+            .map(|(_, info)| (*info).clone())
+            .collect();
+        let to_all = (!changed.is_empty()).then(|| shared(message(changed)));
+        for participant in self.participants.values().filter(|one| !one.waits) {
+            let own = infos.get(&participant.session);
+            if !participant.knows_quality {
+                let others = publishers.iter().filter(|(session, _)| *session != participant.session);
+                let updates = others.map(|(_, info)| (*info).clone()).chain(own.cloned()).collect();
+                ctx.send(participant.connection, message(updates));
+                continue;
+            }
+            if let Some(to_all) = &to_all {
+                ctx.send_shared(participant.connection, to_all);
+            }
+            if let Some(own) = own.filter(|own| is_other(&participant.session, own) && !publishes(&participant.session))
+            {
+                ctx.send(participant.connection, message(vec![own.clone()]));
+            }
+        }
+        for participant in self.participants.values_mut() {
+            participant.knows_quality = !participant.waits;
+            let told = infos.get(&participant.session).map(ConnectionQualityInfo::quality);
+            participant.quality_told = told.or(participant.quality_told);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use livekit_protocol::{
-    ClientInfo, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo, TrackSource, TrackType,
-    participant_info::State,
+    ClientInfo, ConnectionQuality, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo,
+    TrackSource, TrackType, participant_info::State,
 };
 
 use super::{
@@ -128,6 +128,8 @@ pub(super) struct Participant {
     /// Receives, with two connections.
     pub(super) subscriber: Option<Peer>,
     pub(super) subscriptions: BTreeMap<TrackSid, Subscription>,
+    /// Tracks that its client does not want.
+    pub(super) declined: BTreeSet<TrackSid>,
     /// Codecs that its client refused or has no section for.
     pub(super) cannot_decode: BTreeSet<Codec>,
     /// Who may subscribe to this participant's tracks; `None` is everybody.
@@ -140,6 +142,10 @@ pub(super) struct Participant {
     pub(super) last_sequence: u32,
     /// Its information changed and the others have not heard of it.
     pub(super) dirty: bool,
+    /// How well its connections do, as all know in a large room.
+    pub(super) quality_told: Option<ConnectionQuality>,
+    /// There it has been told how well all do who publish.
+    pub(super) knows_quality: bool,
 }
 
 impl Grants {

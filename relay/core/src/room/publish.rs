@@ -186,15 +186,20 @@ impl Room {
         ctx.counts.published += 1;
         track.carried_by(media, section);
         participant.touch();
+        participant.quality_told = None;
         self.counts_changed = true;
-        self.offer_track(ctx, sid);
+        self.unoffered.push(sid.clone());
     }
 
     /// A track is no longer published, whoever wanted that.
     pub(super) fn unpublish(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        self.refill |= self.tracks.get(sid).is_some_and(Track::is_camera) && self.has_many_cameras(ctx);
         let Some(track) = self.tracks.remove(sid) else {
             return;
         };
+        for participant in self.participants.values_mut() {
+            participant.declined.remove(sid);
+        }
         let subscribers: Vec<SessionId> = self
             .participants
             .values()
@@ -203,6 +208,10 @@ impl Room {
             .collect();
         for subscriber in subscribers {
             self.forget_subscription(ctx, subscriber, sid);
+            // Nothing comes any more in the section: that it is free may wait.
+            if !self.is_small() && self.unsettled.remove(&subscriber) {
+                self.unsettled_later.insert(subscriber);
+            }
         }
         for media in track.streams() {
             ctx.forward(forward::Command::SourceRemove { id: media.source });

@@ -48,6 +48,7 @@ impl Room {
         };
         ctx.send(Some(connection), Message::Reconnect(reconnect));
         participant.publisher.asked = false;
+        participant.knows_quality = false;
         self.timers.clear(&Timer::Resume(session));
         self.tell_all(ctx, session);
         self.refresh_token(ctx, session);

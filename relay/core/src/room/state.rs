@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use domain::{
     Reason,
     room::{RoomRules, RoomSettings},
 };
-use livekit_protocol::{ParticipantInfo, TrackInfo};
+use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo};
 
 use super::{
     api::{Config, Join, RoomKey},
@@ -33,6 +33,8 @@ pub(super) enum Timer {
     Empty,
     /// Changes that may wait are told.
     Flush,
+    /// So are pictures that began to flow, or stopped.
+    Streams,
     /// Connection quality is told.
     Quality,
     /// The participant must have connected its media.
@@ -106,8 +108,18 @@ pub(super) struct Room {
     pub(super) recently_departed: VecDeque<Departed>,
     /// The number of participants or publishers changed.
     pub(super) counts_changed: bool,
+    /// When everybody was told of participants last.
+    pub(super) told_at: Option<Instant>,
+    /// Tracks that go to all who get every track, once these have heard of them.
+    pub(super) unoffered: Vec<TrackSid>,
+    /// Cameras went, and others may take their place.
+    pub(super) refill: bool,
     /// Participants whose tracks or subscriptions changed.
     pub(super) unsettled: BTreeSet<SessionId>,
+    /// The same, where it may wait until everybody is told of participants again.
+    pub(super) unsettled_later: BTreeSet<SessionId>,
+    /// Pictures that began to flow, or stopped, and whose subscribers have not heard of it.
+    pub(super) stream_states: BTreeMap<SessionId, Vec<StreamStateInfo>>,
     pub(super) history: History,
 }
 
@@ -141,7 +153,12 @@ impl Room {
             departed: Vec::new(),
             recently_departed: VecDeque::new(),
             counts_changed: false,
+            told_at: None,
+            unoffered: Vec::new(),
+            refill: false,
             unsettled: BTreeSet::new(),
+            unsettled_later: BTreeSet::new(),
+            stream_states: BTreeMap::new(),
             history: History::default(),
         }
     }
@@ -192,6 +209,7 @@ impl Room {
             Timer::HardStop => self.end(ctx, Reason::Expired, None),
             Timer::Empty => self.close_empty(ctx),
             Timer::Flush => self.flush(ctx),
+            Timer::Streams => self.tell_streams(ctx),
             Timer::Quality => self.tell_quality(ctx),
             Timer::Connect(session) => self.connect_timed_out(ctx, session),
             Timer::Resume(session) | Timer::Media(session) => self.put_out(ctx, session, Reason::ConnectionLost),

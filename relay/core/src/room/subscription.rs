@@ -6,7 +6,9 @@ use livekit_protocol::{
 
 use super::{
     context::{Context, SessionId, TrackSid},
+    participant::Participant,
     state::{Room, Timer},
+    track::Track,
 };
 use crate::{
     forward::{self, Want},
@@ -42,29 +44,80 @@ pub(super) struct Send {
 impl Room {
     /// A newcomer gets what is there.
     pub(super) fn subscribe_newcomer(&mut self, ctx: &mut Context<'_>, session: SessionId) {
-        if self
+        if !self
             .participants
             .get(&session)
             .is_some_and(|participant| participant.auto_subscribe)
         {
-            let tracks: Vec<TrackSid> = self
-                .tracks
-                .values()
-                .filter(|track| track.media.is_some())
-                .map(|track| track.sid.clone())
-                .collect();
-            for sid in tracks {
-                self.subscribe(ctx, session, &sid);
-            }
+            return;
+        }
+        let there = self.tracks.values().filter(|track| track.media.is_some());
+        let tracks: Vec<TrackSid> = there
+            .filter(|track| !track.is_camera())
+            .map(|track| track.sid.clone())
+            .collect();
+        for sid in tracks {
+            self.subscribe(ctx, session, &sid);
+        }
+        self.fill_cameras(ctx, session);
+    }
+
+    /// Brings cameras to somebody until they are as many as come unasked: those of who speaks, then of who came first.
+    fn fill_cameras(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        let Some(participant) = self.participants.get(&session) else {
+            return;
+        };
+        let mut cameras: Vec<&Track> = self
+            .tracks
+            .values()
+            .filter(|track| track.is_camera() && track.media.is_some() && track.publisher != session)
+            .filter(|track| !participant.subscriptions.contains_key(&track.sid))
+            .filter(|track| !participant.declined.contains(&track.sid))
+            .collect();
+        let more = auto_cameras(ctx).saturating_sub(self.cameras_of(participant));
+        if cameras.len() > more {
+            cameras.sort_by_key(|track| (!self.speaks(track.publisher), track.publisher));
+            cameras.truncate(more);
+        }
+        let cameras: Vec<TrackSid> = cameras.into_iter().map(|track| track.sid.clone()).collect();
+        for sid in cameras {
+            self.subscribe(ctx, session, &sid);
         }
     }
 
-    /// A new track goes to all who get every track.
+    /// Where there were too many cameras for all, others take the place of those that went.
+    pub(super) fn refill_cameras(&mut self, ctx: &mut Context<'_>) {
+        let all = self.participants.values().filter(|one| one.auto_subscribe);
+        for session in all.map(|one| one.session).collect::<Vec<_>>() {
+            self.fill_cameras(ctx, session);
+        }
+    }
+
+    /// Whether there are more cameras than come unasked.
+    pub(super) fn has_many_cameras(&self, ctx: &Context<'_>) -> bool {
+        self.tracks.values().filter(|track| track.is_camera()).count() > auto_cameras(ctx)
+    }
+
+    fn cameras_of(&self, participant: &Participant) -> usize {
+        let tracks = participant.subscriptions.keys().filter_map(|sid| self.tracks.get(sid));
+        tracks.filter(|track| track.is_camera()).count()
+    }
+
+    fn speaks(&self, session: SessionId) -> bool {
+        self.published_by(session).any(|track| track.level > 0)
+    }
+
+    /// A new track goes to all who get every track; a camera only to those who have not been given too many yet.
     pub(super) fn offer_track(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        let Some(track) = self.tracks.get(sid) else {
+            return;
+        };
+        let most = auto_cameras(ctx);
+        let limited = track.is_camera() && self.has_many_cameras(ctx);
         let sessions: Vec<SessionId> = self
             .participants
             .values()
-            .filter(|participant| participant.auto_subscribe)
+            .filter(|participant| participant.auto_subscribe && !(limited && self.cameras_of(participant) >= most))
             .map(|participant| participant.session)
             .collect();
         for session in sessions {
@@ -97,9 +150,14 @@ impl Room {
             else {
                 continue;
             };
+            let Some(participant) = self.participants.get_mut(&session) else {
+                return;
+            };
             if request.subscribe {
+                participant.declined.remove(&sid);
                 self.subscribe(ctx, session, &sid);
             } else {
+                participant.declined.insert(sid.clone());
                 self.forget_subscription(ctx, session, &sid);
             }
         }
@@ -261,4 +319,9 @@ impl Room {
             }
         }
     }
+}
+
+/// Cameras that come unasked.
+fn auto_cameras(ctx: &Context<'_>) -> usize {
+    usize::try_from(ctx.config.auto_cameras).unwrap_or(usize::MAX)
 }

@@ -288,6 +288,7 @@ impl World {
             workers: 2,
             max_participants: 4,
             capacity: 100,
+            auto_cameras: 49,
         };
         Self {
             control: Control::new(config, Box::new(Counter(1))),

@@ -37,6 +37,13 @@ impl<K: Clone + Eq + Ord + Hash> Timers<K> {
         }
     }
 
+    /// Like [`Timers::set`], but an earlier deadline stays.
+    pub(super) fn hasten(&mut self, key: K, at: Instant) {
+        if self.by_key.get(&key).is_none_or(|known| at < *known) {
+            self.set(key, at);
+        }
+    }
+
     /// Forgets the deadline of `key`.
     pub(super) fn clear(&mut self, key: &K) {
         if let Some(at) = self.by_key.remove(key) {
@@ -75,6 +82,7 @@ mod tests {
         timers.set("a", start + Duration::from_secs(1));
         timers.set("a", start + Duration::from_secs(3));
         timers.set_if_idle("b", start);
+        timers.hasten("b", start + Duration::from_secs(4));
         assert_eq!(timers.next(), Some(start + Duration::from_secs(2)));
         assert_eq!(timers.take_due(start + Duration::from_secs(1)), None);
         let late = start + Duration::from_secs(9);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     forward::{self, LayerSpec, SourceSpec},
     sdp::{PublishHints, Receiving},
-    types::{Codec, MediaKind, Mid, Rid, SourceId, TransportId},
+    types::{Codec, FloorId, MediaKind, Mid, Rid, SourceId, TransportId},
 };
 
 /// Most that an encoder starts with, in kbit/s: what nearly every uplink carries.
@@ -213,6 +213,11 @@ impl Track {
         Some((backup.cid.as_deref()?, hints))
     }
 
+    /// A picture that is no screen.
+    pub(super) fn is_camera(&self) -> bool {
+        self.kind == MediaKind::Video && !self.is_screen()
+    }
+
     /// A screen or its sound.
     pub(super) fn is_screen(&self) -> bool {
         matches!(
@@ -310,6 +315,8 @@ impl Track {
                 svc: Self::is_svc(announced, section),
                 nack: section.codec != Codec::Opus,
                 muted: self.info.muted,
+                // The sound of a shared screen is meant to be heard beside those who speak.
+                floor: (self.kind == MediaKind::Audio && !self.is_screen()).then_some(FloorId(ctx.room.0)),
             },
         });
         media

@@ -2,8 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod assembly;
 pub mod decoder;
 pub mod fan_out;
+pub mod hall;
 pub mod heads;
 pub mod publisher;
 pub mod subscriber;

@@ -9,7 +9,7 @@ use relay_core::{
     forward::{LayerSpec, SourceSpec},
     rtcp::{Compound, RtcpPacket, write},
     rtp::{HeaderFields, HeaderWriter},
-    types::{Codec, ExtKind, ExtMap, Mid, Pt, Rid},
+    types::{Codec, ExtKind, ExtMap, FloorId, Mid, Pt, Rid},
 };
 
 use super::{Datagram, MS, SECOND, heads};
@@ -85,6 +85,8 @@ pub struct Publisher {
     repairs: VecDeque<Datagram>,
     /// The media clock does not stop while silent.
     with_rids: bool,
+    /// Whom it competes with for being sent.
+    pub floor: Option<FloorId>,
 }
 
 impl Publisher {
@@ -124,6 +126,7 @@ impl Publisher {
             tick: 0,
             repairs: VecDeque::new(),
             with_rids: true,
+            floor: None,
         }
     }
 
@@ -192,6 +195,7 @@ impl Publisher {
             exts: exts(),
             svc: self.svc,
             nack: self.codec != Codec::Opus,
+            floor: self.floor,
             muted: false,
         }
     }

@@ -26,7 +26,7 @@ import { ASK_UNMUTE, parseAsker, parseRules } from '../rules';
 import { RelayRefused, type OpenSession, type Session, type SessionOptions } from '../session';
 import { roomOptions } from './options';
 import { Sound } from './sound';
-import { markPaused, shown } from './video';
+import { markPaused, shown, shownCamera } from './video';
 
 setLogLevel('warn');
 
@@ -421,7 +421,7 @@ function describe(person: Person, participant: Participant): void {
   person.moderator.value = attributes['role'] === 'moderator';
   person.observer.value = attributes['observer'] === 'true';
   person.micOn.value = participant.isMicrophoneEnabled;
-  person.camera.value = shown(participant.getTrackPublication(Track.Source.Camera));
+  person.camera.value = shownCamera(participant.getTrackPublication(Track.Source.Camera));
   person.screen.value = shown(participant.getTrackPublication(Track.Source.ScreenShare));
 }
 

@@ -103,6 +103,7 @@ impl Site {
             workers: 1,
             max_participants: 100,
             capacity: 100,
+            auto_cameras: 49,
         };
         Self {
             now: start,
