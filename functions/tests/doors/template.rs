@@ -181,7 +181,7 @@ fn whatever_wakes_by_itself_is_woken() {
     for worker in workers() {
         let title = worker.title();
         let minutes = match worker.wake {
-            Wake::Operator | Wake::MailTopic => continue,
+            Wake::Operator | Wake::MailTopic | Wake::MailIn => continue,
             Wake::EveryMinutes(minutes) => minutes,
             Wake::Jobs | Wake::News => {
                 streams.insert(format!("{title}Stream"));
