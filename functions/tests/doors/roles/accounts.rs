@@ -310,10 +310,7 @@ async fn reminded(walk: &mut Walk) {
     walk.site.mails.trouble(&[Some(notify::TextError::OptedOut)]);
     let made = walk.site.admin_api("conference/create", meeting).await;
     walk.fresh().await;
-    for status in ["TENTATIVE", "ACCEPTED"] {
-        crate::invitations_are_answered::answer(&walk.site, &made, "two@guest.test", status).await;
-        walk.site.advance(1);
-    }
+    crate::invitations_are_answered::answer(&walk.site, &made, "two@guest.test", "TENTATIVE").await;
     walk.book("mail_receive").await;
     // Somebody asks for a link, and for another one.
     let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});
