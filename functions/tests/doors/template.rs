@@ -224,6 +224,31 @@ fn whatever_wakes_by_itself_is_woken() {
 }
 
 #[test]
+fn mail_comes_in_by_the_rules_and_to_the_addresses_that_an_operator_names() {
+    let resources = resources();
+    let rule = &resources["MailReceiveTopicRule"];
+    assert_eq!(rule["Type"], "AWS::SES::ReceiptRule");
+    assert_eq!(rule["Condition"], "HasReceiptRules");
+    let asked = &rule["Properties"];
+    assert_eq!(asked["RuleSetName"], json!({"Ref": "ReceiptRules"}));
+    let addresses = json!({"Fn::Split": [",", {"Ref": "ReceiptAddresses"}]});
+    assert_eq!(asked["Rule"]["Recipients"], addresses, "never all of a domain");
+    let topic = json!({"Ref": "MailReceiveTopic"});
+    let action = json!([{"SNSAction": {"TopicArn": topic, "Encoding": "Base64"}}]);
+    assert_eq!(asked["Rule"]["Actions"], action);
+    assert_eq!(resources["MailReceivePermission"]["Properties"]["SourceArn"], topic);
+    let templates = templates(&all(), &workers());
+    let condition = templates["deploy/stacks/mail.yaml"]["Conditions"]["HasReceiptRules"].to_string();
+    for name in ["ReceiptRules", "ReceiptAddresses"] {
+        assert_eq!(
+            templates[ROOT]["Parameters"][name]["Default"], "",
+            "none is taken in unasked"
+        );
+        assert!(condition.contains(name));
+    }
+}
+
+#[test]
 fn no_stack_comes_near_the_limit_of_resources() {
     for (path, text) in generated() {
         let resources = text.matches("\n    Type: AWS::").count();
