@@ -235,13 +235,10 @@ fn what_is_no_answer_is_refused_with_the_reason() {
     assert_eq!(read(&second(UID, anna)).parts.len(), 2);
     assert_eq!(why(&second("another@acme.test", anna)), Unread::Events);
     assert_eq!(why(&second(UID, bob)), Unread::Attendee);
-    let many = vec![
-        accepted()
-            .replace("BEGIN:VCALENDAR\r\n", "")
-            .replace("END:VCALENDAR\r\n", "");
-        101
-    ]
-    .concat();
+    let many = accepted()
+        .replace("BEGIN:VCALENDAR\r\n", "")
+        .replace("END:VCALENDAR\r\n", "")
+        .repeat(101);
     assert_eq!(
         why(&plain(&format!("BEGIN:VCALENDAR\r\n{many}END:VCALENDAR\r\n"))),
         Unread::Events
