@@ -290,7 +290,7 @@ fn an_answer_stands_in_what_is_told_later() {
     assert_eq!(statuses(&conference, Part::Whole, false), [master.clone(), own.clone()]);
     assert_eq!(
         statuses(&conference, Part::Occurrences(&starts[1..2]), false),
-        [own.clone()]
+        std::slice::from_ref(&own)
     );
     let before = conference.clone();
     let moved = "2026-07-21T08:30:00Z".parse().expect("a time");
