@@ -241,7 +241,8 @@ TOPIC = _like("(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?", "the ARN
 RATES = _like("([a-z_]+=[1-9][0-9]*(,[a-z_]+=[1-9][0-9]*)*)?", "like session_per_minute=1200,object_per_minute=120, or '' for the contract's")
 
 TEXTS = _like("(day=[1-9][0-9]*(,\\+[0-9]+=[A-Za-z0-9]{0,11}/[1-9][0-9]*)+)?", "like day=500,+49=Acme/9,+1=/1, or '' for no text messages")
-SET = _like("[A-Za-z0-9_-]{0,64}", "the name of a configuration set, or '' for none")
+SET = _like("[A-Za-z0-9_-]{0,64}", "the name of a set, or '' for none")
+ADDRESSES = _like("([^@, ]+@[^@, ]+(,[^@, ]+@[^@, ]+)*)?", "like no-reply@meet.example.com,no-reply@example.net, or '' for none")
 
 
 def main() -> int:
@@ -258,6 +259,8 @@ def main() -> int:
     limits.add_argument("--rates", type=RATES, metavar="NAME=N,...", help="how many requests are let through, '' for the contract's")
     limits.add_argument("--texts", type=TEXTS, metavar="day=CENTS,+COUNTRY=SENDER/CENTS,...", help="where text messages go to, '' for nowhere")
     limits.add_argument("--mail-configuration", type=SET, metavar="NAME", help="the configuration set that mails go out by, '' for none")
+    limits.add_argument("--receipt-rules", type=SET, metavar="NAME", help="the set of rules that mails come in by, '' for none")
+    limits.add_argument("--receipt-addresses", type=ADDRESSES, metavar="ADDRESS,...", help="whose mail is taken in, '' for nobody's")
     edge = parser.add_argument_group("the edge", "one of these makes it; later they change it, and what is not named stays")
     edge.add_argument("--name", action="append", metavar="HOST", help="answered under, such as meet.example.com and *.meet.example.com")
     edge.add_argument("--certificate", metavar="ARN", help="a certificate of us-east-1 for these names")
@@ -277,6 +280,8 @@ def main() -> int:
         "Rates": options.rates,
         "Texts": options.texts,
         "MailConfiguration": options.mail_configuration,
+        "ReceiptRules": options.receipt_rules,
+        "ReceiptAddresses": options.receipt_addresses,
     }
     parameters |= {name: value for name, value in named.items() if value is not None}
     asked = {

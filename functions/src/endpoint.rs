@@ -242,8 +242,10 @@ pub enum Wake {
     Operator,
     /// A schedule, every so many minutes.
     EveryMinutes(u32),
-    /// The mail service, by a topic.
+    /// The mail service, by a topic: what became of mails.
     MailTopic,
+    /// The mail service, by a topic of its own: mails that came in.
+    MailIn,
     /// New jobs in the table's stream, and a schedule every minute for those that are due later.
     Jobs,
     /// What webhooks hear of, new in the table's stream, and a schedule every minute for what is sent again.

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Path as Variable, State};
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use functions::App;
 use functions::request::{BODY_LIMIT, CLIENT_HEADER, EDGE_HEADER, HOST_HEADER};
@@ -54,6 +54,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .route("/inbox", get(inbox_page))
         .route("/inbox/mails", get(inbox_mails))
         .route("/inbox/mails/{number}", get(inbox_raw))
+        .route("/inbox/mails/{number}/reply", post(inbox_reply))
         .fallback(function)
         .with_state(edge)
 }
@@ -76,6 +77,19 @@ async fn inbox_raw(State(edge): State<Arc<Edge>>, headers: HeaderMap, number: Va
     match inbox::is_meant(&headers) {
         true => inbox::raw(&edge.inbox, number),
         false => plain(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn inbox_reply(
+    State(edge): State<Arc<Edge>>,
+    number: Variable<u64>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let body = read(body).await;
+    match body {
+        Ok(body) if inbox::is_own(&headers) => inbox::reply(&edge.inbox, &edge.app, number, &body).await,
+        _ => plain(StatusCode::NOT_FOUND),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Mail on a laptop: each one that goes out becomes a file in the data folder, below `inbox`, and is shown by a page.
+//! Mail on a laptop: each one that goes out becomes a file in the data folder, below `inbox`, and is shown by a page, where
+//! invitations can be answered as a calendar would.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -6,6 +7,9 @@ use std::sync::Mutex;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use domain::conference::PartStat;
+use functions::App;
+use functions::operator::{self, MAIL_RECEIVE};
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use notify::{Mail, MailError, Mailer, Sending, Text, TextError, Texter, Texting};
 use serde_json::{Value, json};
@@ -147,6 +151,16 @@ pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
     matches!(name, Some("localhost" | "127.0.0.1"))
 }
 
+/// Whether a request to change something comes from the inbox's own page: pages of other sites may send none of this type
+/// without being asked first, and would name themselves.
+pub(crate) fn is_own(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let typed = text(header::CONTENT_TYPE) == Some("application/json");
+    let host = text(header::HOST).unwrap_or_default();
+    let named = text(header::ORIGIN).is_none_or(|origin| origin.split("://").nth(1) == Some(host));
+    is_meant(headers) && typed && named
+}
+
 /// The page.
 pub(crate) fn page() -> Response {
     // Mails are shown in frames that may do nothing; the page's own script and style are in it.
@@ -176,6 +190,44 @@ pub(crate) fn raw(inbox: &Inbox, Path(number): Path<u64>) -> Response {
         Ok(bytes) => answer("text/plain; charset=utf-8", bytes),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// Answers the invitation in a mail as its reader's calendar would: by a mail, which comes in here. `body` is
+/// `{"status": "ACCEPTED"}`; the answer is the worker's.
+pub(crate) async fn reply(inbox: &Inbox, app: &App, Path(number): Path<u64>, body: &[u8]) -> Response {
+    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+    let status = asked["status"].as_str().and_then(PartStat::named);
+    let (Some(status), Ok(invitation)) = (status, std::fs::read(inbox.file(number))) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Some(mail) = notify::reply_to(&invitation, status, app.now()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Some(event) = came_in(&mail) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match operator::wake(app, &MAIL_RECEIVE, event).await {
+        Ok(received) => answer("application/json", received.to_string().into_bytes()),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "an answer was not taken in");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// What the mail service would say of a mail that came in. Nobody doubts one that was written here.
+fn came_in(mail: &[u8]) -> Option<Value> {
+    let message = MessageParser::default().parse(mail)?;
+    let address = |address: Option<&mail_parser::Address<'_>>| Some(address?.first()?.address()?.to_owned());
+    let pass = json!({"status": "PASS"});
+    let notification = json!({
+        "notificationType": "Received",
+        "receipt": {"recipients": [address(message.to())?], "spamVerdict": pass, "virusVerdict": pass, "spfVerdict": pass,
+            "dkimVerdict": pass, "dmarcVerdict": pass},
+        "mail": {"source": address(message.from())?},
+        "content": String::from_utf8_lossy(mail),
+    });
+    Some(json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": notification.to_string()}}]}))
 }
 
 fn answer(kind: &'static str, body: Vec<u8>) -> Response {

@@ -146,6 +146,39 @@ async fn an_invitation_is_there_to_be_looked_at() {
     let id = format!("Message-ID: <{}>", invitation["id"].as_str().expect("an id"));
     assert!(raw.contains(&id), "{raw}");
 
+    // It is answered as a calendar would, by the inbox's own page alone.
+    let reply = |kind: &'static str, origin: Option<&'static str>| {
+        let url = client.inbox(&format!("/mails/{}/reply", invitation["number"]));
+        let asked = client.http.post(url).header("content-type", kind);
+        let asked = match origin {
+            Some(origin) => asked.header("origin", origin),
+            None => asked,
+        };
+        asked.body(json!({"status": "TENTATIVE"}).to_string()).send()
+    };
+    let elsewhere = [("text/plain", None), ("application/json", Some("http://evil.example"))];
+    for (kind, origin) in elsewhere {
+        assert_eq!(reply(kind, origin).await.expect("an answer").status(), 404);
+    }
+    let taken = reply("application/json", None).await.expect("an answer");
+    let taken: Value = serde_json::from_str(&taken.text().await.expect("a text")).expect("JSON");
+    assert_eq!(taken, json!({"kept": 1, "known": 0, "dropped": 0}));
+    let changed = json!({"auth_token": token, "conference_id": meeting["conference_id"], "agenda": "Words"});
+    client.api("conference/update", changed).await;
+    let told = client.mail("Changed: Numbers").await;
+    // The newest is the host's or Anna's.
+    let told = match told["to"]["address"] == "anna@guest.example" {
+        true => told,
+        false => {
+            let all = client.mails().await.into_iter();
+            let mut all = all.filter(|mail| mail["subject"] == "Changed: Numbers");
+            all.find(|mail| mail["to"]["address"] == "anna@guest.example")
+                .expect("hers")
+        }
+    };
+    let file = told["calendar"]["text"].as_str().expect("a file").replace("\r\n ", "");
+    assert!(file.contains("PARTSTAT=TENTATIVE"), "{file}");
+
     client
         .api(
             "conference/delete",

@@ -5,6 +5,7 @@ mod life;
 mod news;
 mod opens;
 mod reminder;
+mod reply;
 mod rule;
 mod series;
 
@@ -19,6 +20,7 @@ pub use self::life::{Life, NextStep};
 pub use self::news::{News, Said};
 pub use self::opens::{Live, Opens, Planned, opens};
 pub use self::reminder::{Channel, Due, Lead, MOST_REMINDERS, Reminder};
+pub use self::reply::{PartStat, Replies, Reply, TimesSince};
 pub use self::rule::{MOST_OCCURRENCES, Rule};
 pub use self::series::{Exception, Series, Slot};
 use crate::code::{AccessCode, Email, Invalid, Phone};
@@ -247,6 +249,9 @@ pub struct Conference {
     /// How often what calendars hold of it was changed (`SEQUENCE`, RFC 5545 §3.8.7.4).
     #[serde(default)]
     pub sequence: u32,
+    /// By which `sequence` its times came to be as they are.
+    #[serde(skip_serializing_if = "TimesSince::is_first", default)]
+    pub times_since: TimesSince,
     /// Most participants at one time.
     pub max_participants: u32,
     /// Whether the room publishes H.264.

@@ -32,6 +32,8 @@ test('mails come by themselves and are seen as they look, as text, as calendar f
   await entry.click();
   await page.frameLocator('iframe').getByRole('heading', { name: 'Numbers <b>' }).waitFor();
   assert.equal(await page.locator('iframe').getAttribute('sandbox'), '', 'a mail may do nothing');
+  await page.getByRole('button', { name: 'Maybe' }).click();
+  await page.getByText('Answered: Maybe').waitFor();
   await page.getByRole('tab', { name: 'Text', exact: true }).click();
   await page.locator('pre', { hasText: meeting.room_url }).waitFor();
   await page.getByRole('tab', { name: 'Calendar (REQUEST)' }).click();
@@ -39,6 +41,10 @@ test('mails come by themselves and are seen as they look, as text, as calendar f
   await page.getByRole('tab', { name: 'Raw' }).click();
   await page.locator('pre', { hasText: 'Auto-Submitted: auto-generated' }).waitFor();
   await wellMade(page, 'inbox-raw');
+  await partner.call('conference/update', { conference_id: meeting.conference_id, agenda: 'Bring numbers' });
+  await page.getByRole('button', { name: 'Changed: Numbers <b> anna@guest.test' }).click();
+  await page.getByRole('tab', { name: 'Calendar (REQUEST)' }).click();
+  await page.locator('pre', { hasText: 'PARTSTAT=TENTATIVE' }).waitFor();
   await page.context().close();
 });
 

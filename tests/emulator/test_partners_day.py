@@ -1,6 +1,7 @@
 """A partner's day from the first company to the last deletion, through the gateway and the real bootstraps. Each function
 that is deployed has its part in it: the last test says which has not."""
 
+import base64
 import datetime
 import http.server
 import json
@@ -103,7 +104,32 @@ def test_2_its_people_get_accounts(stack, day):
     day.contact = bob["contact_id"]
 
 
-def test_3_a_meeting_is_planned_moved_and_cancelled(day):
+def answered(uid: str, sequence: int) -> dict:
+    """What wakes a function when Bob's calendar declines: SES hands the mail to a topic."""
+    lines = [
+        "From: bob@guest.test",
+        "Content-Type: text/calendar; method=REPLY",
+        "",
+        "BEGIN:VCALENDAR",
+        "METHOD:REPLY",
+        "BEGIN:VEVENT",
+        f"UID:{uid}",
+        f"SEQUENCE:{sequence}",
+        datetime.datetime.now(datetime.UTC).strftime("DTSTAMP:%Y%m%dT%H%M%SZ"),
+        "ATTENDEE;PARTSTAT=DECLINED:mailto:bob@guest.test",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    message = {
+        "notificationType": "Received",
+        "receipt": {"recipients": ["no-reply@" + JOE.split(".", 1)[1]], "dmarcVerdict": {"status": "PASS"}},
+        "mail": {"source": "bob@guest.test"},
+        "content": base64.b64encode("\r\n".join(lines).encode()).decode(),
+    }
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(message)}}]}
+
+
+def test_3_a_meeting_is_planned_moved_answered_and_cancelled(stack, day):
     partner = day.partner
     start = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
     plan = {"start": start.strftime("%Y-%m-%d %H:%M:%S"), "time_zone": "UTC", "duration": 30}
@@ -111,6 +137,9 @@ def test_3_a_meeting_is_planned_moved_and_cancelled(day):
     assert day.contact in made["participants"]
     moved = partner("conference/update", conference_id=made["conference_id"], duration=60)
     assert moved["duration"] == 60
+    # Of the two answers the first is to the time before.
+    assert stack.invoke("mail-receive", answered(made["ics_uid"], 0)) == {"kept": 0, "known": 1, "dropped": 0}
+    assert stack.invoke("mail-receive", answered(made["ics_uid"], 1)) == {"kept": 1, "known": 0, "dropped": 0}
     listed = partner("conference/fetch_all", host_id=day.host["host_id"])
     assert [meeting["conference_id"] for meeting in listed] == [made["conference_id"]]
     partner("conference/delete", conference_id=made["conference_id"])

@@ -157,6 +157,7 @@ async fn one(
         moderator_token: seal(&format!("conference/{conference_id}/moderator_token"), token.as_str()),
         ics_uid: format!("{conference_id}@bench.test"),
         sequence: 0,
+        times_since: domain::conference::TimesSince::default(),
         ..template.conference.clone()
     };
     for invited in &mut conference.invited {

@@ -226,6 +226,7 @@ impl MeetingParameters {
             reminders: reminders::planned(self.reminders.as_deref().unwrap_or(&[Reminder::DEFAULT])),
             ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
             sequence: 0,
+            times_since: domain::conference::TimesSince::default(),
             max_participants: most_participants(host, company),
             h264: company.settings.media_policy.h264,
             created: context.now,

@@ -95,13 +95,16 @@ pub(super) fn of_route(route: &Route, resources: &mut Map<String, Value>) {
 pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
     let name = worker.title();
     function(&name, &worker.handler(), worker.id, worker.needs, resources);
-    if worker.wake == Wake::MailTopic {
-        topic(&name, resources);
-    }
     let minutes = match worker.wake {
         // Whoever wakes it sees what comes of it.
         Wake::Operator => return,
-        Wake::MailTopic => {
+        Wake::MailTopic | Wake::MailIn => {
+            topic(&name, resources);
+            let (tells, what) = match worker.wake {
+                Wake::MailIn => ("Rule", receipts(&name)),
+                _ => ("Events", feedback(&name)),
+            };
+            resources.insert(format!("{name}Topic{tells}"), what);
             let failing = alarm("It keeps failing", metric(&name, "Errors", "Sum"), 0);
             resources.insert(format!("{name}ErrorsAlarm"), failing);
             return;
@@ -145,8 +148,7 @@ pub(super) fn of_worker(worker: &Worker, resources: &mut Map<String, Value>) {
     );
 }
 
-/// A topic that the mail service of this account alone may write to, and that alone may wake the function. Where mails go out by
-/// a configuration set, that tells the topic of bounces and complaints.
+/// A topic that the mail service of this account alone may write to, and that alone may wake the function.
 fn topic(name: &str, resources: &mut Map<String, Value>) {
     let topic = format!("{name}Topic");
     resources.insert(topic.clone(), json!({"Type": "AWS::SNS::Topic"}));
@@ -176,23 +178,45 @@ fn topic(name: &str, resources: &mut Map<String, Value>) {
             "Properties": {"TopicArn": {"Ref": &topic}, "Protocol": "lambda", "Endpoint": arn(name)},
         }),
     );
-    resources.insert(
-        format!("{topic}Events"),
-        json!({
-            "Type": "AWS::SES::ConfigurationSetEventDestination",
-            "Condition": "HasMailConfiguration",
-            "DependsOn": format!("{topic}Policy"),
-            "Properties": {
-                "ConfigurationSetName": {"Ref": "MailConfiguration"},
-                "EventDestination": {
-                    "Enabled": true,
-                    "MatchingEventTypes": ["bounce", "complaint"],
-                    "SnsDestination": {"TopicARN": {"Ref": &topic}},
-                },
-            }
-        }),
-    );
     permission(name, "sns.amazonaws.com", &json!({"Ref": &topic}), resources);
+}
+
+/// Where mails go out by a configuration set, that tells the function's topic of bounces and complaints.
+fn feedback(name: &str) -> Value {
+    let topic = format!("{name}Topic");
+    json!({
+        "Type": "AWS::SES::ConfigurationSetEventDestination",
+        "Condition": "HasMailConfiguration",
+        "DependsOn": format!("{topic}Policy"),
+        "Properties": {
+            "ConfigurationSetName": {"Ref": "MailConfiguration"},
+            "EventDestination": {
+                "Enabled": true,
+                "MatchingEventTypes": ["bounce", "complaint"],
+                "SnsDestination": {"TopicARN": {"Ref": &topic}},
+            },
+        }
+    })
+}
+
+/// Where mails come in by a set of rules, one of these hands those to some addresses, looked through, to the function's topic.
+/// In base64, so that no byte of them is another one there.
+fn receipts(name: &str) -> Value {
+    let topic = format!("{name}Topic");
+    json!({
+        "Type": "AWS::SES::ReceiptRule",
+        "Condition": "HasReceiptRules",
+        "DependsOn": format!("{topic}Policy"),
+        "Properties": {
+            "RuleSetName": {"Ref": "ReceiptRules"},
+            "Rule": {
+                "Enabled": true,
+                "ScanEnabled": true,
+                "Recipients": {"Fn::Split": [",", {"Ref": "ReceiptAddresses"}]},
+                "Actions": [{"SNSAction": {"TopicArn": {"Ref": &topic}, "Encoding": "Base64"}}],
+            },
+        }
+    })
 }
 
 /// A metric that Lambda keeps of a function.

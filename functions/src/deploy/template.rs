@@ -12,7 +12,7 @@ use crate::endpoint::{Route, Wake, Worker};
 pub const ROOT: &str = "template.yaml";
 
 /// Parameters that the nested stacks take from the root: name, type, and whether it is a secret.
-const PASSED: [(&str, &str, bool); 12] = [
+const PASSED: [(&str, &str, bool); 14] = [
     ("Architecture", "String", false),
     ("CodeBucket", "String", false),
     ("CodeKey", "String", false),
@@ -21,6 +21,8 @@ const PASSED: [(&str, &str, bool); 12] = [
     ("MailConfiguration", "String", false),
     ("OwnDistribution", "String", false),
     ("Rates", "String", false),
+    ("ReceiptAddresses", "String", false),
+    ("ReceiptRules", "String", false),
     ("Texts", "String", false),
     ("EdgeSecret", "String", true),
     ("SealingKey", "String", true),
@@ -100,6 +102,8 @@ fn root_parameters() -> Map<String, Value> {
     parameters["OwnDistribution"]["Default"] = "".into();
     parameters["AlarmTopic"]["Default"] = "".into();
     parameters["Rates"]["Default"] = "".into();
+    parameters["ReceiptAddresses"]["Default"] = "".into();
+    parameters["ReceiptRules"]["Default"] = "".into();
     parameters["Texts"]["Default"] = "".into();
     // The names are the functions' to know.
     let rate = "[a-z_]+=[1-9][0-9]*";
@@ -139,6 +143,10 @@ fn about(parameter: &str) -> &'static str {
         "JoinConcurrency" => "Concurrent joins that are reserved, 0 for none",
         "MailConfiguration" => "The configuration set that mails go out by, empty for none",
         "OwnDistribution" => "The distribution that companies' own host names are tenants of, empty for none",
+        "ReceiptAddresses" => {
+            "The addresses whose mail is taken in, as no-reply@meet.example.com,no-reply@example.net; none where empty"
+        }
+        "ReceiptRules" => "The set of rules that mails come in by, empty for none",
         "Texts" => {
             "Where text messages go to, as day=500,+49=Acme/9: cents a day, then sender and cents by country; none where empty"
         }
@@ -181,6 +189,7 @@ fn nested(group: &str, routes: &[&Route], workers: &[&Worker]) -> Value {
             "HasMailConfiguration",
             json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "MailConfiguration"}, ""]}]}),
         ),
+        ("HasReceiptRules", takes_mail()),
     ] {
         if text.contains(&format!("\"{name}\"")) {
             body["Conditions"][name] = condition;
@@ -336,6 +345,12 @@ pub(super) fn alarm(about: &str, metric: Value, threshold: u32) -> Value {
         properties.extend(metric);
     }
     json!({"Type": "AWS::CloudWatch::Alarm", "Properties": properties})
+}
+
+/// Whether mails come in: by which rules, and to which addresses.
+fn takes_mail() -> Value {
+    let named = |name: &str| json!({"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]});
+    json!({"Fn::And": [named("ReceiptRules"), named("ReceiptAddresses")]})
 }
 
 /// Whether somebody is to hear of alarms.

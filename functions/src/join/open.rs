@@ -128,6 +128,7 @@ pub(super) async fn ad_hoc(
         reminders: Vec::new(),
         ics_uid: format!("{}@{}", app.uuid(), company.fqdn),
         sequence: 0,
+        times_since: domain::conference::TimesSince::default(),
         max_participants: crate::api::meeting::most_participants(host, company),
         h264: policy.h264,
         created: now,

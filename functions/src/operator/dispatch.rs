@@ -262,7 +262,11 @@ fn next(app: &App, waiting: &mut VecDeque<Job>) -> Option<Job> {
     let room = app.mailer().is_ok_and(notify::Mailer::has_room);
     let sends = |job: &Job| {
         let quiet = [Work::CompanyDelete, Work::Help];
-        !matches!(job.work, Work::HostDelete { .. } | Work::HostErase { .. }) && !quiet.contains(&job.work)
+        let clears = matches!(
+            job.work,
+            Work::HostDelete { .. } | Work::HostErase { .. } | Work::RepliesForget { .. }
+        );
+        !clears && !quiet.contains(&job.work)
     };
     let place = waiting.iter().position(|job| room || !sends(job))?;
     waiting.remove(place)
@@ -377,6 +381,10 @@ async fn step(app: &App, job: &Job) -> Result<Step, Error> {
         } => reminders::remind_one(app, job, conference, due, contact).await,
         Work::PasswordReset { email, link } => passwords::reset(app, job, &email, &link).await,
         Work::PasswordMail { host, link } => passwords::mail(app, job, host, &link).await,
+        Work::RepliesForget { conference } => {
+            app.store.replies_forget(job.reseller, conference).await?;
+            Ok(Step::Done)
+        }
         Work::Help => Ok(help(app, job)),
         Work::HookDisabled { hook } => mails::hook_disabled(app, job, hook).await,
         Work::Welcome { host, link } => mails::welcome(app, job, host, link.as_ref()).await,

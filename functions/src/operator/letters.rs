@@ -1,9 +1,12 @@
 //! Mails about one meeting, each for one person.
 
+use std::collections::BTreeMap;
+
 use domain::code::Email;
 use domain::company::Company;
-use domain::conference::{Due, Invited, News, Said};
+use domain::conference::{Due, Invited, News, Replies, Said};
 use domain::host::Host;
+use domain::id::ContactId;
 use domain::time::Zone;
 use jiff::Timestamp;
 use notify::{Brand, Envelope, Language, Mail, Meeting, Part, Person, Reader};
@@ -14,11 +17,14 @@ use crate::error::Error;
 use crate::guest_pass::PassKey;
 use crate::links;
 
+/// Before the `@` of the address that mails come from.
+pub(super) const SENDER: &str = "no-reply";
+
 /// The address that a company's mails come from: below its reseller's domain, which its reseller proves to the mail service.
 pub(crate) fn sender(company: &Company) -> Result<Email, Error> {
     let fqdn = company.fqdn.as_str();
     let domain = fqdn.split_once('.').map_or(fqdn, |(_, domain)| domain);
-    let address = format!("no-reply@{domain}").parse();
+    let address = format!("{SENDER}@{domain}").parse();
     address.map_err(|_| Error::Broken("a host name is no domain of mail addresses"))
 }
 
@@ -44,6 +50,8 @@ pub(super) struct Letters<'a> {
     passes: Option<&'a PassKey>,
     moderators: String,
     language: Language,
+    /// What those who are written to have answered.
+    replies: BTreeMap<ContactId, Replies>,
 }
 
 /// What one mail about a meeting is.
@@ -76,7 +84,13 @@ impl<'a> Letters<'a> {
             guests,
             passes: conference.registration.then_some(&app.keys.passes),
             language: Language::of(locale.or(company.settings.locale.as_deref())),
+            replies: BTreeMap::new(),
         })
+    }
+
+    /// The same, to people who have answered this.
+    pub(super) fn replied(self, replies: BTreeMap<ContactId, Replies>) -> Self {
+        Self { replies, ..self }
     }
 
     /// What one person is told by a job.
@@ -126,6 +140,7 @@ impl<'a> Letters<'a> {
         let reader = Reader {
             invited: person,
             host: holds,
+            replies: self.replies.get(&person.contact),
             url: match leads && letter.held {
                 true => &self.moderators,
                 false => own.as_deref().unwrap_or(&self.guests),

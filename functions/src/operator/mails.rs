@@ -112,13 +112,14 @@ pub(super) async fn tell(
     let Some(told) = app.store.meeting_told(job.reseller, conference).await? else {
         return Ok(Step::Done);
     };
-    let letters = Letters::of(app, &told)?;
     let mut people = news.told(&told.conference);
     people.retain(|(person, _)| {
         let contact = person.contact;
         Some(contact) > after && only.is_none_or(|only| only == contact)
     });
-    let letters = &letters;
+    let next = people.iter().take(PEOPLE).map(|(person, _)| person.contact);
+    let replies = app.store.replies(&told.conference, next).await?;
+    let letters = &Letters::of(app, &told)?.replied(replies);
     let written = write_beside(app, job, people, async |person, said, why| {
         let mut outcomes = Vec::new();
         for said in said {

@@ -10,6 +10,7 @@ mod letters;
 mod mails;
 mod own_domains;
 mod passwords;
+mod receive;
 mod reminders;
 mod sweep;
 mod texts;
@@ -22,6 +23,7 @@ pub use feedback::{Fed, feedback};
 pub use init::{Admin, FirstCompany, FirstReseller, Init, Initialised, NewPlan, OpenId, RelayKey, init};
 pub(crate) use letters::{brand, sender};
 pub use own_domains::{Advanced, DomainAction, DomainCommand, DomainShown, Domains, domain, domains};
+pub use receive::{Received, receive};
 pub use sweep::{Sweep, sweep};
 pub use webhooks::{Posted, tell_webhooks, tell_webhooks_minute};
 
@@ -64,6 +66,13 @@ pub const MAIL_FEEDBACK: Worker = Worker {
     needs: &[Need::TableRead, Need::TableWrite],
 };
 
+/// Takes in mails that come in: what calendars answer to invitations.
+pub const MAIL_RECEIVE: Worker = Worker {
+    id: "mail_receive",
+    wake: Wake::MailIn,
+    needs: &[Need::TableRead, Need::TableWrite],
+};
+
 /// Tells webhooks what happened.
 pub const TELL_WEBHOOKS: Worker = Worker {
     id: "tell_webhooks",
@@ -92,6 +101,7 @@ pub fn workers() -> Vec<Worker> {
         DISPATCH,
         DOMAIN_ADVANCE,
         MAIL_FEEDBACK,
+        MAIL_RECEIVE,
         OPERATOR_DOMAIN,
         OPERATOR_INIT,
         SWEEP,
@@ -135,6 +145,10 @@ pub async fn wake(app: &App, worker: &Worker, event: Value) -> Result<Value, Wor
     if *worker == MAIL_FEEDBACK {
         let fed = feedback(app, &event).await?;
         return serde_json::to_value(fed).map_err(WorkError::Event);
+    }
+    if *worker == MAIL_RECEIVE {
+        let received = receive(app, &event).await?;
+        return serde_json::to_value(received).map_err(WorkError::Event);
     }
     if *worker == SWEEP {
         let done = sweep(app).await?;

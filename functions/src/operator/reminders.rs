@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::conference::{Channel, Due, Invited, later};
+use domain::conference::{Channel, Due, Invited, PartStat, later};
 use domain::id::{ConferenceId, ContactId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Job, OWED, Suppressed, ToldMeeting, Work};
 
 use super::dispatch::Step;
 use super::letters::Letters;
-use super::mails::{AGAIN, hand_on, left, write_beside};
+use super::mails::{AGAIN, PEOPLE, hand_on, left, write_beside};
 use super::texts;
 use crate::app::App;
 use crate::error::Error;
@@ -60,18 +60,19 @@ pub(super) async fn remind(
         }
     }
     let letters = Letters::of(app, &told)?;
-    let mut people: Vec<(&Invited, ())> = match due.is_empty() {
+    let mut people: Vec<&Invited> = match due.is_empty() {
         true => Vec::new(),
-        false => told.conference.invited.iter().map(|person| (person, ())).collect(),
+        false => told.conference.invited.iter().collect(),
     };
-    people.retain(|(person, ())| Some(person.contact) > after);
-    people.sort_by_key(|(person, ())| person.contact);
-    let (letters, due) = (&letters, &due);
-    let written = write_beside(app, job, people, async |person, (), why| {
+    people.retain(|person| Some(person.contact) > after);
+    people.sort_by_key(|person| person.contact);
+    let people = wanted(app, &told, people, &due).await?;
+    let letters = &letters;
+    let written = write_beside(app, job, people, async |person, due, why| {
         let mut outcomes = Vec::new();
         for due in due {
-            let outcome = deliver(app, job, letters, person, (due, why)).await;
-            outcomes.push(((person.contact, *due), outcome));
+            let outcome = deliver(app, job, letters, person, (&due, why)).await;
+            outcomes.push(((person.contact, due), outcome));
         }
         outcomes
     })
@@ -111,7 +112,8 @@ pub(super) async fn remind_one(
         if late > 0 {
             tracing::warn!(job = job.id, stale = 1, "reminders came too late and were dropped");
         }
-        for due in due {
+        let wanted = wanted(app, &told, vec![person], &due).await?;
+        for due in wanted.into_iter().flat_map(|(_, due)| due) {
             let why = app
                 .store
                 .mail_suppressed(job.reseller, &person.email, app.now())
@@ -120,6 +122,27 @@ pub(super) async fn remind_one(
         }
     }
     Ok(Step::Done)
+}
+
+/// Of what each of these people is to be reminded, as far as they are written to in one step: of nothing that they have
+/// declined.
+async fn wanted<'a>(
+    app: &App,
+    told: &ToldMeeting,
+    people: Vec<&'a Invited>,
+    due: &[Due],
+) -> Result<Vec<(&'a Invited, Vec<Due>)>, Error> {
+    let conference = &told.conference;
+    let next = people.iter().take(PEOPLE).map(|person| person.contact);
+    let replies = app.store.replies(conference, next).await?;
+    let mut wanted = Vec::with_capacity(people.len());
+    for person in people {
+        let replies = replies.get(&person.contact);
+        let comes =
+            |due: &&Due| replies.is_none_or(|replies| replies.to(conference, due.occurrence) != PartStat::Declined);
+        wanted.push((person, due.iter().filter(comes).copied().collect()));
+    }
+    Ok(wanted)
 }
 
 async fn deliver(

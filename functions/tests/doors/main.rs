@@ -12,6 +12,7 @@ mod bodies_are_read_or_refused;
 mod every_page_says_who_may_frame_it;
 mod hosts_are_erased;
 mod hosts_are_exported;
+mod invitations_are_answered;
 mod invitations_are_sent;
 mod join_admits;
 mod join_roles;

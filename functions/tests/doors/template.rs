@@ -181,7 +181,7 @@ fn whatever_wakes_by_itself_is_woken() {
     for worker in workers() {
         let title = worker.title();
         let minutes = match worker.wake {
-            Wake::Operator | Wake::MailTopic => continue,
+            Wake::Operator | Wake::MailTopic | Wake::MailIn => continue,
             Wake::EveryMinutes(minutes) => minutes,
             Wake::Jobs | Wake::News => {
                 streams.insert(format!("{title}Stream"));
@@ -220,6 +220,31 @@ fn whatever_wakes_by_itself_is_woken() {
         assert_eq!(patterns, [new]);
         assert_eq!(stream["MaximumRetryAttempts"], 10);
         assert_eq!(stream["MaximumRecordAgeInSeconds"], 60);
+    }
+}
+
+#[test]
+fn mail_comes_in_by_the_rules_and_to_the_addresses_that_an_operator_names() {
+    let resources = resources();
+    let rule = &resources["MailReceiveTopicRule"];
+    assert_eq!(rule["Type"], "AWS::SES::ReceiptRule");
+    assert_eq!(rule["Condition"], "HasReceiptRules");
+    let asked = &rule["Properties"];
+    assert_eq!(asked["RuleSetName"], json!({"Ref": "ReceiptRules"}));
+    let addresses = json!({"Fn::Split": [",", {"Ref": "ReceiptAddresses"}]});
+    assert_eq!(asked["Rule"]["Recipients"], addresses, "never all of a domain");
+    let topic = json!({"Ref": "MailReceiveTopic"});
+    let action = json!([{"SNSAction": {"TopicArn": topic, "Encoding": "Base64"}}]);
+    assert_eq!(asked["Rule"]["Actions"], action);
+    assert_eq!(resources["MailReceivePermission"]["Properties"]["SourceArn"], topic);
+    let templates = templates(&all(), &workers());
+    let condition = templates["deploy/stacks/mail.yaml"]["Conditions"]["HasReceiptRules"].to_string();
+    for name in ["ReceiptRules", "ReceiptAddresses"] {
+        assert_eq!(
+            templates[ROOT]["Parameters"][name]["Default"], "",
+            "none is taken in unasked"
+        );
+        assert!(condition.contains(name));
     }
 }
 

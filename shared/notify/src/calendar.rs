@@ -6,11 +6,12 @@ mod plan;
 mod zone;
 
 use domain::code::Email;
-use domain::conference::{Conference, Slot};
+use domain::conference::{Conference, PartStat, Replies, Slot};
 use domain::id::Occurrence;
 use jiff::Timestamp;
 
-use self::line::{Lines, mailto, quoted};
+pub(crate) use self::line::Lines;
+use self::line::{mailto, quoted};
 use self::plan::{Plan, Repeats};
 
 /// Above so many changed occurrences their description is only where to enter.
@@ -66,6 +67,8 @@ pub struct Attendee<'a> {
     pub leads: bool,
     /// Has planned it, so is not asked whether it fits.
     pub host: bool,
+    /// What this person has answered so far.
+    pub replies: Option<&'a Replies>,
 }
 
 /// A calendar file.
@@ -103,7 +106,7 @@ impl File<'_> {
         lines.text("PRODID", &format!("-//{}//EN", self.product));
         lines.push("CALSCALE:GREGORIAN");
         lines.push(&format!("METHOD:{}", self.method.name()));
-        let plan = Plan::of(self.conference);
+        let plan = Plan::of(self.conference, |slot| self.status(Some(slot)) != self.status(None));
         if let Some(id) = zone::id(&self.conference.zone) {
             let (first, last) = plan.span(self.conference);
             zone::write(&self.conference.zone, id, first, last, &mut lines);
@@ -138,7 +141,12 @@ impl File<'_> {
         for cancelled in &plan.cancelled {
             lines.push(&self.time("EXDATE", cancelled.start()));
         }
-        self.tail(self.description, self.method == Method::Cancel, lines);
+        self.tail(
+            self.description,
+            self.method == Method::Cancel,
+            self.status(None),
+            lines,
+        );
         lines.push("END:VEVENT");
         if self.method != Method::Cancel {
             for slot in &plan.changed {
@@ -153,7 +161,8 @@ impl File<'_> {
         lines.push(&self.time("RECURRENCE-ID", slot.occurrence.start()));
         self.times(slot.start, slot.duration, lines);
         let description = if short { self.url } else { self.description };
-        self.tail(description, self.method == Method::Cancel || slot.cancelled, lines);
+        let cancelled = self.method == Method::Cancel || slot.cancelled;
+        self.tail(description, cancelled, self.status(Some(slot)), lines);
         lines.push("END:VEVENT");
     }
 
@@ -177,7 +186,22 @@ impl File<'_> {
         }
     }
 
-    fn tail(&self, description: &str, cancelled: bool, lines: &mut Lines) {
+    /// What its reader has answered to the whole of it, or to one occurrence.
+    fn status(&self, slot: Option<&Slot>) -> PartStat {
+        let Some(Attendee { host, replies, .. }) = self.attendee else {
+            return PartStat::NeedsAction;
+        };
+        let given = replies.map_or(PartStat::NeedsAction, |replies| match slot {
+            Some(slot) => replies.to(self.conference, slot.occurrence),
+            None => replies.to_whole(self.conference),
+        });
+        match given {
+            PartStat::NeedsAction if host => PartStat::Accepted,
+            given => given,
+        }
+    }
+
+    fn tail(&self, description: &str, cancelled: bool, answered: PartStat, lines: &mut Lines) {
         lines.text("SUMMARY", self.summary);
         if !description.is_empty() {
             lines.text("DESCRIPTION", description);
@@ -192,17 +216,17 @@ impl File<'_> {
             name(self.organizer),
             mailto(self.organizer.email)
         ));
-        let Some(Attendee { person, leads, host }) = self.attendee else {
+        let Some(Attendee {
+            person, leads, host, ..
+        }) = self.attendee
+        else {
             return;
         };
         let role = if leads || host { "CHAIR" } else { "REQ-PARTICIPANT" };
-        let (status, asked) = if host {
-            ("ACCEPTED", "FALSE")
-        } else {
-            ("NEEDS-ACTION", "TRUE")
-        };
+        let asked = if host { "FALSE" } else { "TRUE" };
         lines.push(&format!(
-            "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE={role};PARTSTAT={status};RSVP={asked}{}:{}",
+            "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE={role};PARTSTAT={};RSVP={asked}{}:{}",
+            answered.name(),
             name(person),
             mailto(person.email)
         ));
@@ -218,7 +242,7 @@ fn name(person: Person<'_>) -> String {
 }
 
 /// A time in UTC: `20260131T093000Z`.
-fn utc(at: Timestamp) -> String {
+pub(crate) fn utc(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 

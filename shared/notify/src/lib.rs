@@ -8,6 +8,7 @@ mod mail;
 mod mailer;
 mod meeting;
 mod pace;
+mod reply;
 #[cfg(test)]
 mod sample;
 pub mod ses;
@@ -21,5 +22,6 @@ pub use letter::Brand;
 pub use mail::{Envelope, message_id};
 pub use mailer::{Mail, MailError, Mailer, Sending};
 pub use meeting::{Link, Meeting, News, Reader};
+pub use reply::{Instance, LARGEST_REPLY, ReplyMail, ReplyPart, Unread, reply_to};
 pub use text::{Text, TextError, TextReminder, Texter, Texting, parts};
 pub use words::Language;

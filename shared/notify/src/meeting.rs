@@ -1,7 +1,7 @@
 //! Mails about meetings: invitation, change, cancellation, reminder. Each is for one person, with that person's own link.
 
 use domain::code::Email;
-use domain::conference::{Conference, Invited, Slot};
+use domain::conference::{Conference, Invited, Replies, Slot};
 use domain::id::Occurrence;
 use domain::time::Zone;
 use jiff::Timestamp;
@@ -60,6 +60,8 @@ pub struct Reader<'a> {
     pub invited: &'a Invited,
     /// Who holds the meeting.
     pub host: bool,
+    /// What this person has answered so far.
+    pub replies: Option<&'a Replies>,
     /// Where this person enters; a moderator's own link is a secret.
     pub url: &'a str,
     /// The language.
@@ -175,6 +177,7 @@ impl Meeting<'_> {
                 },
                 leads: invited.moderator,
                 host: reader.host,
+                replies: reader.replies,
             }),
             summary: self.conference.subject.as_str(),
             description: &description,

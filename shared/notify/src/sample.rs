@@ -54,6 +54,7 @@ pub(crate) fn meeting() -> Conference {
         reminders: Vec::new(),
         ics_uid: "6ba7b810@acme.demo.test".into(),
         sequence: 0,
+        times_since: domain::conference::TimesSince::default(),
         max_participants: 100,
         h264: true,
         created: "2026-06-01T12:00:00Z".parse().expect("a time"),

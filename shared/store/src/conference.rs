@@ -18,6 +18,7 @@ use crate::error::Cause;
 use crate::host::host_in;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
+use crate::reply::uid_op;
 use crate::series::SeriesItem;
 use crate::table::beginning_with;
 use crate::value::{Item, from_item};
@@ -154,7 +155,7 @@ pub struct EndedConference {
 }
 
 impl Store {
-    /// Makes a conference: with its occurrence, or all of them where it repeats, its entry on its code, the room of a one-time
+    /// Makes a conference: with its occurrence, or all of them where it repeats, its UID, its entry on its code, the room of a one-time
     /// code, the jobs that invite people to it and remind them, and the audit item, in one transaction. A one-time code must be unique; a host's own code must be that host's.
     pub async fn conference_create(&self, conference: &Conference, write: &Write<'_>) -> Result<()> {
         self.conference_create_inviting(conference, &[], write).await
@@ -175,7 +176,7 @@ impl Store {
             host,
             ..
         } = *conference;
-        let mut ops = vec![conference_op(conference), room_op(conference)];
+        let mut ops = vec![conference_op(conference), uid_op(conference), room_op(conference)];
         if conference.code_kind == CodeKind::OneTime {
             // The room of a host's own code says by itself whether its host is there.
             ops.push(Op::check(keys::host(reseller, host)).when(

@@ -16,6 +16,7 @@ use crate::conference::{QUARANTINE, happened, items_of, put_op, room_op, told};
 use crate::keys::Key;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
+use crate::reply::{forgets, uid_gone};
 use crate::series::SeriesItem;
 use crate::{ConferenceState, Result, Room, Store, Surroundings, Write, keys, reminders};
 
@@ -129,9 +130,11 @@ impl Store {
     ) -> Result<()> {
         let (former, now) = (&before.conference, write.at);
         let news = News::of_change(former, after, now);
+        let sequence = former.sequence + u32::from(news.is_some());
         let next = Conference {
             version: former.version + 1,
-            sequence: former.sequence + u32::from(news.is_some()),
+            sequence,
+            times_since: former.times_since.after(former, after, sequence),
             ..after.clone()
         };
         let items = next_items(before, &next);
@@ -145,6 +148,7 @@ impl Store {
         ops.extend(code_ops(former, &next, around, now));
         ops.extend(unmade(before, now));
         ops.extend(told(&next, news, now));
+        ops.extend(forgets(former, &next, now));
         ops.extend(reminders::follow(former, &next, now));
         ops.push(happened(&next, Happening::ConferenceUpdated, now));
         let change = Change::changed(format!("conference/{}", next.id), former, &next).about(next.host);
@@ -220,6 +224,8 @@ impl Store {
         });
         ops.extend(unmade(before, now));
         ops.extend(told(former, News::of_cancelled(former, now), now));
+        ops.push(uid_gone(former));
+        ops.extend(forgets(former, &gone, now));
         ops.extend(reminders::follow(former, &gone, now));
         ops.push(happened(former, Happening::ConferenceDeleted, now));
         let change = Change::removed(format!("conference/{}", former.id), former).about(former.host);

@@ -25,6 +25,7 @@ use crate::list::Span;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::presence::Participant;
+use crate::reply::uid_gone;
 use crate::retry::unraced;
 use crate::series::SeriesItem;
 use crate::table::{LARGEST_TRANSACTION, Query, beginning_with, key_of};
@@ -188,10 +189,11 @@ impl Store {
     }
 
     /// Takes what people wrote and what they are called out of a meeting that is over: its subject, agenda, PIN and the
-    /// people invited, the names of who was in it, and the partner's own identities. Times, numbers and reasons stay.
+    /// people invited, what they answered, the names of who was in it, and the partner's own identities; calendars' answers find it no more. Times, numbers and reasons stay.
     /// Fails with [`crate::Error::Raced`] while something of it is not over.
     pub async fn conference_erase(&self, reseller: ResellerId, id: ConferenceId, now: Timestamp) -> Result<()> {
         unraced(|| self.try_erase(reseller, id, now)).await?;
+        self.replies_forget(reseller, id).await?;
         let nobody = |item: &Item| -> Result<Option<Op>> {
             let known: Participant = from_item("participant", item)?;
             let name = known.participant.identity();
@@ -233,7 +235,7 @@ impl Store {
             security_pin: None,
             ..former.clone()
         };
-        let mut ops = Vec::new();
+        let mut ops = vec![uid_gone(&former)];
         if after != former {
             let next = Conference {
                 version: former.version + 1,
@@ -264,7 +266,7 @@ impl Store {
     }
 
     /// Does to each item of a range what `change` says, a page at a time.
-    async fn rewrite(&self, list: keys::Key, change: impl Fn(&Item) -> Result<Option<Op>>) -> Result<()> {
+    pub(crate) async fn rewrite(&self, list: keys::Key, change: impl Fn(&Item) -> Result<Option<Op>>) -> Result<()> {
         let query = beginning_with(list.pk, &list.sk);
         let mut start = None;
         loop {

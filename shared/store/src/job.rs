@@ -102,6 +102,11 @@ pub enum Work {
         /// The link's token, sealed for [`Work::welcome_place`].
         link: Sealed,
     },
+    /// Takes away what people answered who are not invited to a meeting any more.
+    RepliesForget {
+        /// The meeting.
+        conference: ConferenceId,
+    },
     /// Nothing of its own: whoever is woken for it does what else is due.
     Help,
     /// The mail to whoever made a webhook that was disabled.

@@ -364,6 +364,22 @@ pub(crate) fn conference_cancelled_pk(reseller: ResellerId, host: HostId) -> Str
     format!("R#{reseller}#H#{host}#CANCELLED")
 }
 
+/// The conference of a UID that calendars know; also keeps it unique in the reseller.
+pub fn conference_uid(reseller: ResellerId, uid: &str) -> Key {
+    key(format!("R#{reseller}#UID#{}", token_hash(uid)), "UID")
+}
+
+/// What somebody has answered to being invited to a conference.
+pub fn replies(reseller: ResellerId, conference: ConferenceId, contact: ContactId) -> Key {
+    let Key { pk, sk } = replies_list(reseller, conference);
+    key(pk, format!("{sk}{}", number(contact.value())))
+}
+
+/// What all have answered: the partition, and how their sort keys begin.
+pub(crate) fn replies_list(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "REPLY#")
+}
+
 /// An occurrence of a conference.
 pub fn occurrence(room: &RoomName) -> Key {
     key(

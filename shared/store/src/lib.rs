@@ -42,6 +42,7 @@ mod presence;
 mod rate;
 mod relay;
 mod reminders;
+mod reply;
 mod report;
 mod reseller;
 mod retry;

@@ -21,6 +21,8 @@ pub enum Partition {
     OpenId,
     /// Conferences, their occurrences, participants and events.
     Conference,
+    /// Conferences by their UIDs in calendars.
+    Uid,
     /// Marks of active meetings.
     Active,
     /// Rooms of codes, and what is planned on them.
@@ -93,7 +95,7 @@ pub enum Partition {
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -103,6 +105,7 @@ impl Partition {
         Self::Email,
         Self::OpenId,
         Self::Conference,
+        Self::Uid,
         Self::Active,
         Self::Code,
         Self::Session,
@@ -152,6 +155,7 @@ impl Partition {
             Self::Email => "R#*#EMAIL#*",
             Self::OpenId => "R#*#OPENID#*",
             Self::Conference => "R#*#F#*",
+            Self::Uid => "R#*#UID#*",
             Self::Active => "R#*#ACTIVE#*",
             Self::Code => "CODE#*",
             Self::Session => "SESSION#*",
@@ -236,6 +240,7 @@ mod tests {
             (Partition::Company, "R#1#C#5"),
             (Partition::Host, "R#1#H#5"),
             (Partition::Conference, "R#1#F#5"),
+            (Partition::Uid, "R#1#UID#0f"),
             (Partition::Active, "R#1#ACTIVE#5"),
             (Partition::Email, "R#1#EMAIL#a@b.c"),
             (Partition::Code, "CODE#1234567"),

@@ -2,7 +2,7 @@
 
 use store::Partition::{
     Active, Code, CodeAttempt, Company, Conference, Contact, Counter, Fqdn, Host, Job, ModeratorAttempt, News,
-    PinAttempt, Rate, RegistrationAttempt, Relay, RelayList, Session,
+    PinAttempt, Rate, RegistrationAttempt, Relay, RelayList, Session, Uid,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -27,7 +27,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Host, Job, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
-            (&[Put], &[Company, Host, Contact, Conference, Code, Job]),
+            (&[Put], &[Company, Host, Contact, Conference, Uid, Code, Job]),
             (&[Delete], &[Host]),
             (&[Check], &[Host, Code]),
         ],
@@ -39,7 +39,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Counter, Host, Job, Session, Rate]),
             (&[Get], &[Fqdn, Company, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
-            (&[Put], &[Company, Host, Contact, Conference, Active, Code, Job]),
+            (&[Put], &[Company, Host, Contact, Conference, Uid, Active, Code, Job]),
             (&[Delete], &[Host]),
             (&[Check], &[Host, Code]),
         ],
@@ -51,7 +51,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Code, Relay]),
             (&[Put], &[Company, Conference, Code, Job]),
-            (&[Delete], &[Host, Conference, Code, Job]),
+            (&[Delete], &[Host, Conference, Uid, Code, Job]),
             (&[Update], &[Host, Code, Job, Session, Rate]),
             (&[Query, Check], &[Conference]),
         ],

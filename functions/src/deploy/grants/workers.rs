@@ -3,7 +3,7 @@
 use store::Partition::{
     Active, Audit, Code, Company, Conference, Contact, Counter, Delivery, Due, Email, Fqdn, Handoff, Hook, Host, Image,
     Job, JobList, Line, LineList, News, NewsList, OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit,
-    Session, Suppressed, Text, Told, Usage,
+    Session, Suppressed, Text, Told, Uid, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -18,7 +18,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (
                 &[Delete],
                 &[
-                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Active, Code, Session, Job, Image,
+                    Fqdn, Company, Host, Contact, Email, OpenId, Conference, Uid, Active, Code, Session, Job, Image,
                     Handoff, Text,
                 ],
             ),
@@ -43,6 +43,13 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "mail_feedback",
         &[(&[Get], &[Fqdn, Reseller, Suppressed]), (&[Put], &[Suppressed])],
+    ),
+    (
+        "mail_receive",
+        &[
+            (&[Get], &[Fqdn, Reseller, Uid, Conference]),
+            (&[Put, Check], &[Conference]),
+        ],
     ),
     (
         "operator_domain",

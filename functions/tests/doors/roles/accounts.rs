@@ -308,7 +308,10 @@ async fn reminded(walk: &mut Walk) {
     crate::mail_comes_back::tell(&walk.site, "Bounce", "one@guest.test").await;
     walk.book("mail_feedback").await;
     walk.site.mails.trouble(&[Some(notify::TextError::OptedOut)]);
-    walk.site.admin_api("conference/create", meeting).await;
+    let made = walk.site.admin_api("conference/create", meeting).await;
+    walk.fresh().await;
+    crate::invitations_are_answered::answer(&walk.site, &made, "two@guest.test", "TENTATIVE").await;
+    walk.book("mail_receive").await;
     // Somebody asks for a link, and for another one.
     let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});
     walk.site.admin_api("host/create", new).await;

@@ -126,6 +126,11 @@ pub(crate) fn owner(key: &str, before: &Snapshot, after: &Snapshot) -> Option<Ow
                 let meeting = find(&format!("{pk} CONFERENCE"))?;
                 host = number(meeting, "host");
             }
+            "UID" => {
+                let meeting = number(item, "conference")?;
+                let meeting = find(&format!("R#{}#F#{meeting} CONFERENCE", reseller?))?;
+                host = number(meeting, "host");
+            }
             _ => {}
         }
     } else if pk.starts_with("CODE#") {

@@ -7,11 +7,11 @@ const LONGEST: usize = 75;
 
 /// A file that grows line by line.
 #[derive(Debug, Default)]
-pub(super) struct Lines(String);
+pub(crate) struct Lines(String);
 
 impl Lines {
     /// Adds a line that is escaped already, folded where it is too long.
-    pub(super) fn push(&mut self, line: &str) {
+    pub(crate) fn push(&mut self, line: &str) {
         let mut left = LONGEST;
         for c in line.chars() {
             if c.len_utf8() > left {
@@ -25,11 +25,11 @@ impl Lines {
     }
 
     /// Adds a property whose value is text that people wrote.
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.push(&format!("{name}:{}", text(value)));
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 }

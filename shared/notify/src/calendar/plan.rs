@@ -15,7 +15,7 @@ pub(super) struct Plan {
     pub(super) repeats: Repeats,
     /// Occurrences that do not take place.
     pub(super) cancelled: Vec<Occurrence>,
-    /// Those that were moved or have a length of their own.
+    /// Those that were moved, have a length of their own, or stand apart for another reason.
     pub(super) changed: Vec<Slot>,
 }
 
@@ -32,7 +32,8 @@ pub(super) enum Repeats {
 }
 
 impl Plan {
-    pub(super) fn of(conference: &Conference) -> Self {
+    /// `apart` tells which occurrences are written by themselves in any case.
+    pub(super) fn of(conference: &Conference, apart: impl Fn(&Slot) -> bool) -> Self {
         let Some(series) = &conference.series else {
             return Self {
                 first: Occurrence::new(conference.start.as_second()),
@@ -53,7 +54,9 @@ impl Plan {
         let told = |slot: &Slot| slot.occurrence >= first;
         let slots: Vec<Slot> = series.slots(conference.duration).filter(told).collect();
         let cancelled = slots.iter().filter(|slot| slot.cancelled);
-        let changed = slots.iter().filter(|slot| slot.changed && !slot.cancelled);
+        let changed = slots
+            .iter()
+            .filter(|slot| (slot.changed || apart(slot)) && !slot.cancelled);
         Self {
             first,
             duration: conference.duration,

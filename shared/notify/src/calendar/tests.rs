@@ -40,6 +40,7 @@ fn file<'a>(conference: &'a Conference, method: Method, part: Part<'a>) -> File<
             },
             leads: false,
             host: false,
+            replies: None,
         }),
         summary: conference.subject.as_str(),
         description: "Bring numbers",
@@ -255,6 +256,67 @@ fn words_of_people_are_no_properties() {
     );
     let description = value(event, "DESCRIPTION").expect("a description");
     assert!(description.contains("BEGIN:VALARM") && description.chars().count() > 32 * 1024);
+}
+
+#[test]
+fn an_answer_stands_in_what_is_told_later() {
+    let mut conference = sample::weekly("FREQ=WEEKLY;COUNT=4");
+    let starts = conference.series.as_ref().expect("a series").starts.clone();
+    let said = |second, status| domain::conference::Reply {
+        sequence: 0,
+        at: Timestamp::from_second(second).expect("a time"),
+        status,
+    };
+    let mut replies = Replies::default();
+    assert!(replies.take(&conference, None, said(1, PartStat::Accepted)));
+    assert!(replies.take(&conference, Some(starts[1]), said(2, PartStat::Declined)));
+    let statuses = |conference: &Conference, part: Part<'_>, host: bool| -> Vec<(Option<String>, String)> {
+        let mut file = file(conference, Method::Request, part);
+        if let Some(attendee) = &mut file.attendee {
+            (attendee.replies, attendee.host) = (Some(&replies), host);
+        }
+        let calendar = read(&file.render());
+        let status = |event: &Event| {
+            let attendee = event.multi_properties()["ATTENDEE"][0].params()["PARTSTAT"]
+                .value()
+                .to_owned();
+            (value(event, "RECURRENCE-ID").map(str::to_owned), attendee)
+        };
+        events(&calendar).into_iter().map(status).collect()
+    };
+    let one = |id: Option<&str>, status: &str| (id.map(str::to_owned), status.to_owned());
+    // The occurrence with an answer of its own is told of apart, so that no calendar forgets it.
+    let (master, own) = (one(None, "ACCEPTED"), one(Some("20260713T140000"), "DECLINED"));
+    assert_eq!(statuses(&conference, Part::Whole, false), [master.clone(), own.clone()]);
+    assert_eq!(
+        statuses(&conference, Part::Occurrences(&starts[1..2]), false),
+        std::slice::from_ref(&own)
+    );
+    let before = conference.clone();
+    let moved = "2026-07-21T08:30:00Z".parse().expect("a time");
+    let series = conference.series.as_mut().expect("a series");
+    series.set(
+        starts[2],
+        Exception {
+            start: Some(moved),
+            ..Exception::default()
+        },
+    );
+    conference.sequence = 1;
+    conference.times_since = before.times_since.after(&before, &conference, 1);
+    let anew = one(Some("20260720T140000"), "NEEDS-ACTION");
+    assert_eq!(statuses(&conference, Part::Whole, false), [master, own, anew]);
+    // Who holds it is not asked, and may say so.
+    let fresh = Replies::default();
+    let mut file = file(&before, Method::Request, Part::Whole);
+    if let Some(attendee) = &mut file.attendee {
+        (attendee.replies, attendee.host) = (Some(&fresh), true);
+    }
+    assert!(
+        file.render()
+            .replace("\r\n ", "")
+            .contains("PARTSTAT=ACCEPTED;RSVP=FALSE")
+    );
 }
 
 /// Two years in many zones: what the file's own zone and rule say is when the meeting is.

@@ -34,6 +34,7 @@ fn mail(conference: &Conference, invited: &Invited, language: Language, news: Ne
     let reader = Reader {
         invited,
         host: false,
+        replies: None,
         url: "https://acme.demo.test/conf/call/1234567",
         language,
         zone: &conference.zone,

@@ -13,6 +13,7 @@ mod own_domains;
 mod races;
 mod relays;
 mod repeating;
+mod replying;
 mod sign_in;
 mod sweeping;
 mod tenants;
@@ -115,6 +116,9 @@ async fn meeting(store: &Store) {
     Box::pin(repeating::a_code_opens_the_occurrence_of_its_day(store)).await;
     Box::pin(repeating::the_sweeper_and_the_first_to_come_make_one_occurrence(store)).await;
     Box::pin(repeating::whoever_decided_on_an_earlier_plan_decides_anew(store)).await;
+    Box::pin(replying::what_people_answer_is_kept_while_they_are_invited(store)).await;
+    Box::pin(replying::an_answer_meets_the_meeting_as_it_is(store)).await;
+    Box::pin(replying::an_erased_meeting_has_no_answers_and_no_uid(store)).await;
     Box::pin(repeating::an_end_ends_its_own_occurrence_alone(store)).await;
 }
 

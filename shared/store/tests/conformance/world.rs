@@ -153,8 +153,9 @@ impl World {
 
     /// A meeting on the host's code, an hour long.
     pub async fn conference(&self, start: Timestamp) -> Conference {
+        let id = self.store.new_conference_id().await.expect("an id");
         Conference {
-            id: self.store.new_conference_id().await.expect("an id"),
+            id,
             reseller: self.reseller.id,
             company: self.company.id,
             host: self.host.id,
@@ -176,8 +177,9 @@ impl World {
             moderator_token: sealed(),
             invited: Vec::new(),
             reminders: Vec::new(),
-            ics_uid: "uid".into(),
+            ics_uid: format!("{id}@world.test"),
             sequence: 0,
+            times_since: domain::conference::TimesSince::default(),
             max_participants: 100,
             h264: true,
             created: noon(),

@@ -150,7 +150,11 @@ async fn make_hosts(world: Arc<World>, done: Arc<Mutex<Acknowledged>>, writer: u
 async fn make_conferences(world: Arc<World>, done: Arc<Mutex<Acknowledged>>) {
     for _ in 0..ROUNDS {
         let id = persist!(world.store.new_conference_id());
-        let conference = Conference { id, ..template(&world) };
+        let conference = Conference {
+            id,
+            ics_uid: format!("{id}@workload.test"),
+            ..template(&world)
+        };
         match world
             .store
             .conference_create(&conference, &operator("conference-create"))
@@ -190,6 +194,7 @@ fn template(world: &World) -> Conference {
         reminders: Vec::new(),
         ics_uid: "uid".into(),
         sequence: 0,
+        times_since: domain::conference::TimesSince::default(),
         max_participants: 100,
         h264: true,
         created: noon(),
