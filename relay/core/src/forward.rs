@@ -13,7 +13,7 @@
 
 use std::{fmt, time::Instant};
 
-use crate::types::{Codec, ExtMap, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId};
+use crate::types::{Codec, ExtMap, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TapId, TransportId};
 
 mod allocate;
 mod arrivals;
@@ -42,12 +42,14 @@ mod sift;
 mod sink;
 mod source;
 mod speakers;
+mod tap;
 mod tick;
 mod transport;
 mod view;
 
 pub use delays::Delays;
 pub use shard::{Shard, Stats};
+pub use tap::{Cause, Gap, Picture, Sound, TapSpec, Tapped};
 pub use view::{LayerView, SinkView, SourceView, TransportView};
 
 /// What a shard is told at its start.
@@ -255,6 +257,26 @@ pub enum Command {
         /// Which sink.
         id: SinkId,
     },
+    /// Hand a source of H.264 or Opus out whole ([`Transmit::tapped`]). Other codecs are refused, with a line in the log.
+    TapAdd {
+        /// The new tap.
+        id: TapId,
+        /// What to hand out.
+        source: SourceId,
+        /// How.
+        spec: TapSpec,
+    },
+    /// Ask for a keyframe of what a tap hands out, as a recording does where its next piece should begin. At most one is
+    /// asked for in 500 ms.
+    TapKeyframe {
+        /// Which tap.
+        id: TapId,
+    },
+    /// Hand out nothing more.
+    TapRemove {
+        /// Which tap.
+        id: TapId,
+    },
 }
 
 /// Loudness of one audio source after the last window of 400 ms.
@@ -358,4 +380,8 @@ pub trait Transmit {
     fn rtp(&mut self, packet: Outgoing<'_>);
     /// Takes one compound RTCP packet.
     fn rtcp(&mut self, to: TransportId, compound: &[u8]);
+    /// Takes what a tap hands out. Who adds no taps needs none of it.
+    fn tapped(&mut self, tap: TapId, what: Tapped<'_>) {
+        let _ = (tap, what);
+    }
 }

@@ -37,6 +37,9 @@ impl Shard {
                     self.learn_wish(now, source);
                 }
             }
+            Command::TapAdd { id, source, spec } => self.tap_add(now, id, source, spec),
+            Command::TapKeyframe { id } => self.tap_keyframe(now, id),
+            Command::TapRemove { id } => self.tap_remove(now, id),
         }
     }
 
@@ -127,6 +130,10 @@ impl Shard {
             self.sink_remove(sink);
         }
         let mut source = self.sources.remove(key as usize);
+        for tap in source.taps.drain(..) {
+            let tap = self.taps.remove(tap as usize);
+            self.tap_keys.remove(&tap.id.0);
+        }
         if let Some(eighths) = source.level.silence() {
             self.tell_level(id, eighths);
         }

@@ -71,6 +71,7 @@ impl Shard {
             Place::Restarted(seq) => {
                 layer.reset();
                 self.restart_listeners(now, stream);
+                self.restart_taps(stream.source, stream.layer, seq);
                 (seq, None)
             }
             Place::Nowhere => return None,

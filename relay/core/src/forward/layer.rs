@@ -2,8 +2,8 @@
 
 use super::{
     LayerSpec,
-    cache::{MAX_PACKET, PacketCache},
-    clock::Micros,
+    cache::{MAX_PACKET, PacketCache, Slot},
+    clock::{Micros, ticks},
     nack::NackQueue,
     reception::{RateMeter, Reception, SenderClock},
     rewrite::av1,
@@ -36,6 +36,47 @@ pub(super) struct Keyframe {
     /// First packet of the keyframe.
     pub(super) start: u64,
     pub(super) at: Micros,
+}
+
+/// A packet's place in time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) layer: u8,
+    /// As the publisher wrote it.
+    pub(super) timestamp: u32,
+    pub(super) arrived: Micros,
+}
+
+impl Moment {
+    /// That of a packet of `layer` that has been kept.
+    pub(super) const fn of(layer: u8, slot: &Slot) -> Self {
+        Self {
+            layer,
+            timestamp: slot.timestamp,
+            arrived: slot.at,
+        }
+    }
+}
+
+/// How much later `to` is than `from`, in ticks: by the publisher's reports if they are sane, else by arrival.
+pub(super) fn distance(layers: &[Layer], from: Moment, to: Moment, clock_rate: u32) -> i32 {
+    let shared = |moment: Moment| {
+        let layer = layers.get(usize::from(moment.layer))?;
+        Some(moment.timestamp.wrapping_add(layer.clock.to_shared(clock_rate)?))
+    };
+    let by_arrival = if to.arrived >= from.arrived {
+        ticks(to.arrived - from.arrived, clock_rate).cast_signed()
+    } else {
+        -ticks(from.arrived - to.arrived, clock_rate).cast_signed()
+    };
+    let by_report = shared(to)
+        .zip(shared(from))
+        .map(|(to, from)| to.wrapping_sub(from).cast_signed());
+    // Reports are exact, arrivals are sane: believe a report unless it is a second off.
+    let second = i64::from(clock_rate);
+    by_report
+        .filter(|reported| (i64::from(*reported) - i64::from(by_arrival)).abs() < second)
+        .unwrap_or(by_arrival)
 }
 
 /// State of one layer.

@@ -234,6 +234,7 @@ impl Shard {
             .map(|sink| &self.sinks[*sink as usize])
             .filter(|sink| sink.want.enabled)
             .map(|sink| wanted_layer(sink, source))
+            .chain(source.taps.iter().map(|tap| self.taps[*tap as usize].highest(source)))
             .max();
         let source = &mut self.sources[source_key as usize];
         source.wanted = highest;

@@ -12,6 +12,7 @@ use super::{
     ready::Ready,
     sink::Sink,
     source::Source,
+    tap::Tap,
     transport::Transport,
 };
 use crate::{intmap::IntMap, random::Random, types::TransportId};
@@ -25,9 +26,11 @@ pub struct Shard {
     pub(super) sources: Slab<Source>,
     pub(super) sinks: Slab<Sink>,
     pub(super) transports: Slab<Transport>,
+    pub(super) taps: Slab<Tap>,
     pub(super) source_keys: IntMap<u32>,
     pub(super) sink_keys: IntMap<u32>,
     pub(super) transport_keys: IntMap<u32>,
+    pub(super) tap_keys: IntMap<u32>,
     /// Transports with something to send.
     pub(super) ready: Ready,
     /// Transports whose layers must be chosen again.
@@ -50,6 +53,8 @@ pub(super) struct Scratch {
     pub(super) keys: Vec<u32>,
     pub(super) ready: Vec<u32>,
     pub(super) stranded: Vec<u32>,
+    /// Layers that taps need a keyframe of, with the keys of their sources.
+    pub(super) needed: Vec<(u32, u8)>,
 }
 
 /// Counters since the start.
@@ -97,9 +102,11 @@ impl Shard {
             sources: Slab::new(),
             sinks: Slab::new(),
             transports: Slab::new(),
+            taps: Slab::new(),
             source_keys: IntMap::default(),
             sink_keys: IntMap::default(),
             transport_keys: IntMap::default(),
+            tap_keys: IntMap::default(),
             ready: Ready::default(),
             unsettled: Vec::new(),
             outbox: Outbox::default(),
@@ -162,6 +169,9 @@ impl Shard {
     /// any kind, and after [`Shard::handle_timeout`].
     pub fn transmit(&mut self, now: Instant, out: &mut impl Transmit) {
         let now = self.clock.micros(now);
+        if !self.taps.is_empty() {
+            self.drain_taps(now, out);
+        }
         self.outbox.flush(out);
         self.drain(now, out);
     }

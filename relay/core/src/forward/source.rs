@@ -24,6 +24,8 @@ pub(super) struct Source {
     pub(super) layers: Vec<Layer>,
     /// Keys of its sinks.
     pub(super) sinks: Vec<u32>,
+    /// Keys of its taps.
+    pub(super) taps: Vec<u32>,
     pub(super) level: LevelMeter,
     /// Kinds of extensions by id, for ids below 16.
     ext_kinds: [Option<ExtKind>; 16],
@@ -54,6 +56,7 @@ impl Source {
             spec,
             layers,
             sinks: Vec::new(),
+            taps: Vec::new(),
             level: LevelMeter::default(),
             ext_kinds: [None; 16],
             wanted: None,

@@ -16,9 +16,10 @@ use std::{
 use publisher::Publisher;
 pub use publisher::exts;
 use relay_core::{
-    forward::{Command, Config, Event, Outgoing, Shard, SinkSpec, Transmit, Want},
+    forward::{Command, Config, Event, Gap, Outgoing, Shard, SinkSpec, TapSpec, Tapped, Transmit, Want},
     link::{Link, LinkConfig},
-    types::{Codec, ExtKind, ExtMap, Mid, Pt, SinkId, SourceId, Ssrc, TransportId},
+    rtp::nal_units,
+    types::{Codec, ExtKind, ExtMap, Mid, Pt, SinkId, SourceId, Ssrc, TapId, TransportId},
 };
 use subscriber::Subscriber;
 
@@ -63,6 +64,46 @@ impl Datagram {
     }
 }
 
+/// What a tap handed out, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handed {
+    Picture {
+        layer: u8,
+        timestamp: u64,
+        ntp: Option<u64>,
+        keyframe: bool,
+        units: Vec<Vec<u8>>,
+    },
+    Sound {
+        timestamp: u64,
+        ntp: Option<u64>,
+        ticks: u32,
+        data: Vec<u8>,
+    },
+    Gap(Gap),
+}
+
+impl From<Tapped<'_>> for Handed {
+    fn from(what: Tapped<'_>) -> Self {
+        match what {
+            Tapped::Picture(picture) => Self::Picture {
+                layer: picture.layer,
+                timestamp: picture.timestamp,
+                ntp: picture.ntp,
+                keyframe: picture.unit.keyframe,
+                units: nal_units(picture.unit.data).map(<[u8]>::to_vec).collect(),
+            },
+            Tapped::Sound(sound) => Self::Sound {
+                timestamp: sound.timestamp,
+                ntp: sound.ntp,
+                ticks: sound.ticks,
+                data: sound.data.to_vec(),
+            },
+            Tapped::Gap(gap) => Self::Gap(gap),
+        }
+    }
+}
+
 /// A client and its two links.
 pub struct Client<T> {
     pub id: TransportId,
@@ -88,6 +129,7 @@ pub fn sink_exts() -> ExtMap {
 #[derive(Default)]
 pub struct Collector {
     pub out: Vec<(TransportId, Datagram)>,
+    pub tapped: Vec<(TapId, Handed)>,
     used: HashMap<(TransportId, u32), Used>,
 }
 
@@ -126,6 +168,10 @@ impl Transmit for Collector {
         assert!(compound.len() <= 1_400, "RTCP fits a datagram");
         self.out.push((to, Datagram::Rtcp(compound.to_vec())));
     }
+
+    fn tapped(&mut self, tap: TapId, what: Tapped<'_>) {
+        self.tapped.push((tap, what.into()));
+    }
 }
 
 /// The shard and all clients.
@@ -136,6 +182,7 @@ pub struct World {
     pub publishers: Vec<Client<Publisher>>,
     pub subscribers: Vec<Client<Subscriber>>,
     pub events: Vec<(Duration, Event)>,
+    pub tapped: Vec<(Duration, TapId, Handed)>,
     pub collector: Collector,
     seed: u64,
     ids: u32,
@@ -155,6 +202,7 @@ impl World {
             publishers: Vec::new(),
             subscribers: Vec::new(),
             events: Vec::new(),
+            tapped: Vec::new(),
             collector: Collector::default(),
             seed,
             ids: 0,
@@ -229,6 +277,19 @@ impl World {
             want,
         });
         id
+    }
+
+    /// Has a source handed out whole.
+    pub fn tap(&mut self, source: SourceId, spec: TapSpec) -> TapId {
+        let id = TapId(self.next_id());
+        self.command(Command::TapAdd { id, source, spec });
+        id
+    }
+
+    /// What a tap handed out so far, and when.
+    pub fn handed(&self, tap: TapId) -> impl Iterator<Item = (Duration, &Handed)> {
+        let of = move |(_, id, _): &&(Duration, TapId, Handed)| *id == tap;
+        self.tapped.iter().filter(of).map(|(at, _, what)| (*at, what))
     }
 
     /// How sink `number` is sent.
@@ -332,6 +393,9 @@ impl World {
                 down.send(self.now, datagram.len(), datagram);
             }
         }
+        let at = self.now - self.start;
+        self.tapped
+            .extend(self.collector.tapped.drain(..).map(|(tap, what)| (at, tap, what)));
         while let Some(event) = self.shard.poll_event() {
             self.events.push((self.now - self.start, event));
         }
