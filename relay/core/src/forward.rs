@@ -29,6 +29,7 @@ mod ingress;
 mod latch;
 mod layer;
 mod losses;
+pub mod mesh;
 mod nack;
 mod outbox;
 mod pacer;
@@ -257,6 +258,33 @@ pub enum Command {
         /// Which sink.
         id: SinkId,
     },
+    /// Offer a source of ours to the relay at the other end of a link: what it wants crosses ([`mesh`]). A remote source is
+    /// refused, with a line in the log.
+    OfferAdd {
+        /// What to offer.
+        source: SourceId,
+        /// The link: a transport.
+        link: TransportId,
+    },
+    /// Nothing of a source crosses a link any more.
+    OfferRemove {
+        /// Which source.
+        source: SourceId,
+        /// Which link.
+        link: TransportId,
+    },
+    /// A track is published at the relay at the other end of a link. The other commands about sources are for it too.
+    RemoteAdd {
+        /// The new source.
+        id: SourceId,
+        /// The link: a transport.
+        link: TransportId,
+        /// What the other relay calls it.
+        origin: SourceId,
+        /// As there. Of [`SourceSpec::exts`], payload types, SSRCs and RIDs nothing is used; [`SourceSpec::nack`] says whether
+        /// what the link loses is asked for again.
+        spec: SourceSpec,
+    },
     /// Hand a source of H.264 or Opus out whole ([`Transmit::tapped`]). Other codecs are refused, with a line in the log.
     TapAdd {
         /// The new tap.
@@ -380,6 +408,10 @@ pub trait Transmit {
     fn rtp(&mut self, packet: Outgoing<'_>);
     /// Takes one compound RTCP packet.
     fn rtcp(&mut self, to: TransportId, compound: &[u8]);
+    /// Takes what crosses a link to another relay. Who makes no offers and has no remote sources needs none of it.
+    fn mesh(&mut self, link: TransportId, message: mesh::Message<'_>) {
+        let _ = (link, message);
+    }
     /// Takes what a tap hands out. Who adds no taps needs none of it.
     fn tapped(&mut self, tap: TapId, what: Tapped<'_>) {
         let _ = (tap, what);

@@ -197,6 +197,17 @@ impl Layer {
         Place::Nowhere
     }
 
+    /// Places a packet whose number another relay has made endless.
+    pub(super) fn place_endless(&self, seq: u64, again: bool) -> Place {
+        let limit = super::nack::MAX_GAP;
+        match self.seq.highest() {
+            Some(highest) if seq > highest + limit && !again => Place::Restarted(seq),
+            Some(highest) if seq + limit < highest || again && seq > highest => Place::Nowhere,
+            None if again => Place::Nowhere,
+            _ => Place::Here(seq),
+        }
+    }
+
     /// Another SSRC has taken over.
     pub(super) const fn renew(&mut self) {
         self.renewed = true;
@@ -239,7 +250,7 @@ impl Layer {
     /// Whether to ask the publisher for a keyframe now; the asking is noted.
     pub(super) fn take_request(&mut self, now: Micros) -> bool {
         let wanted = self.keyframe_wanted || !self.waiters.is_empty();
-        if !wanted || self.ssrc.is_none() || now < self.requested_at + REQUEST_INTERVAL {
+        if !wanted || now < self.requested_at + REQUEST_INTERVAL {
             return false;
         }
         self.keyframe_wanted = false;
@@ -310,9 +321,21 @@ mod tests {
     }
 
     #[test]
+    fn endless_numbers_are_believed_and_a_jump_is_a_restart() {
+        let mut layer = layer();
+        assert_eq!(layer.place_endless(70_000, true), Place::Nowhere);
+        assert_eq!(layer.place_endless(70_000, false), Place::Here(70_000));
+        layer.seq.raise(70_000);
+        assert_eq!(layer.place_endless(70_512, false), Place::Here(70_512));
+        assert_eq!(layer.place_endless(70_513, false), Place::Restarted(70_513));
+        assert_eq!(layer.place_endless(70_001, true), Place::Nowhere);
+        assert_eq!(layer.place_endless(69_488, true), Place::Here(69_488));
+        assert_eq!(layer.place_endless(69_487, false), Place::Nowhere);
+    }
+
+    #[test]
     fn keyframe_requests_are_merged() {
         let mut layer = layer();
-        layer.ssrc = Some(1);
         layer.want_keyframe(1_000_000);
         layer.want_keyframe(1_000_000);
         assert!(layer.take_request(1_000_000));

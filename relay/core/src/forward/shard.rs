@@ -8,6 +8,7 @@ use super::{
     Command, Config, Delays, Event, Transmit,
     allocate::Demand,
     clock::{Clock, Micros},
+    mesh::{Crossings, Message},
     outbox::Outbox,
     ready::Ready,
     sink::Sink,
@@ -36,6 +37,7 @@ pub struct Shard {
     /// Transports whose layers must be chosen again.
     pub(super) unsettled: Vec<u32>,
     pub(super) outbox: Outbox,
+    pub(super) crossings: Crossings,
     pub(super) events: VecDeque<Event>,
     pub(super) next_tick: Micros,
     pub(super) next_window: Micros,
@@ -110,6 +112,7 @@ impl Shard {
             ready: Ready::default(),
             unsettled: Vec::new(),
             outbox: Outbox::default(),
+            crossings: Crossings::default(),
             events: VecDeque::new(),
             next_tick: 0,
             next_window: 0,
@@ -146,6 +149,22 @@ impl Shard {
         self.settle(now);
     }
 
+    /// Takes what came over a link from another relay. Anything that does not fit is dropped.
+    pub fn handle_mesh(&mut self, now: Instant, from: TransportId, message: Message<'_>) {
+        let now = self.clock.micros(now);
+        let is_packet = matches!(message, Message::Packet(_));
+        if is_packet {
+            self.stats.packets_in += 1;
+            self.last_packet = now;
+        }
+        if self.take_mesh(now, from, &message).is_none() && is_packet {
+            self.stats.packets_dropped += 1;
+        }
+        if !self.unsettled.is_empty() {
+            self.settle(now);
+        }
+    }
+
     /// When [`Shard::handle_timeout`] and then [`Shard::transmit`] must be called at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -173,6 +192,7 @@ impl Shard {
             self.drain_taps(now, out);
         }
         self.outbox.flush(out);
+        self.crossings.flush(&self.sources, out);
         self.drain(now, out);
     }
 

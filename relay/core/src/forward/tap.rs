@@ -171,10 +171,4 @@ impl Shard {
             self.taps[*key as usize].restart(source.is_audio(), layer, seq);
         }
     }
-
-    /// Asks for a keyframe now, and again until it comes.
-    fn want_keyframe_of(&mut self, now: Micros, source: u32, layer: u8) {
-        self.sources[source as usize].layers[usize::from(layer)].want_keyframe(now);
-        self.request_for_layer(now, source, layer);
-    }
 }

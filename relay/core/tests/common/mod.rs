@@ -5,6 +5,7 @@
 pub mod decoder;
 pub mod fan_out;
 pub mod heads;
+pub mod pair;
 pub mod publisher;
 pub mod subscriber;
 
@@ -13,10 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use pair::Crossed;
 use publisher::Publisher;
 pub use publisher::exts;
 use relay_core::{
-    forward::{Command, Config, Event, Gap, Outgoing, Shard, SinkSpec, TapSpec, Tapped, Transmit, Want},
+    forward::{Command, Config, Event, Gap, Outgoing, Shard, SinkSpec, TapSpec, Tapped, Transmit, Want, mesh::Message},
     link::{Link, LinkConfig},
     rtp::nal_units,
     types::{Codec, ExtKind, ExtMap, Mid, Pt, SinkId, SourceId, Ssrc, TapId, TransportId},
@@ -130,6 +132,7 @@ pub fn sink_exts() -> ExtMap {
 pub struct Collector {
     pub out: Vec<(TransportId, Datagram)>,
     pub tapped: Vec<(TapId, Handed)>,
+    pub crossed: Vec<(TransportId, Crossed)>,
     used: HashMap<(TransportId, u32), Used>,
 }
 
@@ -169,6 +172,10 @@ impl Transmit for Collector {
         self.out.push((to, Datagram::Rtcp(compound.to_vec())));
     }
 
+    fn mesh(&mut self, link: TransportId, message: Message<'_>) {
+        self.crossed.push((link, message.into()));
+    }
+
     fn tapped(&mut self, tap: TapId, what: Tapped<'_>) {
         self.tapped.push((tap, what.into()));
     }
@@ -194,7 +201,11 @@ impl World {
         reason = "any instant will do as the start of the virtual clock"
     )]
     pub fn new(seed: u64) -> Self {
-        let start = Instant::now();
+        Self::beginning(Instant::now(), seed)
+    }
+
+    /// One whose clock begins at `start`.
+    pub fn beginning(start: Instant, seed: u64) -> Self {
         Self {
             now: start,
             start,
@@ -218,7 +229,7 @@ impl World {
         self.flush();
     }
 
-    fn next_id(&mut self) -> u32 {
+    pub fn next_id(&mut self) -> u32 {
         self.ids += 1;
         self.ids
     }
@@ -323,7 +334,7 @@ impl World {
         self.now = end;
     }
 
-    fn next_event(&self) -> Option<Instant> {
+    pub fn next_event(&self) -> Option<Instant> {
         let publishers = self.publishers.iter().flat_map(|client| {
             [
                 client.up.next_arrival(),
@@ -345,7 +356,7 @@ impl World {
             .min()
     }
 
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         let now = self.now;
         for client in &mut self.publishers {
             while let Some(datagram) = client.down.receive(now) {
@@ -375,7 +386,7 @@ impl World {
         self.flush();
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.shard.transmit(self.now, &mut self.collector);
         for (to, datagram) in self.collector.out.drain(..) {
             let down = self
