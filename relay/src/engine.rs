@@ -364,6 +364,9 @@ fn forward_id(command: &forward::Command) -> u32 {
             id.0
         }
         C::SinkAdd { id, .. } | C::SinkUpdate { id, .. } | C::SinkSet { id, .. } | C::SinkRemove { id } => id.0,
+        C::OfferAdd { source, .. } | C::OfferRemove { source, .. } => source.0,
+        C::RemoteAdd { id, .. } => id.0,
+        C::TapAdd { id, .. } | C::TapKeyframe { id } | C::TapRemove { id } => id.0,
     }
 }
 

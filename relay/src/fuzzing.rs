@@ -29,14 +29,17 @@ pub use crate::{
     transport::fuzzing::channels,
 };
 
+mod tap;
 #[cfg(test)]
 mod tests;
+
+pub use tap::tap;
 
 /// A target's name and its entry.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, each a file of the same name in `relay/fuzz/fuzz_targets`.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("stun", stun),
     ("rtp", rtp),
     ("rtcp", rtcp),
@@ -46,6 +49,7 @@ pub const TARGETS: [Target; 9] = [
     ("channels", channels),
     ("turn", turn),
     ("frames", frames),
+    ("tap", tap),
 ];
 
 /// Chunks taken of one input.

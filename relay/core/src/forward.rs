@@ -13,7 +13,7 @@
 
 use std::{fmt, time::Instant};
 
-use crate::types::{Codec, ExtMap, FloorId, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TransportId};
+use crate::types::{Codec, ExtMap, FloorId, Mid, Pt, Rid, SinkId, SourceId, Ssrc, TapId, TransportId};
 
 mod allocate;
 mod arrivals;
@@ -30,6 +30,7 @@ mod ingress;
 mod latch;
 mod layer;
 mod losses;
+pub mod mesh;
 mod nack;
 mod outbox;
 mod pacer;
@@ -43,12 +44,14 @@ mod sift;
 mod sink;
 mod source;
 mod speakers;
+mod tap;
 mod tick;
 mod transport;
 mod view;
 
 pub use delays::Delays;
 pub use shard::{Shard, Stats};
+pub use tap::{Cause, Gap, Picture, Sound, TapSpec, Tapped};
 pub use view::{LayerView, SinkView, SourceView, TransportView};
 
 /// What a shard is told at its start.
@@ -265,6 +268,53 @@ pub enum Command {
         /// Which sink.
         id: SinkId,
     },
+    /// Offer a source of ours to the relay at the other end of a link: what it wants crosses ([`mesh`]). A remote source is
+    /// refused, with a line in the log.
+    OfferAdd {
+        /// What to offer.
+        source: SourceId,
+        /// The link: a transport.
+        link: TransportId,
+    },
+    /// Nothing of a source crosses a link any more.
+    OfferRemove {
+        /// Which source.
+        source: SourceId,
+        /// Which link.
+        link: TransportId,
+    },
+    /// A track is published at the relay at the other end of a link. The other commands about sources are for it too.
+    RemoteAdd {
+        /// The new source.
+        id: SourceId,
+        /// The link: a transport.
+        link: TransportId,
+        /// What the other relay calls it.
+        origin: SourceId,
+        /// As there. Of [`SourceSpec::exts`], payload types, SSRCs and RIDs nothing is used; [`SourceSpec::nack`] says whether
+        /// what the link loses is asked for again.
+        spec: SourceSpec,
+    },
+    /// Hand a source of H.264 or Opus out whole ([`Transmit::tapped`]). Other codecs are refused, with a line in the log.
+    TapAdd {
+        /// The new tap.
+        id: TapId,
+        /// What to hand out.
+        source: SourceId,
+        /// How.
+        spec: TapSpec,
+    },
+    /// Ask for a keyframe of what a tap hands out, as a recording does where its next piece should begin. At most one is
+    /// asked for in 500 ms.
+    TapKeyframe {
+        /// Which tap.
+        id: TapId,
+    },
+    /// Hand out nothing more.
+    TapRemove {
+        /// Which tap.
+        id: TapId,
+    },
 }
 
 /// Loudness of one audio source after the last window of 400 ms.
@@ -368,4 +418,12 @@ pub trait Transmit {
     fn rtp(&mut self, packet: Outgoing<'_>);
     /// Takes one compound RTCP packet.
     fn rtcp(&mut self, to: TransportId, compound: &[u8]);
+    /// Takes what crosses a link to another relay. Who makes no offers and has no remote sources needs none of it.
+    fn mesh(&mut self, link: TransportId, message: mesh::Message<'_>) {
+        let _ = (link, message);
+    }
+    /// Takes what a tap hands out. Who adds no taps needs none of it.
+    fn tapped(&mut self, tap: TapId, what: Tapped<'_>) {
+        let _ = (tap, what);
+    }
 }

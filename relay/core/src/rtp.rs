@@ -3,10 +3,14 @@
 use thiserror::Error;
 
 mod extended;
+mod h264;
+mod opus;
 mod red;
 mod write;
 
 pub use extended::ExtendedSeq;
+pub use h264::{AccessUnit, H264Assembler, H264Error, MAX_ACCESS_UNIT, nal_units};
+pub use opus::opus_ticks;
 pub use red::{red_primary, red_write};
 pub use write::{HeaderFields, HeaderWriter, MAX_HEADER};
 

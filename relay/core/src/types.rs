@@ -29,6 +29,10 @@ pub struct SinkId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FloorId(pub u32);
 
+/// One source handed out whole to the relay itself. Minted by room control, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TapId(pub u32);
+
 /// Synchronisation source of an RTP stream (RFC 3550 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ssrc(pub u32);
@@ -52,6 +56,12 @@ impl fmt::Display for SourceId {
 impl fmt::Display for SinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sink {}", self.0)
+    }
+}
+
+impl fmt::Display for TapId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tap {}", self.0)
     }
 }
 

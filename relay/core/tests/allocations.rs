@@ -42,6 +42,10 @@ static ALLOCATOR: Counting = Counting;
 
 /// Allocations and packets sent in ten seconds, after ten seconds to grow what grows.
 fn measure(mut fan_out: FanOut) -> (u64, u64) {
+    measure_in(&mut fan_out)
+}
+
+fn measure_in(fan_out: &mut FanOut) -> (u64, u64) {
     let (mut scratch, mut times) = (Vec::with_capacity(4_096), Vec::with_capacity(4_096));
     let mut before = (0, 0);
     for n in 0..2_000 {
@@ -92,4 +96,18 @@ fn the_loudest_of_many_microphones_are_sent_without_allocating() {
     let allocations = COUNT.with(Cell::get) - before.0;
     assert!(packets >= 230_000, "{packets} packets went out");
     assert!(allocations <= 400, "{allocations} for {packets} packets");
+}
+
+#[test]
+fn crossing_a_link_and_being_handed_out_allocate_nothing() {
+    let mut fan_out = FanOut::with_link_and_tap(10);
+    let (allocations, packets) = measure_in(&mut fan_out);
+    assert!(packets >= 98_000, "{packets} packets went out");
+    assert!(fan_out.out.crossed >= 19_990, "{} packets crossed", fan_out.out.crossed);
+    assert!(
+        fan_out.out.pictures >= 1_990,
+        "{} pictures were handed out",
+        fan_out.out.pictures
+    );
+    assert_eq!(allocations, 0);
 }

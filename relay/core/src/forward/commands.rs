@@ -10,7 +10,7 @@ impl Shard {
         match command {
             Command::TransportAdd { id } => self.transport_add(now, id),
             Command::TransportConnected { id } => self.transport_connected(id),
-            Command::TransportRemove { id } => self.transport_remove(id),
+            Command::TransportRemove { id } => self.transport_remove(now, id),
             Command::SourceAdd { id, transport, spec } => self.source_add(id, transport, spec),
             Command::SourceUpdate { id, spec } => self.source_update(id, spec),
             Command::SourceMute { id, muted } => self.source_mute(now, id, muted),
@@ -37,6 +37,12 @@ impl Shard {
                     self.learn_wish(now, source);
                 }
             }
+            Command::OfferAdd { source, link } => self.offer_add(source, link),
+            Command::OfferRemove { source, link } => self.offer_remove(now, source, link),
+            Command::RemoteAdd { id, link, origin, spec } => self.remote_add(id, link, origin, spec),
+            Command::TapAdd { id, source, spec } => self.tap_add(now, id, source, spec),
+            Command::TapKeyframe { id } => self.tap_keyframe(now, id),
+            Command::TapRemove { id } => self.tap_remove(now, id),
         }
     }
 
@@ -67,7 +73,7 @@ impl Shard {
         self.unsettle(key);
     }
 
-    fn transport_remove(&mut self, id: TransportId) {
+    fn transport_remove(&mut self, now: Micros, id: TransportId) {
         let Some(key) = self.transport_keys.remove(&id.0) else {
             return;
         };
@@ -77,12 +83,15 @@ impl Shard {
         for sink in self.transports[key as usize].sinks.clone() {
             self.sink_remove(sink);
         }
+        for offered in std::mem::take(&mut self.transports[key as usize].offered) {
+            self.withdraw(now, offered, key);
+        }
         self.ready.forget(key);
         self.unsettled.retain(|unsettled| *unsettled != key);
         self.transports.remove(key as usize);
     }
 
-    fn source_add(&mut self, id: SourceId, transport: TransportId, spec: SourceSpec) {
+    pub(super) fn source_add(&mut self, id: SourceId, transport: TransportId, spec: SourceSpec) {
         let Some(&transport_key) = self.transport_keys.get(&transport.0) else {
             return;
         };
@@ -131,11 +140,26 @@ impl Shard {
         }
         self.leave_floor(key);
         let mut source = self.sources.remove(key as usize);
+        self.crossings.forget(key);
+        if let Some(origin) = source.origin {
+            let to = self.transports[source.transport as usize].id;
+            self.crossings.wish(to, origin, None);
+        }
+        for offer in source.offers.drain(..) {
+            self.transports[offer.link as usize]
+                .offered
+                .retain(|offered| *offered != key);
+        }
+        for tap in source.taps.drain(..) {
+            let tap = self.taps.remove(tap as usize);
+            self.tap_keys.remove(&tap.id.0);
+        }
         if let Some(eighths) = source.level.silence() {
             self.tell_level(id, eighths);
         }
         if let Some(transport) = self.transports.get_mut(source.transport as usize) {
             transport.sources.retain(|other| *other != key);
+            transport.remotes.retain(|_, other| *other != key);
             transport.streams.retain(|_, stream| stream.source != key);
         }
         self.learn_feedback_ext(source.transport);

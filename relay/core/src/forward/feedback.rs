@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Packets asked for by one message that are looked at.
-const MAX_ASKED: usize = 512;
+pub(super) const MAX_ASKED: usize = 512;
 
 impl Shard {
     pub(super) fn read_rtcp(&mut self, now: Micros, from: TransportId, compound: &[u8]) {
@@ -69,15 +69,13 @@ impl Shard {
     }
 
     fn sender_reported(&mut self, now: Micros, key: u32, ssrc: u32, ntp: u64, timestamp: u32) {
-        if let Some(stream) = self.transports[key as usize]
-            .streams
-            .get(&ssrc)
-            .filter(|stream| !stream.repairs)
-        {
+        let stream = self.transports[key as usize].streams.get(&ssrc).copied();
+        if let Some(stream) = stream.filter(|stream| !stream.repairs) {
             let source = &mut self.sources[stream.source as usize];
             source.layers[usize::from(stream.layer)]
                 .clock
                 .reported(now, ntp, timestamp);
+            self.cross_clock(stream, ntp, timestamp);
         }
     }
 

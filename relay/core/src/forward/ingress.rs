@@ -1,5 +1,7 @@
 //! A packet of a publisher: from bytes to the queues of its subscribers.
 
+use std::ops::Range;
+
 use super::{
     Event, Shard,
     cache::{Entry, Inserted},
@@ -40,6 +42,28 @@ pub(super) struct Media<'a> {
     pub(super) payload: &'a [u8],
 }
 
+impl<'a> Media<'a> {
+    /// A packet that has not been read: its number and the highest before it; timestamp, marker, and whether it was sent again.
+    pub(super) const fn new(
+        (seq, highest): (u64, Option<u64>),
+        (timestamp, marker, again): (u32, bool, bool),
+        exts: &'a [u8],
+        payload: &'a [u8],
+    ) -> Self {
+        Self {
+            seq,
+            highest,
+            timestamp,
+            marker,
+            again,
+            descriptor: None,
+            start: Start::No,
+            exts,
+            payload,
+        }
+    }
+}
+
 impl Shard {
     /// Takes a packet; `None` if it is of no use.
     pub(super) fn receive(&mut self, now: Micros, from: TransportId, bytes: &[u8]) -> Option<()> {
@@ -69,37 +93,51 @@ impl Shard {
                 (seq, highest)
             }
             Place::Restarted(seq) => {
-                layer.reset();
-                self.restart_listeners(now, stream);
+                self.start_over_with(now, stream, seq);
                 (seq, None)
             }
             Place::Nowhere => return None,
         };
-        let source = &mut self.sources[stream.source as usize];
+        let source = &self.sources[stream.source as usize];
         let mut exts = [0; MAX_EXTS];
-        let (len, level) = keep_exts(source, &packet, &mut exts);
-        if let Some(level) = level.filter(|_| !again && source.is_audio()) {
-            source.level.observe(now, level);
-        }
+        let kept = keep_exts(source, &packet, &mut exts);
         let dependency = source.spec.exts.id(ExtKind::DependencyDescriptor);
         let dependency = dependency.and_then(|id| packet.exts.find(id));
-        let structure = &mut source.layers[usize::from(stream.layer)].structure;
-        let (descriptor, start) = Descriptor::read(source.spec.codec, payload, dependency, structure);
-        let media = Media {
-            seq,
-            highest,
-            timestamp: packet.timestamp,
-            marker: packet.marker,
-            again,
-            descriptor,
-            start,
-            exts: &exts[..len],
+        let media = Media::new(
+            (seq, highest),
+            (packet.timestamp, packet.marker, again),
+            &exts[..kept.len],
             payload,
-        };
-        if !again {
+        );
+        self.take(now, stream, media, kept.level, dependency)
+    }
+
+    /// Reads what a packet says of itself, keeps it, and queues it for who listens.
+    pub(super) fn take(
+        &mut self,
+        now: Micros,
+        stream: Stream,
+        mut media: Media<'_>,
+        level: Option<u8>,
+        dependency: Option<&[u8]>,
+    ) -> Option<()> {
+        let source = &mut self.sources[stream.source as usize];
+        if let Some(level) = level.filter(|_| !media.again && source.is_audio()) {
+            source.level.observe(now, level);
+        }
+        let structure = &mut source.layers[usize::from(stream.layer)].structure;
+        (media.descriptor, media.start) = Descriptor::read(source.spec.codec, media.payload, dependency, structure);
+        if !media.again {
             self.take_floor(now, stream.source, level);
         }
         self.accept(now, stream, &media)
+    }
+
+    /// A publisher has started the stream of a layer over, with the number `seq`.
+    pub(super) fn start_over_with(&mut self, now: Micros, stream: Stream, seq: u64) {
+        self.sources[stream.source as usize].layers[usize::from(stream.layer)].reset();
+        self.restart_listeners(now, stream);
+        self.restart_taps(stream.source, stream.layer, seq);
     }
 
     /// Keeps a packet of a layer and queues it for who listens.
@@ -142,6 +180,7 @@ impl Shard {
         for layer in started {
             self.layer_started(stream, layer);
         }
+        self.cross(stream, media.seq);
         if svc {
             if let Some(start) = keyframe {
                 self.raise_listeners(stream, start);
@@ -304,33 +343,65 @@ fn content<'a>(source: &Source, stream: Stream, packet: &RtpPacket<'a>) -> Optio
     None
 }
 
-/// Copies the extensions that are passed on as `kind, length, data`; returns their length and the audio level.
-fn keep_exts(source: &Source, packet: &RtpPacket<'_>, out: &mut [u8; MAX_EXTS]) -> (usize, Option<u8>) {
-    let mut len = 0;
-    let mut level = None;
-    for (id, data) in packet.exts {
-        let Some(kind) = source.ext_kind(id) else {
-            continue;
-        };
+/// The header extensions of a packet that are passed on, copied as `kind, length, data`.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Bytes of all.
+    pub(super) len: usize,
+    pub(super) level: Option<u8>,
+    /// Where the dependency descriptor lies.
+    pub(super) dependency: Option<Range<usize>>,
+}
+
+impl Kept {
+    /// Copies those that another relay has passed on, as they were copied there.
+    pub(super) fn copy(codec: Codec, mut exts: &[u8], out: &mut [u8; MAX_EXTS]) -> Self {
+        let mut kept = Self::default();
+        while let Some((&[kind, len], rest)) = exts.split_first_chunk::<2>()
+            && let Some((data, rest)) = rest.split_at_checked(usize::from(len))
+        {
+            exts = rest;
+            if let Some(kind) = ExtKind::ALL.get(usize::from(kind)) {
+                kept.add(codec, *kind, data, out);
+            }
+        }
+        kept
+    }
+
+    fn add(&mut self, codec: Codec, kind: ExtKind, data: &[u8], out: &mut [u8; MAX_EXTS]) {
         let mut most = 16;
         match kind {
-            ExtKind::AudioLevel => level = data.first().map(|byte| byte & 0x7f),
+            ExtKind::AudioLevel => self.level = data.first().map(|byte| byte & 0x7f),
             ExtKind::AbsCaptureTime | ExtKind::VideoOrientation | ExtKind::PlayoutDelay | ExtKind::VideoContentType => {
             }
             // With VP9 the payload says it all, and what is said twice would have to be rewritten twice.
-            ExtKind::DependencyDescriptor if source.spec.codec == Codec::Av1 => most = MAX_DEPENDENCY,
-            _ => continue,
+            ExtKind::DependencyDescriptor if codec == Codec::Av1 => most = MAX_DEPENDENCY,
+            _ => return,
         }
-        let end = len + 2 + data.len();
+        let start = self.len + 2;
+        let end = start + data.len();
         if data.is_empty() || data.len() > most || end > MAX_EXTS {
-            continue;
+            return;
         }
-        out[len] = kind as u8;
-        out[len + 1] = u8::try_from(data.len()).expect("at most a byte's worth");
-        out[len + 2..end].copy_from_slice(data);
-        len = end;
+        out[self.len] = kind as u8;
+        out[self.len + 1] = u8::try_from(data.len()).expect("at most a byte's worth");
+        out[start..end].copy_from_slice(data);
+        self.len = end;
+        if kind == ExtKind::DependencyDescriptor {
+            self.dependency = Some(start..end);
+        }
     }
-    (len, level)
+}
+
+/// Copies the extensions of a client's packet that are passed on.
+fn keep_exts(source: &Source, packet: &RtpPacket<'_>, out: &mut [u8; MAX_EXTS]) -> Kept {
+    let mut kept = Kept::default();
+    for (id, data) in packet.exts {
+        if let Some(kind) = source.ext_kind(id) {
+            kept.add(source.spec.codec, kind, data, out);
+        }
+    }
+    kept
 }
 
 /// The first packet of a keyframe that this packet completes the knowledge of.

@@ -2,8 +2,8 @@
 
 use super::{
     LayerSpec,
-    cache::{MAX_PACKET, PacketCache},
-    clock::Micros,
+    cache::{MAX_PACKET, PacketCache, Slot},
+    clock::{Micros, ticks},
     nack::NackQueue,
     reception::{RateMeter, Reception, SenderClock},
     rewrite::av1,
@@ -36,6 +36,47 @@ pub(super) struct Keyframe {
     /// First packet of the keyframe.
     pub(super) start: u64,
     pub(super) at: Micros,
+}
+
+/// A packet's place in time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) layer: u8,
+    /// As the publisher wrote it.
+    pub(super) timestamp: u32,
+    pub(super) arrived: Micros,
+}
+
+impl Moment {
+    /// That of a packet of `layer` that has been kept.
+    pub(super) const fn of(layer: u8, slot: &Slot) -> Self {
+        Self {
+            layer,
+            timestamp: slot.timestamp,
+            arrived: slot.at,
+        }
+    }
+}
+
+/// How much later `to` is than `from`, in ticks: by the publisher's reports if they are sane, else by arrival.
+pub(super) fn distance(layers: &[Layer], from: Moment, to: Moment, clock_rate: u32) -> i32 {
+    let shared = |moment: Moment| {
+        let layer = layers.get(usize::from(moment.layer))?;
+        Some(moment.timestamp.wrapping_add(layer.clock.to_shared(clock_rate)?))
+    };
+    let by_arrival = if to.arrived >= from.arrived {
+        ticks(to.arrived - from.arrived, clock_rate).cast_signed()
+    } else {
+        -ticks(from.arrived - to.arrived, clock_rate).cast_signed()
+    };
+    let by_report = shared(to)
+        .zip(shared(from))
+        .map(|(to, from)| to.wrapping_sub(from).cast_signed());
+    // Reports are exact, arrivals are sane: believe a report unless it is a second off.
+    let second = i64::from(clock_rate);
+    by_report
+        .filter(|reported| (i64::from(*reported) - i64::from(by_arrival)).abs() < second)
+        .unwrap_or(by_arrival)
 }
 
 /// State of one layer.
@@ -156,6 +197,17 @@ impl Layer {
         Place::Nowhere
     }
 
+    /// Places a packet whose number another relay has made endless.
+    pub(super) fn place_endless(&self, seq: u64, again: bool) -> Place {
+        let limit = super::nack::MAX_GAP;
+        match self.seq.highest() {
+            Some(highest) if seq > highest + limit && !again => Place::Restarted(seq),
+            Some(highest) if seq + limit < highest || again && seq > highest => Place::Nowhere,
+            None if again => Place::Nowhere,
+            _ => Place::Here(seq),
+        }
+    }
+
     /// Another SSRC has taken over.
     pub(super) const fn renew(&mut self) {
         self.renewed = true;
@@ -198,7 +250,7 @@ impl Layer {
     /// Whether to ask the publisher for a keyframe now; the asking is noted.
     pub(super) fn take_request(&mut self, now: Micros) -> bool {
         let wanted = self.keyframe_wanted || !self.waiters.is_empty();
-        if !wanted || self.ssrc.is_none() || now < self.requested_at + REQUEST_INTERVAL {
+        if !wanted || now < self.requested_at + REQUEST_INTERVAL {
             return false;
         }
         self.keyframe_wanted = false;
@@ -269,9 +321,21 @@ mod tests {
     }
 
     #[test]
+    fn endless_numbers_are_believed_and_a_jump_is_a_restart() {
+        let mut layer = layer();
+        assert_eq!(layer.place_endless(70_000, true), Place::Nowhere);
+        assert_eq!(layer.place_endless(70_000, false), Place::Here(70_000));
+        layer.seq.raise(70_000);
+        assert_eq!(layer.place_endless(70_512, false), Place::Here(70_512));
+        assert_eq!(layer.place_endless(70_513, false), Place::Restarted(70_513));
+        assert_eq!(layer.place_endless(70_001, true), Place::Nowhere);
+        assert_eq!(layer.place_endless(69_488, true), Place::Here(69_488));
+        assert_eq!(layer.place_endless(69_487, false), Place::Nowhere);
+    }
+
+    #[test]
     fn keyframe_requests_are_merged() {
         let mut layer = layer();
-        layer.ssrc = Some(1);
         layer.want_keyframe(1_000_000);
         layer.want_keyframe(1_000_000);
         assert!(layer.take_request(1_000_000));

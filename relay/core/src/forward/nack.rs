@@ -14,6 +14,9 @@ const MAX_AGE: Micros = 1_500_000;
 const FIRST_DELAY: Micros = 5_000;
 /// Least time between two requests for the same packet.
 const MIN_INTERVAL: Micros = 20_000;
+/// Over a link that is far, the second request follows the first so soon: one that is lost, or an answer that is, would cost a
+/// whole round trip.
+const HEDGE: Micros = 30_000;
 /// Round trip assumed before the first answer.
 const DEFAULT_RTT: Micros = 100_000;
 
@@ -21,6 +24,7 @@ const DEFAULT_RTT: Micros = 100_000;
 struct Missing {
     seq: u64,
     since: Micros,
+    first_asked: Micros,
     asked: Micros,
     tries: u8,
 }
@@ -31,6 +35,8 @@ pub(super) struct NackQueue {
     missing: Vec<Missing>,
     rtt: Micros,
     given_up: bool,
+    /// The second request follows the first soon.
+    hedges: bool,
 }
 
 impl Default for NackQueue {
@@ -39,19 +45,25 @@ impl Default for NackQueue {
             missing: Vec::with_capacity(MAX_MISSING),
             rtt: DEFAULT_RTT,
             given_up: false,
+            hedges: false,
         }
     }
 }
 
 impl NackQueue {
+    /// The packets come over a link between relays.
+    pub(super) const fn hedge(&mut self) {
+        self.hedges = true;
+    }
+
     /// A packet came. `highest` is the highest number before it, if there was one.
     pub(super) fn received(&mut self, now: Micros, seq: u64, highest: Option<u64>) {
         let Some(highest) = highest else { return };
         if seq <= highest {
             if let Some(at) = self.missing.iter().position(|missing| missing.seq == seq) {
                 let found = self.missing.remove(at);
-                if found.tries == 1 {
-                    let sample = now.saturating_sub(found.asked).clamp(1_000, 1_000_000);
+                if found.tries == 1 || found.tries == 2 && self.hedges {
+                    let sample = now.saturating_sub(found.first_asked).clamp(1_000, 1_000_000);
                     self.rtt = (self.rtt * 7 + sample) / 8;
                 }
             }
@@ -70,6 +82,7 @@ impl NackQueue {
         self.missing.extend((highest + 1..seq).map(|seq| Missing {
             seq,
             since: now,
+            first_asked: 0,
             asked: 0,
             tries: 0,
         }));
@@ -79,19 +92,26 @@ impl NackQueue {
     pub(super) fn due(&mut self, now: Micros, out: &mut Vec<u16>) {
         let interval = (self.rtt + self.rtt / 4).max(MIN_INTERVAL);
         let mut given_up = false;
+        let hedges = self.hedges && interval > 2 * HEDGE;
         self.missing.retain_mut(|missing| {
             if missing.tries >= MAX_TRIES && now >= missing.asked + interval || now > missing.since + MAX_AGE {
                 given_up = true;
                 return false;
             }
-            let due = if missing.tries == 0 {
-                now >= missing.since + FIRST_DELAY
-            } else {
+            let due = match missing.tries {
+                0 => now >= missing.since + FIRST_DELAY,
+                1 if hedges => now >= missing.asked + HEDGE,
                 // Later ones wait longer: a link that loses much should not drown in requests.
-                missing.tries < MAX_TRIES && now >= missing.asked + interval * Micros::from(missing.tries.min(4))
+                tries => {
+                    let waits = (tries - u8::from(hedges)).min(4);
+                    tries < MAX_TRIES && now >= missing.asked + interval * Micros::from(waits)
+                }
             };
             if due {
                 missing.asked = now;
+                if missing.tries == 0 {
+                    missing.first_asked = now;
+                }
                 missing.tries += 1;
                 out.push(u16::try_from(missing.seq & 0xffff).expect("masked"));
             }
@@ -142,6 +162,24 @@ mod tests {
         assert_eq!(asked(&mut queue, 200_000), [12]);
         queue.received(210_000, 12, Some(13));
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn over_a_far_link_the_second_request_follows_soon() {
+        let mut queue = NackQueue::default();
+        queue.hedge();
+        queue.received(1_000, 12, Some(10));
+        assert_eq!(asked(&mut queue, 10_000), [11]);
+        assert!(asked(&mut queue, 30_000).is_empty());
+        assert_eq!(asked(&mut queue, 40_000), [11]);
+        assert!(asked(&mut queue, 160_000).is_empty());
+        assert_eq!(asked(&mut queue, 170_000), [11]);
+        // The round trip is counted from the first one.
+        let before = queue.rtt;
+        queue.received(180_000, 15, Some(12));
+        assert_eq!(asked(&mut queue, 190_000), [13, 14]);
+        queue.received(390_000, 13, Some(15));
+        assert_eq!(queue.rtt, (before * 7 + 200_000) / 8);
     }
 
     #[test]

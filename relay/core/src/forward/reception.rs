@@ -123,6 +123,13 @@ impl SenderClock {
         Some(shared.wrapping_sub(report.timestamp))
     }
 
+    /// The publisher's NTP time at a timestamp of the stream.
+    pub(super) fn ntp_at(&self, timestamp: u32, clock_rate: u32) -> Option<u64> {
+        let report = self.report?;
+        let ticks = i64::from(timestamp.wrapping_sub(report.timestamp).cast_signed());
+        Some(report.ntp.wrapping_add_signed((ticks << 32) / i64::from(clock_rate)))
+    }
+
     fn last_report(&self, now: Micros) -> (u32, u32) {
         self.report.map_or((0, 0), |report| {
             (
@@ -233,6 +240,15 @@ mod tests {
             (5_000_u32 + 90_000).wrapping_add(shift_a),
             777_u32.wrapping_add(shift_b)
         );
+    }
+
+    #[test]
+    fn timestamps_have_the_publishers_time_on_either_side_of_a_report_and_of_a_wrap() {
+        let mut clock = SenderClock::default();
+        assert_eq!(clock.ntp_at(7, 90_000), None);
+        clock.reported(10, 100 << 32, u32::MAX);
+        assert_eq!(clock.ntp_at(44_999, 90_000), Some((100 << 32) + (1 << 31)));
+        assert_eq!(clock.ntp_at(u32::MAX - 90_000, 90_000), Some(99 << 32));
     }
 
     #[test]

@@ -213,13 +213,24 @@ impl Shard {
         }
         let stream = source.stream_of(index);
         let layer = &mut source.layers[stream];
-        if layer.take_request(now)
-            && let Some(ssrc) = layer.ssrc
-        {
-            let to = self.transports[source.transport as usize].id;
-            self.outbox.write(to, |out| rtcp::write::pli(out, OWN_SSRC, ssrc));
-            self.stats.keyframe_requests += 1;
+        // Of a remote source a layer may be asked for before anything of it has come.
+        if layer.ssrc.is_none() && source.origin.is_none() || !layer.take_request(now) {
+            return;
         }
+        let to = self.transports[source.transport as usize].id;
+        if let Some(origin) = source.origin {
+            let stream = u8::try_from(stream).expect("at most MAX_LAYERS");
+            self.crossings.keyframe(to, origin, stream);
+        } else if let Some(ssrc) = layer.ssrc {
+            self.outbox.write(to, |out| rtcp::write::pli(out, OWN_SSRC, ssrc));
+        }
+        self.stats.keyframe_requests += 1;
+    }
+
+    /// Asks for a keyframe of a layer now, and again until it comes.
+    pub(super) fn want_keyframe_of(&mut self, now: Micros, source: u32, layer: u8) {
+        self.sources[source as usize].layers[usize::from(layer)].want_keyframe(now);
+        self.request_for_layer(now, source, layer);
     }
 
     /// Takes note of the highest layer that anybody wants of a source, and tells the publisher if it is time.
@@ -227,7 +238,7 @@ impl Shard {
         let Some(source) = self
             .sources
             .get(source_key as usize)
-            .filter(|source| !source.is_audio())
+            .filter(|source| !source.is_audio() || source.origin.is_some())
         else {
             return;
         };
@@ -237,12 +248,28 @@ impl Shard {
             .map(|sink| &self.sinks[*sink as usize])
             .filter(|sink| sink.want.enabled)
             .map(|sink| wanted_layer(sink, source))
+            .chain(source.taps.iter().map(|tap| self.taps[*tap as usize].highest(source)))
+            .chain(source.offers.iter().filter_map(|offer| offer.highest))
             .max();
         let source = &mut self.sources[source_key as usize];
         source.wanted = highest;
-        let id = source.id;
         if let Some(highest) = source.wish(now) {
-            self.events.push_back(Event::LayerWanted { source: id, highest });
+            self.tell_wish(source_key, highest);
+        }
+    }
+
+    /// Tells the publisher, or the publisher's relay, the highest layer that anybody wants.
+    pub(super) fn tell_wish(&mut self, source_key: u32, highest: Option<u8>) {
+        let source = &self.sources[source_key as usize];
+        match source.origin {
+            Some(origin) => {
+                let to = self.transports[source.transport as usize].id;
+                self.crossings.wish(to, origin, highest);
+            }
+            None => self.events.push_back(Event::LayerWanted {
+                source: source.id,
+                highest,
+            }),
         }
     }
 

@@ -8,10 +8,12 @@ use super::{
     Command, Config, Delays, Event, Transmit,
     allocate::Demand,
     clock::{Clock, Micros},
+    mesh::{Crossings, Message},
     outbox::Outbox,
     ready::Ready,
     sink::Sink,
     source::Source,
+    tap::Tap,
     transport::Transport,
 };
 use crate::{intmap::IntMap, random::Random, types::TransportId};
@@ -25,16 +27,19 @@ pub struct Shard {
     pub(super) sources: Slab<Source>,
     pub(super) sinks: Slab<Sink>,
     pub(super) transports: Slab<Transport>,
+    pub(super) taps: Slab<Tap>,
     pub(super) source_keys: IntMap<u32>,
     pub(super) sink_keys: IntMap<u32>,
     pub(super) transport_keys: IntMap<u32>,
     /// Keys of the microphones that have a place, by floor.
     pub(super) floors: IntMap<Vec<u32>>,
+    pub(super) tap_keys: IntMap<u32>,
     /// Transports with something to send.
     pub(super) ready: Ready,
     /// Transports whose layers must be chosen again.
     pub(super) unsettled: Vec<u32>,
     pub(super) outbox: Outbox,
+    pub(super) crossings: Crossings,
     pub(super) events: VecDeque<Event>,
     pub(super) next_tick: Micros,
     pub(super) next_window: Micros,
@@ -52,6 +57,8 @@ pub(super) struct Scratch {
     pub(super) keys: Vec<u32>,
     pub(super) ready: Vec<u32>,
     pub(super) stranded: Vec<u32>,
+    /// Layers that taps need a keyframe of, with the keys of their sources.
+    pub(super) needed: Vec<(u32, u8)>,
 }
 
 /// Counters since the start.
@@ -99,13 +106,16 @@ impl Shard {
             sources: Slab::new(),
             sinks: Slab::new(),
             transports: Slab::new(),
+            taps: Slab::new(),
             source_keys: IntMap::default(),
             sink_keys: IntMap::default(),
             transport_keys: IntMap::default(),
             floors: IntMap::default(),
+            tap_keys: IntMap::default(),
             ready: Ready::default(),
             unsettled: Vec::new(),
             outbox: Outbox::default(),
+            crossings: Crossings::default(),
             events: VecDeque::new(),
             next_tick: 0,
             next_window: 0,
@@ -142,6 +152,22 @@ impl Shard {
         self.settle(now);
     }
 
+    /// Takes what came over a link from another relay. Anything that does not fit is dropped.
+    pub fn handle_mesh(&mut self, now: Instant, from: TransportId, message: Message<'_>) {
+        let now = self.clock.micros(now);
+        let is_packet = matches!(message, Message::Packet(_));
+        if is_packet {
+            self.stats.packets_in += 1;
+            self.last_packet = now;
+        }
+        if self.take_mesh(now, from, &message).is_none() && is_packet {
+            self.stats.packets_dropped += 1;
+        }
+        if !self.unsettled.is_empty() {
+            self.settle(now);
+        }
+    }
+
     /// When [`Shard::handle_timeout`] and then [`Shard::transmit`] must be called at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -165,7 +191,11 @@ impl Shard {
     /// any kind, and after [`Shard::handle_timeout`].
     pub fn transmit(&mut self, now: Instant, out: &mut impl Transmit) {
         let now = self.clock.micros(now);
+        if !self.taps.is_empty() {
+            self.drain_taps(now, out);
+        }
         self.outbox.flush(out);
+        self.crossings.flush(&self.sources, out);
         self.drain(now, out);
     }
 

@@ -3,9 +3,9 @@
 use super::{
     SinkSpec, Want,
     cache::Slot,
-    clock::{Micros, ticks},
+    clock::Micros,
     gate::Gate,
-    layer::Layer,
+    layer::{Layer, Moment, distance},
     rewrite::Shift,
     run::Runs,
 };
@@ -107,25 +107,12 @@ impl Sink {
                 .start(layer, slot.seq, self.first_timestamp_shift, Shift::default());
             return;
         };
-        let clock = |index: u8| {
-            layers
-                .get(usize::from(index))
-                .and_then(|layer| layer.clock.to_shared(clock_rate))
+        let moment = Moment {
+            layer: last.layer,
+            timestamp: last.in_timestamp,
+            arrived: last.arrived,
         };
-        let by_arrival = if slot.at >= last.arrived {
-            ticks(slot.at - last.arrived, clock_rate).cast_signed()
-        } else {
-            -ticks(last.arrived - slot.at, clock_rate).cast_signed()
-        };
-        let by_report = clock(layer).zip(clock(last.layer)).map(|(new, old)| {
-            let new = slot.timestamp.wrapping_add(new);
-            new.wrapping_sub(last.in_timestamp.wrapping_add(old)).cast_signed()
-        });
-        // Reports are exact, arrivals are sane: believe a report unless it is a second off.
-        let second = i64::from(clock_rate);
-        let distance = by_report
-            .filter(|reported| (i64::from(*reported) - i64::from(by_arrival)).abs() < second)
-            .unwrap_or(by_arrival);
+        let distance = distance(layers, moment, Moment::of(layer, slot), clock_rate);
         let wanted = distance.saturating_sub(self.lead);
         let step = wanted.max(1);
         self.lead = step.saturating_sub(wanted).min(clock_rate.cast_signed());

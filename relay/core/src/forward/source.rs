@@ -1,8 +1,8 @@
 //! A published track.
 
 use super::{
-    Config, LayerSpec, MAX_LAYERS, SourceSpec, clock::Micros, floor::Voice, layer::Layer, rewrite::Descriptor,
-    speakers::LevelMeter,
+    Config, LayerSpec, MAX_LAYERS, SourceSpec, clock::Micros, floor::Voice, layer::Layer, mesh::Offer,
+    rewrite::Descriptor, speakers::LevelMeter,
 };
 use crate::types::{ExtKind, MediaKind, SourceId};
 
@@ -21,10 +21,16 @@ pub(super) struct Source {
     pub(super) id: SourceId,
     /// Key of the transport it arrives on.
     pub(super) transport: u32,
+    /// What its publisher's relay calls it, if that is another one.
+    pub(super) origin: Option<SourceId>,
     pub(super) spec: SourceSpec,
     pub(super) layers: Vec<Layer>,
     /// Keys of its sinks.
     pub(super) sinks: Vec<u32>,
+    /// Keys of its taps.
+    pub(super) taps: Vec<u32>,
+    /// The links that it may cross.
+    pub(super) offers: Vec<Offer>,
     pub(super) level: LevelMeter,
     pub(super) voice: Voice,
     /// It is sent to who listens. False for a microphone that has no place on its floor.
@@ -40,6 +46,7 @@ pub(super) struct Source {
 #[derive(Debug, Default)]
 struct Wish {
     told: Option<Option<u8>>,
+    told_at: Micros,
     lower_since: Option<Micros>,
 }
 
@@ -56,9 +63,12 @@ impl Source {
             id,
             transport,
             audible: spec.floor.is_none() || config.voices == 0,
+            origin: None,
             spec,
             layers,
             sinks: Vec::new(),
+            taps: Vec::new(),
+            offers: Vec::new(),
             level: LevelMeter::default(),
             voice: Voice::default(),
             ext_kinds: [None; 16],
@@ -80,6 +90,17 @@ impl Source {
         let floor = self.spec.floor;
         self.spec = SourceSpec { floor, ..spec };
         self.learn_exts();
+        if let Some(origin) = self.origin {
+            self.make_remote(origin);
+        }
+    }
+
+    /// It comes over a link from the relay that calls it `origin`.
+    pub(super) fn make_remote(&mut self, origin: SourceId) {
+        self.origin = Some(origin);
+        for layer in &mut self.layers {
+            layer.nack.hedge();
+        }
     }
 
     fn learn_exts(&mut self) {
@@ -190,7 +211,7 @@ impl Source {
             if wish.told == Some(highest) {
                 return None;
             }
-            wish.told = Some(highest);
+            (wish.told, wish.told_at) = (Some(highest), now);
             return Some(highest);
         }
         let since = *wish.lower_since.get_or_insert(now);
@@ -198,8 +219,13 @@ impl Source {
             return None;
         }
         wish.lower_since = None;
-        wish.told = Some(highest);
+        (wish.told, wish.told_at) = (Some(highest), now);
         Some(highest)
+    }
+
+    /// What was told last of the highest layer wanted, and when.
+    pub(super) fn told(&self) -> Option<(Option<u8>, Micros)> {
+        Some((self.wish.told?, self.wish.told_at))
     }
 
     /// Finds layers that have stopped, and calls `stopped` with each.

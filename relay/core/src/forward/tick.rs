@@ -56,28 +56,41 @@ impl Shard {
         let source = &mut self.sources[key as usize];
         let to = self.transports[source.transport as usize].id;
         let seqs = &mut self.scratch.seqs;
-        for layer in &mut source.layers {
+        let origin = source.origin;
+        for (layer, index) in source.layers.iter_mut().zip(0_u8..) {
             if layer.nack.is_empty() && !layer.nack.take_given_up() {
                 continue;
             }
             seqs.clear();
             layer.nack.due(now, seqs);
-            if let Some(ssrc) = layer.ssrc.filter(|_| !seqs.is_empty()) {
+            if !seqs.is_empty() {
                 self.stats.asked_of_publishers += seqs.len() as u64;
-                self.outbox.write(to, |out| write::nack(out, OWN_SSRC, ssrc, seqs));
+                if let Some(origin) = origin {
+                    let seqs = seqs.iter().map(|seq| layer.seq.peek(*seq));
+                    self.crossings.nack(to, origin, index, seqs);
+                } else if let Some(ssrc) = layer.ssrc {
+                    self.outbox.write(to, |out| write::nack(out, OWN_SSRC, ssrc, seqs));
+                }
             }
             // What was given up on leaves broken pictures behind.
             if layer.nack.take_given_up() && !layer.listeners.is_empty() && !layer.keyframe_is_newer_than_losses() {
                 layer.want_keyframe(now);
             }
         }
-        if source.is_audio() {
+        let is_audio = source.is_audio();
+        let wish = if is_audio && origin.is_none() {
+            None
+        } else {
+            source.wish(now)
+        };
+        if let Some(highest) = wish {
+            self.tell_wish(key, highest);
+        }
+        if is_audio {
             return;
         }
+        let source = &mut self.sources[key as usize];
         let id = source.id;
-        if let Some(highest) = source.wish(now) {
-            self.events.push_back(Event::LayerWanted { source: id, highest });
-        }
         let mut stopped = false;
         if !source.spec.muted {
             let events = &mut self.events;
@@ -140,8 +153,10 @@ impl Shard {
             transport.next_report = now + REPORT;
             self.report_reception(now, key);
             self.report_sending(now, key);
+            self.repeat_wishes(0, key);
         }
         if now >= self.transports[key as usize].next_choice {
+            self.repeat_wishes(now.saturating_sub(REPORT), key);
             self.look_at_bandwidth(now, key);
         }
         if now >= self.transports[key as usize].next_quality {

@@ -27,6 +27,10 @@ pub(super) struct Transport {
     pub(super) sources: Vec<u32>,
     /// Keys of the sinks that leave on it.
     pub(super) sinks: Vec<u32>,
+    /// Keys of the sources that are offered to the relay at its other end.
+    pub(super) offered: Vec<u32>,
+    /// Keys of the sources that come from the relay at its other end, by what that one calls them.
+    pub(super) remotes: IntMap<u32>,
     /// Known SSRCs that arrive; at most two per layer.
     pub(super) streams: IntMap<Stream>,
     /// Sinks by the SSRCs that we send, RTX included.
@@ -92,6 +96,8 @@ impl Transport {
             connected: false,
             sources: Vec::new(),
             sinks: Vec::new(),
+            offered: Vec::new(),
+            remotes: IntMap::default(),
             streams: IntMap::default(),
             sink_of: IntMap::default(),
             retired: IntMap::default(),

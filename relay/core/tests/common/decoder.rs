@@ -110,7 +110,7 @@ impl Received {
         let head = match (self.codec, payload[0] & 0x1f) {
             (Codec::Opus, _) => 1,
             (Codec::Vp8, _) => 7,
-            (Codec::H264, 24) => 8,
+            (Codec::H264, 24) => 11,
             (Codec::H264, 28) => 2,
             (Codec::H264 | Codec::Av1, _) => 1,
             (Codec::Vp9, _) => 5,

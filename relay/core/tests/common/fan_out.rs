@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use relay_core::{
-    forward::{Command, Config, Outgoing, Shard, Transmit, Want},
+    forward::{
+        Command, Config, Outgoing, Shard, TapSpec, Tapped, Transmit, Want,
+        mesh::{Message, Wish},
+    },
     rtcp::twcc,
     rtp::{HeaderFields, HeaderWriter},
-    types::{Codec, ExtKind, SinkId, SourceId, TransportId},
+    types::{Codec, ExtKind, SinkId, SourceId, TapId, TransportId},
 };
 
 use super::{World, exts, publisher::Publisher};
@@ -16,6 +19,10 @@ use super::{World, exts, publisher::Publisher};
 pub struct Counter {
     pub packets: u64,
     pub bytes: u64,
+    /// Packets over links.
+    pub crossed: u64,
+    /// Pictures of taps.
+    pub pictures: u64,
 }
 
 impl Transmit for Counter {
@@ -25,6 +32,14 @@ impl Transmit for Counter {
     }
 
     fn rtcp(&mut self, _to: TransportId, _compound: &[u8]) {}
+
+    fn mesh(&mut self, _link: TransportId, message: Message<'_>) {
+        self.crossed += u64::from(matches!(message, Message::Packet(_)));
+    }
+
+    fn tapped(&mut self, _tap: TapId, what: Tapped<'_>) {
+        self.pictures += u64::from(matches!(what, Tapped::Picture(_)));
+    }
 }
 
 pub struct FanOut {
@@ -40,6 +55,9 @@ pub struct FanOut {
     told: u16,
     sent: u16,
 }
+
+/// Another relay.
+pub const LINK: TransportId = TransportId(2);
 
 /// Packets in a burst.
 pub const BURST: u16 = 10;
@@ -67,6 +85,30 @@ impl FanOut {
     /// VP9 in three layers, for subscribers with a tile of 640 pixels.
     pub fn svc(subscribers: u32) -> Self {
         Self::of(subscribers, true)
+    }
+
+    /// H.264 in one layer, which also crosses a link and is handed out to a tap.
+    pub fn with_link_and_tap(subscribers: u32) -> Self {
+        let mut fan_out = Self::new(subscribers);
+        let (source, now) = (SourceId(1), fan_out.now);
+        let wish = Wish {
+            source,
+            highest: Some(0),
+        };
+        let tap = Command::TapAdd {
+            id: TapId(1),
+            source,
+            spec: TapSpec::default(),
+        };
+        for command in [
+            Command::TransportAdd { id: LINK },
+            Command::OfferAdd { source, link: LINK },
+            tap,
+        ] {
+            fan_out.shard.handle_command(now, command);
+        }
+        fan_out.shard.handle_mesh(now, LINK, Message::Wish(wish));
+        fan_out
     }
 
     fn of(subscribers: u32, svc: bool) -> Self {
@@ -145,11 +187,14 @@ impl FanOut {
             header.ext(exts().id(ExtKind::Mid).expect("negotiated"), b"0");
             self.packet.clear();
             self.packet.extend(header.finish());
-            let keyframe = n == 0 && self.seq == 1;
             if self.svc {
                 self.packet.extend(svc_head(n, i));
             } else {
-                self.packet.push(if keyframe { 0x67 } else { 0x41 });
+                // Parameter sets, a keyframe, and pictures after it.
+                self.packet.push(match self.seq {
+                    1..=3 if n == 0 => [0x67, 0x68, 0x65][usize::from(self.seq - 1)],
+                    _ => 0x41,
+                });
             }
             self.packet.resize(self.packet.len() + 999, 0xaa);
             self.shard.handle_rtp(self.now, TransportId(1), &self.packet);

@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod fan_out;
 pub mod hall;
 pub mod heads;
+pub mod pair;
 pub mod publisher;
 pub mod subscriber;
 
@@ -15,12 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use pair::Crossed;
 use publisher::Publisher;
 pub use publisher::exts;
 use relay_core::{
-    forward::{Command, Config, Event, Outgoing, Shard, SinkSpec, Transmit, Want},
+    forward::{Command, Config, Event, Gap, Outgoing, Shard, SinkSpec, TapSpec, Tapped, Transmit, Want, mesh::Message},
     link::{Link, LinkConfig},
-    types::{Codec, ExtKind, ExtMap, Mid, Pt, SinkId, SourceId, Ssrc, TransportId},
+    rtp::nal_units,
+    types::{Codec, ExtKind, ExtMap, Mid, Pt, SinkId, SourceId, Ssrc, TapId, TransportId},
 };
 use subscriber::Subscriber;
 
@@ -65,6 +68,46 @@ impl Datagram {
     }
 }
 
+/// What a tap handed out, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handed {
+    Picture {
+        layer: u8,
+        timestamp: u64,
+        ntp: Option<u64>,
+        keyframe: bool,
+        units: Vec<Vec<u8>>,
+    },
+    Sound {
+        timestamp: u64,
+        ntp: Option<u64>,
+        ticks: u32,
+        data: Vec<u8>,
+    },
+    Gap(Gap),
+}
+
+impl From<Tapped<'_>> for Handed {
+    fn from(what: Tapped<'_>) -> Self {
+        match what {
+            Tapped::Picture(picture) => Self::Picture {
+                layer: picture.layer,
+                timestamp: picture.timestamp,
+                ntp: picture.ntp,
+                keyframe: picture.unit.keyframe,
+                units: nal_units(picture.unit.data).map(<[u8]>::to_vec).collect(),
+            },
+            Tapped::Sound(sound) => Self::Sound {
+                timestamp: sound.timestamp,
+                ntp: sound.ntp,
+                ticks: sound.ticks,
+                data: sound.data.to_vec(),
+            },
+            Tapped::Gap(gap) => Self::Gap(gap),
+        }
+    }
+}
+
 /// A client and its two links.
 pub struct Client<T> {
     pub id: TransportId,
@@ -90,6 +133,8 @@ pub fn sink_exts() -> ExtMap {
 #[derive(Default)]
 pub struct Collector {
     pub out: Vec<(TransportId, Datagram)>,
+    pub tapped: Vec<(TapId, Handed)>,
+    pub crossed: Vec<(TransportId, Crossed)>,
     used: HashMap<(TransportId, u32), Used>,
 }
 
@@ -128,6 +173,14 @@ impl Transmit for Collector {
         assert!(compound.len() <= 1_400, "RTCP fits a datagram");
         self.out.push((to, Datagram::Rtcp(compound.to_vec())));
     }
+
+    fn mesh(&mut self, link: TransportId, message: Message<'_>) {
+        self.crossed.push((link, message.into()));
+    }
+
+    fn tapped(&mut self, tap: TapId, what: Tapped<'_>) {
+        self.tapped.push((tap, what.into()));
+    }
 }
 
 /// The shard and all clients.
@@ -138,6 +191,7 @@ pub struct World {
     pub publishers: Vec<Client<Publisher>>,
     pub subscribers: Vec<Client<Subscriber>>,
     pub events: Vec<(Duration, Event)>,
+    pub tapped: Vec<(Duration, TapId, Handed)>,
     pub collector: Collector,
     seed: u64,
     ids: u32,
@@ -149,7 +203,11 @@ impl World {
         reason = "any instant will do as the start of the virtual clock"
     )]
     pub fn new(seed: u64) -> Self {
-        let start = Instant::now();
+        Self::beginning(Instant::now(), seed)
+    }
+
+    /// One whose clock begins at `start`.
+    pub fn beginning(start: Instant, seed: u64) -> Self {
         Self {
             now: start,
             start,
@@ -157,6 +215,7 @@ impl World {
             publishers: Vec::new(),
             subscribers: Vec::new(),
             events: Vec::new(),
+            tapped: Vec::new(),
             collector: Collector::default(),
             seed,
             ids: 0,
@@ -172,7 +231,7 @@ impl World {
         self.flush();
     }
 
-    fn next_id(&mut self) -> u32 {
+    pub fn next_id(&mut self) -> u32 {
         self.ids += 1;
         self.ids
     }
@@ -233,6 +292,19 @@ impl World {
         id
     }
 
+    /// Has a source handed out whole.
+    pub fn tap(&mut self, source: SourceId, spec: TapSpec) -> TapId {
+        let id = TapId(self.next_id());
+        self.command(Command::TapAdd { id, source, spec });
+        id
+    }
+
+    /// What a tap handed out so far, and when.
+    pub fn handed(&self, tap: TapId) -> impl Iterator<Item = (Duration, &Handed)> {
+        let of = move |(_, id, _): &&(Duration, TapId, Handed)| *id == tap;
+        self.tapped.iter().filter(of).map(|(at, _, what)| (*at, what))
+    }
+
     /// How sink `number` is sent.
     pub fn sink_spec(&self, number: u32, codec: Codec) -> SinkSpec {
         let video = codec != Codec::Opus;
@@ -264,7 +336,7 @@ impl World {
         self.now = end;
     }
 
-    fn next_event(&self) -> Option<Instant> {
+    pub fn next_event(&self) -> Option<Instant> {
         let publishers = self.publishers.iter().flat_map(|client| {
             [
                 client.up.next_arrival(),
@@ -286,7 +358,7 @@ impl World {
             .min()
     }
 
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         let now = self.now;
         for client in &mut self.publishers {
             while let Some(datagram) = client.down.receive(now) {
@@ -316,7 +388,7 @@ impl World {
         self.flush();
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.shard.transmit(self.now, &mut self.collector);
         for (to, datagram) in self.collector.out.drain(..) {
             let down = self
@@ -334,6 +406,9 @@ impl World {
                 down.send(self.now, datagram.len(), datagram);
             }
         }
+        let at = self.now - self.start;
+        self.tapped
+            .extend(self.collector.tapped.drain(..).map(|(tap, what)| (at, tap, what)));
         while let Some(event) = self.shard.poll_event() {
             self.events.push((self.now - self.start, event));
         }

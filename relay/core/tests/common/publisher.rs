@@ -358,6 +358,10 @@ impl Publisher {
             payload.push(u8::try_from(i).expect("small"));
             payload.push(u8::try_from(count).expect("small"));
             payload.resize((size / count).max(payload.len()), 0xaa);
+            if codec == Codec::H264 && payload[0] == 0x78 {
+                let len = u16::try_from(payload.len() - 10).expect("a packet's worth");
+                payload[8..10].copy_from_slice(&len.to_be_bytes());
+            }
             let layer = &mut self.layers[stream];
             layer.seq = layer.seq.wrapping_add(1);
             layer.packets += 1;
@@ -432,8 +436,8 @@ fn head(codec: Codec, layer: &SentLayer, keyframe: bool, i: usize, count: usize)
             vec![0x80 | start, 0xf0, high, low, layer.tl0, key, u8::from(!keyframe)]
         }
         Codec::H264 => match (keyframe, i) {
-            // SPS and PPS in one aggregate come first, then the picture in fragments.
-            (true, 0) => vec![0x78, 0, 2, 0x67, 1, 0, 1, 0x68],
+            // SPS and PPS in one aggregate come first, with our own words in SEI behind them; then the picture in fragments.
+            (true, 0) => vec![0x78, 0, 2, 0x67, 1, 0, 1, 0x68, 0, 0, 0x06],
             (true, 1) => vec![0x7c, 0x85],
             (true, _) => vec![0x7c, if i + 1 == count { 0x45 } else { 0x05 }],
             (false, _) if count == 1 => vec![0x41],
