@@ -15,7 +15,9 @@ impl Received {
             let body = self.body(&packet.payload);
             let (layer, keyframe) = (body[0], body[1] == 1);
             let frame = u32::from_be_bytes([body[2], body[3], body[4], body[5]]);
-            let follows = self.last.is_some_and(|last| last.0 == layer && last.1 + 1 == frame);
+            let follows = self
+                .last
+                .is_some_and(|last| last.0 == layer && last.1.wrapping_add(1) == frame);
             if self.svc {
                 let decoded = Decoded {
                     at: now,
@@ -51,13 +53,16 @@ impl Received {
     fn decode_layer(&mut self, decoded: Decoded, keyframe: bool, ends: bool) {
         let Decoded { layer, frame, .. } = decoded;
         let n = usize::from(layer);
+        if n >= self.have.len() {
+            return;
+        }
         let has_reference = match (keyframe, layer) {
             (true, 0) => true,
             (true, _) => self.have[n - 1] == Some(frame),
             // Even pictures are of the upper temporal layer: nothing is predicted from them.
-            (false, _) => {
-                self.have[n].is_some_and(|have| have + 1 == frame || have + 2 == frame && !frame.is_multiple_of(2))
-            }
+            (false, _) => self.have[n].is_some_and(|have| {
+                have.wrapping_add(1) == frame || have.wrapping_add(2) == frame && !frame.is_multiple_of(2)
+            }),
         };
         if has_reference {
             if keyframe || !frame.is_multiple_of(2) {
@@ -79,11 +84,11 @@ impl Received {
         if body.len() < 8 {
             return None;
         }
-        let count = u64::from(body[7]);
+        let count = u64::from(body[7]).max(1);
         for (n, place) in (0..count).zip(seq..) {
             let packet = self.packets.get(&place).filter(|packet| !packet.payload.is_empty())?;
             body = self.body(&packet.payload);
-            if packet.timestamp != first.timestamp || u64::from(body[6]) != n {
+            if body.len() < 7 || packet.timestamp != first.timestamp || u64::from(body[6]) != n {
                 return None;
             }
         }
@@ -97,7 +102,7 @@ impl Received {
                 return None;
             }
             let body = self.body(&packet.payload);
-            (body[1] == 1 && body[6] == 0 && !(self.svc && body[0] > 0))
+            (body.len() >= 8 && body[1] == 1 && body[6] == 0 && !(self.svc && body[0] > 0))
                 .then(|| self.whole_frame(*seq).map(|end| (*seq, end)))?
         });
         let (start, end) = later?;
@@ -115,6 +120,6 @@ impl Received {
             (Codec::H264 | Codec::Av1, _) => 1,
             (Codec::Vp9, _) => 5,
         };
-        &payload[head..]
+        payload.get(head..).unwrap_or_default()
     }
 }
