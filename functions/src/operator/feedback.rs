@@ -2,6 +2,7 @@
 //! topic of this stack's own, which alone may wake the worker; nothing in them is trusted beyond whom not to write to.
 
 use domain::code::{Email, Fqdn};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Suppressed;
@@ -65,27 +66,34 @@ impl Notification {
     }
 }
 
+/// What a topic of the mail service tells, one after another; `None` for what does not read.
+pub(super) fn told<T: DeserializeOwned>(event: &Value) -> impl Iterator<Item = Option<T>> {
+    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
+    records.iter().map(|record| {
+        let message = record["Sns"]["Message"].as_str().unwrap_or_default();
+        let read = serde_json::from_str(message);
+        // Not its words: they hold addresses.
+        read.inspect_err(|error| {
+            tracing::warn!(
+                line = error.line(),
+                column = error.column(),
+                "what the mail service tells does not read"
+            );
+        })
+        .ok()
+    })
+}
+
 /// Takes in an event of the topic. Harmless when repeated.
 ///
 /// # Errors
 /// When the table failed: the topic tells it again.
 pub async fn feedback(app: &App, event: &Value) -> Result<Fed, Error> {
     let mut fed = Fed::default();
-    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for record in records {
-        let message = record["Sns"]["Message"].as_str().unwrap_or_default();
-        let notification: Notification = match serde_json::from_str(message) {
-            Ok(notification) => notification,
-            Err(error) => {
-                // Not its words: they hold addresses.
-                tracing::warn!(
-                    line = error.line(),
-                    column = error.column(),
-                    "feedback on mail does not read"
-                );
-                fed.ignored += 1;
-                continue;
-            }
+    for notification in told(event) {
+        let Some(notification): Option<Notification> = notification else {
+            fed.ignored += 1;
+            continue;
         };
         let Some((why, recipients)) = notification.suppresses() else {
             fed.ignored += 1;

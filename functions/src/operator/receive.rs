@@ -12,6 +12,7 @@ use notify::{ReplyMail, Unread};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::feedback::told;
 use super::letters::SENDER;
 use crate::app::App;
 use crate::error::Error;
@@ -106,21 +107,10 @@ enum Dropped {
 /// When the table failed: the topic tells it again.
 pub async fn receive(app: &App, event: &Value) -> Result<Received, Error> {
     let mut received = Received::default();
-    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for record in records {
-        let message = record["Sns"]["Message"].as_str().unwrap_or_default();
-        let notification: Notification = match serde_json::from_str(message) {
-            Ok(notification) => notification,
-            Err(error) => {
-                // Not its words: they hold addresses.
-                tracing::warn!(
-                    line = error.line(),
-                    column = error.column(),
-                    "a mail that came in does not read"
-                );
-                received.dropped += 1;
-                continue;
-            }
+    for notification in told(event) {
+        let Some(notification): Option<Notification> = notification else {
+            received.dropped += 1;
+            continue;
         };
         match take(app, &notification).await? {
             Ok(true) => received.kept += 1,
