@@ -16,7 +16,7 @@ mod world;
 
 use std::time::Duration;
 
-use morning::{Morning, middle_and_last};
+use morning::{Morning, Receiving, Report, middle_and_last};
 use serde_json::json;
 
 /// Companies with ten meetings each, beside the large one.
@@ -53,6 +53,7 @@ fn main() {
             rate,
             // The meetings begin a quarter of an hour after; what has not gone out by then is dropped.
             watched: Duration::from_secs(120 + 2 * mails as u64 / u64::from(rate)).min(Duration::from_secs(17 * 60)),
+            webhooks: None,
         };
         let report = morning.run();
         let sent: usize = report.late.iter().map(Vec::len).sum();
@@ -101,6 +102,7 @@ fn main() {
             }));
         }
     }
+    rows.extend(openings(large));
     let report = json!({
         "bench": "reminders",
         "machine": std::env::var("BENCH_MACHINE").unwrap_or_default(),
@@ -109,4 +111,51 @@ fn main() {
         "rows": rows,
     });
     println!("{report}");
+}
+
+/// The same meetings while people come to them, and webhooks hear of it: how long after it, where all partners' servers answer and
+/// where the large company's does not.
+fn openings(large: usize) -> Vec<serde_json::Value> {
+    println!(
+        "\n{:<28} {:>9} {:>10} {:>10} {:>10} {:>10} {:>9} {:>8}",
+        "webhooks", "events", "large p50", "large last", "small p50", "small last", "woken", "real s"
+    );
+    let run = |how| {
+        let morning = Morning {
+            companies: std::iter::once(large).chain([OF_SMALL; SMALL]).collect(),
+            people: 1,
+            rate: 2_000,
+            watched: Duration::from_secs(180),
+            webhooks: Some(how),
+        };
+        morning.run()
+    };
+    let show = |name: &str, report: &Report| {
+        let small: Vec<Duration> = report.heard[1..].iter().flatten().copied().collect();
+        let (large_middle, large_last) = middle_and_last(&report.heard[0]);
+        let (middle, last) = middle_and_last(&small);
+        println!(
+            "{name:<28} {:>9} {:>10.2} {:>10.2} {:>10.2} {:>10.2} {:>9} {:>8.0}",
+            small.len() + report.heard[0].len(),
+            large_middle.as_secs_f64(),
+            large_last.as_secs_f64(),
+            middle.as_secs_f64(),
+            last.as_secs_f64(),
+            report.tellers,
+            report.worked.as_secs_f64(),
+        );
+        assert_eq!(small.len(), SMALL * OF_SMALL, "all that is told arrives");
+        (middle, last)
+    };
+    let well = show("all answer", &run(Receiving::Well));
+    let dead = show("the large company's is dead", &run(Receiving::FirstIsDead));
+    let row = |what: &str, well: Duration, dead: Duration| {
+        let ratio = dead.as_secs_f64() / well.as_secs_f64();
+        json!({
+            "name": format!("{what} event to the small companies beside a dead webhook, against the same with all well"),
+            "unit": "s after it happened", "ours": dead.as_secs_f64(), "peer": well.as_secs_f64(), "target": 1.05,
+            "ratio": ratio, "met": ratio <= 1.05,
+        })
+    };
+    vec![row("middle", well.0, dead.0), row("last", well.1, dead.1)]
 }

@@ -170,10 +170,10 @@ async fn number_of(
 async fn by_conference(context: &Context<'_>, id: ConferenceId, who: &Vouched) -> Result<Scene, Error> {
     let (store, scope) = (context.store(), &context.caller()?.scope);
     let conference = context.conference(id).await?.conference;
-    let (view, relays, (host, company), number) = tokio::try_join!(
-        store.room(conference.code, context.now),
+    let place = (conference.code, conference.host, conference.company);
+    let ((view, host, company), relays, number) = tokio::try_join!(
+        store.room_of(scope, place, context.now),
         store.relays_alive(None, context.now),
-        store.host_of_company(scope, conference.host, conference.company),
         number_of(context, Some(id), who)
     )?;
     // A one-time code's room goes some time after its meeting.

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::{Pin, pin};
 
 use domain::conference::later;
@@ -30,7 +31,7 @@ const RUN: SignedDuration = SignedDuration::from_secs(70);
 const MINUTE: SignedDuration = SignedDuration::from_secs(65);
 /// How often such a one looks: what is new may lie behind it in the stream.
 const LOOK: SignedDuration = SignedDuration::from_secs(1);
-/// Jobs looked at in one round, of each shard of their index.
+/// Jobs looked at in one round, of each shard of their index, before those of others are looked for behind them.
 const OF_EACH_SHARD: u32 = 100;
 /// Jobs worked at beside each other: most of their time they wait for the table or for the mail service.
 const AT_ONCE: usize = 128;
@@ -295,19 +296,19 @@ async fn look_up(app: &App, named: &[String]) -> Ended {
     )
 }
 
-/// One of each company in turn, and each company's oldest first: much of one keeps nobody else waiting. What would come too
-/// late comes before a company's other jobs.
+/// One of each company in turn, the companies in no order: much of one keeps nobody else waiting, whoever looks and however often.
+/// Of each company, what would come too late comes before its other jobs, and otherwise what was due first.
 fn fair(mut jobs: Vec<Job>, flights: &Flights) -> Vec<Job> {
     let waits = |job: &Job| !job.work.is_reminder();
-    jobs.sort_by(|a, b| (waits(a), a.created, &a.id).cmp(&(waits(b), b.created, &b.id)));
-    let mut before = flights.companies.clone();
+    jobs.sort_by_key(waits);
+    let (mut before, chance) = (flights.companies.clone(), RandomState::new());
     let mut turns: Vec<(usize, Job)> = Vec::with_capacity(jobs.len());
     for job in jobs {
         let turn = before.entry((job.reseller, job.company)).or_default();
         turns.push((*turn, job));
         *turn += 1;
     }
-    turns.sort_by_key(|(turn, job)| (*turn, waits(job)));
+    turns.sort_by_cached_key(|(turn, job)| (*turn, waits(job), chance.hash_one((job.reseller, job.company))));
     turns.into_iter().map(|(_, job)| job).collect()
 }
 

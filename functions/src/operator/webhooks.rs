@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 
 use domain::conference::later;
@@ -38,7 +39,7 @@ const OF_COMPANY: usize = 16;
 const OF_HOOK: usize = 4;
 /// So long a line is served before it waits for its turn again.
 const TURN: SignedDuration = SignedDuration::from_secs(10);
-/// Lines put off beside each other.
+/// Subjects numbered, and lines put off, beside each other.
 const BESIDE: usize = 16;
 /// Events read at once.
 const PAGE: u32 = 20;
@@ -228,18 +229,22 @@ async fn put_off(app: &App, lines: Vec<(Line, Timestamp)>, tick: SignedDuration)
     Ended::Went
 }
 
-/// Numbers what happened; whether anything was. What fails for one meeting does not keep others waiting.
+/// Numbers what happened, several meetings and accounts beside each other; whether anything was. What fails for one keeps no others
+/// waiting.
 async fn number(app: &App) -> Result<bool, Error> {
-    let mut numbered = false;
-    for (reseller, subject) in app.store.news_waiting(NEWS).await? {
-        match app.store.news_tell(reseller, subject, app.now()).await {
-            Ok(()) => numbered = true,
-            Err(error) => {
-                tracing::warn!(%reseller, ?subject, error = &error as &dyn std::error::Error, "what happened could not be numbered");
-            }
+    let mut waiting = app.store.news_waiting(NEWS).await?;
+    // Several who look at once begin with different ones.
+    let chance = RandomState::new();
+    waiting.sort_by_cached_key(|which| chance.hash_one(which));
+    let numbering = waiting.into_iter().map(|(reseller, subject)| async move {
+        let told = app.store.news_tell(reseller, subject, app.now()).await;
+        if let Err(error) = &told {
+            tracing::warn!(%reseller, ?subject, error = error as &dyn std::error::Error, "what happened could not be numbered");
         }
-    }
-    Ok(numbered)
+        told.is_ok()
+    });
+    let numbered = stream::iter(numbering.collect::<Vec<_>>()).buffer_unordered(BESIDE);
+    Ok(numbered.fold(false, async |any, this| any || this).await)
 }
 
 /// One of each company in turn.

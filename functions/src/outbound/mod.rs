@@ -8,11 +8,12 @@ mod target;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -112,9 +113,36 @@ pub trait Names: Send + Sync {
     fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a>;
 }
 
-/// The system's own resolver.
+/// A connection.
+pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
+
+/// A future of [`Network`]: a connection.
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send + 'a>>;
+
+/// What leads to addresses, and the clock by which it takes its time.
+pub trait Network: Send + Sync {
+    /// A new connection to an address.
+    fn connect(&self, address: SocketAddr) -> Connecting<'_>;
+
+    /// Lets so much time pass.
+    fn pass(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// The system's own resolver, network and clock.
 #[derive(Clone, Copy, Debug)]
 struct System;
+
+impl Network for System {
+    fn connect(&self, address: SocketAddr) -> Connecting<'_> {
+        Box::pin(async move { Ok(Box::new(TcpStream::connect(address).await?) as Box<dyn Connection>) })
+    }
+
+    fn pass(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
 
 impl Names for System {
     fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a> {
@@ -130,6 +158,7 @@ impl Names for System {
 pub struct Outbound {
     guard: Guard,
     names: Arc<dyn Names>,
+    network: Arc<dyn Network>,
     /// Made with the first request: it reads the system's certificates, which every start would wait for.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
 }
@@ -149,6 +178,7 @@ impl Outbound {
         Self {
             guard,
             names: Arc::new(System),
+            network: Arc::new(System),
             tls: Arc::default(),
         }
     }
@@ -157,6 +187,13 @@ impl Outbound {
     #[must_use]
     pub fn with_names(mut self, names: impl Names + 'static) -> Self {
         self.names = Arc::new(names);
+        self
+    }
+
+    /// The same over another network.
+    #[must_use]
+    pub fn with_network(mut self, network: impl Network + 'static) -> Self {
+        self.network = Arc::new(network);
         self
     }
 
@@ -206,8 +243,16 @@ impl Outbound {
             let stream = tls.map_err(|_| OutboundError::Tls)?;
             exchange(stream, method, target, headers, body, limits.body).await
         };
-        let in_time = tokio::time::timeout(limits.time, answer).await;
+        let in_time = self.within(limits.time, answer).await;
         in_time.unwrap_or(Err(OutboundError::TooSlow))
+    }
+
+    /// What comes of it in this time, if anything does.
+    async fn within<T>(&self, time: Duration, what: impl Future<Output = T> + Send) -> Option<T> {
+        match select(pin!(what), self.network.pass(time)).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
     }
 
     fn config(&self) -> Arc<ClientConfig> {
@@ -221,7 +266,7 @@ impl Outbound {
     }
 
     /// Connects to the first that answers of the host's addresses, once all of them are found harmless.
-    async fn connect(&self, target: &Target) -> Result<TcpStream, OutboundError> {
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>, OutboundError> {
         let addresses = match (&target.host, target.address()) {
             (_, Some(address)) => vec![address],
             (url::Host::Domain(name), None) => {
@@ -237,8 +282,8 @@ impl Outbound {
             return Err(OutboundError::Closed);
         }
         for address in addresses.into_iter().take(TRIES) {
-            let connecting = TcpStream::connect(SocketAddr::new(address, target.port));
-            if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, connecting).await {
+            let connecting = self.network.connect(SocketAddr::new(address, target.port));
+            if let Some(Ok(stream)) = self.within(PATIENCE, connecting).await {
                 return Ok(stream);
             }
         }

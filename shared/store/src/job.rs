@@ -229,7 +229,7 @@ impl Job {
             true => chance % keys::REMINDER_SHARDS,
             false => keys::REMINDER_SHARDS + chance % (keys::JOB_SHARDS - keys::REMINDER_SHARDS),
         };
-        keys::job_due(shard, at)
+        keys::job_due(shard, at, self.reseller, self.company)
     }
 
     /// The write that makes it, for its cause's transaction.
@@ -263,16 +263,6 @@ impl Job {
 }
 
 impl Store {
-    /// Jobs that are due, those of all shards beside each other. The index may be behind: who acts on one claims it first.
-    pub async fn jobs_due(&self, now: Timestamp, of_each_shard: u32) -> Result<Vec<Job>> {
-        let until = |shard| {
-            let last = keys::job_due(shard, now);
-            (last.pk, "0".into(), last.sk)
-        };
-        let found = self.query_shards(keys::JOB_SHARDS, of_each_shard, until).await?;
-        found.iter().map(|item| from_item("job", item)).collect()
-    }
-
     /// Leaves something to be done at once that has no other cause in the table.
     pub async fn job_begin(&self, reseller: ResellerId, company: CompanyId, work: Work, now: Timestamp) -> Result<()> {
         self.commit(vec![Job::new(reseller, company, work, now).create()]).await
@@ -319,10 +309,9 @@ impl Store {
         if before <= now {
             return Ok(Vec::new());
         }
-        // Behind all jobs that are due now.
         let span = |shard| {
-            let (first, last) = (keys::job_due(shard, now), keys::job_due(shard, before));
-            (first.pk, first.sk + "~", last.sk)
+            let (first, last) = (keys::jobs_due_by(shard, now), keys::jobs_due_by(shard, before));
+            (first.pk, first.sk, last.sk)
         };
         // Two calls at most lie in one shard.
         let found = self.query_shards(keys::JOB_SHARDS, 3, span).await?;

@@ -31,6 +31,8 @@ pub const INDEX_SK: &str = "gs1sk";
 /// The attribute after which the table drops an item, in Unix seconds. No code relies on it alone.
 pub const TTL: &str = "ttl";
 
+/// Behind a sort key, it sorts behind all that begin with that key.
+pub(crate) const BEHIND: &str = "~";
 /// The shards of the index of what is due.
 pub const DUE_SHARDS: u64 = 4;
 /// The shards of the index of jobs.
@@ -617,12 +619,18 @@ pub(crate) fn reminders_job(reseller: ResellerId, conference: ConferenceId) -> S
 
 /// When a job or a line is due, by its sort key in the index.
 pub(crate) fn due_at(sk: &str) -> Option<Timestamp> {
-    Timestamp::from_millisecond(sk.parse().ok()?).ok()
+    Timestamp::from_millisecond(sk.split('#').next()?.parse().ok()?).ok()
 }
 
-/// Index: jobs by when they are due, or by when whoever holds one must be done with it.
-pub fn job_due(shard: u64, at: Timestamp) -> Key {
-    key(format!("JOBS#{shard}"), time(at))
+/// Index: jobs by when they are due, or by when whoever holds one must be done with it. Those of one instant lie by company,
+/// so that one company's can be passed over.
+pub fn job_due(shard: u64, at: Timestamp, reseller: ResellerId, company: CompanyId) -> Key {
+    key(format!("JOBS#{shard}"), format!("{}#{reseller}#{company}", time(at)))
+}
+
+/// In that index, the place behind all that is due by then.
+pub(crate) fn jobs_due_by(shard: u64, at: Timestamp) -> Key {
+    key(format!("JOBS#{shard}"), time(at) + BEHIND)
 }
 
 /// Index: jobs that failed too often, by when they were given up.
@@ -718,13 +726,15 @@ pub fn line(reseller: ResellerId, hook: HookId, era: u32, subject: Subject, only
     )
 }
 
-/// Index: lines by when something is to be sent.
-pub fn line_due(hook: HookId, subject: Subject, at: Timestamp) -> Key {
-    line_shard((hook.value() + shard_of(subject)) % HOOK_SHARDS, at)
+/// Index: lines by when something is to be sent. Those of one instant lie by webhook, so that one webhook's can be passed over.
+pub fn line_due((reseller, hook): (ResellerId, HookId), subject: Subject, at: Timestamp) -> Key {
+    let shard = (hook.value() + shard_of(subject)) % HOOK_SHARDS;
+    key(format!("LINES#{shard}"), format!("{}#{reseller}#{hook}", time(at)))
 }
 
-pub(crate) fn line_shard(shard: u64, at: Timestamp) -> Key {
-    key(format!("LINES#{shard}"), time(at))
+/// In that index, the place behind all that is due by then.
+pub(crate) fn lines_due_by(shard: u64, at: Timestamp) -> Key {
+    key(format!("LINES#{shard}"), time(at) + BEHIND)
 }
 
 /// A delivery to a webhook.

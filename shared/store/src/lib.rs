@@ -11,6 +11,7 @@ mod conference;
 mod conference_change;
 mod conference_list;
 mod contact;
+mod due;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(feature = "embedded")]

@@ -150,7 +150,7 @@ impl Line {
     }
 
     fn due(&self, at: Timestamp) -> keys::Key {
-        keys::line_due(self.hook, self.subject, at)
+        keys::line_due((self.reseller, self.hook), self.subject, at)
     }
 
     /// The id of the delivery of an event in it.
@@ -240,7 +240,7 @@ impl Line {
 
 /// The write that tells a webhook's line of events behind a number, up to another; the line begins there where it is new.
 pub(crate) fn upsert(hook: &Hook, subject: Subject, (before, last): (u64, u64), now: Timestamp) -> Op {
-    let due = keys::line_due(hook.id, subject, now);
+    let due = keys::line_due((hook.reseller, hook.id), subject, now);
     Op::update(
         keys::line(hook.reseller, hook.id, hook.era, subject, None),
         "SET #reseller = :reseller, #company = :company, #hook = :hook, #era = :era, #subject = :subject, #known = :last, \
@@ -262,24 +262,14 @@ pub(crate) fn upsert(hook: &Hook, subject: Subject, (before, last): (u64, u64), 
 }
 
 impl Store {
-    /// Lines in which something is to be sent, the oldest of each shard first. The index may be behind: who acts on one claims it first.
-    pub async fn lines_due(&self, now: Timestamp, of_each_shard: u32) -> Result<Vec<Line>> {
-        let until = |shard| {
-            let last = keys::line_shard(shard, now);
-            (last.pk, "0".into(), last.sk)
-        };
-        let found = self.query_shards(keys::HOOK_SHARDS, of_each_shard, until).await?;
-        found.iter().map(|item| from_item("line", item)).collect()
-    }
-
     /// When the next line is due that is not due now, if that is before this time. The index may be behind.
     pub async fn lines_next(&self, now: Timestamp, before: Timestamp) -> Result<Option<Timestamp>> {
         if before <= now {
             return Ok(None);
         }
         let span = |shard| {
-            let (first, last) = (keys::line_shard(shard, now), keys::line_shard(shard, before));
-            (first.pk, first.sk + "~", last.sk)
+            let (first, last) = (keys::lines_due_by(shard, now), keys::lines_due_by(shard, before));
+            (first.pk, first.sk, last.sk)
         };
         let found = self.query_shards(keys::HOOK_SHARDS, 1, span).await?;
         let due = found.iter().filter_map(|item| item.get(keys::INDEX_SK));

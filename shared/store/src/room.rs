@@ -2,21 +2,25 @@
 
 use domain::Reason;
 use domain::code::AccessCode;
+use domain::company::Company;
 use domain::conference::{CodeKind, Conference, EARLY, Kind, LEASE, Live, Opens, Planned, later, opens};
 use domain::hook::Happening;
+use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId, HostId, Occurrence, RelayId, ResellerId, RoomName};
 use domain::relay::OccurrenceState;
 use domain::time::millis_option;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::company::company_in;
 use crate::conference::{conference_op, happened};
+use crate::host::host_in;
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::series::make;
 use crate::table::Query;
-use crate::value::from_item;
-use crate::{Error, Result, Store, keys};
+use crate::value::{Item, from_item};
+use crate::{Error, Result, Scope, Store, keys};
 
 /// How far back planned meetings are read: the longest one with its window of a one-time code.
 pub(crate) const BACK: SignedDuration = SignedDuration::from_hours(49);
@@ -139,15 +143,36 @@ pub enum RoomTarget<'a> {
 impl Store {
     /// The room of a code, if there is one that opens anything. One round trip.
     pub async fn room(&self, code: AccessCode, now: Timestamp) -> Result<Option<RoomView>> {
-        let from = later(now, -BACK);
-        let (room, planned, series) = tokio::join!(
-            self.get(keys::room(code)),
-            self.planned(code, now),
-            self.series(code, from)
+        let (room, planned) = tokio::join!(self.get(keys::room(code)), self.planned_on(code, now));
+        view(room?.as_ref(), planned)
+    }
+
+    /// The same beside its host and company, both in the caller's scope. One round trip.
+    pub async fn room_of(
+        &self,
+        scope: &Scope,
+        (code, host, company): (AccessCode, HostId, CompanyId),
+        now: Timestamp,
+    ) -> Result<(Option<RoomView>, Host, Company)> {
+        let wanted = [
+            keys::room(code),
+            keys::host(scope.reseller, host),
+            keys::company(scope.reseller, company),
+        ];
+        let (found, planned) = tokio::join!(self.get_many(&wanted), self.planned_on(code, now));
+        let found = found?;
+        let (host, company) = (
+            host_in(scope, found[1].as_ref())?,
+            company_in(scope, found[2].as_ref())?,
         );
-        let Some(room) = room? else { return Ok(None) };
-        let mut planned = planned?;
-        for series in series? {
+        Ok((view(found[0].as_ref(), planned)?, host, company))
+    }
+
+    /// What is planned on a code around now, by start.
+    async fn planned_on(&self, code: AccessCode, now: Timestamp) -> Result<Vec<Planned>> {
+        let from = later(now, -BACK);
+        let (mut planned, series) = tokio::try_join!(self.planned(code, now), self.series(code, from))?;
+        for series in series {
             let made = |slot: &Planned| {
                 planned
                     .iter()
@@ -161,8 +186,7 @@ impl Store {
             planned.extend(unmade);
         }
         planned.sort_by_key(|planned| planned.start);
-        let room: Room = from_item("room", &room)?;
-        Ok(room.closed.is_none().then_some(RoomView { room, planned }))
+        Ok(planned)
     }
 
     pub(crate) async fn room_item(&self, code: AccessCode) -> Result<Room> {
@@ -290,6 +314,13 @@ impl Store {
         }
         Ok(occurrence.ended(Reason::Moved, now))
     }
+}
+
+/// A room as it was read, if it is there and opens anything.
+fn view(room: Option<&Item>, planned: Result<Vec<Planned>>) -> Result<Option<RoomView>> {
+    let Some(room) = room else { return Ok(None) };
+    let (room, planned): (Room, _) = (from_item("room", room)?, planned?);
+    Ok(room.closed.is_none().then_some(RoomView { room, planned }))
 }
 
 /// Has the sweeper look at an occurrence when the lease is over, and makes sure that it has not ended.

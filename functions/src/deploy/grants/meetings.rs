@@ -116,7 +116,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Put], &[News]),
             (&[Update], &[Counter, Conference, Code, Session, Rate]),
             (&[Get], &[Fqdn, Conference, Code]),
-            (&[BatchGet], &[Company, Host]),
+            (&[BatchGet], &[Company, Host, Code]),
             (&[Query, Put], &[Conference, Code]),
             (&[Delete], &[Active]),
             (&[QueryIndex], &[RelayList]),

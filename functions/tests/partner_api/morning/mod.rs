@@ -2,6 +2,7 @@
 //! the clients are the real ones; the clock stands while anybody works, and the services behind the clients take their time.
 
 mod clock;
+mod opening;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ use aws_config::Region;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use domain::code::AccessCode;
+use functions::outbound::{Guard, Outbound};
 use functions::{App, Config, Rates, operator};
 use notify::ses::Ses;
 use notify::{Mail, Mailer, Sending};
@@ -22,7 +25,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::clock::Clock;
-use self::services::{Core, MailService, Slow};
+pub(crate) use self::opening::Receiving;
+use self::opening::{Receivers, Relay};
+use self::services::{Core, MailService, New, Slow};
 use crate::table::Table;
 use crate::world::{PASSWORD, World};
 
@@ -32,6 +37,13 @@ const DUE: &str = "2026-06-02T08:45:00Z";
 const SECOND: u64 = 40;
 /// How long after a job was written the table's stream has woken a dispatcher.
 const STREAM: Duration = Duration::from_millis(250);
+
+/// News in one batch of the stream, and batches worked at beside each other, as in the template.
+const BATCH: usize = 10;
+const BESIDE: usize = 4;
+/// In how long people come to all meetings, and processes of the API that let them in.
+const ARRIVING: Duration = Duration::from_secs(10);
+const APIS: usize = 32;
 
 /// What the table takes for an answer.
 const TABLE: Duration = Duration::from_millis(4);
@@ -49,6 +61,8 @@ pub(crate) struct Morning {
     pub(crate) rate: u32,
     /// Until when it is watched, after the reminders are due.
     pub(crate) watched: Duration,
+    /// Where somebody comes to each meeting within ten seconds of the reminders: how each company's webhook, which hears of that, is.
+    pub(crate) webhooks: Option<Receiving>,
 }
 
 /// How it went.
@@ -56,6 +70,8 @@ pub(crate) struct Morning {
 pub(crate) struct Report {
     /// How late each reminder of each company went out, the first one first.
     pub(crate) late: Vec<Vec<Duration>>,
+    /// How long after it each company's webhook heard that a meeting began, the first one first.
+    pub(crate) heard: Vec<Vec<Duration>>,
     /// Mails that went out twice, and those that were not to go out.
     pub(crate) twice: usize,
     pub(crate) early: usize,
@@ -64,9 +80,11 @@ pub(crate) struct Report {
     /// Mails that came when the mail service took no more.
     #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) refused: usize,
-    /// Dispatchers that were woken.
+    /// Dispatchers, and tellers of webhooks, that were woken.
     #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) dispatchers: usize,
+    #[allow(dead_code, reason = "the benchmark asks")]
+    pub(crate) tellers: usize,
     /// What all of it took on this machine's clock.
     #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) worked: Duration,
@@ -105,11 +123,15 @@ impl Morning {
             ..Config::default()
         };
         let mut world = Box::pin(World::on(Table::new().without_roles(), config)).await;
-        world.app = world.app.with_mailer(Arc::new(Nowhere));
+        let receivers = Receivers::default();
+        let outbound = Outbound::new(Guard::Loopback).with_network(receivers.reached_by(&clock, Core::default()));
+        world.app = world.app.with_mailer(Arc::new(Nowhere)).with_outbound(outbound);
+        let mut codes = Vec::new();
         for (company, meetings) in self.companies.iter().enumerate() {
-            self.plan(&world, company, *meetings).await;
+            codes.push(self.plan(&world, company, *meetings).await);
         }
         operator::dispatch(&world.app, &[]).await.expect("everybody is invited");
+        operator::tell_webhooks(&world.app).await.expect("nobody wants to hear");
 
         let (mails, started) = (MailService::new(clock.clone(), self.rate), Instant::now());
         let (woken, mut new) = mpsc::unbounded_channel();
@@ -117,54 +139,121 @@ impl Morning {
             world: &world,
             clock: &clock,
             mails: &mails,
+            receivers: &receivers,
             woken,
         };
+        if let Some(how) = self.webhooks {
+            receivers.become_so(how);
+            self.begin(&process, &codes, due).await;
+        }
         let (mut dispatchers, mut woken) = (JoinSet::new(), 0);
+        let (mut tellers, mut told, mut news) = (JoinSet::new(), 0, 0_usize);
         let mut minute = due - Duration::from_secs(60 - SECOND) - Duration::from_secs(60);
         let end = due + self.watched;
         while clock.since_epoch() < end {
             tokio::select! {
                 () = clock.until(minute) => {
                     minute += Duration::from_secs(60);
-                    let app = process.start().await;
+                    let (app, teller) = (process.start().await, process.start().await);
                     dispatchers.spawn(async move { operator::dispatch_minute(&app).await });
-                }
-                Some(name) = new.recv() => {
-                    let (app, clock) = (process.start().await, clock.clone());
                     dispatchers.spawn(async move {
-                        clock.sleep(STREAM).await;
-                        operator::dispatch(&app, &[name]).await
+                        operator::tell_webhooks_minute(&teller).await.map(|_| operator::Dispatched::default())
                     });
+                    (woken, told) = (woken + 1, told + 1);
+                }
+                Some(item) = new.recv() => match item {
+                    New::Job(name) => {
+                        let (app, clock) = (process.start().await, clock.clone());
+                        dispatchers.spawn(async move {
+                            clock.sleep(STREAM).await;
+                            operator::dispatch(&app, &[name]).await
+                        });
+                        woken += 1;
+                    }
+                    New::News => news += 1,
+                },
+                Some(done) = tellers.join_next() => {
+                    let posted: Result<operator::Posted, functions::Error> = done.expect("no panic");
+                    posted.expect("told");
                 }
             }
-            woken += 1;
+            while news > 0 && tellers.len() < BESIDE {
+                news = news.saturating_sub(BATCH);
+                let (app, clock) = (process.start().await, clock.clone());
+                tellers.spawn(async move {
+                    clock.sleep(STREAM).await;
+                    operator::tell_webhooks(&app).await
+                });
+                told += 1;
+            }
         }
         let mut stale = 0;
         while let Some(done) = dispatchers.try_join_next() {
             stale += done.expect("no panic").expect("dispatched").stale;
         }
+        let mut heard = vec![Vec::new(); self.companies.len()];
+        let (mut known, mut again) = (BTreeSet::new(), 0);
+        for event in receivers.heard() {
+            match known.insert(event.id) {
+                true => heard[event.company].push(event.late),
+                false => again += 1,
+            }
+        }
+        assert_eq!(again, 0, "nobody died, so nothing is told twice");
         Report {
             stale,
+            heard,
+            tellers: told,
             ..self.report(&mails, due, woken, started.elapsed())
         }
     }
 
-    /// A company with a host and its meetings at nine.
-    async fn plan(&self, world: &World, company: usize, meetings: usize) {
+    /// Has somebody come to each meeting, those of each company spread over ten seconds.
+    async fn begin(&self, process: &Process<'_>, codes: &[Vec<AccessCode>], due: Duration) {
+        let relay = Relay::new(&process.world.app.store, process.clock.now()).await;
+        let mut apps = Vec::new();
+        for _ in 0..APIS {
+            apps.push(process.start().await.store);
+        }
+        let comings = codes.iter().flat_map(|codes| {
+            let of = codes.len().max(1) as u32;
+            (0..)
+                .zip(codes)
+                .map(move |(number, code)| (ARRIVING * number / of, *code))
+        });
+        for (number, (after, code)) in comings.enumerate() {
+            let (relay, clock) = (relay.clone(), process.clock.clone());
+            let store = apps[number % APIS].clone();
+            tokio::spawn(async move {
+                clock.until(due + after).await;
+                relay.begin(&store, &clock, code).await;
+            });
+        }
+    }
+
+    /// A company with a host, its meetings at nine, and its webhook. Answers the meetings' codes.
+    async fn plan(&self, world: &World, company: usize, meetings: usize) -> Vec<AccessCode> {
         let root = |method, body| async move { world.root(method, body).await.ok() };
         let asked = json!({"subdomain": format!("c{company}"), "name": format!("Company {company}")});
         let id = root("company/create", asked).await["id"].clone();
         let asked =
             json!({"company_id": id, "name": "Host", "email": format!("host@c{company}.test"), "password": PASSWORD});
         let host = root("host/create", asked).await["host_id"].clone();
+        if self.webhooks.is_some() {
+            let asked = json!({"company_id": id, "url": Receivers::url(company), "events": ["conference_start"]});
+            root("webhook/create", asked).await;
+        }
+        let mut codes = Vec::new();
         for meeting in 0..meetings {
             let guests: Vec<String> = (1..self.people)
                 .map(|guest| format!("g{guest}.m{meeting}@c{company}.test"))
                 .collect();
             let asked = json!({"host_id": host, "subject": "Every morning", "start": "2026-06-02 09:00:00", "time_zone": "UTC",
-                "duration": 30, "participant_emails": guests});
-            root("conference/create", asked).await;
+                "duration": 30, "participant_emails": guests, "one_time_access_code": true});
+            let made = root("conference/create", asked).await;
+            codes.push(made["one_time_access_code"].to_string().parse().expect("a code"));
         }
+        codes
     }
 
     fn report(&self, mails: &MailService, due: Duration, dispatchers: usize, worked: Duration) -> Report {
@@ -192,8 +281,10 @@ impl Morning {
             twice,
             early: sent.iter().filter(|mail| mail.at < due).count(),
             stale: 0,
+            heard: Vec::new(),
             refused,
             dispatchers,
+            tellers: 0,
             worked,
         }
     }
@@ -204,7 +295,8 @@ struct Process<'a> {
     world: &'a World,
     clock: &'a Clock,
     mails: &'a MailService,
-    woken: mpsc::UnboundedSender<String>,
+    receivers: &'a Receivers,
+    woken: mpsc::UnboundedSender<New>,
 }
 
 impl Process<'_> {
@@ -233,7 +325,9 @@ impl Process<'_> {
             .time_source(clock.clone())
             .load()
             .await;
-        app.with_clock(move || clock.now())
+        let outbound = Outbound::new(Guard::Loopback).with_network(self.receivers.reached_by(self.clock, core));
+        app.with_outbound(outbound)
+            .with_clock(move || clock.now())
             .with_sleep(move |time| Box::pin(sleep.sleep(time)))
             .with_mailer(Arc::new(Ses::new(&aws, "")))
     }

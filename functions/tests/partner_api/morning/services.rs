@@ -25,7 +25,7 @@ pub(crate) struct Core(Arc<Mutex<Duration>>);
 
 impl Core {
     /// Waits for its turn, and until it was served.
-    async fn work(&self, clock: &Clock) {
+    pub(crate) async fn work(&self, clock: &Clock) {
         let until = {
             let mut busy = self.0.lock().expect("a lock");
             *busy = (*busy).max(clock.since_epoch()) + COST;
@@ -33,6 +33,15 @@ impl Core {
         };
         clock.until(until).await;
     }
+}
+
+/// What the table's stream tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum New {
+    /// A job of this name.
+    Job(String),
+    /// Something that webhooks hear of.
+    News,
 }
 
 /// The way to a service, from a process with one core.
@@ -43,8 +52,8 @@ pub(crate) struct Slow {
     pub(crate) service: SharedHttpClient,
     /// How long an answer takes.
     pub(crate) takes: Duration,
-    /// Who hears of jobs that come into the table.
-    pub(crate) stream: mpsc::UnboundedSender<String>,
+    /// Who hears of what comes into the table.
+    pub(crate) stream: mpsc::UnboundedSender<New>,
 }
 
 #[derive(Debug)]
@@ -63,11 +72,11 @@ impl HttpConnector for SlowConnector {
         let (way, service) = (way.clone(), service.clone());
         HttpConnectorFuture::new(async move {
             way.core.work(&way.clock).await;
-            let new = new_jobs(&request);
+            let new = new_items(&request);
             let answer = service.call(request).await?;
             if answer.status().as_u16() == 200 {
-                for name in new {
-                    let _ = way.stream.send(name);
+                for item in new {
+                    let _ = way.stream.send(item);
                 }
             }
             way.clock.sleep(way.takes).await;
@@ -76,21 +85,22 @@ impl HttpConnector for SlowConnector {
     }
 }
 
-/// The jobs that a write makes.
-fn new_jobs(request: &HttpRequest) -> Vec<String> {
+/// What a write makes.
+fn new_items(request: &HttpRequest) -> Vec<New> {
     let body = request.body().bytes().unwrap_or_default();
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let writes = body["TransactItems"].as_array().cloned().unwrap_or_default();
     let puts = writes.iter().map(|write| &write["Put"]).chain([&body]);
-    let made = puts.filter(|put| {
-        put["ConditionExpression"]
-            .as_str()
-            .unwrap_or_default()
-            .contains("attribute_not_exists")
-    });
-    made.filter_map(|put| store::Job::name_in(put["Item"]["pk"]["S"].as_str()?))
-        .map(str::to_owned)
-        .collect()
+    let item = |put: &serde_json::Value| {
+        let partition = put["Item"]["pk"]["S"].as_str()?;
+        if store::News::is_in(partition) {
+            return Some(New::News);
+        }
+        let is_new = put["ConditionExpression"].as_str()?.contains("attribute_not_exists");
+        let name = store::Job::name_in(partition).filter(|_| is_new)?;
+        Some(New::Job(name.to_owned()))
+    };
+    puts.filter_map(item).collect()
 }
 
 /// What went out, and when.

@@ -1,4 +1,4 @@
-use domain::id::ConferenceId;
+use domain::id::{CompanyId, ConferenceId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Job, Store, Work};
 
@@ -199,4 +199,38 @@ pub async fn a_job_goes_on_later_as_it_has_become(store: &Store) {
     // A person who lays it down again brings it back.
     store.job_later(&again, later(70)).await.expect("laid down");
     assert_eq!(due(&world, later(70)).await, Some(again));
+}
+
+/// However many jobs of one company come before another's one.
+pub async fn much_of_one_company_hides_no_other(store: &Store) {
+    let world = World::new(store).await;
+    let (reseller, large) = (world.reseller.id, world.company.id);
+    let small = CompanyId::new(large.value() + 1).expect("a number");
+    // Earlier than anything else in this table.
+    let then: Timestamp = "2001-01-01T00:00:00Z".parse().expect("a time");
+    let after = |ms| then.saturating_add(SignedDuration::from_millis(ms)).expect("a time");
+    let begin = async |company, at| {
+        let begun = store.job_begin(reseller, company, Work::CompanyDelete, at).await;
+        begun.expect("begun");
+    };
+    // At one instant, and each at an instant of its own.
+    for apart in [0, 1] {
+        for number in 0..600 {
+            begin(large, after(number * apart)).await;
+        }
+        let last = after(600 * apart);
+        begin(small, last).await;
+        let found = store.jobs_due(last, 10).await.expect("read");
+        let of = |company| found.iter().filter(|job| job.company == company).count();
+        assert_eq!(of(small), 1, "of {} found", found.len());
+        // Many of the large one are none that are needed now.
+        assert!((80..600).contains(&of(large)), "{}", of(large));
+        while let left = store.jobs_due(last, 1_000).await.expect("read")
+            && !left.is_empty()
+        {
+            for job in &left {
+                store.job_done(job).await.expect("struck off");
+            }
+        }
+    }
 }

@@ -72,6 +72,7 @@ async fn accounts(store: &Store) {
     .await;
     Box::pin(contacts::an_address_book_is_listed_and_forgotten_page_by_page(store)).await;
     Box::pin(jobs::a_job_is_held_by_one_at_a_time(store)).await;
+    Box::pin(jobs::much_of_one_company_hides_no_other(store)).await;
     Box::pin(jobs::who_took_a_job_up_last_has_the_word(store)).await;
     Box::pin(jobs::who_works_longer_goes_on_holding_a_job(store)).await;
     Box::pin(jobs::one_at_a_time_is_called_to_wait_for_what_is_due_soon(store)).await;
