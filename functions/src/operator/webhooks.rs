@@ -131,11 +131,14 @@ enum Ended {
     Went,
 }
 
+/// All that goes on.
+type Running<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send + 'a>>>;
+
 /// All that goes on at once is polled together: a look at the table keeps no answer of a webhook waiting.
 async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
     let (mut posted, mut broken) = (Posted::default(), None);
-    let (mut flights, mut silent) = (Flights::default(), HashSet::new());
-    let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send + '_>>> = FuturesUnordered::new();
+    let (mut flights, mut silent, mut waiting) = (Flights::default(), HashSet::new(), Vec::new());
+    let mut running: Running<'_> = FuturesUnordered::new();
     let mut tick = TICK;
     running.push(Box::pin(look(app)));
     while let Some(ended) = running.next().await {
@@ -143,18 +146,14 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
             Ended::Went => running.push(Box::pin(look(app))),
             Ended::Looked(Err(error)) => broken = Some(error),
             Ended::Looked(Ok((numbered, due))) => {
-                let (mut begun, mut off, mut left) = (false, Vec::new(), HashMap::new());
-                for line in fair(due) {
-                    if flights.served() < AT_ONCE && flights.has_room_for(&line) {
-                        flights.begin(&line);
-                        begun = true;
-                        running.push(Box::pin(take(app, line)));
-                    } else if silent.contains(&(line.reseller, line.hook)) {
-                        let before: &mut i32 = left.entry(line.hook).or_default();
-                        *before += 1;
-                        let lots = (*before / OF_HOOK as i32 + 1).min(LAST_LOT);
-                        off.push((line, later(app.now(), LOT * lots)));
-                    }
+                waiting = fair(due);
+                let begun = begin(app, &mut waiting, &mut flights, &running);
+                let (mut off, mut left) = (Vec::new(), HashMap::new());
+                for line in waiting.extract_if(.., |line| silent.contains(&(line.reseller, line.hook))) {
+                    let before: &mut i32 = left.entry(line.hook).or_default();
+                    *before += 1;
+                    let lots = (*before / OF_HOOK as i32 + 1).min(LAST_LOT);
+                    off.push((line, later(app.now(), LOT * lots)));
                 }
                 // The index may be behind what was numbered just now.
                 if flights.served() == 0 && !numbered {
@@ -178,6 +177,8 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
                         posted.disabled += served.posted.disabled;
                         if served.posted.failed > 0 {
                             silent.insert((line.reseller, line.hook));
+                            // They are put off at the next look, and no faster tried than looked at.
+                            waiting.retain(|other| (other.reseller, other.hook) != (line.reseller, line.hook));
                         } else if served.posted.arrived > 0 {
                             silent.remove(&(line.reseller, line.hook));
                         }
@@ -189,10 +190,29 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
                         tracing::warn!(hook = %line.hook, %error, "a webhook could not be told");
                     }
                 }
+                if broken.is_none() && app.now().duration_since(started) < RUN {
+                    begin(app, &mut waiting, &mut flights, &running);
+                }
             }
         }
     }
     broken.map_or(Ok(posted), Err)
+}
+
+/// Begins to serve those that wait, as far as there is room. Answers whether there was any.
+fn begin<'a>(app: &'a App, waiting: &mut Vec<Line>, flights: &mut Flights, running: &Running<'a>) -> bool {
+    let before = waiting.len();
+    let has_room = |line: &mut Line| {
+        let room = flights.served() < AT_ONCE && flights.has_room_for(line);
+        if room {
+            flights.begin(line);
+        }
+        room
+    };
+    for line in waiting.extract_if(.., has_room) {
+        running.push(Box::pin(take(app, line)));
+    }
+    waiting.len() < before
 }
 
 /// Numbers what happened, and looks for lines that are due.
@@ -247,8 +267,10 @@ async fn number(app: &App) -> Result<bool, Error> {
     Ok(numbered.fold(false, async |any, this| any || this).await)
 }
 
-/// One of each company in turn.
-fn fair(lines: Vec<Line>) -> Vec<Line> {
+/// One of each company in turn. Otherwise in no order: several who look at once begin with different ones.
+fn fair(mut lines: Vec<Line>) -> Vec<Line> {
+    let chance = RandomState::new();
+    lines.sort_by_cached_key(|line| chance.hash_one((line.reseller, line.hook, line.subject, line.only)));
     let mut before = HashMap::new();
     let mut turns: Vec<(usize, Line)> = Vec::with_capacity(lines.len());
     for line in lines {

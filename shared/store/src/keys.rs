@@ -625,7 +625,7 @@ pub(crate) fn due_at(sk: &str) -> Option<Timestamp> {
 /// Index: jobs by when they are due, or by when whoever holds one must be done with it. Those of one instant lie by company,
 /// so that one company's can be passed over.
 pub fn job_due(shard: u64, at: Timestamp, reseller: ResellerId, company: CompanyId) -> Key {
-    key(format!("JOBS#{shard}"), format!("{}#{reseller}#{company}", time(at)))
+    key(format!("JOBS#{shard}"), format!("{}#{reseller}#{company}#", time(at)))
 }
 
 /// In that index, the place behind all that is due by then.
@@ -729,7 +729,7 @@ pub fn line(reseller: ResellerId, hook: HookId, era: u32, subject: Subject, only
 /// Index: lines by when something is to be sent. Those of one instant lie by webhook, so that one webhook's can be passed over.
 pub fn line_due((reseller, hook): (ResellerId, HookId), subject: Subject, at: Timestamp) -> Key {
     let shard = (hook.value() + shard_of(subject)) % HOOK_SHARDS;
-    key(format!("LINES#{shard}"), format!("{}#{reseller}#{hook}", time(at)))
+    key(format!("LINES#{shard}"), format!("{}#{reseller}#{hook}#", time(at)))
 }
 
 /// In that index, the place behind all that is due by then.

@@ -205,21 +205,21 @@ impl Op {
             .expect("complete")
     }
 
-    /// A part of a transaction.
-    pub(crate) fn into_transact_item(self, table: &str) -> TransactWriteItem {
-        let (names, values, key) = (self.names(), self.values(), self.key());
+    /// A part of a transaction, for one try of it.
+    pub(crate) fn transact_item(&self, table: &str) -> TransactWriteItem {
         let item = TransactWriteItem::builder();
-        let item = match self.verb {
+        let item = match &self.verb {
             Verb::Update(_) => item.update(self.update_of(table)),
-            Verb::Put(mut attributes) => {
-                attributes.extend(key);
+            Verb::Put(attributes) => {
+                let mut attributes = attributes.clone();
+                attributes.extend(self.key());
                 item.put(
                     Put::builder()
                         .table_name(table)
                         .set_item(Some(attributes))
-                        .set_condition_expression(self.condition)
-                        .set_expression_attribute_names(names)
-                        .set_expression_attribute_values(values)
+                        .set_condition_expression(self.condition.clone())
+                        .set_expression_attribute_names(self.names())
+                        .set_expression_attribute_values(self.values())
                         .build()
                         .expect("complete"),
                 )
@@ -227,20 +227,20 @@ impl Op {
             Verb::Check => item.condition_check(
                 ConditionCheck::builder()
                     .table_name(table)
-                    .set_key(Some(key))
-                    .condition_expression(self.condition.unwrap_or_default())
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
+                    .set_key(Some(self.key()))
+                    .condition_expression(self.condition.clone().unwrap_or_default())
+                    .set_expression_attribute_names(self.names())
+                    .set_expression_attribute_values(self.values())
                     .build()
                     .expect("complete"),
             ),
             Verb::Delete => item.delete(
                 Delete::builder()
                     .table_name(table)
-                    .set_key(Some(key))
-                    .set_condition_expression(self.condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
+                    .set_key(Some(self.key()))
+                    .set_condition_expression(self.condition.clone())
+                    .set_expression_attribute_names(self.names())
+                    .set_expression_attribute_values(self.values())
                     .build()
                     .expect("complete"),
             ),

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::error::Cause;
 use crate::keys::{self, Key};
-use crate::op::{Failure, Op};
+use crate::op::Op;
 use crate::retry::{Tries, failed, is_passing, random, retried};
 use crate::value::Item;
 use crate::{Error, Result, Store};
@@ -292,15 +292,14 @@ impl Store {
         if ops.len() > LARGEST_TRANSACTION {
             return Err(Error::TooLarge("items"));
         }
-        let failures: Vec<Failure> = ops.iter().map(|op| op.failure).collect();
-        let items: Vec<_> = ops.into_iter().map(|op| op.into_transact_item(&self.table)).collect();
         let token = hex::encode(random::<16>());
         let mut tries = Tries::begin();
         loop {
+            let items = ops.iter().map(|op| op.transact_item(&self.table)).collect();
             let sent = self
                 .client
                 .transact_write_items()
-                .set_transact_items(Some(items.clone()))
+                .set_transact_items(Some(items))
                 .client_request_token(&token)
                 .send()
                 .await;
@@ -310,8 +309,8 @@ impl Store {
                 let broken = reasons
                     .iter()
                     .position(|reason| reason.code() == Some("ConditionalCheckFailed"));
-                if let Some(failure) = broken.and_then(|at| failures.get(at)) {
-                    return Err(failure.error());
+                if let Some(op) = broken.and_then(|at| ops.get(at)) {
+                    return Err(op.failure.error());
                 }
                 let passing = |code: Option<&str>| {
                     matches!(

@@ -29,6 +29,7 @@ const PORT: u16 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receiving {
     /// All answer.
+    #[allow(dead_code, reason = "the benchmark compares with it")]
     Well,
     /// The first company's is there, and never answers.
     FirstIsDead,
