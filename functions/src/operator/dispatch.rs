@@ -45,6 +45,8 @@ const HELP: SignedDuration = SignedDuration::from_secs(60);
 const TICK: SignedDuration = SignedDuration::from_millis(100);
 /// The longest of these.
 const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
+/// The same where many wait, and the mail service takes no more: what is new would wait behind them.
+const NO_ROOM_TICK: SignedDuration = SignedDuration::from_secs(5);
 /// How often whoever works at a job says that it goes on holding it.
 const HOLD: SignedDuration = SignedDuration::from_secs(Job::LEASE.as_secs() / 3);
 /// How long after its first failure a job is tried again; doubles with each.
@@ -170,8 +172,8 @@ async fn watch(app: &App, named: &[String]) -> Result<Dispatched, Error> {
 
 /// What of a run has come to its end.
 enum Ended {
-    /// Jobs were looked up.
-    Looked(Result<Vec<Job>, Error>),
+    /// Jobs were looked up, and whether others were called to help with them.
+    Looked(Result<(Vec<Job>, bool), Error>),
     /// A step of a job was done, if nobody else holds it.
     Taken(Box<Job>, Result<Option<Dispatched>, Error>),
     /// It is time for another look.
@@ -196,13 +198,14 @@ async fn run(app: &App, named: &[String], started: Timestamp) -> Result<Dispatch
             Ended::Looked(found) => {
                 looking = false;
                 match found {
-                    Ok(found) => {
+                    Ok((found, helped)) => {
                         tick = match found.len() {
                             0 => (tick * 2).min(LONGEST_TICK),
+                            many if many > AT_ONCE && !has_room(app) => NO_ROOM_TICK,
                             many if many > AT_ONCE => LONGEST_TICK,
                             _ => TICK,
                         };
-                        called |= found.len() >= CROWD;
+                        called |= helped;
                         waiting = fair(found, &flights).into();
                     }
                     Err(error) => broken = broken.or(Some(error)),
@@ -260,7 +263,7 @@ async fn run(app: &App, named: &[String], started: Timestamp) -> Result<Dispatch
 
 /// The first job that waits; where mail waits to go out, the first that sends none.
 fn next(app: &App, waiting: &mut VecDeque<Job>) -> Option<Job> {
-    let room = app.mailer().is_ok_and(notify::Mailer::has_room);
+    let room = has_room(app);
     let sends = |job: &Job| {
         let quiet = [Work::CompanyDelete, Work::Help];
         let clears = matches!(
@@ -273,15 +276,21 @@ fn next(app: &App, waiting: &mut VecDeque<Job>) -> Option<Job> {
     waiting.remove(place)
 }
 
-/// Looks for jobs that are due, and calls for help where there is too much of them.
+/// Whether the mail service takes more than is on its way to it.
+fn has_room(app: &App) -> bool {
+    app.mailer().is_ok_and(notify::Mailer::has_room)
+}
+
+/// Looks for jobs that are due, and calls for help where there is too much of them, unless the mail service takes no more.
 async fn look(app: &App, may_call: bool) -> Ended {
     let found = async {
         let now = app.now();
         let found = app.store.jobs_due(now, OF_EACH_SHARD).await?;
-        if let Some(one) = found.last().filter(|_| may_call && found.len() >= CROWD) {
+        let crowd = may_call && found.len() >= CROWD && has_room(app);
+        if let Some(one) = found.last().filter(|_| crowd) {
             app.store.jobs_help(one, HELPERS, now).await?;
         }
-        Ok(found)
+        Ok((found, crowd))
     };
     Ended::Looked(found.await)
 }
@@ -292,7 +301,7 @@ async fn look_up(app: &App, named: &[String]) -> Ended {
     Ended::Looked(
         found
             .map_err(Error::from)
-            .map(|found| found.into_iter().flatten().collect()),
+            .map(|found| (found.into_iter().flatten().collect(), false)),
     )
 }
 
