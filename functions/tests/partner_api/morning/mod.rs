@@ -38,7 +38,7 @@ const SECOND: u64 = 40;
 /// How long after a job was written the table's stream has woken a dispatcher.
 const STREAM: Duration = Duration::from_millis(250);
 
-/// News in one batch of the stream, and batches worked at beside each other, as in the template.
+/// What is in one batch of the stream, and batches of jobs, and of news, worked at beside each other, as in the template.
 const BATCH: usize = 10;
 const BESIDE: usize = 4;
 /// In how long people come to all meetings, and processes of the API that let them in.
@@ -146,7 +146,9 @@ impl Morning {
             receivers.become_so(how);
             self.begin(&process, &codes, due).await;
         }
-        let (mut dispatchers, mut woken) = (JoinSet::new(), 0);
+        let (mut dispatchers, mut woken, mut stale) = (JoinSet::new(), 0, 0);
+        // What the table's stream tells of, and who was woken by it.
+        let (mut jobs, mut streamed) = (Vec::new(), JoinSet::new());
         let (mut tellers, mut told, mut news) = (JoinSet::new(), 0, 0_usize);
         let mut minute = due - Duration::from_secs(60 - SECOND) - Duration::from_secs(60);
         let end = due + self.watched;
@@ -162,20 +164,26 @@ impl Morning {
                     (woken, told) = (woken + 1, told + 1);
                 }
                 Some(item) = new.recv() => match item {
-                    New::Job(name) => {
-                        let (app, clock) = (process.start().await, clock.clone());
-                        dispatchers.spawn(async move {
-                            clock.sleep(STREAM).await;
-                            operator::dispatch(&app, &[name]).await
-                        });
-                        woken += 1;
-                    }
+                    New::Job(name) => jobs.push(name),
                     New::News => news += 1,
                 },
                 Some(done) = tellers.join_next() => {
                     let posted: Result<operator::Posted, functions::Error> = done.expect("no panic");
                     posted.expect("told");
                 }
+                Some(done) = streamed.join_next() => {
+                    let done: Result<operator::Dispatched, functions::Error> = done.expect("no panic");
+                    stale += done.expect("dispatched").stale;
+                }
+            }
+            while !jobs.is_empty() && streamed.len() < BESIDE {
+                let names: Vec<String> = jobs.drain(..jobs.len().min(BATCH)).collect();
+                let (app, clock) = (process.start().await, clock.clone());
+                streamed.spawn(async move {
+                    clock.sleep(STREAM).await;
+                    operator::dispatch(&app, &names).await
+                });
+                woken += 1;
             }
             while news > 0 && tellers.len() < BESIDE {
                 news = news.saturating_sub(BATCH);
@@ -187,7 +195,6 @@ impl Morning {
                 told += 1;
             }
         }
-        let mut stale = 0;
         while let Some(done) = dispatchers.try_join_next() {
             stale += done.expect("no panic").expect("dispatched").stale;
         }
