@@ -195,7 +195,11 @@ impl Morning {
                 told += 1;
             }
         }
-        while let Some(done) = dispatchers.try_join_next() {
+        // What was dropped is counted when whoever dropped it has come to its end.
+        while let Some(done) = streamed.join_next().await {
+            stale += done.expect("no panic").expect("dispatched").stale;
+        }
+        while let Some(done) = dispatchers.join_next().await {
             stale += done.expect("no panic").expect("dispatched").stale;
         }
         let mut heard = vec![Vec::new(); self.companies.len()];
