@@ -205,7 +205,7 @@ impl Op {
             .expect("complete")
     }
 
-    /// A part of a transaction, for one try of it.
+    /// A part of a transaction.
     pub(crate) fn transact_item(&self, table: &str) -> TransactWriteItem {
         let item = TransactWriteItem::builder();
         let item = match &self.verb {

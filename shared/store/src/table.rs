@@ -293,13 +293,14 @@ impl Store {
             return Err(Error::TooLarge("items"));
         }
         let token = hex::encode(random::<16>());
+        // Another try under the same token must be the same to the byte, so it is a copy of these, not made anew.
+        let items: Vec<_> = ops.iter().map(|op| op.transact_item(&self.table)).collect();
         let mut tries = Tries::begin();
         loop {
-            let items = ops.iter().map(|op| op.transact_item(&self.table)).collect();
             let sent = self
                 .client
                 .transact_write_items()
-                .set_transact_items(Some(items))
+                .set_transact_items(Some(items.clone()))
                 .client_request_token(&token)
                 .send()
                 .await;
