@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::pin::Pin;
 
 use domain::conference::later;
@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use store::{Delivery, DeliveryState, Line, Rest, Told};
+use store::{Delivery, DeliveryState, Line, News, Rest, Told};
 
 use crate::app::App;
 use crate::error::Error;
@@ -27,8 +27,10 @@ const RUN: SignedDuration = SignedDuration::from_secs(60);
 const TICK: SignedDuration = SignedDuration::from_millis(100);
 /// The longest of these.
 const LONGEST_TICK: SignedDuration = SignedDuration::from_secs(1);
-/// Meetings and accounts looked at in one round, of each shard.
+/// What happened that is looked at in one round, of each shard, and of some companies besides.
 const NEWS: u32 = 20;
+/// Meetings and accounts numbered in one round.
+const NUMBERED: usize = 160;
 /// Lines looked at in one round, of each shard.
 const LINES: u32 = 100;
 /// Lines served at a time.
@@ -146,7 +148,8 @@ async fn run(app: &App, started: Timestamp) -> Result<Posted, Error> {
             Ended::Went => running.push(Box::pin(look(app))),
             Ended::Looked(Err(error)) => broken = Some(error),
             Ended::Looked(Ok((numbered, due))) => {
-                waiting = fair(due);
+                let which = |line: &Line| (line.reseller, line.hook, line.subject, line.only);
+                waiting = fair(due, which, |line| (line.reseller, line.company));
                 let begun = begin(app, &mut waiting, &mut flights, &running);
                 let (mut off, mut left) = (Vec::new(), HashMap::new());
                 for line in waiting.extract_if(.., |line| silent.contains(&(line.reseller, line.hook))) {
@@ -252,11 +255,11 @@ async fn put_off(app: &App, lines: Vec<(Line, Timestamp)>, tick: SignedDuration)
 /// Numbers what happened, several meetings and accounts beside each other; whether anything was. What fails for one keeps no others
 /// waiting.
 async fn number(app: &App) -> Result<bool, Error> {
-    let mut waiting = app.store.news_waiting(NEWS).await?;
-    // Several who look at once begin with different ones.
-    let chance = RandomState::new();
-    waiting.sort_by_cached_key(|which| chance.hash_one(which));
-    let numbering = waiting.into_iter().map(|(reseller, subject)| async move {
+    let waiting = app.store.news_waiting(NEWS).await?;
+    let which = |news: &News| (news.reseller, news.subject);
+    let waiting = fair(waiting, which, |news| (news.reseller, news.company));
+    let numbering = waiting.into_iter().take(NUMBERED).map(|news| async move {
+        let (reseller, subject) = which(&news);
         let told = app.store.news_tell(reseller, subject, app.now()).await;
         if let Err(error) = &told {
             tracing::warn!(%reseller, ?subject, error = error as &dyn std::error::Error, "what happened could not be numbered");
@@ -267,19 +270,19 @@ async fn number(app: &App) -> Result<bool, Error> {
     Ok(numbered.fold(false, async |any, this| any || this).await)
 }
 
-/// One of each company in turn. Otherwise in no order: several who look at once begin with different ones.
-fn fair(mut lines: Vec<Line>) -> Vec<Line> {
+/// One of each owner in turn. Otherwise in no order: several who look at once begin with different ones.
+fn fair<T, W: Hash, O: Eq + Hash>(mut found: Vec<T>, which: impl Fn(&T) -> W, owner: impl Fn(&T) -> O) -> Vec<T> {
     let chance = RandomState::new();
-    lines.sort_by_cached_key(|line| chance.hash_one((line.reseller, line.hook, line.subject, line.only)));
+    found.sort_by_cached_key(|entry| chance.hash_one(which(entry)));
     let mut before = HashMap::new();
-    let mut turns: Vec<(usize, Line)> = Vec::with_capacity(lines.len());
-    for line in lines {
-        let turn = before.entry((line.reseller, line.company)).or_insert(0_usize);
-        turns.push((*turn, line));
+    let mut turns: Vec<(usize, T)> = Vec::with_capacity(found.len());
+    for entry in found {
+        let turn = before.entry(owner(&entry)).or_insert(0_usize);
+        turns.push((*turn, entry));
         *turn += 1;
     }
     turns.sort_by_key(|(turn, _)| *turn);
-    turns.into_iter().map(|(_, line)| line).collect()
+    turns.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// What came of serving one line.

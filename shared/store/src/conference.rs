@@ -268,7 +268,7 @@ impl Store {
         let goes = ending.iter().any(|item| item.is_live_in(live));
         let mut ops = vec![around.room.point_to(live.filter(|_| !goes))];
         for item in &ending {
-            ops.extend(item.end_entry(reason, write.at));
+            ops.extend(item.end_entry(conference.company, reason, write.at));
         }
         let change = Change::changed(
             format!("conference/{}", conference.id),
@@ -339,7 +339,7 @@ pub(crate) fn told(conference: &Conference, news: Option<News>, now: Timestamp) 
 
 /// The write that lets webhooks hear of a conference.
 pub(crate) fn happened(conference: &Conference, happening: Happening, now: Timestamp) -> Op {
-    HookNews::of_conference((conference.reseller, conference.id), happening, now)
+    HookNews::of_conference((conference.reseller, conference.company, conference.id), happening, now)
 }
 
 /// The occurrences of a conference as they are made.

@@ -211,7 +211,7 @@ impl Store {
             .filter(|item| item.state != OccurrenceState::Ended)
             .collect();
         for item in &left {
-            ops.extend(item.ended(Reason::Expired, now));
+            ops.extend(item.ended(former.company, Reason::Expired, now));
         }
         for (key, ..) in entries(former, &before.items, now).into_values() {
             ops.push(Op::delete(key));
@@ -247,7 +247,7 @@ fn item_ops(before: &ConferenceState, items: &[OccurrenceItem], around: &Surroun
                     .and_then(|live| live.live.lease);
                 ops.extend(next.save(lease, now));
             }
-            None => ops.extend(item.drop_unheld(now)),
+            None => ops.extend(item.drop_unheld(before.conference.company, now)),
         }
     }
     for item in items {

@@ -418,7 +418,7 @@ impl Part {
             ops.push(put.expiring(occurrence.kept_until(left)));
         }
         for (index, (at, happening)) in told.into_iter().enumerate() {
-            ops.push(News::of_room(&name, happening, at, (now, index)));
+            ops.push(News::of_room((&name, room.company), happening, at, (now, index)));
         }
         let ends = ended.filter(|_| occurrence.state != OccurrenceState::Ended);
         if let Some(reason) = ends {

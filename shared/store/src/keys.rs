@@ -688,13 +688,26 @@ pub(crate) fn is_news(pk: &str) -> bool {
     pk.starts_with("NEWS#")
 }
 
-/// Index: what has no number yet.
-pub fn news_list(subject: Subject, at: Timestamp) -> Key {
-    news_shard(shard_of(subject), at)
+/// Index: what has no number yet, by company, so that each one's can be passed over.
+pub fn news_list(subject: Subject, (reseller, company): (ResellerId, CompanyId), at: Timestamp) -> Key {
+    key(news_shard(shard_of(subject)), news_owner(reseller, company) + &time(at))
 }
 
-pub(crate) fn news_shard(shard: u64, at: Timestamp) -> Key {
-    key(format!("NEWSLIST#{shard}"), time(at))
+/// A shard of that index.
+pub(crate) fn news_shard(shard: u64) -> String {
+    format!("NEWSLIST#{shard}")
+}
+
+/// How the sort keys of a company's news begin there. Companies lie in no order.
+pub(crate) fn news_owner(reseller: ResellerId, company: CompanyId) -> String {
+    let owner = format!("{reseller}#{company}#");
+    let place: String = token_hash(&owner).chars().take(4).collect();
+    format!("{place}#{owner}")
+}
+
+/// A place among the companies there.
+pub(crate) fn news_somewhere(place: [u8; 2]) -> String {
+    hex::encode(place)
 }
 
 /// What happened to a subject, by its number.

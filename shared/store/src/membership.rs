@@ -153,7 +153,7 @@ impl Store {
                 let happening = Happening::ConferenceStart {
                     occurrence: name.occurrence,
                 };
-                ops.push(News::of_room(name, happening, now, (now, 0)));
+                ops.push(News::of_room((name, room.company), happening, now, (now, 0)));
             }
             self.commit(ops).await?;
         }

@@ -2,10 +2,13 @@
 //! the transaction that numbers it, each webhook that wants it has something new in its line, so that nothing is told twice
 //! or never, whoever dies.
 
+use std::collections::HashSet;
+
 use domain::conference::later;
 use domain::hook::{Happening, Hook, KEPT, Subject};
 use domain::id::{CompanyId, ConferenceId, HostId, ResellerId, RoomName};
 use domain::time::millis;
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,8 @@ use crate::{Error, Result, Store};
 
 /// Numbered in one transaction; each is written and deleted, and each webhook has a line.
 const STEP: u32 = 20;
+/// Looks at a shard of what waits, behind the first one where that does not show all.
+const FURTHER: usize = 4;
 /// What is numbered stays so much longer than what can be sent again.
 const LONGER: SignedDuration = SignedDuration::from_hours(24 * 5);
 
@@ -27,9 +32,8 @@ const LONGER: SignedDuration = SignedDuration::from_hours(24 * 5);
 pub struct News {
     /// Whose reseller.
     pub reseller: ResellerId,
-    /// Whose company, of an account; a meeting says it itself.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub company: Option<CompanyId>,
+    /// Whose company.
+    pub company: CompanyId,
     /// What it happened to.
     pub subject: Subject,
     /// When.
@@ -48,13 +52,13 @@ impl News {
 
     /// The write of what happened to a meeting, for its cause's transaction.
     pub(crate) fn of_conference(
-        (reseller, conference): (ResellerId, ConferenceId),
+        (reseller, company, conference): (ResellerId, CompanyId, ConferenceId),
         happening: Happening,
         at: Timestamp,
     ) -> Op {
         let news = Self {
             reseller,
-            company: None,
+            company,
             subject: Subject::Conference(conference),
             at,
             happening,
@@ -62,16 +66,16 @@ impl News {
         news.put(at, 0)
     }
 
-    /// The same of what happened in a room, as the so-many-th of a transaction at this time.
+    /// The same of what happened in a company's room, as the so-many-th of a transaction at this time.
     pub(crate) fn of_room(
-        room: &RoomName,
+        (room, company): (&RoomName, CompanyId),
         happening: Happening,
         at: Timestamp,
         (now, index): (Timestamp, usize),
     ) -> Op {
         let news = Self {
             reseller: room.reseller,
-            company: None,
+            company,
             subject: Subject::Conference(room.conference),
             at,
             happening,
@@ -87,7 +91,7 @@ impl News {
     ) -> Op {
         let news = Self {
             reseller,
-            company: Some(company),
+            company,
             subject: Subject::Host(host),
             at,
             happening,
@@ -98,8 +102,11 @@ impl News {
     fn put(&self, now: Timestamp, index: usize) -> Op {
         let place = (self.happening.rank(), index);
         let unique = hex::encode(random::<8>());
-        Op::put(keys::news(self.reseller, self.subject, now, place, &unique), self)
-            .indexed(keys::news_list(self.subject, now))
+        Op::put(keys::news(self.reseller, self.subject, now, place, &unique), self).indexed(keys::news_list(
+            self.subject,
+            (self.reseller, self.company),
+            now,
+        ))
     }
 }
 
@@ -133,29 +140,43 @@ struct Held {
 }
 
 impl Store {
-    /// To which meetings and accounts something happened that has no number yet, the oldest first. The index may be behind.
-    pub async fn news_waiting(&self, of_each_shard: u32) -> Result<Vec<(ResellerId, Subject)>> {
-        let all = |shard| {
-            (
-                keys::news_shard(shard, Timestamp::UNIX_EPOCH).pk,
-                "0".into(),
-                "~".into(),
-            )
+    /// The first news without a number of meetings and accounts, each company's oldest first: so many of each shard, and where these
+    /// are not all, as many of some other companies, anew each time, whose ones are behind them. The index may be behind.
+    pub async fn news_waiting(&self, of_each_shard: u32) -> Result<Vec<News>> {
+        let shards = (0..keys::HOOK_SHARDS).map(|shard| self.news_of_shard(shard, of_each_shard));
+        let mut first: Vec<News> = try_join_all(shards).await?.into_iter().flatten().collect();
+        let mut known = HashSet::new();
+        first.retain(|news| known.insert((news.reseller, news.subject)));
+        Ok(first)
+    }
+
+    async fn news_of_shard(&self, shard: u64, limit: u32) -> Result<Vec<News>> {
+        let mut query = Query {
+            index: true,
+            pk: keys::news_shard(shard),
+            from: "0".into(),
+            to: keys::BEHIND.into(),
+            newest_first: false,
+            limit: Some(limit),
         };
-        let found = self.query_shards(keys::HOOK_SHARDS, of_each_shard, all).await?;
-        let mut news: Vec<News> = Vec::new();
-        for item in &found {
-            news.push(from_item("news", item)?);
-        }
-        news.sort_by_key(|news| news.at);
-        let mut subjects = Vec::new();
-        for news in news {
-            let subject = (news.reseller, news.subject);
-            if !subjects.contains(&subject) {
-                subjects.push(subject);
+        let (mut found, mut wrapped) = (Vec::<News>::new(), false);
+        for page in 0..=FURTHER {
+            let items = self.query(&query).await?;
+            for item in &items {
+                found.push(from_item("news", item)?);
             }
+            let last = found.last().filter(|_| items.len() >= limit as usize);
+            query.from = match last {
+                Some(_) if page == 0 => keys::news_somewhere(random()),
+                Some(last) => keys::news_owner(last.reseller, last.company) + keys::BEHIND,
+                None if page == 0 || wrapped => break,
+                None => {
+                    wrapped = true;
+                    "0".into()
+                }
+            };
         }
-        Ok(subjects)
+        Ok(found)
     }
 
     /// Numbers what happened to a meeting or an account, and puts it into the lines of the webhooks that want it. Harmless
@@ -206,10 +227,10 @@ impl Store {
 
     /// Whose a meeting or an account is.
     async fn held(&self, news: &News) -> Result<Option<Held>> {
-        match (news.subject, news.company) {
-            (Subject::Host(host), Some(company)) => Ok(Some(Held { company, host })),
-            (Subject::Host(_), None) => Ok(None),
-            (Subject::Conference(id), _) => {
+        let company = news.company;
+        match news.subject {
+            Subject::Host(host) => Ok(Some(Held { company, host })),
+            Subject::Conference(id) => {
                 let item = self.get(keys::conference(news.reseller, id)).await?;
                 item.map(|item| from_item("conference", &item)).transpose()
             }

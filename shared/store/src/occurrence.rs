@@ -7,7 +7,7 @@ use domain::Reason;
 use domain::code::AccessCode;
 use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Planned, Slot, Window, later};
 use domain::hook::Happening;
-use domain::id::{HostId, RelayId, RoomName};
+use domain::id::{CompanyId, HostId, RelayId, RoomName};
 use domain::relay::OccurrenceState;
 use domain::text::Subject;
 use domain::time::{millis, millis_option};
@@ -223,14 +223,14 @@ impl OccurrenceItem {
         } else {
             room.live.as_ref()
         };
-        let mut ops = self.end_entry(reason, now);
+        let mut ops = self.end_entry(room.company, reason, now);
         ops.push(room.point_to(live));
         ops
     }
 
-    /// Ends itself and its entry on the code; the pointer is the caller's.
-    pub(crate) fn end_entry(&self, reason: Reason, now: Timestamp) -> Vec<Op> {
-        let mut ops = self.ended(reason, now);
+    /// Ends itself, a meeting of this company, and its entry on the code; the pointer is the caller's.
+    pub(crate) fn end_entry(&self, company: CompanyId, reason: Reason, now: Timestamp) -> Vec<Op> {
+        let mut ops = self.ended(company, reason, now);
         if self.kind != Kind::AdHoc {
             ops.push(
                 Op::update(self.planned_key(), "SET #state = :ended")
@@ -242,7 +242,7 @@ impl OccurrenceItem {
     }
 
     /// Ends the item alone: for an ad-hoc meeting whose pointer goes to another one in the same transaction.
-    pub(crate) fn ended(&self, reason: Reason, now: Timestamp) -> Vec<Op> {
+    pub(crate) fn ended(&self, company: CompanyId, reason: Reason, now: Timestamp) -> Vec<Op> {
         let ended = Self {
             state: OccurrenceState::Ended,
             ended: Some(now),
@@ -256,15 +256,15 @@ impl OccurrenceItem {
                 reason,
                 duration_ms: now.duration_since(began).as_millis().try_into().unwrap_or(0),
             };
-            ops.push(News::of_room(&self.room, happening, now, (now, 0)));
+            ops.push(News::of_room((&self.room, company), happening, now, (now, 0)));
         }
         ops
     }
 
     /// Takes an occurrence away that does not take place: without a trace where nobody was in it, else as ended.
-    pub(crate) fn drop_unheld(&self, now: Timestamp) -> Vec<Op> {
+    pub(crate) fn drop_unheld(&self, company: CompanyId, now: Timestamp) -> Vec<Op> {
         if self.first_join.is_some() {
-            return self.ended(Reason::Expired, now);
+            return self.ended(company, Reason::Expired, now);
         }
         let gone = Op::delete(keys::occurrence(&self.room))
             .value(":version", &self.version)

@@ -312,7 +312,7 @@ impl Store {
         if occurrence.state == OccurrenceState::Ended {
             return Ok(Vec::new());
         }
-        Ok(occurrence.ended(Reason::Moved, now))
+        Ok(occurrence.ended(room.company, Reason::Moved, now))
     }
 }
 

@@ -1,5 +1,7 @@
+use domain::company::Company;
 use domain::hook::{EventName, Hook, SigningToken, Subject};
 use domain::host::Host;
+use domain::id::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 use store::{Delivery, DeliveryState, Error, Line, Rest, Store, Told};
 
@@ -52,10 +54,51 @@ async fn hooked(store: &Store) -> (World, Hook) {
 
 /// Numbers what happened in this world.
 async fn tell(world: &World, now: Timestamp) {
-    for (reseller, subject) in world.store.news_waiting(1_000).await.expect("read") {
-        if reseller == world.reseller.id {
-            world.store.news_tell(reseller, subject, now).await.expect("numbered");
+    for news in world.store.news_waiting(1_000).await.expect("read") {
+        if news.reseller == world.reseller.id {
+            let numbered = world.store.news_tell(news.reseller, news.subject, now).await;
+            numbered.expect("numbered");
         }
+    }
+}
+
+/// However much happens in one company. What the index says first is not enough: companies lie in it in no order.
+pub async fn much_news_of_one_company_hides_no_other(store: &Store) {
+    let world = World::new(store).await;
+    while let waiting = store.news_waiting(1_000).await.expect("read")
+        && !waiting.is_empty()
+    {
+        for news in waiting {
+            let numbered = store.news_tell(news.reseller, news.subject, noon()).await;
+            numbered.expect("numbered");
+        }
+    }
+    let begin = async |company: &Company, name: String| {
+        let host = World::host_of(store, company, &format!("{name}@{}.example", world.name)).await;
+        let made = store.host_create(&host, &operator("host-create")).await;
+        made.expect("a host");
+    };
+    for number in 0..200 {
+        begin(&world.company, format!("many{number}")).await;
+    }
+    let mut small = Vec::new();
+    for name in ["little", "less"] {
+        let company = World::company_of(store, &world.reseller, name).await;
+        let write = operator("company-create");
+        store.company_create(&company, &write, &[]).await.expect("a company");
+        begin(&company, name.into()).await;
+        small.push(company.id);
+    }
+    for _ in 0..10 {
+        let waiting = store.news_waiting(5).await.expect("read");
+        let of = |company: &CompanyId| waiting.iter().filter(|news| news.company == *company).count();
+        assert_eq!(small.iter().map(of).collect::<Vec<_>>(), [1, 1], "of {waiting:?}");
+        let most = usize::try_from(store::keys::HOOK_SHARDS).expect("few") * 5 * 5;
+        assert!(
+            (20..=most).contains(&of(&world.company.id)),
+            "{}",
+            of(&world.company.id)
+        );
     }
 }
 
