@@ -5,10 +5,12 @@
 
 pub mod bench;
 pub mod client;
+mod flood;
 pub mod media;
 pub mod meeting;
 mod peer;
 pub mod process;
 mod signal;
+pub mod soak;
 pub mod tally;
 pub mod token;

@@ -18,7 +18,7 @@ export class Meeting {
     try {
       const link = (meeting.link = await Linked.open(net, properties));
       meeting.closing.unshift(() => link.close());
-      const server = await start(link);
+      const server = (meeting.server = await start(link));
       meeting.closing.unshift(() => server.stop());
       // The address is not of this machine alone, so browsers want to be told that its pages may use a camera.
       const args = [`--unsafely-treat-insecure-origin-as-secure=${server.base}`];
@@ -50,6 +50,18 @@ export class Meeting {
   /** Pictures shown since then, as `[{at, width}]`, in milliseconds of `Date.now()`. */
   pictures(since) {
     return this.watcher.evaluate((since) => window.pictures.filter(({ at }) => at >= since), since);
+  }
+
+  /** Somebody joins so many times behind the link, as `[{connected, picture}]` in milliseconds, or `{failed}` with the reason. */
+  async joins(count) {
+    const joins = [];
+    for (let number = 0; number < count; number += 1) {
+      const page = await open(this.browsers[1], this.server);
+      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), limit: 15_000 };
+      joins.push(await page.evaluate((settings) => window.join(settings), settings));
+      await page.context().close();
+    }
+    return joins;
   }
 
   /** The longest stretch of sound made up for lack of packets since then, in milliseconds. */
@@ -92,11 +104,16 @@ export class Meeting {
   }
 }
 
-async function enter(browser, server, identity, camera) {
+async function open(browser, server) {
   const page = await visitor(browser);
   await page.goto(`${server.base}/`);
   await page.addScriptTag({ path: SDK });
   await page.evaluate(inPage);
+  return page;
+}
+
+async function enter(browser, server, identity, camera) {
+  const page = await open(browser, server);
   await page.evaluate((settings) => window.enter(settings), { url: server.base.replace('http', 'ws'), token: server.token('room', identity), camera });
   return page;
 }
@@ -129,6 +146,28 @@ function inPage() {
     tone.connect(out);
     tone.start();
     await room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], { source: 'microphone', dtx: false });
+  };
+
+  window.join = async ({ url, token, limit }) => {
+    const room = new Room({ adaptiveStream: true });
+    const began = performance.now();
+    const picture = new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Error('no picture')), limit);
+      room.on(RoomEvent.TrackSubscribed, (track) => {
+        const element = track.attach();
+        document.body.append(element);
+        if (track.kind === 'video') element.requestVideoFrameCallback(() => resolve(performance.now() - began));
+      });
+    });
+    try {
+      await Promise.race([room.connect(url, token), picture]);
+      const connected = performance.now() - began;
+      const times = { connected, picture: await picture };
+      await room.disconnect();
+      return times;
+    } catch (error) {
+      return { failed: String(error) };
+    }
   };
 
   const follow = (element) => element.requestVideoFrameCallback((_now, { width }) => {

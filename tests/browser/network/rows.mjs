@@ -49,6 +49,24 @@ const layer = (width, seconds) => async (meeting) => {
   };
 };
 
+/** Somebody joins again and again. */
+const joins = (count) => async (meeting) => {
+  await meeting.steadyAfter(meeting.begun, undefined);
+  const all = await meeting.joins(count);
+  const failed = all.filter(({ failed }) => failed);
+  const sorted = (of) => all.filter(({ failed }) => !failed).map(of).sort((a, b) => a - b);
+  const share = (of, part) => sorted(of)[Math.min(all.length - failed.length - 1, Math.floor(all.length * part))] ?? Infinity;
+  const [connected, picture] = [(join) => join.connected, (join) => join.picture];
+  return {
+    figures: [
+      { name: 'failed joins', unit: 'joins', value: failed.length, limit: 0, alike: 0 },
+      time('first picture, median', share(picture, 0.5), 1_000),
+      time('first picture, 95 of 100', share(picture, 0.95), 1_000),
+    ],
+    seen: { connected: [share(connected, 0.5), share(connected, 0.95)], failed, pictures: sorted(picture).map(Math.round) },
+  };
+};
+
 // Those marked `ci` have been seen to hold and run always; the others are asked for by name.
 export const rows = [
   {
@@ -64,6 +82,16 @@ export const rows = [
     link: { down: 'loss=0.05,delay=20', up: 'loss=0.05,delay=20' },
     // Between 0.0 and 2.2 have been seen, and 8 to 9 beside it on LiveKit's server.
     run: steady(40, { frozen: 5, gap: 60 }),
+  },
+  {
+    name: 'joining at 5 % loss',
+    link: { down: 'loss=0.05,delay=20', up: 'loss=0.05,delay=20' },
+    run: joins(40),
+  },
+  {
+    name: 'joining at 10 % loss',
+    link: { down: 'loss=0.1,delay=20', up: 'loss=0.1,delay=20' },
+    run: joins(40),
   },
   {
     name: '200 ms delay each way',

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use system_tests::load::bench::{self, Plan};
 use system_tests::load::client::{self, Options, Shared};
 use system_tests::load::media::Media;
+use system_tests::load::soak;
 use system_tests::load::token::ApiKey;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
@@ -30,6 +31,8 @@ enum Command {
     Watch(Watch),
     /// Measures CPU per delivered packet, memory and delay of our relay and of LiveKit's server in turn.
     Bench(Bench),
+    /// Joins, leaves and floods against our relay, with rests at which what it holds must not grow.
+    Soak(Soak),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +95,28 @@ struct Bench {
     commit: String,
 }
 
+#[derive(Debug, Args)]
+struct Soak {
+    /// Our relay's binary.
+    #[arg(long)]
+    relay: PathBuf,
+    /// Folder for its settings and its log.
+    #[arg(long)]
+    folder: PathBuf,
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 3_600)]
+    seconds: u64,
+    /// Rests within that.
+    #[arg(long, default_value_t = 12)]
+    rests: u32,
+    /// Core of the relay; this program has to be pinned to another by its caller.
+    #[arg(long, default_value_t = 0)]
+    core: usize,
+    /// Revision to name.
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -100,6 +125,7 @@ fn main() -> Result<()> {
             Command::Publish(publish) => publish.run().await,
             Command::Watch(watch) => watch.run().await,
             Command::Bench(bench) => bench.run().await,
+            Command::Soak(soak) => soak.run().await,
         }
     })
 }
@@ -176,6 +202,20 @@ impl Watch {
     }
 }
 
+impl Soak {
+    async fn run(self) -> Result<()> {
+        let plan = soak::Plan {
+            relay: self.relay,
+            folder: self.folder,
+            span: Duration::from_secs(self.seconds),
+            rests: self.rests.max(1),
+            core: self.core,
+            commit: self.commit,
+        };
+        soak::run(&plan).await
+    }
+}
+
 impl Bench {
     async fn run(self) -> Result<()> {
         std::fs::create_dir_all(&self.folder)?;
@@ -185,7 +225,7 @@ impl Bench {
         };
         let ours = self
             .relay
-            .map(|program| bench::ours(program, &self.folder, &key, self.core));
+            .map(|program| bench::ours(program, &self.folder, &key, self.core).map(|(spec, _)| spec));
         let peer = self
             .livekit
             .map(|program| bench::livekit(program, &self.folder, &key, self.core));

@@ -1,6 +1,7 @@
 //! The relay benchmark: the same cases against one or two servers in turn, a table, and one line of JSON.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -221,13 +222,30 @@ fn table(rows: &[serde_json::Value]) -> String {
     text
 }
 
+/// The ports of our relay, beside the one for signalling.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// Media.
+    pub udp: SocketAddr,
+    /// STUN and TURN.
+    pub stun: SocketAddr,
+    /// Metrics.
+    pub operator: SocketAddr,
+}
+
 /// Settings for our relay, standing alone, on loopback only.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn ours(program: PathBuf, folder: &Path, key: &ApiKey, core: usize) -> Result<Spec> {
+pub fn ours(program: PathBuf, folder: &Path, key: &ApiKey, core: usize) -> Result<(Spec, Ports)> {
     let config = folder.join("relay.toml");
-    let (listen, udp, stun) = (free_tcp()?, free_udp()?, free_udp()?);
+    let (listen, tcp) = (free_tcp()?, free_tcp()?);
+    let ports = Ports {
+        udp: free_udp()?,
+        stun: free_udp()?,
+        operator: free_tcp()?,
+    };
+    let Ports { udp, stun, operator } = ports;
     let data = folder.join("relay-data");
     let text = format!(
         "listen = \"{listen}\"
@@ -236,6 +254,9 @@ max_participants = 500
 [media]
 udp = \"{udp}\"
 stun = \"{stun}\"
+tcp = \"{tcp}\"
+[operator]
+listen = \"{operator}\"
 [api_keys]
 {} = \"{}\"
 ",
@@ -244,7 +265,7 @@ stun = \"{stun}\"
         key.secret
     );
     std::fs::write(&config, text).context("relay.toml")?;
-    Ok(Spec {
+    let spec = Spec {
         name: "convoke".to_owned(),
         program,
         arguments: vec![
@@ -256,7 +277,8 @@ stun = \"{stun}\"
         listen,
         core,
         log: folder.join("relay.log"),
-    })
+    };
+    Ok((spec, ports))
 }
 
 /// Settings for LiveKit's server at its best (`batch_io`), on loopback only.

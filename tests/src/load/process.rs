@@ -37,6 +37,17 @@ pub struct Server {
     pub listen: SocketAddr,
 }
 
+/// What a process holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory in bytes.
+    pub memory: u64,
+    /// Open descriptors.
+    pub files: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
 impl Server {
     /// Starts the server and waits until it accepts connections.
     ///
@@ -79,6 +90,21 @@ impl Server {
     /// When `/proc` cannot be read.
     pub fn cpu(&self) -> Result<Duration> {
         cpu_of(self.child.id())
+    }
+
+    /// What it holds now.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn usage(&self) -> Result<Usage> {
+        let count = |what: &str| -> Result<u64> {
+            Ok(fs::read_dir(format!("/proc/{}/{what}", self.child.id()))?.count() as u64)
+        };
+        Ok(Usage {
+            memory: self.memory()?,
+            files: count("fd")?,
+            threads: count("task")?,
+        })
     }
 
     /// Resident memory in bytes.
