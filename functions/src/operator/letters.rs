@@ -113,7 +113,7 @@ impl<'a> Letters<'a> {
         self.mail(person, &letter)
     }
 
-    /// A reminder: the same mail however often it is written.
+    /// A reminder: the same mail however often it is written, until what it reminds of starts.
     pub(super) fn reminder(&self, person: &Invited, due: &Due) -> Mail {
         let (occurrence, at) = (due.occurrence.value().to_string(), due.at.as_millisecond().to_string());
         let (uid, contact) = (&self.told.conference.ics_uid, person.contact.to_string());
@@ -123,7 +123,12 @@ impl<'a> Letters<'a> {
             news: notify::News::Starts(due.occurrence),
             held: true,
         };
-        self.mail(person, &letter)
+        let slots = self.told.conference.slots();
+        let slot = slots.iter().find(|slot| slot.occurrence == due.occurrence);
+        Mail {
+            until: slot.map(|slot| slot.start),
+            ..self.mail(person, &letter)
+        }
     }
 
     fn mail(&self, person: &Invited, letter: &Letter<'_>) -> Mail {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use domain::conference::{Channel, Due, Invited, PartStat, later};
 use domain::id::{ConferenceId, ContactId};
 use jiff::{SignedDuration, Timestamp};
+use notify::MailError;
 use store::{Job, OWED, Suppressed, ToldMeeting, Work};
 
 use super::dispatch::Step;
@@ -77,7 +78,8 @@ pub(super) async fn remind(
         outcomes
     })
     .await?;
-    for (contact, due) in left(written.outcomes)? {
+    let (late, outcomes): (Vec<_>, Vec<_>) = written.outcomes.into_iter().partition(|(_, sent)| is_late(sent));
+    for (contact, due) in left(outcomes)? {
         let part = format!("{contact}-{}-{}", due.channel.name(), due.at.as_millisecond());
         let work = Work::RemindOne {
             conference,
@@ -86,10 +88,29 @@ pub(super) async fn remind(
         };
         app.store.job_leave(job, &part, work, later(app.now(), AGAIN)).await?;
     }
-    match written.more {
-        true => on(since, written.last.or(after), SignedDuration::ZERO),
-        false => on(next, None, SignedDuration::ZERO),
+    let (since, after) = match written.more {
+        true => (since, written.last.or(after)),
+        false => (next, None),
+    };
+    if late.is_empty() {
+        return on(since, after, SignedDuration::ZERO);
     }
+    tracing::warn!(
+        job = job.id,
+        stale = late.len(),
+        "reminders came too late and were dropped"
+    );
+    let work = Work::Remind {
+        conference,
+        since,
+        after,
+    };
+    Ok(Step::Dropped(late.len(), work))
+}
+
+/// Whether the meeting had started when it was a reminder's turn.
+fn is_late(sent: &Result<(), Error>) -> bool {
+    matches!(sent, Err(Error::Mail(MailError::Late)))
 }
 
 /// Reminds one person, unless the meeting has started, or is planned otherwise by now.
@@ -118,7 +139,11 @@ pub(super) async fn remind_one(
                 .store
                 .mail_suppressed(job.reseller, &person.email, app.now())
                 .await?;
-            deliver(app, job, &letters, person, (&due, why)).await?;
+            let sent = deliver(app, job, &letters, person, (&due, why)).await;
+            match is_late(&sent) {
+                true => tracing::warn!(job = job.id, stale = 1, "reminders came too late and were dropped"),
+                false => sent?,
+            }
         }
     }
     Ok(Step::Done)

@@ -29,6 +29,30 @@ fn everybody_is_reminded_within_the_minute_and_nobody_twice() {
     }
 }
 
+/// Those that wait for their turn when the meeting starts do not go out after it.
+#[test]
+fn more_than_goes_out_until_the_meetings_start_is_dropped_and_counted() {
+    let morning = Morning {
+        companies: vec![100, 2],
+        people: 10,
+        // 900 until they start, a quarter of an hour later.
+        rate: 1,
+        watched: Duration::from_secs(17 * 60),
+        webhooks: None,
+    };
+    let report = morning.run();
+    let sent: usize = report.late.iter().map(Vec::len).sum();
+    assert_eq!(
+        (sent + report.stale, report.twice, report.early),
+        (1_020, 0, 0),
+        "{report:?}"
+    );
+    assert!(sent > 800, "{sent}");
+    let (_, last) = middle_and_last(&report.late[0]);
+    assert!(last <= Duration::from_secs(15 * 60 + 1), "{last:?}");
+    assert_eq!(report.late[1].len(), 20);
+}
+
 #[test]
 fn a_webhook_that_never_answers_keeps_nobody_else_waiting() {
     let morning = Morning {

@@ -99,5 +99,6 @@ pub(crate) fn build(
         from: envelope.sender.clone(),
         to: envelope.to.clone(),
         raw,
+        until: None,
     }
 }

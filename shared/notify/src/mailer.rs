@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use domain::code::Email;
+use jiff::Timestamp;
 
 /// A mail as it goes out.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Mail {
     pub to: Email,
     /// All of it, RFC 5322.
     pub raw: Vec<u8>,
+    /// From then on it is of no use, and does not go out.
+    pub until: Option<Timestamp>,
 }
 
 impl fmt::Debug for Mail {
@@ -33,6 +36,9 @@ pub enum MailError {
     /// This mail will not go out however often it is tried.
     #[error("the mail was refused: {0}")]
     Refused(String),
+    /// When its turn came it was of no use any more, or it may have gone out before and there was no time for another try.
+    #[error("the mail came too late to be of use")]
+    Late,
     /// It may go out later; it may even have gone out.
     #[error("the mail could not be sent: {0}")]
     Failed(String),

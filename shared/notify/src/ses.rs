@@ -11,6 +11,7 @@ use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
+use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::mailer::{Mail, MailError, Mailer, Sending, timeouts};
@@ -55,6 +56,9 @@ impl Ses {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let turn = self.pace.turn().await;
         for tried in 1.. {
+            if self.is_late(mail) {
+                return Err(MailError::Late);
+            }
             let Err(error) = self.once(mail).await else {
                 if tried == 1 {
                     turn.went();
@@ -65,7 +69,7 @@ impl Ses {
             let tries = match (too_much, &meant) {
                 (true, _) => TRIES_IN_TURN,
                 (false, MailError::Failed(_)) => TRIES,
-                (false, MailError::Refused(_)) => 1,
+                (false, MailError::Refused(_) | MailError::Late) => 1,
             };
             if tried >= tries {
                 return Err(meant);
@@ -76,6 +80,11 @@ impl Ses {
             self.sleep.sleep(wait()).await;
         }
         Ok(())
+    }
+
+    fn is_late(&self, mail: &Mail) -> bool {
+        let now = Timestamp::try_from(self.clock.now());
+        mail.until.is_some_and(|until| now.is_ok_and(|now| now >= until))
     }
 
     async fn once(&self, mail: &Mail) -> Result<(), SdkError<SendRawEmailError>> {

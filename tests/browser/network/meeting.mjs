@@ -52,7 +52,10 @@ export class Meeting {
     return this.watcher.evaluate((since) => window.pictures.filter(({ at }) => at >= since), since);
   }
 
-  /** Somebody joins so many times behind the link, as `[{connected, picture}]` in milliseconds, or `{failed}` with the reason. */
+  /**
+   * Somebody joins so many times behind the link, as `[{signalled, connected, picture}]` in milliseconds, or `{failed}` with the
+   * reason. Until signalled it is TCP's time: whose first packet is lost waits a second for another try (RFC 6298).
+   */
   async joins(count) {
     const joins = [];
     for (let number = 0; number < count; number += 1) {
@@ -151,6 +154,8 @@ function inPage() {
   window.join = async ({ url, token, limit }) => {
     const room = new Room({ adaptiveStream: true });
     const began = performance.now();
+    let signalled;
+    room.once(RoomEvent.SignalConnected, () => (signalled = performance.now() - began));
     const picture = new Promise((resolve, reject) => {
       setTimeout(() => reject(new Error('no picture')), limit);
       room.on(RoomEvent.TrackSubscribed, (track) => {
@@ -162,7 +167,7 @@ function inPage() {
     try {
       await Promise.race([room.connect(url, token), picture]);
       const connected = performance.now() - began;
-      const times = { connected, picture: await picture };
+      const times = { signalled, connected, picture: await picture };
       await room.disconnect();
       return times;
     } catch (error) {
