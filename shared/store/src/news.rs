@@ -140,8 +140,8 @@ struct Held {
 }
 
 impl Store {
-    /// The first news without a number of meetings and accounts, each company's oldest first: so many of each shard, and where these
-    /// are not all, as many of some other companies, anew each time, whose ones are behind them. The index may be behind.
+    /// What has no number yet, once for each meeting and account, of each company the oldest first: so many of each shard and, where
+    /// there are more, as many of a few other companies, each time of others. The index may be behind.
     pub async fn news_waiting(&self, of_each_shard: u32) -> Result<Vec<News>> {
         let shards = (0..keys::HOOK_SHARDS).map(|shard| self.news_of_shard(shard, of_each_shard));
         let mut first: Vec<News> = try_join_all(shards).await?.into_iter().flatten().collect();
