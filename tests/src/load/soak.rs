@@ -206,7 +206,7 @@ async fn guest(crowd: Crowd, room: String, name: String) {
         1 => {
             crowd.account.borrow_mut().again += 1;
             let mut second = Visit::begin(&crowd, &room, &name, publishes);
-            first.is_replaced(&crowd).await;
+            first.replaced(&crowd).await;
             if second.stay(&crowd, some(STAY)).await {
                 second.leave(&crowd).await;
             }
@@ -285,7 +285,7 @@ impl Visit {
     }
 
     /// Is sent away, since the same one came anew.
-    async fn is_replaced(self, crowd: &Crowd) {
+    async fn replaced(self, crowd: &Crowd) {
         match tokio::time::timeout(HEARD, self.client).await {
             Ok(Ok(Err(_))) => crowd.came(&self.tally),
             other => crowd.fail(format!("{}: it was not replaced: {other:?}", self.name)),
