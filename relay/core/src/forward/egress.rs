@@ -209,9 +209,16 @@ impl<T: Transmit> Egress<'_, T> {
             && let Some(pt) = sink.spec.red_pt.map(|_| sink.spec.pt)
         {
             let mut payload = [0; MAX_RED];
-            let earlier = (1..=u64::from(copies)).rev().filter_map(|back| {
+            let before = |back: u64| {
                 let seq = packet.seq.checked_sub(back).filter(|seq| sink.runs.holds(*seq))?;
-                let copied = layer.cache.slot(seq)?;
+                layer.cache.slot(seq)
+            };
+            // Without a hole: receivers number copies by their place.
+            let count = (1..=u64::from(copies))
+                .take_while(|back| before(*back).is_some())
+                .count();
+            let earlier = (1..=count as u64).rev().filter_map(|back| {
+                let copied = before(back)?;
                 let age = slot.timestamp.wrapping_sub(copied.timestamp);
                 Some((age, layer.cache.content(copied).1))
             });
