@@ -34,6 +34,8 @@ const WAIT: Micros = 4_000_000;
 const MAX_WAIT: Micros = 8_000_000;
 /// Time after overuse before a probe.
 const CALM: Micros = 1_000_000;
+/// A queue that grows so soon after a probe is the probe's own, and drains by itself.
+const OWN_QUEUE: Micros = 250_000;
 /// Silence of feedback after which the link counts as dark.
 const SILENT: Micros = 2_000_000;
 
@@ -62,6 +64,8 @@ pub(super) struct Estimator {
     hold: bool,
     changed_at: Micros,
     overused_at: Micros,
+    /// When the last probe was answered, 0 for never.
+    probed_at: Micros,
     /// When a probe last raised the estimate, 0 once that is judged.
     raised_at: Micros,
     /// No probe before, and how long the next deception stops them.
@@ -89,6 +93,7 @@ impl Estimator {
             hold: false,
             changed_at: 0,
             overused_at: 0,
+            probed_at: 0,
             raised_at: 0,
             probe_from: 0,
             wait: WAIT,
@@ -171,6 +176,7 @@ impl Estimator {
         };
         self.by_delay = self.by_delay.max(before * DECREASE);
         self.loss.start_over(now);
+        self.history.start_over();
         self.raised_at = 0;
         self.probe_from = now;
         self.overused_at = now.saturating_sub(CALM).max(1);
@@ -210,6 +216,7 @@ impl Estimator {
 
     /// A probe got through at `found` bits per second.
     fn raise(&mut self, now: Micros, found: u64) {
+        self.probed_at = now;
         let much_more = found > self.target() * LITTLE_MORE / 100;
         let found = to_f64(found.min(self.max));
         if found > to_f64(self.target()) {
@@ -241,7 +248,8 @@ impl Estimator {
             Usage::Over => {
                 let acked = self.acked.peak().unwrap_or(self.by_delay);
                 // One step down per round trip; the queue needs that long to show it.
-                if now > self.overused_at + rtt.clamp(50_000, 300_000) || acked < self.by_delay / 2.0 {
+                let own = self.probed_at != 0 && now < self.probed_at + OWN_QUEUE;
+                if !own && now > self.overused_at + rtt.clamp(50_000, 300_000) || acked < self.by_delay / 2.0 {
                     self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
                     self.capacity = Some(acked);
                     self.overused(now);

@@ -74,6 +74,8 @@ pub struct Subscriber {
     arrivals: BTreeMap<u64, u64>,
     transport_seq: ExtendedSeq,
     feedback_number: u8,
+    /// Behind the highest number that feedback spoke of.
+    told_until: Option<u64>,
     start: Instant,
     next_feedback: Instant,
     next_report: Instant,
@@ -92,6 +94,7 @@ impl Subscriber {
             arrivals: BTreeMap::new(),
             transport_seq: ExtendedSeq::default(),
             feedback_number: 0,
+            told_until: None,
             start: now,
             next_feedback: now + 50 * MS,
             next_report: now + SECOND,
@@ -253,6 +256,8 @@ impl Subscriber {
         let Some((&first, _)) = self.arrivals.first_key_value() else {
             return;
         };
+        // From behind what was told before, as browsers do: what was lost in between is told.
+        let first = self.told_until.map_or(first, |told| told.min(first));
         let (&last, _) = self.arrivals.last_key_value().expect("not empty");
         let times: Vec<Option<u64>> = (first..=last)
             .map(|number| self.arrivals.get(&number).copied())
@@ -262,6 +267,7 @@ impl Subscriber {
         let told = twcc::write(&mut bytes, 77, 0, self.feedback_number, base, &times);
         self.feedback_number = self.feedback_number.wrapping_add(1);
         self.arrivals = self.arrivals.split_off(&(first + told as u64));
+        self.told_until = self.told_until.max(Some(first + told as u64));
         if told > 0 {
             out.push(Datagram::Rtcp(bytes));
         }
@@ -283,12 +289,13 @@ impl Received {
             rest = &rest[4..];
         }
         rest = &rest[1..];
-        for (age, len) in blocks {
+        let places = (0..blocks.len() as u64).rev();
+        for ((age, len), place) in blocks.into_iter().zip(places) {
             let (block, behind) = rest.split_at(len);
             rest = behind;
             self.copies += 1;
-            // A packet every 20 ms.
-            let seq = seq - u64::from(age / 960);
+            // Those right before it, as libwebrtc takes them: time may have gone on without packets.
+            let seq = seq - 1 - place;
             if seq < self.first {
                 continue;
             }

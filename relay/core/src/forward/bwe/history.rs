@@ -58,6 +58,11 @@ impl History {
         u16::try_from(number & 0xffff).expect("masked")
     }
 
+    /// What was sent until now lies in no queue, whether it is spoken of or not.
+    pub(super) const fn start_over(&mut self) {
+        self.told = self.next;
+    }
+
     /// Appends what newly arrived; returns how many packets sent after `since` are newly known to be lost.
     pub(super) fn acknowledge(&mut self, feedback: &Feedback<'_>, since: Micros, acked: &mut Vec<Acked>) -> usize {
         let mut lost = 0;
