@@ -61,11 +61,7 @@ pub(super) async fn run(ports: Ports, signalling: SocketAddr, mut stop: watch::R
         for kind in KINDS {
             sent += match kind {
                 Kind::Connections => connections(signalling).await,
-                kind => {
-                    packets(kind, ports.udp).await?;
-                    packets(kind, ports.stun).await?;
-                    2 * u64::from(PACKETS)
-                }
+                kind => packets(kind, ports.udp).await? + packets(kind, ports.stun).await?,
             };
             if timeout(PAUSE, stop.wait_for(|stop| *stop)).await.is_ok() {
                 return Ok(sent);
@@ -74,16 +70,18 @@ pub(super) async fn run(ports: Ports, signalling: SocketAddr, mut stop: watch::R
     }
 }
 
-async fn packets(kind: Kind, to: SocketAddr) -> Result<()> {
+/// Answers how many went out.
+async fn packets(kind: Kind, to: SocketAddr) -> Result<u64> {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
+    let mut sent = 0;
     for number in 0..PACKETS {
         // What the kernel has no room for is lost, as on any way.
-        let _ = socket.try_send_to(&packet(kind), to);
+        sent += u64::from(socket.try_send_to(&packet(kind), to).is_ok());
         if number % 10 == 9 {
             sleep(Duration::from_millis(1)).await;
         }
     }
-    Ok(())
+    Ok(sent)
 }
 
 fn packet(kind: Kind) -> Vec<u8> {
@@ -115,7 +113,7 @@ fn stun(kind: u16, attributes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Answers how many there were.
+/// Answers how many were taken.
 async fn connections(to: SocketAddr) -> u64 {
     let mut open = Vec::new();
     for number in 0..CONNECTIONS {
@@ -136,8 +134,9 @@ async fn connections(to: SocketAddr) -> u64 {
         open.push(stream);
     }
     sleep(HELD).await;
+    let taken = open.len() as u64;
     for mut stream in open {
         let _ = timeout(Duration::from_millis(10), stream.read(&mut [0; 512])).await;
     }
-    CONNECTIONS as u64
+    taken
 }

@@ -308,23 +308,31 @@ async fn calm(ports: &Ports) -> Result<u64> {
     let until = Instant::now() + PATIENCE;
     loop {
         let text = metrics(ports.operator).await?;
-        let sum = |name: &str| -> f64 {
-            let lines = text.lines().filter(|line| {
+        let sum = |name: &str| -> Result<f64> {
+            let mut lines = text.lines().filter(|line| {
                 let rest = line
                     .strip_prefix("convoke_relay_")
                     .and_then(|line| line.strip_prefix(name));
                 rest.is_some_and(|rest| rest.starts_with([' ', '{']))
             });
-            lines
+            // A series that is not there would be nothing that is left.
+            let first = lines
+                .next()
+                .with_context(|| format!("the relay does not tell {name}"))?;
+            let values = std::iter::once(first).chain(lines);
+            Ok(values
                 .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-                .sum()
+                .sum())
         };
-        let left = ["rooms", "participants", "subscriptions", "transports"].map(sum);
+        let left = ["rooms", "participants", "subscriptions", "transports"]
+            .into_iter()
+            .map(sum)
+            .collect::<Result<Vec<_>>>()?;
         if left.iter().all(|left| *left == 0.0) {
             // Not what is under way just now.
             tokio::time::sleep(Duration::from_secs(2)).await;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
-            return Ok(sum("received_dropped_total") as u64);
+            return Ok(sum("received_dropped_total")? as u64);
         }
         ensure!(
             Instant::now() < until,
