@@ -8,6 +8,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use domain::conference::PartStat;
+use domain::id::CompanyId;
 use functions::App;
 use functions::operator::{self, MAIL_RECEIVE};
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
@@ -94,7 +95,7 @@ impl Inbox {
 }
 
 impl Mailer for Inbox {
-    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
+    fn send<'a>(&'a self, mail: &'a Mail, _: CompanyId) -> Sending<'a> {
         let kept = self
             .keep(&mail.raw)
             .map_err(|error| MailError::Failed(format!("{error:#}")));

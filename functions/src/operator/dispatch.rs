@@ -35,6 +35,8 @@ const LOOK: SignedDuration = SignedDuration::from_secs(1);
 const OF_EACH_SHARD: u32 = 100;
 /// Jobs worked at beside each other: most of their time they wait for the table or for the mail service.
 const AT_ONCE: usize = 128;
+/// How much of what is free a company may take: a single one four fifths of all, two of them four ninths each.
+const SHARE: usize = 4;
 /// Where so many jobs wait, others are called to help.
 const CROWD: usize = 4 * AT_ONCE;
 /// How many at most.
@@ -89,8 +91,8 @@ pub(super) enum Step {
     Done,
     /// It goes on with this, so much later.
     On(Work, SignedDuration),
-    /// So many mails and text messages came too late and do not go out. It goes on with this.
-    Dropped(usize, Work),
+    /// So many mails and text messages came too late and do not go out. It goes on with this, or is done.
+    Dropped(usize, Option<Work>),
 }
 
 /// What is being worked at.
@@ -101,6 +103,16 @@ struct Flights {
 }
 
 impl Flights {
+    /// How much of its company's.
+    fn beside(&self, job: &Job) -> usize {
+        self.companies.get(&(job.reseller, job.company)).copied().unwrap_or_default()
+    }
+
+    /// Whether there is a place for it: of all of them a company takes a part only, so that others find one at once.
+    fn has_place_for(&self, job: &Job) -> bool {
+        self.beside(job) < SHARE * (AT_ONCE - self.jobs.len())
+    }
+
     /// Whether it was not worked at yet.
     fn begin(&mut self, job: &Job) -> bool {
         let new = self.jobs.insert(job.id.clone());
@@ -231,9 +243,7 @@ async fn run(app: &App, named: &[String], started: Timestamp) -> Result<Dispatch
             }
             continue;
         }
-        while flights.jobs.len() < AT_ONCE
-            && let Some(job) = next(app, &mut waiting)
-        {
+        while let Some(job) = next(app, &mut waiting, &flights) {
             if flights.begin(&job) {
                 running.push(Box::pin(async move {
                     let outcome = take(app, &job).await;
@@ -261,8 +271,9 @@ async fn run(app: &App, named: &[String], started: Timestamp) -> Result<Dispatch
     broken.map_or(Ok(done), Err)
 }
 
-/// The first job that waits; where mail waits to go out, the first that sends none.
-fn next(app: &App, waiting: &mut VecDeque<Job>) -> Option<Job> {
+/// The first job that there is a place for; where mail waits to go out, the first that sends none, or whose company waits for
+/// nothing else: among mails, too, companies come in turn.
+fn next(app: &App, waiting: &mut VecDeque<Job>, flights: &Flights) -> Option<Job> {
     let room = has_room(app);
     let sends = |job: &Job| {
         let quiet = [Work::CompanyDelete, Work::Help];
@@ -272,7 +283,8 @@ fn next(app: &App, waiting: &mut VecDeque<Job>) -> Option<Job> {
         );
         !clears && !quiet.contains(&job.work)
     };
-    let place = waiting.iter().position(|job| room || !sends(job))?;
+    let may = |job: &Job| flights.has_place_for(job) && (room || !sends(job) || flights.beside(job) == 0);
+    let place = waiting.iter().position(may)?;
     waiting.remove(place)
 }
 
@@ -343,10 +355,14 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
             store.job_later(&job, later(now, wait)).await?;
             done.steps += 1;
         }
-        Ok(Step::Dropped(stale, work)) => {
+        Ok(Step::Dropped(stale, Some(work))) => {
             (job.work, job.failures, job.error) = (work, 0, None);
             store.job_later(&job, now).await?;
             (done.steps, done.stale) = (1, stale);
+        }
+        Ok(Step::Dropped(stale, None)) => {
+            store.job_done(&job).await?;
+            (done.done, done.stale) = (1, stale);
         }
         Err(error) => {
             error.log("dispatch", &job.id);

@@ -245,7 +245,7 @@ pub(super) async fn hand_on(app: &App, job: &Job, mail: &Mail, why: Option<Suppr
         tracing::info!(job = job.id, mail = mail.id, why = why.name(), "a mail was left out");
         return Ok(());
     }
-    match app.mailer()?.send(mail).await {
+    match app.mailer()?.send(mail, job.company).await {
         Err(error @ MailError::Refused(_)) => {
             tracing::warn!(job = job.id, mail = mail.id, %error, "a mail was given up");
             Ok(())

@@ -57,7 +57,7 @@ pub(super) async fn remind(
                 since: next,
                 after: None,
             };
-            return Ok(Step::Dropped(stale, work));
+            return Ok(Step::Dropped(stale, Some(work)));
         }
     }
     let letters = Letters::of(app, &told)?;
@@ -105,7 +105,7 @@ pub(super) async fn remind(
         since,
         after,
     };
-    Ok(Step::Dropped(late.len(), work))
+    Ok(Step::Dropped(late.len(), Some(work)))
 }
 
 /// Whether the meeting had started when it was a reminder's turn.
@@ -129,10 +129,7 @@ pub(super) async fn remind_one(
     let person = told.conference.invited.iter().find(|person| person.contact == contact);
     if let Some(person) = person.filter(|_| planned) {
         let letters = Letters::of(app, &told)?;
-        let (due, late) = to_come(app, &told, vec![due], app.now()).await?;
-        if late > 0 {
-            tracing::warn!(job = job.id, stale = 1, "reminders came too late and were dropped");
-        }
+        let (due, mut late) = to_come(app, &told, vec![due], app.now()).await?;
         let wanted = wanted(app, &told, vec![person], &due).await?;
         for due in wanted.into_iter().flat_map(|(_, due)| due) {
             let why = app
@@ -141,9 +138,13 @@ pub(super) async fn remind_one(
                 .await?;
             let sent = deliver(app, job, &letters, person, (&due, why)).await;
             match is_late(&sent) {
-                true => tracing::warn!(job = job.id, stale = 1, "reminders came too late and were dropped"),
+                true => late += 1,
                 false => sent?,
             }
+        }
+        if late > 0 {
+            tracing::warn!(job = job.id, stale = late, "reminders came too late and were dropped");
+            return Ok(Step::Dropped(late, None));
         }
     }
     Ok(Step::Done)

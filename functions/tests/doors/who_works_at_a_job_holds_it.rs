@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use functions::operator::{self, Dispatched};
 use jiff::SignedDuration;
+use domain::id::CompanyId;
 use notify::{Mail, Mailer, Sending};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -26,7 +27,7 @@ struct Slow {
 }
 
 impl Mailer for Slow {
-    fn send<'a>(&'a self, _: &'a Mail) -> Sending<'a> {
+    fn send<'a>(&'a self, _: &'a Mail, _: CompanyId) -> Sending<'a> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         Box::pin(async {
             drop(self.may.acquire().await.expect("not closed"));

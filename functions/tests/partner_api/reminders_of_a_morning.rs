@@ -45,12 +45,15 @@ fn more_than_goes_out_until_the_meetings_start_is_dropped_and_counted() {
     assert_eq!(
         (sent + report.stale, report.twice, report.early),
         (1_020, 0, 0),
-        "{report:?}"
+        "{sent} sent"
     );
     assert!(sent > 800, "{sent}");
     let (_, last) = middle_and_last(&report.late[0]);
     assert!(last <= Duration::from_secs(15 * 60 + 1), "{last:?}");
+    // Who has little waits for as much of the others as of its own, whatever the mail service let through meanwhile.
     assert_eq!(report.late[1].len(), 20);
+    let (_, last) = middle_and_last(&report.late[1]);
+    assert!(last < Duration::from_secs(120), "{:?}", report.late[1]);
 }
 
 #[test]

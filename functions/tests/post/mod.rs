@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use domain::id::CompanyId;
 use notify::{Mail, MailError, Mailer, Sending, Text, TextError, Texter, Texting};
 
 /// All mails that went out, oldest first.
@@ -49,7 +50,7 @@ impl Post {
 }
 
 impl Mailer for Post {
-    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
+    fn send<'a>(&'a self, mail: &'a Mail, _: CompanyId) -> Sending<'a> {
         let mut kept = self.0.lock().expect("a lock");
         let fate = kept.fate.pop().unwrap_or(Fate::Sent);
         if matches!(fate, Fate::Sent | Fate::Unheard) {

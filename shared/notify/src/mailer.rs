@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use domain::code::Email;
+use domain::id::CompanyId;
 use jiff::Timestamp;
 
 /// A mail as it goes out.
@@ -56,8 +57,8 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send
 
 /// Sends mail.
 pub trait Mailer: fmt::Debug + Send + Sync {
-    /// Hands a mail on to be delivered.
-    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a>;
+    /// Hands a mail of this company's on to be delivered. Where mails wait, companies come in turn.
+    fn send<'a>(&'a self, mail: &'a Mail, company: CompanyId) -> Sending<'a>;
 
     /// Whether more may come now: where not, those that wait are many already.
     fn has_room(&self) -> bool {

@@ -1,10 +1,11 @@
 //! How many mails are under way at a time: more while they go out at once, fewer where the mail service takes its time or lets
-//! no more through. Who waits is let on in the order in which they came.
+//! no more through. Companies whose mails wait are let on in turn, the mails of each in the order in which they came.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use domain::id::CompanyId;
 use tokio::sync::oneshot;
 
 /// What is under way at a time at the beginning, and at most.
@@ -25,9 +26,43 @@ pub(crate) struct Pace(Arc<Mutex<State>>);
 struct State {
     window: f64,
     out: usize,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+    waiting: Waiting,
     /// When the pace fell last.
     fell: Option<SystemTime>,
+}
+
+/// Who waits.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Of each company that is in `turns`.
+    lines: HashMap<CompanyId, VecDeque<oneshot::Sender<Turn>>>,
+    /// Whose turn is next.
+    turns: VecDeque<CompanyId>,
+    len: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, company: CompanyId, mail: oneshot::Sender<Turn>) {
+        let line = self.lines.entry(company).or_default();
+        if line.is_empty() {
+            self.turns.push_back(company);
+        }
+        line.push_back(mail);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<oneshot::Sender<Turn>> {
+        let company = self.turns.pop_front()?;
+        let line = self.lines.get_mut(&company)?;
+        let next = line.pop_front()?;
+        if line.is_empty() {
+            self.lines.remove(&company);
+        } else {
+            self.turns.push_back(company);
+        }
+        self.len -= 1;
+        Some(next)
+    }
 }
 
 /// A place among those under way; it is free again with this.
@@ -41,7 +76,7 @@ impl Pace {
         Self(Arc::new(Mutex::new(State {
             window: FIRST,
             out: 0,
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             fell: None,
         })))
     }
@@ -50,12 +85,12 @@ impl Pace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place.
-    pub(crate) async fn turn(&self) -> Turn {
+    /// Waits for a place for a mail of this company.
+    pub(crate) async fn turn(&self, company: CompanyId) -> Turn {
         let (given, turn) = oneshot::channel();
         {
             let mut state = self.state();
-            state.waiting.push_back(given);
+            state.waiting.push(company, given);
             self.let_on(&mut state);
         }
         // None is given up unless its turn has come.
@@ -64,12 +99,12 @@ impl Pace {
 
     /// Whether more may come.
     pub(crate) fn has_room(&self) -> bool {
-        self.state().waiting.len() < CROWD
+        self.state().waiting.len < CROWD
     }
 
     fn let_on(&self, state: &mut State) {
         while (state.out as f64) < state.window.floor() {
-            let Some(next) = state.waiting.pop_front() else { return };
+            let Some(next) = state.waiting.pop() else { return };
             let turn = Turn {
                 pace: Some(self.clone()),
             };
@@ -115,6 +150,10 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
+    fn company(number: u64) -> CompanyId {
+        CompanyId::new(number).expect("a number")
+    }
+
     async fn settle() {
         for _ in 0..1_000 {
             tokio::task::yield_now().await;
@@ -126,14 +165,14 @@ mod tests {
         let pace = Pace::new();
         let mut turns = Vec::new();
         for _ in 0..32 {
-            turns.push(pace.turn().await);
+            turns.push(pace.turn(company(1)).await);
         }
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = Vec::new();
         for number in 0..20 {
             let (pace, order) = (pace.clone(), Arc::clone(&order));
             waiting.push(tokio::spawn(async move {
-                let turn = pace.turn().await;
+                let turn = pace.turn(company(1)).await;
                 order.lock().expect("a lock").push(number);
                 std::mem::forget(turn);
             }));
@@ -161,5 +200,25 @@ mod tests {
         }
         settle().await;
         assert_eq!(*order.lock().expect("a lock"), [0, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn companies_come_in_turn() {
+        let pace = Pace::new();
+        pace.state().window = 1.0;
+        let first = pace.turn(company(1)).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for whose in [1, 1, 1, 1, 2, 2, 3] {
+            let (pace, order) = (pace.clone(), Arc::clone(&order));
+            tokio::spawn(async move {
+                let _turn = pace.turn(company(whose)).await;
+                order.lock().expect("a lock").push(whose);
+            });
+            settle().await;
+        }
+        drop(first);
+        settle().await;
+        assert_eq!(*order.lock().expect("a lock"), [1, 2, 3, 1, 2, 1, 1]);
+        assert!(pace.state().waiting.lines.is_empty());
     }
 }

@@ -11,6 +11,7 @@ use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
+use domain::id::CompanyId;
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -53,8 +54,8 @@ impl Ses {
     }
 
     /// Sends a mail when it is its turn, and again where it was too much, or where nobody answered.
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let turn = self.pace.turn().await;
+    async fn send(&self, mail: &Mail, company: CompanyId) -> Result<(), MailError> {
+        let turn = self.pace.turn(company).await;
         for tried in 1.. {
             if self.is_late(mail) {
                 return Err(MailError::Late);
@@ -107,8 +108,8 @@ impl Ses {
 }
 
 impl Mailer for Ses {
-    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
-        Box::pin(Self::send(self, mail))
+    fn send<'a>(&'a self, mail: &'a Mail, company: CompanyId) -> Sending<'a> {
+        Box::pin(Self::send(self, mail, company))
     }
 
     fn has_room(&self) -> bool {
