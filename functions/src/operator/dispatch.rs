@@ -105,7 +105,10 @@ struct Flights {
 impl Flights {
     /// How much of its company's.
     fn beside(&self, job: &Job) -> usize {
-        self.companies.get(&(job.reseller, job.company)).copied().unwrap_or_default()
+        self.companies
+            .get(&(job.reseller, job.company))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Whether there is a place for it: of all of them a company takes a part only, so that others find one at once.

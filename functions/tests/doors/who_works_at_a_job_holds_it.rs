@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use domain::id::CompanyId;
 use functions::operator::{self, Dispatched};
 use jiff::SignedDuration;
-use domain::id::CompanyId;
 use notify::{Mail, Mailer, Sending};
 use serde_json::json;
 use tokio::sync::Semaphore;

@@ -115,6 +115,21 @@ pub(crate) fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     }
 }
 
+/// Whether the table may have done, or may still do, what it was asked: nobody heard that it did not.
+pub(crate) fn is_unheard<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(service) => {
+            service.raw().status().is_server_error()
+                || matches!(
+                    service.err().code(),
+                    Some("InternalServerError" | "TransactionInProgressException")
+                )
+        }
+        _ => false,
+    }
+}
+
 pub(crate) fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> Error {
     if is_passing(error) {
         Error::Unavailable(Cause::of(error))

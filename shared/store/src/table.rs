@@ -24,8 +24,8 @@ use jiff::Timestamp;
 
 use crate::error::Cause;
 use crate::keys::{self, Key};
-use crate::op::Op;
-use crate::retry::{Tries, failed, is_passing, random, retried};
+use crate::op::{Failure, Op};
+use crate::retry::{Tries, failed, is_passing, is_unheard, random, retried};
 use crate::value::Item;
 use crate::{Error, Result, Store};
 
@@ -284,7 +284,8 @@ impl Store {
         }
     }
 
-    /// Several writes, all or none; what a broken condition means is said by its write.
+    /// Several writes, all or none; what a broken condition means is said by its write. After a try that nobody answered it may
+    /// mean that the try was done: then whoever asked is to ask again, and finds its own write, or the other's.
     pub(crate) async fn commit(&self, ops: Vec<Op>) -> Result<()> {
         if ops.is_empty() {
             return Ok(());
@@ -296,6 +297,7 @@ impl Store {
         // Another try under the same token must be the same to the byte, so it is a copy of these, not made anew.
         let items: Vec<_> = ops.iter().map(|op| op.transact_item(&self.table)).collect();
         let mut tries = Tries::begin();
+        let mut unheard = false;
         loop {
             let sent = self
                 .client
@@ -311,7 +313,11 @@ impl Store {
                     .iter()
                     .position(|reason| reason.code() == Some("ConditionalCheckFailed"));
                 if let Some(op) = broken.and_then(|at| ops.get(at)) {
-                    return Err(op.failure.error());
+                    return Err(match op.failure {
+                        // It may be this very write that has it, or has it gone, where the table has not kept the token.
+                        Failure::Taken(_) | Failure::NotFound(_) if unheard => Error::Unavailable(Cause::of(&error)),
+                        failure => failure.error(),
+                    });
                 }
                 let passing = |code: Option<&str>| {
                     matches!(
@@ -327,6 +333,7 @@ impl Store {
             } else if !is_passing(&error) {
                 return Err(failed(&error));
             }
+            unheard |= is_unheard(&error);
             if !tries.again().await {
                 return Err(Error::Unavailable(Cause::of(&error)));
             }
