@@ -18,6 +18,7 @@ use crate::code_link::CodeKey;
 use crate::error::Error;
 use crate::guest_pass::PassKey;
 use crate::openid::Providers;
+use crate::operator::Quotas;
 use crate::outbound::{Guard, Outbound};
 use crate::own_domains::OwnDomains;
 use crate::pages::Shells;
@@ -203,6 +204,7 @@ pub struct App {
     pub(crate) tenants: Tenants,
     pub(crate) providers: Providers,
     pub(crate) sign_ins: SignIns,
+    pub(crate) quotas: Quotas,
     pages: Option<Shells>,
     own_domains: Option<OwnDomains>,
     mailer: Option<Arc<dyn Mailer>>,
@@ -239,6 +241,7 @@ impl App {
             tenants: Tenants::default(),
             providers: Providers::default(),
             sign_ins: SignIns::default(),
+            quotas: Quotas::default(),
             pages: None,
             own_domains: None,
             mailer: None,

@@ -24,6 +24,9 @@ pub enum Error {
     /// A mail did not go out.
     #[error(transparent)]
     Mail(#[from] notify::MailError),
+    /// The reseller's companies have mailed what they may on this day.
+    #[error("the reseller has mailed what it may today")]
+    MailQuota,
     /// A text message did not go out.
     #[error(transparent)]
     Text(#[from] notify::TextError),

@@ -33,6 +33,9 @@ pub struct Reseller {
     /// What Convoke proves itself by there, sealed for [`Reseller::openid_place`]. A public client has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub openid_secret: Option<Sealed>,
+    /// Mails to people of its companies' meetings, and to new accounts, that go out in a day (UTC) at most; as many as there are where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub daily_mails: Option<u32>,
     /// When it was made.
     #[serde(with = "millis")]
     pub created: Timestamp,

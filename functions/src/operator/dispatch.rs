@@ -20,6 +20,7 @@ use super::delete;
 use super::erase::{self, Progress};
 use super::mails;
 use super::passwords;
+use super::quota;
 use super::reminders;
 use crate::app::App;
 use crate::error::Error;
@@ -69,6 +70,8 @@ pub struct Dispatched {
     pub steps: usize,
     /// Tries that failed.
     pub failed: usize,
+    /// Tries that wait, as the reseller has mailed what it may today.
+    pub held: usize,
     /// Jobs given up.
     pub parked: usize,
     /// Reminders that came too late and were dropped.
@@ -80,6 +83,7 @@ impl Dispatched {
         self.done += more.done;
         self.steps += more.steps;
         self.failed += more.failed;
+        self.held += more.held;
         self.parked += more.parked;
         self.stale += more.stale;
     }
@@ -370,8 +374,13 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
         Err(error) => {
             error.log("dispatch", &job.id);
             tracing::warn!(job = job.id, failures = job.failures + 1, %error, "a job failed");
-            job.failures += 1;
             job.error = Some(error.to_string());
+            if matches!(error, Error::MailQuota) {
+                store.job_later(&job, later(now, quota::HELD)).await?;
+                done.held += 1;
+                return Ok(Some(done));
+            }
+            job.failures += 1;
             done.failed += 1;
             // Reminders give up by themselves when the meeting starts, and others come after them.
             let ends = matches!(job.work, Work::Remind { .. });

@@ -57,6 +57,10 @@ pub struct FirstReseller {
     /// as it is.
     #[serde(default)]
     pub leave_event_type: Option<LeaveEvent>,
+    /// Mails to people of its companies' meetings, and to new accounts, that go out in a day (UTC) at most; 0 for as many as there are.
+    /// Absent, it stays as it is.
+    #[serde(default)]
+    pub daily_mails: Option<u32>,
     /// The OpenID Connect provider that hosts of its companies may sign in with; absent, it stays as it is.
     #[serde(default)]
     pub openid: Option<OpenId>,
@@ -136,7 +140,7 @@ pub struct Initialised {
 }
 
 /// Makes what is missing of the reseller, its first company and its admin, and registers the relays' keys. What is there
-/// already stays as it is but for a relay's key and the reseller's leave event and provider, so this may be repeated, also after a
+/// already stays as it is but for a relay's key and the reseller's leave event, mails of a day and provider, so this may be repeated, also after a
 /// failure half-way, and by two at once.
 ///
 /// # Errors
@@ -189,6 +193,9 @@ fn wanted(app: &App, asked: &Init, reseller: &Reseller) -> Result<Reseller, Erro
     let mut wanted = reseller.clone();
     if let Some(event) = &asked.reseller.leave_event_type {
         wanted.leave_event_type = Some(event.clone());
+    }
+    if let Some(daily) = asked.reseller.daily_mails {
+        wanted.daily_mails = Some(daily).filter(|daily| *daily > 0);
     }
     if let Some(openid) = &asked.reseller.openid {
         let place = Reseller::openid_place(reseller.id);
@@ -248,6 +255,7 @@ async fn new_reseller(app: &App, asked: &Init, write: &Write<'_>) -> Result<(Res
         leave_event_type: asked.reseller.leave_event_type.clone(),
         openid: None,
         openid_secret: None,
+        daily_mails: None,
         created: write.at,
     };
     match app.store.reseller_create(&reseller, write).await {

@@ -16,6 +16,7 @@ use store::{Job, Suppressed, Work};
 
 use super::dispatch::Step;
 use super::letters::{Letters, brand, sender, zone_of};
+use super::quota;
 use crate::app::App;
 use crate::error::Error;
 
@@ -176,7 +177,8 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
         .map(|(url, expires)| PasswordLink { url, expires: *expires });
     let sign_in = format!("{origin}/login");
     let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.welcome(envelope, link, &sign_in);
-    write_to(app, job, "welcome", (&host, &company), mail).await
+    quota::within(app, job, write_to(app, job, "welcome", (&host, &company), mail)).await?;
+    Ok(Step::Done)
 }
 
 /// Writes to whoever made a webhook that was disabled.
@@ -197,7 +199,8 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
         .map(|target| target.host())
         .unwrap_or_default();
     let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server);
-    write_to(app, job, "hook", (&host, &company), mail).await
+    write_to(app, job, "hook", (&host, &company), mail).await?;
+    Ok(Step::Done)
 }
 
 /// Writes to an account holder; `kind` tells a job's mails apart.
@@ -207,7 +210,7 @@ pub(super) async fn write_to(
     kind: &str,
     (host, company): (&Host, &Company),
     mail: impl FnOnce(&Account<'_>, &Envelope<'_>) -> Mail,
-) -> Result<Step, Error> {
+) -> Result<(), Error> {
     let (sender, zone) = (sender(company)?, zone_of(host));
     let account = Account {
         language: Language::of(host.locale.as_deref()),
@@ -229,18 +232,20 @@ pub(super) async fn write_to(
         date: job.created,
     };
     let mail = mail(&account, &envelope);
-    send(app, job, &mail).await?;
-    Ok(Step::Done)
-}
-
-/// Hands a mail on, unless its address takes none. One that will never go out is given up by itself, so that the others do.
-pub(super) async fn send(app: &App, job: &Job, mail: &Mail) -> Result<(), Error> {
     let why = app.store.mail_suppressed(job.reseller, &mail.to, app.now()).await?;
-    hand_on(app, job, mail, why).await
+    out(app, job, &mail, why).await
 }
 
-/// The same where it is known whether its address takes mail.
+/// Hands a mail to somebody who is invited on, within what may go out today, unless its address takes none.
 pub(super) async fn hand_on(app: &App, job: &Job, mail: &Mail, why: Option<Suppressed>) -> Result<(), Error> {
+    match why {
+        Some(_) => out(app, job, mail, why).await,
+        None => quota::within(app, job, out(app, job, mail, None)).await,
+    }
+}
+
+/// One that will never go out is given up by itself, so that the others do.
+async fn out(app: &App, job: &Job, mail: &Mail, why: Option<Suppressed>) -> Result<(), Error> {
     if let Some(why) = why {
         tracing::info!(job = job.id, mail = mail.id, why = why.name(), "a mail was left out");
         return Ok(());

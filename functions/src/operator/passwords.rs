@@ -66,5 +66,6 @@ pub(super) async fn mail(app: &App, job: &Job, host: HostId, link: &Sealed) -> R
         expires: held.expires,
     };
     let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.password_reset(envelope, link);
-    write_to(app, job, "password", (&host, &company), mail).await
+    write_to(app, job, "password", (&host, &company), mail).await?;
+    Ok(Step::Done)
 }

@@ -18,6 +18,7 @@ mod join_admits;
 mod join_roles;
 mod join_round_trips;
 mod mail_comes_back;
+mod mails_of_a_day;
 mod meetings_are_kept_for_days;
 mod meetings_from_servers;
 mod oauth;

@@ -159,7 +159,8 @@ fn line(id: &str, used: &BTreeSet<(Action, Partition)>) -> String {
 }
 
 async fn first_objects(walk: &mut Walk) {
-    let again = walk.site.first();
+    let mut again = walk.site.first();
+    again.reseller.daily_mails = Some(1_000);
     walk.fresh().await;
     operator::init(&walk.site.app, &again).await.expect("done");
     let fresh = serde_json::from_value(json!({

@@ -584,6 +584,11 @@ pub fn mail_suppressed(reseller: ResellerId, email: &Email) -> Key {
     )
 }
 
+/// What a reseller mailed on one day (UTC).
+pub fn mails(reseller: ResellerId, at: Timestamp) -> Key {
+    key(format!("R#{reseller}#MAILS"), at.strftime("%Y-%m-%d").to_string())
+}
+
 /// A text message that was sent, or may have been.
 pub fn text(reseller: ResellerId, name: &str) -> Key {
     key(format!("R#{reseller}#TEXT#{}", token_hash(name)), "TEXT")

@@ -77,6 +77,8 @@ pub enum Partition {
     Text,
     /// Addresses that mail does not go to.
     Suppressed,
+    /// What resellers mailed in a day.
+    Mails,
     /// Webhooks, and what their deliveries carry.
     Hook,
     /// What happened and has no number yet.
@@ -95,7 +97,7 @@ pub enum Partition {
 
 impl Partition {
     /// Every kind.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Counter,
         Self::Reseller,
         Self::Fqdn,
@@ -133,6 +135,7 @@ impl Partition {
         Self::Image,
         Self::Text,
         Self::Suppressed,
+        Self::Mails,
         Self::Hook,
         Self::News,
         Self::NewsList,
@@ -183,6 +186,7 @@ impl Partition {
             Self::Image => "R#*#IMAGE#*",
             Self::Text => "R#*#TEXT#*",
             Self::Suppressed => "R#*#SUPPRESSED#*",
+            Self::Mails => "R#*#MAILS",
             Self::Hook => "R#*#HOOKS#*",
             Self::News => "NEWS#*",
             Self::NewsList => "NEWSLIST#*",

@@ -2,8 +2,8 @@
 
 use store::Partition::{
     Active, Audit, Code, Company, Conference, Contact, Counter, Delivery, Due, Email, Fqdn, Handoff, Hook, Host, Image,
-    Job, JobList, Line, LineList, News, NewsList, OpenId, OwnDomainList, Relay, RelayList, Reseller, ResellerAudit,
-    Session, Suppressed, Text, Told, Uid, Usage,
+    Job, JobList, Line, LineList, Mails, News, NewsList, OpenId, OwnDomainList, Relay, RelayList, Reseller,
+    ResellerAudit, Session, Suppressed, Text, Told, Uid, Usage,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -22,13 +22,16 @@ pub(super) const LIST: &[(&str, Listed)] = &[
                     Handoff, Text,
                 ],
             ),
-            (&[Update], &[Company, Host, Conference, Code, Job, Text]),
+            (&[Update], &[Company, Host, Conference, Code, Job, Text, Mails]),
             (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job, Text]),
             (&[QueryIndex], &[Company, Host, JobList]),
             (&[Get], &[Fqdn, Company, Conference, Email, Job, Suppressed]),
             (&[Query], &[Company, Host, Conference, Active]),
             (&[Check], &[Conference, Text]),
-            (&[BatchGet], &[Company, Host, Conference, Code, Relay, Suppressed]),
+            (
+                &[BatchGet],
+                &[Company, Host, Conference, Code, Relay, Reseller, Suppressed, Mails],
+            ),
         ],
     ),
     (

@@ -72,6 +72,7 @@ impl World {
             leave_event_type: None,
             openid: None,
             openid_secret: None,
+            daily_mails: None,
             created: noon(),
         };
         store

@@ -1,0 +1,60 @@
+use domain::company::Reseller;
+use store::{MailsLeft, Store};
+
+use super::world::{World, minute, noon, operator};
+
+/// So many take mails of a reseller's, of one day, until there are none: how many they took, and the most at once.
+async fn taken(store: &Store, reseller: &Reseller) -> (u32, u32) {
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, id) = (store.clone(), reseller.id);
+            tokio::spawn(async move {
+                let (mut all, mut most) = (0, 0);
+                loop {
+                    match store.mails_take(id, noon()).await {
+                        Ok(MailsLeft::Some(some)) => (all, most) = (all + some, most.max(some)),
+                        Ok(MailsLeft::None) => return (all, most),
+                        // Seven others were faster each time.
+                        Err(store::Error::Raced) => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let (mut all, mut most) = (0, 0);
+    for task in tasks {
+        let (some, at_once) = task.await.expect("runs");
+        (all, most) = (all + some, most.max(at_once));
+    }
+    (all, most)
+}
+
+pub async fn no_more_mails_are_taken_than_a_day_holds(store: &Store) {
+    let world = World::new(store).await;
+    let before = &world.reseller;
+    assert_eq!(
+        store.mails_take(before.id, noon()).await.expect("taken"),
+        MailsLeft::All
+    );
+    let of = |daily| Reseller {
+        daily_mails: daily,
+        ..before.clone()
+    };
+    let set = async |from: &Reseller, to: &Reseller| {
+        store.reseller_update(from, to, &operator("init")).await.expect("set");
+    };
+    let (some, more) = (of(Some(300)), of(Some(310)));
+    set(before, &some).await;
+    assert_eq!(taken(store, &some).await, (300, 18));
+    set(&some, &more).await;
+    assert_eq!(taken(store, &more).await, (10, 1));
+    // A day of UTC ends at midnight.
+    let midnight = minute(12 * 60);
+    let at = async |at| store.mails_take(before.id, at).await.expect("taken");
+    assert_eq!(at(minute(12 * 60 - 1)).await, MailsLeft::None);
+    assert_eq!(at(midnight).await, MailsLeft::Some(19));
+    // What was counted already is not less for it.
+    set(&more, &of(Some(5))).await;
+    assert_eq!(at(midnight).await, MailsLeft::None);
+}
