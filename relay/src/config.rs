@@ -8,7 +8,7 @@ use std::{
 };
 
 use domain::{id::RelayId, jws::Jwk};
-use relay_core::forward;
+use relay_core::{forward, room};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -63,6 +63,8 @@ pub struct Media {
     pub addresses: Vec<IpAddr>,
     /// Media threads.
     pub workers: usize,
+    /// Participants of one room who share a media thread before the next one takes further ones.
+    pub together: u32,
     /// Send and receive buffer asked of the kernel per socket, in bytes.
     pub socket_buffer: usize,
     /// Microphones of one room that are forwarded at once, the loudest; 0 forwards all.
@@ -151,6 +153,7 @@ impl Default for Media {
             tcp: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
             addresses: Vec::new(),
             workers: 1,
+            together: room::TOGETHER,
             socket_buffer: 4 * 1024 * 1024,
             voices: forward::VOICES,
             connections: 8_192,

@@ -1,11 +1,12 @@
 //! The sockets and threads of media: one UDP port for everybody, ICE, DTLS, SRTP and data channels.
 //!
 //! [`Engine`] owns the media workers and the transport thread. Room control sends [`EngineCommand`]s and receives
-//! [`EngineEvent`]s; neither blocks, and nothing crosses threads per media packet.
+//! [`EngineEvent`]s; neither blocks.
 //!
 //! [`TransportCommand`]s open and close the way to a client, [`forward::Command`]s say what flows on it: both are
-//! needed, and each in the order given. With several workers a room lives on one of them. The worker of anything is
-//! its id modulo [`Engine::workers`]: mint the ids of transports, sources and sinks of one room congruent.
+//! needed, and each in the order given. The worker of anything is its id modulo [`Engine::workers`]: mint the ids of sources and
+//! sinks congruent with that of their transport. Packets whose subscribers are with other workers than their publisher cross to each of
+//! these once, a batch at a time.
 
 use std::{
     fmt, io,
@@ -27,8 +28,10 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use self::{
+    crossing::Crossings,
     directory::{Directory, Routes},
     ice::Patience,
+    spread::Spread,
     sys::Waker,
     worker::{Worker, WorkerParts},
 };
@@ -37,6 +40,7 @@ use crate::{
     transport::{DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread},
 };
 
+mod crossing;
 mod directory;
 mod egress;
 #[cfg(any(test, fuzzing))]
@@ -44,6 +48,7 @@ pub(crate) mod fuzzing;
 mod ice;
 pub(crate) mod link;
 mod outlet;
+mod spread;
 mod srtp;
 mod stats;
 pub(crate) mod stun;
@@ -127,6 +132,8 @@ pub struct Engine {
     identity: Identity,
     transports: Sender<TransportInput>,
     workers: Vec<WorkerHandle>,
+    /// With several workers.
+    spread: Option<Mutex<Spread>>,
     directory: Option<Arc<Directory>>,
     /// Counts the ids of links.
     links: Arc<AtomicU32>,
@@ -164,6 +171,7 @@ impl Engine {
             identity,
             transports,
             workers: Vec::new(),
+            spread: (sockets.len() > 1).then(|| Mutex::new(Spread::new(sockets.len()))),
             directory,
             links: Arc::default(),
             worker_stats: Vec::new(),
@@ -171,8 +179,13 @@ impl Engine {
             threads: Vec::new(),
         };
         let socket = sockets[0].try_clone()?;
-        for (i, sockets) in sockets.into_iter().zip(reports).enumerate() {
-            engine.start_worker(config, i, sockets, &events, crypto.clone())?;
+        let wakers = sockets
+            .iter()
+            .map(|_| Waker::new().map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?;
+        let crossings = Crossings::between(&wakers);
+        for (waker, (sockets, crossings)) in wakers.into_iter().zip(sockets.into_iter().zip(reports).zip(crossings)) {
+            engine.start_worker(config, sockets, (waker, crossings), &events, crypto.clone())?;
         }
         if let Some(directory) = &engine.directory {
             directory.set_workers(engine.workers.clone());
@@ -193,13 +206,13 @@ impl Engine {
     fn start_worker(
         &mut self,
         config: &EngineConfig,
-        number: usize,
         (socket, reports): (UdpSocket, UdpSocket),
+        (waker, crossings): (Arc<Waker>, Crossings),
         events: &Sender<EngineEvent>,
         crypto: Arc<dyn RTCCryptoProvider>,
     ) -> io::Result<()> {
         let (sender, inputs) = crossbeam_channel::unbounded();
-        let waker = Arc::new(Waker::new()?);
+        let number = self.workers.len();
         let stats = Arc::<Mutex<WorkerStats>>::default();
         let now = Instant::now();
         let parts = WorkerParts {
@@ -214,6 +227,7 @@ impl Engine {
                 pause: config.pause_after,
                 disconnect: config.disconnect_after,
             },
+            crossings,
             forward: forward::Config {
                 voices: config.voices,
                 ..forward::Config::new(now, ntp_now(), random_seed()?)
@@ -239,8 +253,15 @@ impl Engine {
         match command {
             EngineCommand::Transport(command) => self.send_transport(command),
             EngineCommand::Forward(command) => {
-                let worker = worker_of(forward_id(&command), self.workers.len());
-                self.workers[worker].send(WorkerInput::Forward(command));
+                let Some(spread) = &self.spread else {
+                    self.workers[0].send(WorkerInput::Forward(command));
+                    return;
+                };
+                // Who sends is one thread; the lock keeps what it says in order whoever does.
+                let mut spread = spread.lock().unwrap_or_else(PoisonError::into_inner);
+                for (worker, command) in spread.route(command) {
+                    self.workers[worker].send(WorkerInput::Forward(command));
+                }
             }
         }
     }
@@ -288,7 +309,7 @@ impl Engine {
         self.identity.fingerprint()
     }
 
-    /// How many workers there are; ids of one room are congruent modulo this.
+    /// How many workers there are: what a transport's sources and sinks have with it in common is their ids modulo this.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.len()
@@ -352,21 +373,6 @@ pub(crate) fn id_of(command: &TransportCommand) -> TransportId {
         | TransportCommand::OpenChannel { id, .. }
         | TransportCommand::Send { id, .. }
         | TransportCommand::Close { id } => *id,
-    }
-}
-
-/// The number in the id of what a command is about.
-fn forward_id(command: &forward::Command) -> u32 {
-    use forward::Command as C;
-    match command {
-        C::TransportAdd { id } | C::TransportConnected { id } | C::TransportRemove { id } => id.0,
-        C::SourceAdd { id, .. } | C::SourceUpdate { id, .. } | C::SourceMute { id, .. } | C::SourceRemove { id } => {
-            id.0
-        }
-        C::SinkAdd { id, .. } | C::SinkUpdate { id, .. } | C::SinkSet { id, .. } | C::SinkRemove { id } => id.0,
-        C::OfferAdd { source, .. } | C::OfferRemove { source, .. } => source.0,
-        C::RemoteAdd { id, .. } => id.0,
-        C::TapAdd { id, .. } | C::TapKeyframe { id } | C::TapRemove { id } => id.0,
     }
 }
 

@@ -356,6 +356,7 @@ pub(crate) fn rooms() -> Control {
         ice_servers: Arc::new(OneServer),
         fingerprint: Fingerprint([7; 32]),
         workers: 1,
+        together: 1,
         max_participants: 10,
         capacity: 10,
         auto_cameras: 1,

@@ -155,6 +155,11 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
         "Datagrams handed to connections of ICE-TCP and to TURN.",
         |w| w.linked_out,
     );
+    each(
+        "crossed_messages_total",
+        "Messages to other media threads about rooms that they share, packets mostly.",
+        |w| w.crossed_out,
+    );
     each("stun_answered_total", "STUN requests answered.", |w| w.checks_answered);
     let sum = |of: fn(&WorkerStats) -> u64| workers.iter().map(of).sum::<u64>();
     text.counter("received_dropped_total", "Datagrams received and dropped, by why.");
@@ -175,6 +180,7 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
         ("link", sum(|w| w.dropped_links)),
         ("not_connected", sum(|w| w.dropped_closed)),
         ("not_sealed", sum(|w| w.dropped_unsealed)),
+        ("other_worker", sum(|w| w.dropped_crossing)),
     ] {
         text.value("sent_dropped_total", &[("reason", reason)], count);
     }

@@ -381,6 +381,7 @@ fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Confi
             .collect(),
         fingerprint: engine.fingerprint(),
         workers: u32::try_from(engine.workers()).unwrap_or(1),
+        together: config.media.together,
         max_participants: config.max_participants,
         capacity: config.capacity,
         auto_cameras: config.auto_cameras,

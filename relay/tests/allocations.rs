@@ -15,6 +15,7 @@ use std::{
     sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
 };
 
+use relay::engine::EngineConfig;
 use relay_core::types::Codec;
 use transport_kit::{Client, ClientOptions, Relay};
 
@@ -81,9 +82,22 @@ fn place_of(name: &str) -> usize {
     place
 }
 
+/// One after the other: threads are told apart by their names.
 #[test]
-fn the_media_thread_allocates_nothing_for_a_packet() {
-    let mut relay = Relay::start();
+fn media_threads_allocate_nothing_for_a_packet() {
+    few_allocations(1);
+    // The publisher is with the one, and the subscribers are with the other.
+    few_allocations(2);
+}
+
+fn few_allocations(workers: usize) {
+    let mut relay = Relay::start_with(&EngineConfig {
+        udp: "127.0.0.1:0".parse().expect("an address"),
+        workers,
+        ..EngineConfig::default()
+    });
+    relay = relay.with_step(workers as u32);
+    relay.mint_with(0);
     let address = relay.engine.udp_addr();
     let sound = ClientOptions {
         audio: true,
@@ -94,6 +108,7 @@ fn the_media_thread_allocates_nothing_for_a_packet() {
     let mut subscribers = [0; 3].map(|_| Client::new(address, ClientOptions::default()));
     let up = relay.join(&mut publisher);
     let source = relay.publish(&up);
+    relay.mint_with(workers as u32 - 1);
     let down: Vec<_> = subscribers
         .iter_mut()
         .map(|subscriber| relay.subscribe(subscriber, source, Codec::Opus))
@@ -102,11 +117,17 @@ fn the_media_thread_allocates_nothing_for_a_packet() {
     relay.until("all are connected", &mut clients, |relay, _| {
         relay.connected(&up) && down.iter().all(|peer| relay.connected(peer))
     });
-    let place = place_of("media-0");
+    let places: Vec<usize> = (0..workers).map(|n| place_of(&format!("media-{n}"))).collect();
+    let count = || {
+        places
+            .iter()
+            .map(|place| COUNTS[*place].load(Ordering::Relaxed))
+            .sum::<u64>()
+    };
     // A window is a few hundred packets given out: those of the first ones grow what grows.
     let mut windows = Vec::new();
     for n in 0..60_u8 {
-        let before = COUNTS[place].load(Ordering::Relaxed);
+        let before = count();
         let mut forwarded = 0;
         relay.until("a few hundred packets", &mut clients, |_, clients| {
             for _ in 0..20 {
@@ -121,7 +142,7 @@ fn the_media_thread_allocates_nothing_for_a_packet() {
             }
             forwarded >= 300
         });
-        windows.push((COUNTS[place].load(Ordering::Relaxed) - before, forwarded));
+        windows.push((count() - before, forwarded));
     }
     let later = &windows[20..];
     let clean = later.iter().filter(|(allocations, _)| *allocations == 0).count();

@@ -15,13 +15,13 @@ from livekit import api, rtc
 KEY, SECRET = "devkey", "devsecretdevsecretdevsecretdevsecret"
 
 
-@pytest.fixture(scope="session")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a relay that stands alone."""
+@pytest.fixture(scope="session", params=[1, 2], ids=["one media thread", "a media thread each"])
+def relay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a relay that stands alone; two in a room are with different media threads, if there are two."""
     folder: Path = tmp_path_factory.mktemp("relay")
     config = folder / "relay.toml"
     config.write_text(
-        f'listen = "127.0.0.1:0"\ndata = "{folder}"\n[media]\nudp = "127.0.0.1:0"\nstun = "127.0.0.1:0"\n'
+        f'listen = "127.0.0.1:0"\ndata = "{folder}"\n[media]\nworkers = {request.param}\ntogether = 1\nudp = "127.0.0.1:0"\nstun = "127.0.0.1:0"\n'
         f'[api_keys]\n{KEY} = "{SECRET}"\n'
     )
     process = subprocess.Popen(

@@ -70,11 +70,6 @@ impl Routes {
         }
     }
 
-    /// This worker's number.
-    pub(super) fn me(&self) -> usize {
-        self.me
-    }
-
     /// The other worker that has the transport of this user fragment.
     pub(super) fn by_ufrag(&self, ufrag: &str) -> Option<usize> {
         let worker = self.directory.as_ref()?.worker(ufrag)?;

@@ -3,12 +3,13 @@
 use std::net::UdpSocket;
 
 use relay_core::{
-    forward::{Outgoing, Transmit},
+    forward::{Outgoing, Transmit, mesh},
     intmap::IntMap,
     types::TransportId,
 };
 
 use super::{
+    crossing::Crossings,
     egress::Egress,
     ice::Agents,
     link::Path,
@@ -75,6 +76,7 @@ pub(super) struct Outlet<'a> {
     egress: &'a mut Egress,
     socket: &'a UdpSocket,
     unsent: &'a mut Unsent,
+    crossings: &'a mut Crossings,
     /// The transport of the last packet, and where its packets go: packets come in runs.
     current: Option<(TransportId, Option<(usize, Path)>)>,
 }
@@ -86,6 +88,7 @@ impl<'a> Outlet<'a> {
         egress: &'a mut Egress,
         socket: &'a UdpSocket,
         unsent: &'a mut Unsent,
+        crossings: &'a mut Crossings,
     ) -> Self {
         Self {
             contexts,
@@ -93,6 +96,7 @@ impl<'a> Outlet<'a> {
             egress,
             socket,
             unsent,
+            crossings,
             current: None,
         }
     }
@@ -160,5 +164,9 @@ impl Transmit for Outlet<'_> {
         self.seal(to, [compound, &[], &[]], RTCP_OVERHEAD, |sealer, bytes| {
             sealer.seal_rtcp(bytes).is_ok()
         });
+    }
+
+    fn mesh(&mut self, link: TransportId, message: mesh::Message<'_>) {
+        self.crossings.push(link, message);
     }
 }

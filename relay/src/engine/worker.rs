@@ -17,11 +17,13 @@ use tokio::sync::oneshot;
 
 use super::{
     EngineEvent,
+    crossing::{Crossed, Crossings},
     directory::Routes,
     egress::Egress,
     ice::{Agents, Life, Patience},
     link::{Link, LinkId, Path},
     outlet::{Contexts, Outlet, Unsent},
+    spread::told,
     srtp::{Keys, Opener, Sealer},
     stats::WorkerStats,
     sys::{self, Inbox, RECEIVE_BATCH, Ready, Waker},
@@ -38,6 +40,8 @@ const BATCHES: usize = 2;
 const REPORTS_WAIT: Duration = Duration::from_millis(5);
 /// Commands carried out in a row before media goes on.
 const COMMANDS: usize = 256;
+/// Batches taken from other workers in a row before what they caused is sent.
+const CROSSINGS: usize = 16;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -54,15 +58,6 @@ pub(crate) enum WorkerInput {
     Forward(forward::Command),
     /// What flows on these transports?
     View(Vec<TransportId>, oneshot::Sender<Vec<forward::TransportView>>),
-    /// A datagram that another worker received, for a transport of this one.
-    Datagram {
-        /// The worker that received it.
-        via: usize,
-        /// Where it came from.
-        from: SocketAddr,
-        /// The datagram.
-        bytes: Bytes,
-    },
     /// Datagrams from there are to be handed to that worker.
     Route(SocketAddr, usize),
     /// A link whose first check is for a transport of this worker.
@@ -112,6 +107,7 @@ pub(super) struct WorkerParts {
     pub(super) events: Sender<EngineEvent>,
     pub(super) routes: Routes,
     pub(super) patience: Patience,
+    pub(super) crossings: Crossings,
     pub(super) forward: forward::Config,
     pub(super) crypto: Arc<dyn RTCCryptoProvider>,
     pub(super) stats: Arc<Mutex<WorkerStats>>,
@@ -155,6 +151,7 @@ impl Worker {
             let now = Instant::now();
             if ready.woken {
                 self.handle_inputs(now);
+                self.handle_crossings(now);
             }
             if ready.socket {
                 for _ in 0..BATCHES {
@@ -185,11 +182,16 @@ impl Worker {
             &mut self.egress,
             &self.parts.socket,
             &mut self.unsent,
+            &mut self.parts.crossings,
         );
         self.shard.transmit(now, &mut outlet);
+        self.parts.crossings.flush();
         self.egress.flush(&self.parts.socket);
         while let Some(event) = self.shard.poll_event() {
-            self.report(EngineEvent::Forward(event));
+            let ways = &self.parts.crossings;
+            if let Some(event) = told(event, ways.number(), ways.workers()) {
+                self.report(EngineEvent::Forward(event));
+            }
         }
         if self.next_tick <= now {
             self.tick(now);
@@ -230,6 +232,22 @@ impl Worker {
         self.parts.waker.wake();
     }
 
+    fn handle_crossings(&mut self, now: Instant) {
+        for _ in 0..CROSSINGS {
+            let Some(mut batch) = self.parts.crossings.receive() else {
+                return;
+            };
+            let via = batch.sender();
+            batch.read(|crossed| match crossed {
+                Crossed::Message(link, message) => self.shard.handle_mesh(now, link, message),
+                Crossed::Datagram(from, bytes) => self.handle_datagram(now, Path::Udp(from), bytes, Some(via)),
+            });
+            self.parts.crossings.put_by(batch);
+        }
+        // More may wait: come back after the media at hand.
+        self.parts.waker.wake();
+    }
+
     fn handle_input(&mut self, now: Instant, input: WorkerInput) {
         match input {
             WorkerInput::Create(id, ice) => self.agents.create(id, &ice),
@@ -252,9 +270,6 @@ impl Worker {
             WorkerInput::View(ids, answer) => {
                 // Who asked may be gone.
                 let _ = answer.send(self.shard.view(now, &ids));
-            }
-            WorkerInput::Datagram { via, from, bytes } => {
-                self.handle_datagram(now, Path::Udp(from), &mut Vec::from(bytes), Some(via));
             }
             WorkerInput::Route(address, worker) => self.parts.routes.learn(address, worker),
             WorkerInput::LinkOpened(link) => self.egress.open(link),
@@ -311,6 +326,8 @@ impl Worker {
             dropped_links: sent.unlinked,
             dropped_closed: self.unsent.closed,
             dropped_unsealed: self.unsent.unsealed,
+            crossed_out: self.parts.crossings.crossed,
+            dropped_crossing: self.parts.crossings.lost,
             transports: self.agents.len(),
             busy: sys::thread_time(),
             forward: self.shard.stats(),

@@ -127,6 +127,11 @@ impl Relay {
         self
     }
 
+    /// Mints the next ids for this worker: the step is the number of workers.
+    pub fn mint_with(&mut self, worker: u32) {
+        self.next += self.step - self.next % self.step + worker;
+    }
+
     pub fn fresh(&mut self) -> u32 {
         self.next += self.step;
         self.next

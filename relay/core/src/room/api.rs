@@ -319,6 +319,9 @@ pub trait IceServers: fmt::Debug + Send + Sync {
     fn servers(&self, now: Now, ticket: &Ticket) -> Vec<IceServer>;
 }
 
+/// The usual [`Config::together`]: a meeting in which everybody sees everybody takes some sixth of a core at that size.
+pub const TOGETHER: u32 = 32;
+
 /// What room control is configured with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -332,8 +335,11 @@ pub struct Config {
     pub ice_servers: Arc<dyn IceServers>,
     /// SHA-256 of our DTLS certificate.
     pub fingerprint: Fingerprint,
-    /// Media workers: the ids of one room are congruent modulo this.
+    /// Media workers: what is congruent modulo this to a transport's id is with its worker, sources that come by it and sinks that
+    /// go by it.
     pub workers: u32,
+    /// Participants of a room who share a media worker before the next one takes further ones; usually [`TOGETHER`].
+    pub together: u32,
     /// Participants in a room of a classic key.
     pub max_participants: u32,
     /// Participants on this relay.

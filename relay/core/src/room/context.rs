@@ -115,32 +115,40 @@ impl Context<'_> {
         Ssrc(u32::from_be_bytes(bytes).max(1))
     }
 
-    /// Everything of a room lives on one media worker: an id's worker is the id modulo their number.
-    fn on_worker(&self, count: u32) -> u32 {
+    /// An id's media worker is the id modulo their number: this one is with the worker of `with`.
+    fn on_worker(&self, count: u32, with: u32) -> u32 {
         let workers = self.config.workers.max(1);
-        count * workers + self.room.0 % workers
+        count * workers + with % workers
     }
 
-    /// A transport of `session`.
-    pub(super) fn transport(&mut self, session: SessionId) -> TransportId {
+    /// A transport of `session` in a room with so many `others`. The first of a room share one media worker, which is cheapest;
+    /// what comes to be too much for it goes to the others in turn.
+    pub(super) fn transport(&mut self, session: SessionId, others: usize) -> TransportId {
         self.ids.transports += 1;
-        let id = TransportId(self.on_worker(self.ids.transports));
+        let workers = self.config.workers.max(1) as usize;
+        let further = others / (self.config.together.max(1) as usize) % workers;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "below the number of workers, which has 32 bits"
+        )]
+        let with = self.room.0 % self.config.workers.max(1) + further as u32;
+        let id = TransportId(self.on_worker(self.ids.transports, with));
         self.index.transports.insert(id, (self.room, session));
         id
     }
 
-    /// A source that carries `track`.
-    pub(super) fn source(&mut self, track: TrackSid) -> SourceId {
+    /// A source that carries `track`, which arrives on `transport`.
+    pub(super) fn source(&mut self, transport: TransportId, track: TrackSid) -> SourceId {
         self.ids.sources += 1;
-        let id = SourceId(self.on_worker(self.ids.sources));
+        let id = SourceId(self.on_worker(self.ids.sources, transport.0));
         self.index.sources.insert(id, (self.room, track));
         id
     }
 
-    /// A sink that brings `track` to `session`.
-    pub(super) fn sink(&mut self, session: SessionId, track: TrackSid) -> SinkId {
+    /// A sink that brings `track` to `session` by `transport`.
+    pub(super) fn sink(&mut self, session: SessionId, transport: TransportId, track: TrackSid) -> SinkId {
         self.ids.sinks += 1;
-        let id = SinkId(self.on_worker(self.ids.sinks));
+        let id = SinkId(self.on_worker(self.ids.sinks, transport.0));
         self.index.sinks.insert(id, (self.room, session, track));
         id
     }

@@ -274,7 +274,7 @@ impl Room {
     }
 
     fn make_peer(&self, ctx: &mut Context<'_>, session: SessionId, role: Role) -> Peer {
-        let transport = ctx.transport(session);
+        let transport = ctx.transport(session, self.participants.len());
         let ice = ctx.ice();
         let mut id = [0; 8];
         ctx.random.fill(&mut id);

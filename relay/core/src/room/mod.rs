@@ -39,7 +39,7 @@ mod tests;
 
 pub use api::{
     By, Config, ConnectionId, Denied, Errand, Grants, IceServers, Input, Join, Mode, Now, Output, RESERVED_ATTRIBUTES,
-    Refusal, Resume, RoomKey, Ticket,
+    Refusal, Resume, RoomKey, TOGETHER, Ticket,
 };
 pub use context::Random;
 pub use control::{Census, Control};

@@ -196,7 +196,7 @@ impl Room {
             let Some(media) = track.media_in(sending.codec) else {
                 continue;
             };
-            let sink = ctx.sink(session, track.sid.clone());
+            let sink = ctx.sink(session, peer.transport, track.sid.clone());
             subscription.sink = Some(sink);
             ctx.forward(forward::Command::SinkAdd {
                 id: sink,

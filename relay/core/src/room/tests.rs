@@ -10,6 +10,7 @@ mod media;
 mod moderation;
 mod resuming;
 mod service;
+mod sharing;
 mod waiting;
 mod watching;
 
@@ -276,6 +277,11 @@ fn answer_to(offer: &SessionDescription) -> SessionDescription {
 
 impl World {
     fn new() -> Self {
+        Self::where_share(TOGETHER)
+    }
+
+    /// With so many of a room on each of two media workers.
+    fn where_share(together: u32) -> Self {
         let config = Config {
             region: "eu".into(),
             relay: "relay-1".into(),
@@ -286,6 +292,7 @@ impl World {
             ice_servers: Arc::new(OneServer),
             fingerprint: Fingerprint([7; 32]),
             workers: 2,
+            together,
             max_participants: 4,
             capacity: 100,
             auto_cameras: 49,

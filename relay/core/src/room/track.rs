@@ -295,7 +295,7 @@ impl Track {
         let mut layers = self.layer_specs(announced, section);
         layers.truncate(forward::MAX_LAYERS);
         let media = Media {
-            source: ctx.source(self.sid.clone()),
+            source: ctx.source(transport, self.sid.clone()),
             mid: section.mid,
             codec: section.codec,
             layers: u8::try_from(layers.len()).unwrap_or(1),

@@ -215,6 +215,7 @@ impl Hall {
             ice_servers: Arc::new(OneServer),
             fingerprint: Fingerprint([7; 32]),
             workers: 2,
+            together: relay_core::room::TOGETHER,
             max_participants: most,
             capacity: most,
             auto_cameras,

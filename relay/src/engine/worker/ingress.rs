@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use relay_core::types::TransportId;
 
-use super::{Worker, WorkerInput};
+use super::Worker;
 use crate::{
     engine::{
         ice::Verdict,
@@ -127,15 +126,9 @@ impl Worker {
         }
     }
 
-    fn pass(&self, worker: usize, from: Path, bytes: &[u8]) {
-        let Path::Udp(from) = from else {
-            return;
-        };
-        let input = WorkerInput::Datagram {
-            via: self.parts.routes.me(),
-            from,
-            bytes: Bytes::copy_from_slice(bytes),
-        };
-        self.parts.routes.send(worker, input);
+    fn pass(&mut self, worker: usize, from: Path, bytes: &[u8]) {
+        if let Path::Udp(from) = from {
+            self.parts.crossings.pass(worker, from, bytes);
+        }
     }
 }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::engine::{
     EngineEvent,
+    crossing::Crossings,
     directory::Routes,
     ice::Patience,
     link::Path,
@@ -75,11 +76,13 @@ impl Site {
             socket
         };
         let (event_sender, events) = crossbeam_channel::unbounded();
+        let waker = Arc::new(Waker::new().expect("a pipe"));
         let parts = WorkerParts {
             socket: socket(),
             reports: socket(),
             inputs: crossbeam_channel::never(),
-            waker: Arc::new(Waker::new().expect("a pipe")),
+            waker: waker.clone(),
+            crossings: Crossings::between(&[waker]).remove(0),
             transports: crossbeam_channel::unbounded().0,
             events: event_sender,
             routes: Routes::new(0, None),
@@ -101,6 +104,7 @@ impl Site {
             ice_servers: Arc::new(OneServer),
             fingerprint: Fingerprint([7; 32]),
             workers: 1,
+            together: 1,
             max_participants: 100,
             capacity: 100,
             auto_cameras: 49,
