@@ -207,7 +207,7 @@ impl Room {
                     rtx_ssrc: sending.rtx_ssrc,
                     pt: sending.pt,
                     rtx_pt: sending.rtx_pt,
-                    red_pt: sending.red_pt,
+                    red_pt: sending.red_pt.filter(|_| track.may_be_copied()),
                     exts: sending.exts,
                     mid: sending.mid,
                     priority: 0,

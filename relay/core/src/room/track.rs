@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use livekit_protocol::{
     AddTrackRequest, AudioTrackFeature, BackupCodecPolicy, SimulcastCodecInfo, TimedVersion, TrackInfo, TrackSource,
-    TrackType, VideoLayer, VideoQuality, video_layer,
+    TrackType, VideoLayer, VideoQuality, encryption, video_layer,
 };
 
 use super::{
@@ -182,6 +182,12 @@ impl Track {
             subscribers: 0,
             level: 0,
         })
+    }
+
+    /// Whether its packets may go out with copies of earlier ones (RFC 2198). Who decrypts end to end does so before taking these
+    /// apart.
+    pub(super) fn may_be_copied(&self) -> bool {
+        self.info.encryption == encryption::Type::None as i32 && !self.info.disable_red
     }
 
     /// Whether the client's section may be this track: same kind and one of its ids.

@@ -95,6 +95,38 @@ fn a_newcomer_with_one_connection_gets_the_tracks_in_its_first_answer() {
 }
 
 #[test]
+fn sound_that_is_encrypted_end_to_end_goes_out_without_copies() {
+    for (encryption, disable_red, is_copied) in
+        [(0, false, true), (1, false, false), (2, false, false), (0, true, false)]
+    {
+        let mut world = World::new();
+        world.enter(2, "b", Mode::Single);
+        let signal_request::Message::AddTrack(request) = microphone(ONE_MICROPHONE) else {
+            panic!("an announcement")
+        };
+        world.signal(
+            2,
+            signal_request::Message::AddTrack(AddTrackRequest {
+                encryption,
+                disable_red,
+                ..request
+            }),
+        );
+        world.signal(2, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+        world.enter(1, "a", Mode::Single);
+        let copied: Vec<bool> = world
+            .forward
+            .iter()
+            .filter_map(|command| match command {
+                forward::Command::SinkAdd { spec, .. } => Some(spec.red_pt.is_some()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(copied, [is_copied], "{encryption} {disable_red}");
+    }
+}
+
+#[test]
 fn a_new_track_makes_a_client_with_one_connection_offer_again() {
     let mut world = pair(Mode::Single);
     assert_eq!(world.names(1).last(), Some(&"media_sections_requirement"));

@@ -52,9 +52,6 @@ fn what_comes_and_goes_by_a_transport_is_with_its_worker() {
         world.enter(connection, name, Mode::Single);
         world.publish(connection);
     }
-    for connection in [1, 2] {
-        world.answer(connection);
-    }
     let (mut sources, mut sinks) = (0, 0);
     for command in &world.forward {
         match command {
