@@ -21,7 +21,7 @@ const PACKAGES = [
 let relay, chromium, firefox;
 
 before(async () => {
-  relay = await ours({ here: '127.0.0.1' });
+  relay = await ours({ here: '127.0.0.1' }, 2);
   chromium = await launchChromium();
   firefox = await puppeteer.launch({
     browser: 'firefox',

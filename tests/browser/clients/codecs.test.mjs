@@ -12,7 +12,7 @@ const SDK = join(dirname(fileURLToPath(import.meta.url)), '../../../web/node_mod
 let relay, chromium;
 
 before(async () => {
-  relay = await ours({ here: '127.0.0.1' });
+  relay = await ours({ here: '127.0.0.1' }, 2);
   chromium = await launchChromium();
 });
 after(async () => {

@@ -13,7 +13,7 @@ const [WIDTH, HEIGHT] = [640, 360];
 let relay;
 
 before(async () => {
-  relay = await ours({ here: '127.0.0.1' });
+  relay = await ours({ here: '127.0.0.1' }, 2);
 });
 after(async () => {
   await dispose();

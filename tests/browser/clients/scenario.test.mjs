@@ -7,7 +7,7 @@ import { Scenario } from './scenario.mjs';
 let server, browser;
 
 before(async () => {
-  server = await ours({ here: '127.0.0.1' });
+  server = await ours({ here: '127.0.0.1' }, 2);
   browser = await launchChromium();
 });
 after(async () => {

@@ -11,11 +11,13 @@ import { KEY, SECRET, startRelay, token } from '../relay.mjs';
 
 const PEER = { key: 'benchkey', secret: 'benchsecretbenchsecretbenchsecret' };
 
-/** Our relay on the near end of a link, as `{base, token, stop}`. */
-export async function ours(link) {
+/** Our relay on the near end of a link, as `{base, token, stop}`. With several media threads two who meet are with different ones. */
+export async function ours(link, threads = 1) {
   const folder = await mkdtemp(join(tmpdir(), 'convoke-relay-'));
   const relay = await startRelay(folder, `listen = "${link.here}:0"
 [media]
+workers = ${threads}
+together = 1
 udp = "${link.here}:0"
 stun = "${link.here}:0"
 tcp = "${link.here}:0"

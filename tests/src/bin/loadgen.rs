@@ -75,6 +75,9 @@ struct Bench {
     /// LiveKit's server binary.
     #[arg(long)]
     livekit: Option<PathBuf>,
+    /// Media threads of our relay, all on its one core; its peer is itself with one: what it costs that rooms are shared.
+    #[arg(long, conflicts_with = "livekit", requires = "relay")]
+    threads: Option<u32>,
     /// Folder for settings and logs of the servers.
     #[arg(long)]
     folder: PathBuf,
@@ -223,15 +226,19 @@ impl Bench {
             key: "benchkey".to_owned(),
             secret: "benchsecretbenchsecretbenchsecret".to_owned(),
         };
-        let ours = self
-            .relay
-            .map(|program| bench::ours(program, &self.folder, &key, self.core).map(|(spec, _)| spec));
-        let peer = self
-            .livekit
-            .map(|program| bench::livekit(program, &self.folder, &key, self.core));
+        let ours = |folder: &str, threads: Option<u32>| {
+            let program = self.relay.clone()?;
+            let folder = self.folder.join(folder);
+            Some(bench::ours_with(program, &folder, &key, self.core, threads))
+        };
+        let peer = match self.livekit {
+            Some(program) => Some(bench::livekit(program, &self.folder, &key, self.core)),
+            None => self.threads.and_then(|_| ours("one", Some(1))),
+        };
         let plan = Plan {
-            ours: ours.transpose()?,
+            ours: ours("ours", self.threads).transpose()?,
             peer: peer.transpose()?,
+            alike: self.threads.is_some(),
             key,
             cases: self.cases,
             rounds: self.rounds,

@@ -53,6 +53,8 @@ pub struct Plan {
     pub ours: Option<Spec>,
     /// The peer, if one takes part.
     pub peer: Option<Spec>,
+    /// The peer is our relay, too, otherwise set: what we aim at beside LiveKit is no target.
+    pub alike: bool,
     /// Key that both know.
     pub key: ApiKey,
     /// Names of cases; empty for all.
@@ -86,6 +88,7 @@ pub async fn run(plan: &Plan) -> Result<()> {
     let named: Vec<&str> = plan.cases.iter().map(String::as_str).collect();
     for name in if named.is_empty() { &CASES[..] } else { &named } {
         let (case, share) = case(name)?;
+        let share = Some(share).filter(|_| !plan.alike);
         let (mut ours, mut peer) = (Runs::default(), Runs::default());
         for round in 0..plan.rounds {
             let mut turns = [(&plan.ours, &mut ours), (&plan.peer, &mut peer)];
@@ -159,7 +162,7 @@ fn line(case: &str, server: &str, outcome: &Outcome) -> String {
     )
 }
 
-fn compare(case: &Case, share: f64, ours: &Runs, peer: &Runs) -> Vec<serde_json::Value> {
+fn compare(case: &Case, share: Option<f64>, ours: &Runs, peer: &Runs) -> Vec<serde_json::Value> {
     let row = |what: &str, unit: &str, target: Option<f64>, figure: &dyn Fn(&Outcome) -> f64| {
         let (ours, peer) = (ours.median(figure), peer.median(figure));
         let ratio = ours.zip(peer).map(|(ours, peer)| ours / peer);
@@ -170,7 +173,7 @@ fn compare(case: &Case, share: f64, ours: &Runs, peer: &Runs) -> Vec<serde_json:
         })
     };
     vec![
-        row("cpu", "us/packet", Some(share), &|outcome| outcome.cost),
+        row("cpu", "us/packet", share, &|outcome| outcome.cost),
         row("memory", "MiB", None, &|outcome| mebibytes(outcome.memory)),
         row("delay p50", "ms", None, &|outcome| {
             outcome.delay_p50.as_secs_f64() * 1e3
@@ -233,7 +236,7 @@ pub struct Ports {
     pub operator: SocketAddr,
 }
 
-/// Settings for our relay, standing alone, on loopback only.
+/// Settings for our relay, standing alone, on loopback only. All microphones are sent, as the peer does.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -255,6 +258,7 @@ max_participants = 500
 udp = \"{udp}\"
 stun = \"{stun}\"
 tcp = \"{tcp}\"
+voices = 0
 [operator]
 listen = \"{operator}\"
 [api_keys]
@@ -279,6 +283,20 @@ listen = \"{operator}\"
         log: folder.join("relay.log"),
     };
     Ok((spec, ports))
+}
+
+/// The same with so many media threads, where that is said, and its settings in a folder of its own.
+///
+/// # Errors
+/// When the folder or the file cannot be written.
+pub fn ours_with(program: PathBuf, folder: &Path, key: &ApiKey, core: usize, threads: Option<u32>) -> Result<Spec> {
+    std::fs::create_dir_all(folder).context("a folder")?;
+    let (mut spec, _) = ours(program, folder, key, core)?;
+    if let Some(threads) = threads {
+        spec.name = format!("{threads} threads");
+        spec.arguments.extend(["--workers".to_owned(), threads.to_string()]);
+    }
+    Ok(spec)
 }
 
 /// Settings for LiveKit's server at its best (`batch_io`), on loopback only.
