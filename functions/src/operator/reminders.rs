@@ -30,20 +30,17 @@ pub(super) async fn remind(
     let now = app.now();
     // What was over when the meeting was planned like this is not caught up on.
     let since = since.max(later(job.created, -OWED));
-    let on = |since, after, wait| {
-        let work = Work::Remind {
-            conference,
-            since,
-            after,
-        };
-        Ok(Step::On(work, wait))
+    let work = |since, after| Work::Remind {
+        conference,
+        since,
+        after,
     };
     let due = told.conference.reminders_after(since);
     let Some(next) = due.first().map(|due| due.at) else {
         return Ok(Step::Done);
     };
     if next > now {
-        return on(since, None, next.duration_since(now));
+        return Ok(Step::On(work(since, None), next.duration_since(now)));
     }
     let due: Vec<Due> = due.into_iter().take_while(|due| due.at == next).collect();
     let (due, late) = to_come(app, &told, due, now).await?;
@@ -52,12 +49,7 @@ pub(super) async fn remind(
         let stale = late * people.filter(|person| Some(person.contact) > after).count();
         tracing::warn!(job = job.id, stale, "reminders came too late and were dropped");
         if due.is_empty() {
-            let work = Work::Remind {
-                conference,
-                since: next,
-                after: None,
-            };
-            return Ok(Step::Dropped(stale, Some(work)));
+            return Ok(Step::Dropped(stale, Some(work(next, None))));
         }
     }
     let letters = Letters::of(app, &told)?;
@@ -93,19 +85,14 @@ pub(super) async fn remind(
         false => (next, None),
     };
     if late.is_empty() {
-        return on(since, after, SignedDuration::ZERO);
+        return Ok(Step::On(work(since, after), SignedDuration::ZERO));
     }
     tracing::warn!(
         job = job.id,
         stale = late.len(),
         "reminders came too late and were dropped"
     );
-    let work = Work::Remind {
-        conference,
-        since,
-        after,
-    };
-    Ok(Step::Dropped(late.len(), Some(work)))
+    Ok(Step::Dropped(late.len(), Some(work(since, after))))
 }
 
 /// Whether the meeting had started when it was a reminder's turn.
