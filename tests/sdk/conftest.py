@@ -21,7 +21,8 @@ def relay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder: Path = tmp_path_factory.mktemp("relay")
     config = folder / "relay.toml"
     config.write_text(
-        f'listen = "127.0.0.1:0"\ndata = "{folder}"\n[media]\nworkers = {request.param}\ntogether = 1\nudp = "127.0.0.1:0"\nstun = "127.0.0.1:0"\n'
+        f'listen = "127.0.0.1:0"\ndata = "{folder}"\n'
+        f'[media]\nworkers = {request.param}\ntogether = 1\nudp = "127.0.0.1:0"\nstun = "127.0.0.1:0"\n'
         f'[api_keys]\n{KEY} = "{SECRET}"\n'
     )
     process = subprocess.Popen(
