@@ -353,7 +353,7 @@ def test_7_what_goes_is_cleared_away_by_the_stream(stack, day):
         return all(int(job.get("claims", {"N": "0"})["N"]) > 0 for job in found)
 
     until(taken_up)
-    assert set(stack.invoke("dispatch", {})) == {"done", "steps", "failed", "parked", "stale"}
+    assert set(stack.invoke("dispatch", {})) == {"done", "steps", "failed", "held", "parked", "stale"}
 
 
 def test_8_every_function_has_had_its_part(stack):
