@@ -12,9 +12,9 @@ use relay_core::{
 use super::{spread::link_to, sys::Waker};
 
 /// Batches that wait at a worker; further ones are lost.
-const WAITING: usize = 256;
+const WAITING: usize = 128;
 /// Messages and datagrams of one batch.
-const LARGEST: usize = 256;
+const LARGEST: usize = 64;
 
 /// What another worker sent.
 #[derive(Debug)]
