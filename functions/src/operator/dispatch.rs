@@ -371,16 +371,17 @@ async fn take(app: &App, job: &Job) -> Result<Option<Dispatched>, Error> {
             store.job_done(&job).await?;
             (done.done, done.stale) = (1, stale);
         }
+        // No failure: it is said once that the reseller's mails wait.
+        Err(error @ Error::MailQuota) => {
+            job.error = Some(error.to_string());
+            store.job_later(&job, later(now, quota::HELD)).await?;
+            done.held += 1;
+        }
         Err(error) => {
             error.log("dispatch", &job.id);
             tracing::warn!(job = job.id, failures = job.failures + 1, %error, "a job failed");
-            job.error = Some(error.to_string());
-            if matches!(error, Error::MailQuota) {
-                store.job_later(&job, later(now, quota::HELD)).await?;
-                done.held += 1;
-                return Ok(Some(done));
-            }
             job.failures += 1;
+            job.error = Some(error.to_string());
             done.failed += 1;
             // Reminders give up by themselves when the meeting starts, and others come after them.
             let ends = matches!(job.work, Work::Remind { .. });

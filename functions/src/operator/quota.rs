@@ -12,7 +12,7 @@ use tokio::sync;
 use crate::app::App;
 use crate::error::Error;
 
-/// After this it is looked whether an operator lets more, or not as many, go out.
+/// After this it is looked whether an operator lets more, or not as many, go out; what was counted before goes out.
 const KNOWN: SignedDuration = SignedDuration::from_secs(60);
 /// After this what a reseller may not mail today is tried again: an operator may let more go out, and the day comes to its end.
 pub(super) const HELD: SignedDuration = SignedDuration::from_hours(1);
@@ -60,7 +60,11 @@ async fn take(app: &App, reseller: ResellerId, quota: &mut Quota) -> Result<(), 
     let now = app.now();
     if now >= quota.until || quota.left == MailsLeft::Some(0) {
         quota.left = app.store.mails_take(reseller, now).await?;
-        quota.until = later(now, KNOWN).min(tomorrow(now));
+        quota.until = match quota.left {
+            // They are counted: whoever takes its time uses them up all the same.
+            MailsLeft::Some(_) => tomorrow(now),
+            MailsLeft::All | MailsLeft::None => later(now, KNOWN).min(tomorrow(now)),
+        };
         if quota.left == MailsLeft::None {
             tracing::warn!(%reseller, "a reseller has mailed what it may today: its mails wait");
         }

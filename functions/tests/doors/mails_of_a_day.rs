@@ -13,6 +13,16 @@ async fn dispatch(site: &Site) -> Dispatched {
     work.await.expect("dispatched")
 }
 
+/// John's site, when he has been welcomed, and so many mails of the reseller's go out in a day.
+async fn site(mails: u32) -> Site {
+    let site = Site::new().await;
+    site.host("John").await;
+    dispatch(&site).await;
+    site.mails.take();
+    daily(&site, mails).await;
+    site
+}
+
 /// The operator says how many mails of the reseller's go out in a day.
 async fn daily(site: &Site, mails: u32) {
     let mut asked = site.first();
@@ -42,11 +52,7 @@ fn guests(site: &Site) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_more_than_a_day_holds_goes_out_on_the_next() {
-    let site = Site::new().await;
-    site.host("John").await;
-    dispatch(&site).await;
-    site.mails.take();
-    daily(&site, 100).await;
+    let site = site(100).await;
     invite(&site, 0..60).await;
     invite(&site, 60..130).await;
     let done = dispatch(&site).await;
@@ -71,10 +77,7 @@ async fn what_is_more_than_a_day_holds_goes_out_on_the_next() {
 
 #[tokio::test]
 async fn an_operator_lets_more_out_within_the_hour() {
-    let site = Site::new().await;
-    site.host("John").await;
-    dispatch(&site).await;
-    daily(&site, 1).await;
+    let site = site(1).await;
     invite(&site, 0..5).await;
     dispatch(&site).await;
     let first = guests(&site).len();
@@ -87,11 +90,7 @@ async fn an_operator_lets_more_out_within_the_hour() {
 
 #[tokio::test]
 async fn what_does_not_go_out_does_not_count() {
-    let site = Site::new().await;
-    site.host("John").await;
-    dispatch(&site).await;
-    site.mails.take();
-    daily(&site, 6).await;
+    let site = site(6).await;
     site.mails.meet(&[Fate::Failed; 4]);
     invite(&site, 0..5).await;
     for _ in 0..4 {
@@ -102,11 +101,20 @@ async fn what_does_not_go_out_does_not_count() {
 }
 
 #[tokio::test]
+async fn what_was_counted_goes_out_however_slowly() {
+    let site = site(100).await;
+    // A host and a guest each time, with minutes between.
+    for guest in 0..45 {
+        invite(&site, guest..guest + 1).await;
+        dispatch(&site).await;
+        assert_eq!(guests(&site).len(), 1, "{guest}");
+        site.advance(5 * 60);
+    }
+}
+
+#[tokio::test]
 async fn who_forgot_a_password_is_written_to_all_the_same() {
-    let site = Site::new().await;
-    site.host("John").await;
-    dispatch(&site).await;
-    daily(&site, 1).await;
+    let site = site(1).await;
     invite(&site, 0..5).await;
     dispatch(&site).await;
     site.mails.take();
