@@ -9,7 +9,10 @@ use relay_core::{
     types::{SourceId, TransportId},
 };
 
-use super::{spread::link_to, sys::Waker};
+use super::{
+    spread::{behind, link_to},
+    sys::Waker,
+};
 
 /// Batches that wait at a worker; further ones are lost.
 const WAITING: usize = 128;
@@ -175,9 +178,9 @@ pub(super) struct Crossings {
     begun: Vec<Batch>,
     /// Empty batches of all workers, to be used again.
     spare: (Sender<Batch>, Receiver<Batch>),
-    /// Messages handed over.
+    /// Messages for others.
     pub(super) crossed: u64,
-    /// Messages lost, as the other worker did not keep up.
+    /// Messages and datagrams lost, as the other worker did not keep up.
     pub(super) lost: u64,
 }
 
@@ -218,9 +221,10 @@ impl Crossings {
 
     /// Takes a message for the worker that a link stands for.
     pub(super) fn push(&mut self, link: TransportId, message: Message<'_>) {
-        let to = (u32::MAX - link.0) as usize;
+        let to = behind(link);
         if let Some(batch) = self.begun.get_mut(to) {
             batch.push(message);
+            self.crossed += 1;
             self.flush_full(to);
         }
     }
@@ -256,15 +260,12 @@ impl Crossings {
         let next = self.spare.1.try_recv().unwrap_or_default();
         let mut batch = std::mem::replace(&mut self.begun[to], next);
         batch.from = self.number;
-        let messages = batch.items.len() as u64;
         match self.ways[to].inbox.try_send(batch) {
-            Ok(()) => {
-                self.crossed += messages;
-                self.ways[to].waker.wake();
-            }
+            Ok(()) => self.ways[to].waker.wake(),
             Err(full) => {
-                self.lost += messages;
-                self.put_by(full.into_inner());
+                let batch = full.into_inner();
+                self.lost += batch.items.len() as u64;
+                self.put_by(batch);
             }
         }
     }

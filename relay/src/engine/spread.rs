@@ -19,6 +19,11 @@ pub(super) fn link_to(worker: usize) -> TransportId {
     TransportId(u32::MAX - u32::try_from(worker).unwrap_or(u32::MAX))
 }
 
+/// The worker that a transport stands for, if it is a link: one that there is.
+pub(super) fn behind(link: TransportId) -> usize {
+    (u32::MAX - link.0) as usize
+}
+
 /// What room control hears of an event of this worker's: the worker of the publisher speaks for a source, and links are nobody's
 /// transports.
 pub(super) fn told(mut event: Event, number: usize, workers: usize) -> Option<Event> {
@@ -31,9 +36,7 @@ pub(super) fn told(mut event: Event, number: usize, workers: usize) -> Option<Ev
             changed.retain(|level| is_ours(level.source));
             !changed.is_empty()
         }
-        Event::Quality { transport, .. } | Event::Estimate { transport, .. } => {
-            (u32::MAX - transport.0) as usize >= workers
-        }
+        Event::Quality { transport, .. } | Event::Estimate { transport, .. } => behind(*transport) >= workers,
         Event::StreamState { .. } => true,
     };
     is_told.then_some(event)
@@ -84,14 +87,22 @@ impl Spread {
         let home = self.worker(id_of(&command));
         match &command {
             Command::TransportRemove { id } => self.remove_transport(*id, &mut routed),
+            Command::TransportAdd { id } => {
+                self.transports.entry(*id).or_default();
+            }
+            // As a shard does, whatever comes by a transport that is gone is left.
             Command::SourceAdd { id, transport, spec } => {
-                let source = || Source {
-                    transport: *transport,
-                    spec: spec.clone(),
-                    there: Vec::new(),
-                };
-                self.sources.entry(*id).or_insert_with(source);
-                self.transports.entry(*transport).or_default().sources.insert(*id);
+                if let Some(held) = self.transports.get_mut(transport)
+                    && !self.sources.contains_key(id)
+                {
+                    held.sources.insert(*id);
+                    let source = Source {
+                        transport: *transport,
+                        spec: spec.clone(),
+                        there: Vec::new(),
+                    };
+                    self.sources.insert(*id, source);
+                }
             }
             Command::SourceUpdate { id, spec } => {
                 if let Some(source) = self.sources.get_mut(id) {
@@ -128,14 +139,14 @@ impl Spread {
     /// A sink needs a source of another worker.
     fn bring(&mut self, sink: SinkId, transport: TransportId, id: SourceId, to: usize, routed: &mut Vec<Routed>) {
         let home = self.worker(id.0);
-        let Some(source) = self.sources.get_mut(&id) else {
+        let (Some(source), Some(held)) = (self.sources.get_mut(&id), self.transports.get_mut(&transport)) else {
             return;
         };
         if self.sinks.contains_key(&sink) {
             return;
         }
         self.sinks.insert(sink, (id, transport));
-        self.transports.entry(transport).or_default().sinks.insert(sink);
+        held.sinks.insert(sink);
         if let Some((_, sinks)) = source.there.iter_mut().find(|(worker, _)| *worker == to) {
             sinks.insert(sink);
             return;

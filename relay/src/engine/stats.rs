@@ -43,9 +43,9 @@ pub struct WorkerStats {
     pub dropped_unsealed: u64,
     /// Datagrams not handed over because the transport thread lags behind.
     pub dropped_lagging: u64,
-    /// Messages of rooms that several workers have, handed to the others.
+    /// Messages for other workers, of rooms that they share.
     pub crossed_out: u64,
-    /// Such messages lost, as another worker did not keep up.
+    /// Of these, and of the datagrams that the kernel gave the wrong worker, lost since the other one did not keep up.
     pub dropped_crossing: u64,
     /// Transports of this worker.
     pub transports: usize,

@@ -50,6 +50,15 @@ fn sink_add(id: u32, transport: u32, source: u32) -> Command {
     }
 }
 
+/// A spread that knows these transports.
+fn spread(workers: usize, transports: &[u32]) -> Spread {
+    let mut spread = Spread::new(workers);
+    for id in transports {
+        spread.route(Command::TransportAdd { id: TransportId(*id) });
+    }
+    spread
+}
+
 fn sink_remove(id: u32) -> Command {
     Command::SinkRemove { id: SinkId(id) }
 }
@@ -95,7 +104,7 @@ fn link_remove(to: usize) -> Command {
 
 #[test]
 fn who_is_with_the_publishers_worker_needs_no_crossing() {
-    let mut spread = Spread::new(2);
+    let mut spread = spread(2, &[1, 7]);
     for command in [source_add(3, 1), sink_add(5, 7, 3), sink_remove(5), source_remove(3)] {
         assert_eq!(spread.route(command.clone()), [(1, command)]);
     }
@@ -103,7 +112,7 @@ fn who_is_with_the_publishers_worker_needs_no_crossing() {
 
 #[test]
 fn a_source_crosses_once_for_all_sinks_of_a_worker_and_goes_with_the_last() {
-    let mut spread = Spread::new(3);
+    let mut spread = spread(3, &[6, 7, 8, 10]);
     spread.route(source_add(3, 6));
     assert_eq!(
         spread.route(sink_add(4, 7, 3)),
@@ -140,7 +149,7 @@ fn a_source_crosses_once_for_all_sinks_of_a_worker_and_goes_with_the_last() {
 
 #[test]
 fn what_goes_with_a_transport_goes_everywhere() {
-    let mut spread = Spread::new(2);
+    let mut spread = spread(2, &[2, 3]);
     // Each publishes, and is sent what the other publishes.
     spread.route(source_add(2, 2));
     spread.route(source_add(3, 3));
@@ -165,7 +174,7 @@ fn what_goes_with_a_transport_goes_everywhere() {
 
 #[test]
 fn a_source_that_goes_takes_its_sinks_with_it_everywhere() {
-    let mut spread = Spread::new(2);
+    let mut spread = spread(2, &[2, 3]);
     spread.route(source_add(2, 2));
     spread.route(sink_add(5, 3, 2));
     let routed = spread.route(source_remove(2));
@@ -175,6 +184,18 @@ fn a_source_that_goes_takes_its_sinks_with_it_everywhere() {
     assert_eq!(spread.route(sink_remove(5)), [(1, sink_remove(5))]);
     assert_eq!(spread.route(sink_add(7, 3, 2)), [(1, sink_add(7, 3, 2))]);
     assert!(spread.sinks.is_empty() && spread.links.is_empty());
+}
+
+#[test]
+fn nothing_is_kept_of_what_comes_by_a_transport_that_is_gone() {
+    let mut spread = spread(2, &[2, 3]);
+    spread.route(source_add(2, 2));
+    for gone in [2, 3] {
+        spread.route(transport_remove(gone));
+    }
+    assert_eq!(spread.route(source_add(4, 2)), [(0, source_add(4, 2))]);
+    assert_eq!(spread.route(sink_add(5, 3, 4)), [(1, sink_add(5, 3, 4))]);
+    assert!(spread.sources.is_empty() && spread.sinks.is_empty() && spread.transports.is_empty());
 }
 
 #[test]
