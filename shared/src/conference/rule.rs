@@ -82,12 +82,13 @@ impl Rule {
         const LONG: Invalid = Invalid("must end within 2 years of the start");
         let first = zone.local(start);
         let limit = later(start, SignedDuration::from_hours(24 * LONGEST_DAYS));
+        // What is beyond all instants is beyond two years.
         let until = match self.end {
             End::Count(_) => None,
             // All starts have one time of day.
-            End::Day(day) => zone.instant(day.to_datetime(first.time())),
+            End::Day(day) => Some(zone.instant(day.to_datetime(first.time())).ok_or(LONG)?),
             End::Instant(at) => Some(at),
-            End::Local(at) => zone.instant(at),
+            End::Local(at) => Some(zone.instant(at).ok_or(LONG)?),
         };
         if until.is_some_and(|until| until > limit) {
             return Err(LONG);

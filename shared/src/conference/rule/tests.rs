@@ -170,6 +170,11 @@ fn what_does_not_end_or_is_no_rule_is_refused_and_says_why() {
         ("FREQ=DAILY;COUNT=800", "must end within 2 years of the start"),
         ("FREQ=YEARLY;COUNT=4", "must end within 2 years of the start"),
         ("FREQ=DAILY;UNTIL=20300101", "must end within 2 years of the start"),
+        ("FREQ=DAILY;UNTIL=99991231", "must end within 2 years of the start"),
+        (
+            "FREQ=DAILY;UNTIL=99991231T235959",
+            "must end within 2 years of the start",
+        ),
         (
             "FREQ=DAILY;UNTIL=99981231T235959Z",
             "must end within 2 years of the start",
