@@ -326,9 +326,17 @@ def test_6_mail_that_comes_back_is_heard_of(stack, day):
     message = {
         "eventType": "Bounce",
         "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "gone@guest.test"}]},
-        "mail": {"source": "no-reply@" + JOE.split(".", 1)[1]},
+        "mail": {"source": "no-reply@" + JOE.split(".", 1)[1], "tags": {"company": [str(day.company)]}},
     }
     event = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(message)}}]}
+    assert stack.invoke("mail-feedback", event) == {"suppressed": 1, "ignored": 0}
+    gone = day.partner("contact/create", host_id=day.host["host_id"], name="Gone", email="gone@guest.test")
+    assert gone["email_state"] == "bounced"
+    assert day.partner("contact/fetch_all", host_id=day.host["host_id"])[-1] == gone
+    lifted = day.partner("contact/update", contact_id=gone["contact_id"], email_state="active")
+    assert lifted == {name: value for name, value in gone.items() if name != "email_state"}
+    assert day.partner("contact/fetch", contact_id=gone["contact_id"]) == lifted
+    # What is left goes with the company.
     assert stack.invoke("mail-feedback", event) == {"suppressed": 1, "ignored": 0}
     own = {"origin": f"https://{JOE}"}
     assert stack.call("POST", "/password", JOE, own, json={"email": "nobody@guest.test"}).json() == {}

@@ -7,6 +7,7 @@ use domain::text::Name;
 use domain::{Code, Error as Refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use store::Suppressed;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -25,16 +26,42 @@ pub struct ContactAnswer {
     pub email: Email,
     /// For text messages.
     pub phone: Option<Phone>,
+    /// Why the company's mail does not go to this address; only where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_state: Option<EmailState>,
 }
 
-impl From<Contact> for ContactAnswer {
-    fn from(contact: Contact) -> Self {
+/// Whether a company's mail goes to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailState {
+    /// It does.
+    Active,
+    /// It does not: the address took no mail. Tried again after 90 days.
+    Bounced,
+    /// It does not: the person called a mail unwanted.
+    Complained,
+}
+
+impl From<Suppressed> for EmailState {
+    fn from(why: Suppressed) -> Self {
+        match why {
+            Suppressed::Bounce => Self::Bounced,
+            Suppressed::Complaint => Self::Complained,
+        }
+    }
+}
+
+impl ContactAnswer {
+    /// A contact, and why it is not written to if it is not.
+    pub(super) fn of(contact: Contact, why: Option<Suppressed>) -> Self {
         Self {
             contact_id: contact.id,
             host_id: contact.host,
             name: contact.name,
             email: contact.email,
             phone: contact.phone,
+            email_state: why.map(EmailState::from),
         }
     }
 }
@@ -46,20 +73,28 @@ pub struct ContactParameters {
     pub contact_id: ContactId,
 }
 
-/// A contact in the caller's reach, and its host. Two sequential reads.
-pub(super) async fn find(context: &Context<'_>, id: ContactId) -> Result<(Contact, Host), Error> {
+/// A contact in the caller's reach, its host, and why the company's mail does not go to an address: the contact's, unless
+/// another is given. Two sequential reads.
+pub(super) async fn find(
+    context: &Context<'_>,
+    id: ContactId,
+    email: Option<&Email>,
+) -> Result<(Contact, Host, Option<Suppressed>), Error> {
     let contact = context.contact(id).await?;
-    let host = context.host(contact.host).await?;
-    Ok((contact, host))
+    let (reseller, email) = (context.caller()?.reseller, email.unwrap_or(&contact.email));
+    let suppressed = context.store().mail_suppressed_by(reseller, email, context.now);
+    // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
+    let (host, suppressed) = tokio::join!(context.host(contact.host), suppressed);
+    let host = host?;
+    let why = suppressed?.get(&host.company).copied();
+    Ok((contact, host, why))
 }
 
-/// A contact that the caller may change: not the host's own, which follows its host.
-pub(super) async fn changeable(context: &Context<'_>, id: ContactId) -> Result<(Contact, Host), Error> {
-    let (contact, host) = find(context, id).await?;
-    context.caller()?.check_rank(host.role)?;
+/// That a host's own contact is not changed by itself.
+pub(super) fn not_own(contact: &Contact, host: &Host) -> Result<(), Error> {
     if contact.id == host.own_contact {
         let why = "This is the host's own entry: it follows the host";
         return Err(Refusal::new(Code::Conflict, why).with_field("contact_id").into());
     }
-    Ok((contact, host))
+    Ok(())
 }

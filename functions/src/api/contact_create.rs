@@ -58,8 +58,9 @@ impl Endpoint for ContactCreate {
         let (caller, store) = (context.caller()?, context.store());
         let id = asked.host_id.or(caller.scope.host);
         let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
-        let (host, contact) = tokio::join!(context.host(id), store.new_contact_id());
-        let (host, id) = (host?, contact?);
+        let suppressed = store.mail_suppressed_by(caller.reseller, &asked.email, context.now);
+        let (host, contact, suppressed) = tokio::join!(context.host(id), store.new_contact_id(), suppressed);
+        let (host, id, suppressed) = (host?, contact?, suppressed?);
         caller.check_rank(host.role)?;
         let contact = Contact {
             id,
@@ -69,7 +70,7 @@ impl Endpoint for ContactCreate {
             phone: asked.phone,
             created: context.now,
         };
-        let answer = ContactAnswer::from(contact.clone());
+        let answer = ContactAnswer::of(contact.clone(), suppressed.get(&host.company).copied());
         let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;
         store.contact_create(&host, &contact, &write).await?;

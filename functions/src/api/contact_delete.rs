@@ -5,7 +5,7 @@ use domain::id::ContactId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::contact::{ContactParameters, changeable};
+use super::contact::{ContactParameters, not_own};
 use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -43,7 +43,10 @@ impl Endpoint for ContactDelete {
     }
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let (contact, host) = changeable(context, asked.contact_id).await?;
+        let contact = context.contact(asked.contact_id).await?;
+        let host = context.host(contact.host).await?;
+        context.caller()?.check_rank(host.role)?;
+        not_own(&contact, &host)?;
         let answer = ContactDeleteAnswer { contact_id: contact.id };
         let claim = context.claim(&answer).await?;
         let write = context.write(claim.as_ref()).await?;

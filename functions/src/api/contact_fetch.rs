@@ -26,7 +26,7 @@ impl Endpoint for ContactFetch {
     type Output = Json<ContactAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let (contact, _) = find(context, asked.contact_id).await?;
-        Ok(Json(contact.into()))
+        let (contact, _, why) = find(context, asked.contact_id, None).await?;
+        Ok(Json(ContactAnswer::of(contact, why)))
     }
 }

@@ -49,10 +49,24 @@ impl Endpoint for ContactFetchAll {
         let (caller, store) = (context.caller()?, context.store());
         let id = asked.host_id.or(caller.scope.host);
         let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
-        // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
-        let (host, page) = tokio::join!(context.host(id), store.contacts_page(caller.reseller, id, paging));
-        host?;
-        let page = page?;
-        List::of(page.items.into_iter().map(|contact| Ok(contact.into())), page.more)
+        let page = store.contacts_page(caller.reseller, id, paging);
+        let suppressed = |company| store.mails_suppressed_of(caller.reseller, company, context.now);
+        let (page, suppressed) = match caller.scope.company {
+            // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
+            Some(company) => {
+                let (host, page, suppressed) = tokio::join!(context.host(id), page, suppressed(company));
+                host?;
+                (page?, suppressed?)
+            }
+            None => {
+                let host = context.host(id).await?;
+                tokio::try_join!(page, suppressed(host.company))?
+            }
+        };
+        let shown = page.items.into_iter().map(|contact| {
+            let why = suppressed.why(&contact.email);
+            Ok(ContactAnswer::of(contact, why))
+        });
+        List::of(shown, page.more)
     }
 }

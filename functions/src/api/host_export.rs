@@ -6,13 +6,13 @@ use domain::Error as Refusal;
 use domain::Role;
 use domain::code::{Email, Phone};
 use domain::conference::{Conference, Invited, Rule};
-use domain::host::Host;
+use domain::host::{Contact, Host};
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId, SubscriptionId};
 use domain::text::{Name, Subject};
 use domain::time::{Zone, iso};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{ApiToken, Attendance, OauthGrant, Page, Paging, Session};
+use store::{ApiToken, Attendance, HostRemains, OauthGrant, Page, Paging, Session};
 
 use super::audit_fetch_all::{self, AuditAnswer};
 use super::conference_participants::{AttendanceAnswer, shown};
@@ -204,7 +204,7 @@ impl Endpoint for HostExport {
             Some(text) => Place::parse(text).ok_or_else(|| Refusal::invalid("after", "is not in this list"))?,
             None => Place::default(),
         };
-        let (caller, store) = (context.caller()?, context.store());
+        let caller = context.caller()?;
         let id = asked.host_id.or(caller.scope.host);
         let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
         let lists = Lists {
@@ -213,10 +213,8 @@ impl Endpoint for HostExport {
             limit,
             place: &place,
         };
-        // What is read beside the account is told to nobody before it is known to be in the caller's reach.
-        let (remains, lists) = tokio::join!(store.host_remains(&caller.scope, id), lists.read());
-        let remains = remains?;
         let Listed {
+            remains,
             contacts,
             sessions,
             api_tokens,
@@ -224,7 +222,7 @@ impl Endpoint for HostExport {
             conferences,
             changes,
             next,
-        } = lists?;
+        } = lists.read().await?;
         Ok(Json(HostExportAnswer {
             host_id: id,
             company_id: remains.company(),
@@ -248,8 +246,9 @@ struct Lists<'a> {
     place: &'a Place,
 }
 
-/// A page of each list, and where they go on.
+/// The account, a page of each list, and where they go on.
 struct Listed {
+    remains: HostRemains,
     contacts: Vec<ContactAnswer>,
     sessions: Vec<ExportedSession>,
     api_tokens: Vec<ExportedApiToken>,
@@ -262,7 +261,8 @@ struct Listed {
 impl Lists<'_> {
     /// All lists at once; those that came to their end on an earlier page are not read again.
     async fn read(&self) -> Result<Listed, Error> {
-        let (store, reseller) = (self.context.store(), self.context.caller()?.reseller);
+        let (store, caller) = (self.context.store(), self.context.caller()?);
+        let reseller = caller.reseller;
         let Self { id, limit, place, .. } = *self;
         let contacts = async {
             match place.contacts {
@@ -275,6 +275,12 @@ impl Lists<'_> {
                     store.contacts_page(reseller, id, paging).await
                 }
             }
+        };
+        let remains = async {
+            let remains = store.host_remains(&caller.scope, id).await?;
+            let company = remains.company();
+            let suppressed = store.mails_suppressed_of(reseller, company, self.context.now);
+            Ok::<_, Error>((remains, suppressed.await?))
         };
         let sessions = async {
             match place.is_first() {
@@ -300,7 +306,8 @@ impl Lists<'_> {
                 start => store.audit_of(reseller, id, start.after().as_deref(), limit).await,
             }
         };
-        let (contacts, sessions, api_tokens, grants, held, cancelled, changes) = tokio::join!(
+        let (remains, contacts, sessions, api_tokens, grants, held, cancelled, changes) = tokio::join!(
+            remains,
             contacts,
             sessions,
             api_tokens,
@@ -309,6 +316,8 @@ impl Lists<'_> {
             self.meetings(true),
             changes
         );
+        // What is read beside the account is told to nobody before it is known to be in the caller's reach.
+        let (remains, suppressed) = remains?;
         let (contacts, sessions, changes) = (contacts?, sessions?, changes?);
         let (api_tokens, grants) = (api_tokens?, grants?);
         let ((mut conferences, held), (more, cancelled)) = (held?, cancelled?);
@@ -320,7 +329,15 @@ impl Lists<'_> {
             cancelled,
         };
         Ok(Listed {
-            contacts: contacts.items.into_iter().map(ContactAnswer::from).collect(),
+            remains,
+            contacts: contacts
+                .items
+                .into_iter()
+                .map(|contact: Contact| {
+                    let why = suppressed.why(&contact.email);
+                    ContactAnswer::of(contact, why)
+                })
+                .collect(),
             sessions: sessions.into_iter().map(session).collect(),
             api_tokens: api_tokens.into_iter().map(api_token).collect(),
             oauth_grants: grants.into_iter().map(granted).collect(),

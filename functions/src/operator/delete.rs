@@ -119,6 +119,9 @@ pub(super) async fn company(app: &App, job: &Job) -> Result<Step, Error> {
         {
             return Ok(Step::On(Work::CompanyDelete, own_domains::NAMES_GO));
         }
+        if store.mails_suppressed_forget(job.reseller, job.company).await? {
+            return Ok(Step::On(Work::CompanyDelete, SignedDuration::ZERO));
+        }
         store.hooks_forget(job.reseller, job.company).await?;
         store.oauth_clients_forget(job.reseller, job.company).await?;
         store.company_forget(job.reseller, job.company, app.now()).await?;

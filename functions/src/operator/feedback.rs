@@ -1,7 +1,10 @@
 //! What the mail service says became of mails: addresses that do not take any are not written to again. Its words come by a
 //! topic of this stack's own, which alone may wake the worker; nothing in them is trusted beyond whom not to write to.
 
+use std::collections::HashMap;
+
 use domain::code::{Email, Fqdn};
+use domain::id::CompanyId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +35,15 @@ struct Notification {
 #[derive(Debug, Deserialize)]
 struct Sent {
     source: String,
+    #[serde(default)]
+    tags: HashMap<String, Vec<String>>,
+}
+
+impl Sent {
+    /// Whose mail it was.
+    fn company(&self) -> Option<CompanyId> {
+        self.tags.get(notify::ses::COMPANY_TAG)?.first()?.parse().ok()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,7 +116,7 @@ pub async fn feedback(app: &App, event: &Value) -> Result<Fed, Error> {
             Ok(domain) => app.store.reseller_by_domain(&domain).await?,
             Err(_) => None,
         };
-        let Some(reseller) = reseller else {
+        let Some((reseller, company)) = reseller.zip(notification.mail.company()) else {
             tracing::warn!("feedback on mail of nobody here");
             fed.ignored += 1;
             continue;
@@ -112,8 +124,10 @@ pub async fn feedback(app: &App, event: &Value) -> Result<Fed, Error> {
         for recipient in recipients {
             match recipient.email_address.parse::<Email>() {
                 Ok(email) => {
-                    app.store.mail_suppress(reseller.id, &email, why, app.now()).await?;
-                    tracing::info!(reseller = %reseller.id, why = why.name(), "an address is not written to any more");
+                    app.store
+                        .mail_suppress((reseller.id, company), &email, why, app.now())
+                        .await?;
+                    tracing::info!(reseller = %reseller.id, %company, why = why.name(), "an address is not written to any more");
                     fed.suppressed += 1;
                 }
                 Err(_) => fed.ignored += 1,

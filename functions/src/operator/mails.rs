@@ -56,7 +56,10 @@ where
     let mut more = people.len() > PEOPLE;
     people.truncate(PEOPLE);
     let addresses: Vec<_> = people.iter().map(|(person, _)| &person.email).collect();
-    let suppressed = app.store.mails_suppressed(job.reseller, &addresses, app.now()).await?;
+    let suppressed = app
+        .store
+        .mails_suppressed((job.reseller, job.company), &addresses, app.now())
+        .await?;
     let mut writing = Vec::new();
     for ((person, what), why) in people.into_iter().zip(suppressed) {
         let mails = write(person, what, why);
@@ -232,7 +235,10 @@ pub(super) async fn write_to(
         date: job.created,
     };
     let mail = mail(&account, &envelope);
-    let why = app.store.mail_suppressed(job.reseller, &mail.to, app.now()).await?;
+    let why = app
+        .store
+        .mail_suppressed((job.reseller, job.company), &mail.to, app.now())
+        .await?;
     out(app, job, &mail, why).await
 }
 

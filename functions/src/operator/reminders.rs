@@ -121,7 +121,7 @@ pub(super) async fn remind_one(
         for due in wanted.into_iter().flat_map(|(_, due)| due) {
             let why = app
                 .store
-                .mail_suppressed(job.reseller, &person.email, app.now())
+                .mail_suppressed((job.reseller, job.company), &person.email, app.now())
                 .await?;
             let sent = deliver(app, job, &letters, person, (&due, why)).await;
             match is_late(&sent) {

@@ -1,28 +1,47 @@
 //! Addresses that take no mail, or whose holders complain, are not written to again; others are.
 
+use domain::id::{CompanyId, ResellerId};
 use functions::operator;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use store::Suppressed;
 
 use crate::asked::work_of;
 use crate::site::Site;
 
+/// The company whose mails these are, and another one.
+const COMPANY: u64 = 1;
+const OTHER: u64 = 2;
+
 /// What the mail service says of a mail to an address, as its guide has it.
-fn said(kind: &str, address: &str, source: &str) -> Value {
+fn said(kind: &str, address: &str, (source, company): (&str, u64)) -> Value {
+    let tags = json!({"ses:configuration-set": ["convoke"], "company": [company.to_string()]});
     let recipients = json!([{"emailAddress": address, "action": "failed", "status": "5.1.1"}]);
     let message = match kind {
         "Complaint" => json!({"eventType": "Complaint", "complaint": {"complainedRecipients": recipients,
-            "complaintFeedbackType": "abuse"}, "mail": {"source": source, "destination": [address]}}),
+            "complaintFeedbackType": "abuse"}, "mail": {"source": source, "destination": [address], "tags": tags}}),
         "Transient" => {
             json!({"eventType": "Bounce", "bounce": {"bounceType": "Transient", "bouncedRecipients": recipients},
-            "mail": {"source": source}})
+            "mail": {"source": source, "tags": tags}})
         }
         "Bounce" => {
             json!({"notificationType": "Bounce", "bounce": {"bounceType": "Permanent", "bounceSubType": "General",
-            "bouncedRecipients": recipients, "feedbackId": "x"}, "mail": {"source": source, "messageId": "1"}})
+            "bouncedRecipients": recipients, "feedbackId": "x"}, "mail": {"source": source, "messageId": "1", "tags": tags}})
         }
-        other => json!({"eventType": other, "mail": {"source": source}}),
+        other => json!({"eventType": other, "mail": {"source": source, "tags": tags}}),
     };
     json!({"EventSource": "aws:sns", "Sns": {"TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": message.to_string()}})
+}
+
+/// A mail of nobody knows which company.
+fn untagged() -> Value {
+    let mut said = said("Bounce", "fine@guest.test", ("no-reply@demo.test", COMPANY));
+    let message = said["Sns"]["Message"]
+        .as_str()
+        .expect("a text")
+        .replace("\"company\"", "\"compny\"");
+    said["Sns"]["Message"] = message.into();
+    said
 }
 
 async fn feed(site: &Site, records: Vec<Value>) -> (usize, usize) {
@@ -36,8 +55,19 @@ async fn feed(site: &Site, records: Vec<Value>) -> (usize, usize) {
     (count("suppressed"), count("ignored"))
 }
 
-pub(crate) async fn tell(site: &Site, kind: &str, address: &str) {
-    feed(site, vec![said(kind, address, "no-reply@demo.test")]).await;
+/// Says that a mail of a company's came back from an address.
+pub(crate) async fn bounce(site: &Site, company: u64, address: &str) {
+    feed(site, vec![said("Bounce", address, ("no-reply@demo.test", company))]).await;
+}
+
+async fn suppressed(site: &Site, company: u64, address: &str, at: Timestamp) -> Option<Suppressed> {
+    let company = (
+        ResellerId::new(1).expect("an id"),
+        CompanyId::new(company).expect("an id"),
+    );
+    let address = address.parse().expect("an address");
+    let found = site.app.store.mail_suppressed(company, &address, at).await;
+    found.expect("read")
 }
 
 /// Invites these, and answers who was written to.
@@ -58,7 +88,7 @@ async fn written_to(site: &Site, people: &[&str]) -> Vec<String> {
 async fn who_bounced_or_complained_is_not_written_to_and_others_are() {
     let site = Site::new().await;
     site.host("John").await;
-    let source = "no-reply@demo.test";
+    let source = ("no-reply@demo.test", COMPANY);
     let fed = feed(
         &site,
         vec![
@@ -66,12 +96,13 @@ async fn who_bounced_or_complained_is_not_written_to_and_others_are() {
             said("Complaint", "angry@guest.test", source),
             said("Transient", "full@guest.test", source),
             said("Delivery", "fine@guest.test", source),
-            said("Bounce", "other@guest.test", "no-reply@elsewhere.test"),
+            said("Bounce", "other@guest.test", ("no-reply@elsewhere.test", COMPANY)),
+            untagged(),
             json!({"Sns": {"Message": "no JSON"}}),
             json!({"Sns": {}}),
         ],
     );
-    assert_eq!(fed.await, (2, 5));
+    assert_eq!(fed.await, (2, 6));
     let people = [
         "angry@guest.test",
         "fine@guest.test",
@@ -92,18 +123,27 @@ async fn an_address_that_bounced_is_tried_again_after_ninety_days_and_a_complain
         ("Complaint", "angry@guest.test"),
         ("Bounce", "angry@guest.test"),
     ] {
-        tell(&site, kind, address).await;
+        feed(&site, vec![said(kind, address, ("no-reply@demo.test", COMPANY))]).await;
     }
     let after = domain::conference::later(site.now(), jiff::SignedDuration::from_hours(24 * 90));
-    let why = async |address: &str| {
-        let address = address.parse().expect("an address");
-        let reseller = domain::id::ResellerId::new(1).expect("an id");
-        site.app
-            .store
-            .mail_suppressed(reseller, &address, after)
-            .await
-            .expect("read")
-    };
+    let why = async |address: &str| suppressed(&site, COMPANY, address, after).await;
     assert_eq!(why("gone@guest.test").await, None);
-    assert_eq!(why("angry@guest.test").await, Some(store::Suppressed::Complaint));
+    assert_eq!(why("angry@guest.test").await, Some(Suppressed::Complaint));
+}
+
+#[tokio::test]
+async fn an_address_that_bounced_is_another_companys_to_try_and_its_own_once_somebody_says_that_it_works() {
+    let site = Site::new().await;
+    site.host("John").await;
+    bounce(&site, COMPANY, "gone@guest.test").await;
+    assert_eq!(suppressed(&site, OTHER, "gone@guest.test", site.now()).await, None);
+    assert!(written_to(&site, &["gone@guest.test"]).await.is_empty());
+    let contacts = site.admin_api("contact/fetch_all", json!({"host_id": 2})).await;
+    let contacts = contacts.as_array().expect("a list");
+    let gone = contacts.iter().find(|contact| contact["email"] == "gone@guest.test");
+    let gone = gone.expect("a contact");
+    assert_eq!(gone["email_state"], "bounced");
+    let active = json!({"contact_id": gone["contact_id"], "email_state": "active"});
+    site.admin_api("contact/update", active).await;
+    assert_eq!(written_to(&site, &["gone@guest.test"]).await, ["gone@guest.test"]);
 }

@@ -8,6 +8,7 @@ mod world;
 mod accounts_change;
 mod accounts_go;
 mod bad_input_changes_nothing;
+mod contacts_say_whether_mail_reaches_them;
 mod every_endpoint_refuses_strangers;
 mod lists_go_on;
 mod meetings_answer_every_field;

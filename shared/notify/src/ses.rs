@@ -8,7 +8,7 @@ use aws_sdk_ses::config::retry::RetryConfig;
 use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
 use aws_sdk_ses::primitives::Blob;
-use aws_sdk_ses::types::RawMessage;
+use aws_sdk_ses::types::{MessageTag, RawMessage};
 use aws_smithy_async::rt::sleep::{AsyncSleep as _, SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
 use domain::id::CompanyId;
@@ -18,6 +18,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::mailer::{Mail, MailError, Mailer, Sending, timeouts};
 use crate::pace::Pace;
 
+/// The tag that says whose mail one was, when SES tells what became of it.
+pub const COMPANY_TAG: &str = "company";
 /// How often a mail is tried before whoever sends it hears that it failed.
 const TRIES: u32 = 3;
 /// The same where the account may send no faster: some ten seconds.
@@ -60,7 +62,7 @@ impl Ses {
             if self.is_late(mail) {
                 return Err(MailError::Late);
             }
-            let Err(error) = self.once(mail).await else {
+            let Err(error) = self.once(mail, company).await else {
                 if tried == 1 {
                     turn.went();
                 }
@@ -88,10 +90,15 @@ impl Ses {
         mail.until.is_some_and(|until| now.is_ok_and(|now| now >= until))
     }
 
-    async fn once(&self, mail: &Mail) -> Result<(), SdkError<SendRawEmailError>> {
+    async fn once(&self, mail: &Mail, company: CompanyId) -> Result<(), SdkError<SendRawEmailError>> {
+        let tag = MessageTag::builder()
+            .name(COMPANY_TAG)
+            .value(company.to_string())
+            .build();
         let sent = self
             .client
             .send_raw_email()
+            .tags(tag.map_err(SdkError::construction_failure)?)
             .source(mail.from.as_str())
             .destinations(mail.to.as_str())
             .raw_message(

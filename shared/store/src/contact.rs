@@ -17,7 +17,7 @@ use crate::op::{Failure, Op};
 use crate::retry::unraced;
 use crate::table::LARGEST_TRANSACTION;
 use crate::value::{Item, from_item};
-use crate::{Error, Page, Paging, Result, Store, Unique, Write, keys};
+use crate::{Error, Page, Paging, Result, Store, Suppressed, Unique, Write, keys, suppression};
 
 /// What a guard holds: the entry itself, so that whoever knows a mail address reads once.
 #[derive(Serialize)]
@@ -282,15 +282,19 @@ impl Store {
         self.commit(ops).await
     }
 
-    /// Changes an entry, if nobody else has since it was read; its new mail address must be new in the address book.
+    /// Changes an entry, if nobody else has since it was read; its new mail address must be new in the address book. `lifted`:
+    /// why the address is not written to, when it is to be written to again.
     pub async fn contact_update(
         &self,
         host: &Host,
-        before: &Contact,
-        after: &Contact,
+        (before, after): (&Contact, &Contact),
+        lifted: Option<Suppressed>,
         write: &Write<'_>,
     ) -> Result<()> {
         let mut ops = vec![];
+        if let Some(why) = lifted {
+            ops.push(suppression::lift(host.reseller, host.company, &after.email, why));
+        }
         if before != after {
             ops.push(
                 Op::change(keys::contact(host.reseller, before.id), before, after)
@@ -304,7 +308,11 @@ impl Store {
                 ops.push(guard(host.reseller, after).when_new(Failure::Taken(Unique::ContactEmail)));
             }
         }
-        ops.extend(audited(host.reseller, host.company, before, write, "changed"));
+        let what = match lifted {
+            Some(_) => "changed, and written to again",
+            None => "changed",
+        };
+        ops.extend(audited(host.reseller, host.company, before, write, what));
         self.commit(ops).await
     }
 

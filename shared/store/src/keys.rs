@@ -576,12 +576,23 @@ pub fn rate(of: &Rate<'_>, minute: i64) -> Key {
     key(format!("RATE#{text}#{minute}"), "RATE")
 }
 
-/// An address that a reseller's mail does not go to.
-pub fn mail_suppressed(reseller: ResellerId, email: &Email) -> Key {
-    key(
-        format!("R#{reseller}#SUPPRESSED#{}", token_hash(&email.folded())),
-        "SUPPRESSED",
-    )
+/// An address that a company's mail does not go to.
+pub fn mail_suppressed(reseller: ResellerId, company: CompanyId, email: &Email) -> Key {
+    key(mail_suppressed_by(reseller, email), number(company.value()))
+}
+
+/// The same of all companies of a reseller.
+pub(crate) fn mail_suppressed_by(reseller: ResellerId, email: &Email) -> String {
+    format!("R#{reseller}#SUPPRESSED#{}", token_hash(&email.folded()))
+}
+
+/// Index: the addresses that a company's mail does not go to.
+pub fn mail_suppressed_list(reseller: ResellerId, company: CompanyId, email: &Email) -> Key {
+    key(mail_suppressed_of(reseller, company), token_hash(&email.folded()))
+}
+
+pub(crate) fn mail_suppressed_of(reseller: ResellerId, company: CompanyId) -> String {
+    format!("R#{reseller}#SUPPRESSED#c{company}")
 }
 
 /// What a reseller mailed on one day (UTC).

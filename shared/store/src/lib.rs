@@ -94,7 +94,7 @@ pub use self::reminders::OWED;
 pub use self::room::{LiveRoom, Room, RoomTarget, RoomView};
 pub use self::scope::Scope;
 pub use self::session::{Session, SessionUse};
-pub use self::suppression::Suppressed;
+pub use self::suppression::{Suppressed, SuppressedMails};
 pub use self::sweep::{Swept, SweptRoom};
 pub use self::text::{TextAnswer, TextNote};
 pub use self::told::ToldMeeting;

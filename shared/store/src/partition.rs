@@ -75,7 +75,7 @@ pub enum Partition {
     Image,
     /// Text messages, what they cost, and who wants none.
     Text,
-    /// Addresses that mail does not go to.
+    /// Addresses that mail does not go to; in the index: those of each company.
     Suppressed,
     /// What resellers mailed in a day.
     Mails,

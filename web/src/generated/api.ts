@@ -2059,6 +2059,8 @@ export interface components {
             email: string;
             /** @description For text messages. */
             phone: string | null;
+            /** @description Why the company's mail does not go to this address; only where it does not. */
+            email_state?: components["schemas"]["EmailState"] | null;
         };
         /** @description Whom, and in which address book. */
         ContactCreateParameters: {
@@ -2114,6 +2116,11 @@ export interface components {
             email?: string | null;
             /** @description For text messages; null for none. */
             phone?: string | null;
+            /**
+             * @description `active` to have an address written to again that took no mail; where the person called a mail unwanted only an
+             *     administrator of the reseller may. What is not written to any more is not told otherwise.
+             */
+            email_state?: components["schemas"]["EmailState"] | null;
         };
         /** @description What is done. */
         ControlAction: "admit" | "reject" | "mute" | "ask_unmute" | "camera_off" | "lower_hand" | "promote" | "demote" | "remove" | "mute_all" | "unmute_all" | "lock" | "unlock" | "set_mute_mode" | "start_recording" | "stop_recording" | "start_stream" | "stop_stream";
@@ -2274,6 +2281,8 @@ export interface components {
              */
             new_signing_token: boolean;
         };
+        /** @description Whether a company's mail goes to an address. */
+        EmailState: "active" | "bounced" | "complained";
         /** @description Who may frame a guest's room and the livestream. */
         EmbedPolicy: "anyone" | "listed";
         /** @description A room that has ended, and why. */

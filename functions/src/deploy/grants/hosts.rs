@@ -1,7 +1,8 @@
 //! Grants of what is done to hosts and their contacts. In alphabetical order.
 
 use store::Partition::{
-    Code, Company, Conference, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, News, OpenId, Rate, Session,
+    Code, Company, Conference, Contact, Counter, Email, Fqdn, Handoff, Host, HostList, Job, News, OpenId, Rate,
+    Session, Suppressed,
 };
 
 use super::Action::{BatchGet, Check, Delete, Get, Put, Query, QueryIndex, Update};
@@ -16,6 +17,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[BatchGet], &[Company, Host]),
             (&[Put], &[Company, Host, Contact]),
             (&[Delete, Check], &[Host]),
+            (&[Query], &[Suppressed]),
         ],
     ),
     (
@@ -33,6 +35,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn, Host, Contact]),
             (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Suppressed]),
             (&[Update], &[Session, Rate]),
         ],
     ),
@@ -41,7 +44,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn, Host]),
             (&[BatchGet], &[Company, Host, Contact]),
-            (&[QueryIndex], &[Host]),
+            (&[QueryIndex], &[Host, Suppressed]),
             (&[Update], &[Session, Rate]),
         ],
     ),
@@ -50,7 +53,8 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn, Host, Contact]),
             (&[BatchGet, Put], &[Company, Host]),
-            (&[Delete], &[Host]),
+            (&[Delete], &[Host, Suppressed]),
+            (&[Query], &[Suppressed]),
             (&[Update], &[Host, Contact, Session, Rate]),
         ],
     ),
@@ -92,7 +96,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         &[
             (&[Get], &[Fqdn]),
             (&[BatchGet], &[Company, Host, Contact]),
-            (&[QueryIndex], &[Host]),
+            (&[QueryIndex], &[Host, Suppressed]),
             (&[Query], &[Host, Conference]),
             (&[Update], &[Session, Rate]),
         ],

@@ -19,12 +19,12 @@ pub(super) const LIST: &[(&str, Listed)] = &[
                 &[Delete],
                 &[
                     Fqdn, Company, Host, Contact, Email, OpenId, Conference, Uid, Active, Code, Session, Job, Image,
-                    Handoff, Text,
+                    Handoff, Text, Suppressed,
                 ],
             ),
             (&[Update], &[Company, Host, Conference, Code, Job, Text, Mails]),
             (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job, Text]),
-            (&[QueryIndex], &[Company, Host, JobList]),
+            (&[QueryIndex], &[Company, Host, JobList, Suppressed]),
             (&[Get], &[Fqdn, Company, Conference, Email, Job, Suppressed]),
             (&[Query], &[Company, Host, Conference, Active]),
             (&[Check], &[Conference, Text]),
@@ -43,10 +43,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Delete], &[Fqdn]),
         ],
     ),
-    (
-        "mail_feedback",
-        &[(&[Get], &[Fqdn, Reseller, Suppressed]), (&[Put], &[Suppressed])],
-    ),
+    ("mail_feedback", &[(&[Get], &[Fqdn, Reseller]), (&[Put], &[Suppressed])]),
     (
         "mail_receive",
         &[

@@ -157,6 +157,14 @@ pub(super) async fn accounts(walk: &mut Walk) {
     walk.api("contact_update", json!({"contact_id": 9_999, "idempotency_key": "x"}))
         .await
         .refused();
+    let company = id.as_u64().expect("an id");
+    crate::mail_comes_back::bounce(&walk.site, company, "third@guest.test").await;
+    walk.api(
+        "contact_update",
+        json!({"contact_id": contact, "email_state": "active"}),
+    )
+    .await
+    .ok();
     let gone = json!({"contact_id": contact, "idempotency_key": "gone"});
     walk.api("contact_delete", gone.clone()).await.ok();
     walk.api("contact_delete", gone).await.ok();
@@ -263,6 +271,7 @@ pub(super) async fn deletions(walk: &mut Walk) {
         .as_u64()
         .expect("an id");
     let gone = walk.site.host_of(company, "Gone").await;
+    crate::mail_comes_back::bounce(&walk.site, company, "one@guest.test").await;
     let sub = json!({"host_id": gone.id, "openid_sub": "gone with it"});
     walk.site.admin_api("host/update", sub).await;
     walk.api(
@@ -305,7 +314,7 @@ async fn reminded(walk: &mut Walk) {
         "reminders": [{"channel": "email", "minutes_before": 8}, {"channel": "sms", "minutes_before": 8}],
         "participant_emails": [{"email": "one@guest.test", "phone": "+15551230001"}, {"email": "two@guest.test", "phone": "+15551230002"}]});
     walk.fresh().await;
-    crate::mail_comes_back::tell(&walk.site, "Bounce", "one@guest.test").await;
+    crate::mail_comes_back::bounce(&walk.site, 1, "one@guest.test").await;
     walk.book("mail_feedback").await;
     walk.site.mails.trouble(&[Some(notify::TextError::OptedOut)]);
     let made = walk.site.admin_api("conference/create", meeting).await;

@@ -44,7 +44,7 @@ pub async fn an_address_is_in_an_address_book_once(store: &Store) {
             ..second.clone()
         };
         let refused = store
-            .contact_update(host, &second, &renamed, &operator("contact-update"))
+            .contact_update(host, (&second, &renamed), None, &operator("contact-update"))
             .await;
         assert!(
             matches!(refused, Err(Error::Taken(Unique::ContactEmail))),
@@ -93,7 +93,7 @@ pub async fn a_changed_entry_frees_its_former_address(store: &Store) {
     };
     let write = operator("contact-update");
     store
-        .contact_update(host, &before, &after, &write)
+        .contact_update(host, (&before, &after), None, &write)
         .await
         .expect("changed");
     assert_eq!(store.contact(reseller, before.id).await.expect("found"), after);
@@ -109,7 +109,7 @@ pub async fn a_changed_entry_frees_its_former_address(store: &Store) {
         name: None,
         ..before.clone()
     };
-    let late = store.contact_update(host, &before, &named, &write).await;
+    let late = store.contact_update(host, (&before, &named), None, &write).await;
     assert!(matches!(late, Err(Error::Raced)), "{late:?}");
     let late = store.contact_delete(host, &before, &operator("contact-delete")).await;
     assert!(matches!(late, Err(Error::Raced)), "{late:?}");
@@ -119,7 +119,7 @@ pub async fn a_changed_entry_frees_its_former_address(store: &Store) {
         ..after.clone()
     };
     store
-        .contact_update(host, &after, &shouted, &write)
+        .contact_update(host, (&after, &shouted), None, &write)
         .await
         .expect("changed");
     assert_eq!(

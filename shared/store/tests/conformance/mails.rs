@@ -1,5 +1,5 @@
 use domain::company::Reseller;
-use store::{MailsLeft, Store};
+use store::{MailsLeft, Store, Suppressed};
 
 use super::world::{World, minute, noon, operator};
 
@@ -57,4 +57,55 @@ pub async fn no_more_mails_are_taken_than_a_day_holds(store: &Store) {
     // What was counted already is not less for it.
     set(&more, &of(Some(5))).await;
     assert_eq!(at(midnight).await, MailsLeft::None);
+}
+
+pub async fn addresses_that_take_no_mail_are_kept_by_company(store: &Store) {
+    let world = World::new(store).await;
+    let reseller = world.reseller.id;
+    let (here, there) = (
+        world.company.id,
+        World::company_of(store, &world.reseller, "other").await.id,
+    );
+    let email = |n: u32| format!("Gone{n}@guest.example").parse().expect("an address");
+    let (gone, angry) = (email(0), email(1));
+    for (address, why) in [
+        (&gone, Suppressed::Bounce),
+        (&angry, Suppressed::Complaint),
+        (&angry, Suppressed::Bounce),
+    ] {
+        let kept = store.mail_suppress((reseller, here), address, why, noon()).await;
+        kept.expect("kept");
+    }
+    let kept = store.mail_suppress((reseller, there), &gone, Suppressed::Bounce, noon());
+    kept.await.expect("kept");
+    let shouted = "GONE0@GUEST.example".parse().expect("an address");
+    let read = store.mail_suppressed((reseller, here), &shouted, noon()).await;
+    assert_eq!(read.expect("read"), Some(Suppressed::Bounce));
+    let both = store
+        .mails_suppressed((reseller, there), &[&angry, &gone], noon())
+        .await;
+    assert_eq!(both.expect("read"), [None, Some(Suppressed::Bounce)]);
+    let by = store.mail_suppressed_by(reseller, &gone, noon()).await.expect("read");
+    assert_eq!(by.len(), 2);
+    let after = minute(60 * 24 * 90);
+    let by = store.mail_suppressed_by(reseller, &gone, after).await.expect("read");
+    assert!(by.is_empty(), "{by:?}");
+    let of = store.mails_suppressed_of(reseller, here, after).await.expect("read");
+    assert_eq!((of.why(&gone), of.why(&angry)), (None, Some(Suppressed::Complaint)));
+
+    // More than are taken away at once.
+    for n in 2..60 {
+        let address = email(n);
+        let kept = store.mail_suppress((reseller, here), &address, Suppressed::Bounce, noon());
+        kept.await.expect("kept");
+    }
+    let mut steps = 1;
+    while store.mails_suppressed_forget(reseller, here).await.expect("forgotten") {
+        steps += 1;
+    }
+    assert_eq!(steps, 2);
+    let of = store.mails_suppressed_of(reseller, here, noon()).await.expect("read");
+    assert_eq!((of.why(&gone), of.why(&angry)), (None, None));
+    let of = store.mails_suppressed_of(reseller, there, noon()).await.expect("read");
+    assert_eq!(of.why(&gone), Some(Suppressed::Bounce));
 }

@@ -79,6 +79,7 @@ async fn accounts(store: &Store) {
     Box::pin(jobs::one_at_a_time_is_called_to_wait_for_what_is_due_soon(store)).await;
     Box::pin(jobs::a_job_goes_on_later_as_it_has_become(store)).await;
     Box::pin(mails::no_more_mails_are_taken_than_a_day_holds(store)).await;
+    Box::pin(mails::addresses_that_take_no_mail_are_kept_by_company(store)).await;
     Box::pin(webhooks::what_happens_is_numbered_without_holes_by_many_at_once(store)).await;
     Box::pin(webhooks::much_news_of_one_company_hides_no_other(store)).await;
     Box::pin(webhooks::a_line_is_held_by_one_and_rests_only_when_nothing_is_new(

@@ -166,7 +166,7 @@ async fn fight_for_addresses(world: &World, store: &Store, which: usize) {
         };
         passing(
             store
-                .contact_update(host, &before, &after, &operator("contact-update"))
+                .contact_update(host, (&before, &after), None, &operator("contact-update"))
                 .await,
         );
         passing(store.contact_delete(host, &after, &operator("contact-delete")).await);
