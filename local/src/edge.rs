@@ -16,6 +16,7 @@ use functions::App;
 use functions::request::{BODY_LIMIT, CLIENT_HEADER, EDGE_HEADER, HOST_HEADER};
 use tokio::net::TcpListener;
 
+use crate::deliveries;
 use crate::inbox::{self, Inbox};
 use crate::tls::TlsListener;
 
@@ -52,6 +53,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/assets/{*path}", get(asset))
         .route("/inbox", get(inbox_page))
+        .route("/inbox/deliveries", get(inbox_deliveries))
         .route("/inbox/mails", get(inbox_mails))
         .route("/inbox/mails/{number}", get(inbox_raw))
         .route("/inbox/mails/{number}/reply", post(inbox_reply))
@@ -62,6 +64,13 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
 async fn inbox_page(headers: HeaderMap) -> Response<Body> {
     match inbox::is_meant(&headers) {
         true => inbox::page(),
+        false => plain(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn inbox_deliveries(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    match inbox::is_meant(&headers) {
+        true => deliveries::latest(&edge.app).await,
         false => plain(StatusCode::NOT_FOUND),
     }
 }

@@ -231,7 +231,7 @@ fn came_in(mail: &[u8]) -> Option<Value> {
     Some(json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": notification.to_string()}}]}))
 }
 
-fn answer(kind: &'static str, body: Vec<u8>) -> Response {
+pub(crate) fn answer(kind: &'static str, body: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-store"),

@@ -1,6 +1,7 @@
 //! `convoke`: the whole platform in one process.
 
 mod data;
+mod deliveries;
 mod edge;
 mod inbox;
 mod options;

@@ -36,7 +36,7 @@ use crate::table;
 use crate::tls::{Authority, Certificates, TlsListener, server_config};
 
 /// Companies are below it; browsers treat everything below `localhost` as this machine, and as secure.
-const DOMAIN: &str = "convoke.localhost";
+pub(crate) const DOMAIN: &str = "convoke.localhost";
 const ADMIN: &str = "demo";
 const EMAIL: &str = "admin@convoke.example";
 /// Known to everybody who reads the README: the platform listens on this machine only.

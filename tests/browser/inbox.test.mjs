@@ -1,5 +1,7 @@
 // The inbox of a developer's machine: mails and text messages come by themselves, and are looked at in every way.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { wellMade } from './look.mjs';
 import { Partner, launchChromium, startPlatform, visitor } from './platform.mjs';
@@ -61,4 +63,39 @@ test('reminders come in time, by mail and by text message', async () => {
   await page.locator('pre', { hasText: /^Posting: Soon starts at \d\d:\d\d \(UTC\)\. http/ }).waitFor();
   await page.getByRole('button', { name: 'Reminder: Soon bob@guest.test' }).waitFor();
   await page.context().close();
+});
+
+test('what webhooks are sent is seen as it goes, and what became of it', async () => {
+  let status = 200;
+  const server = createServer((incoming, answer) => incoming.resume().on('end', () => answer.writeHead(status).end()));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const page = await visitor(browser);
+  try {
+    await page.goto(platform.inbox_url);
+    await page.getByRole('tab', { name: 'Webhooks' }).click();
+    await page.getByText('What webhooks are sent appears here.').waitFor();
+    await wellMade(page, 'inbox-webhooks-none');
+    const { company } = await partner.company('Listening');
+    const url = `http://127.0.0.1:${server.address().port}/hook`;
+    await partner.call('webhook/create', { company_id: company.id, url });
+    const account = (name) => ({ company_id: company.id, name, email: `${name}@${company.id}.test`, no_welcome_email: true });
+    await partner.call('host/create', account('first'));
+    await page.getByRole('button', { name: `host_created Arrived · ${url}` }).first().click();
+    await page.getByText('Listening', { exact: true }).waitFor();
+    status = 500;
+    await partner.call('host/create', account('second'));
+    const waiting = page.getByRole('button', { name: `host_created Waiting · ${url}` });
+    await waiting.click();
+    await page.getByText('500', { exact: true }).waitFor();
+    await wellMade(page, 'inbox-webhooks');
+    status = 200;
+    await waiting.waitFor({ state: 'detached', timeout: 20_000 });
+    await page.locator('main').getByText('Arrived', { exact: true }).waitFor();
+    await page.getByRole('tab', { name: 'Mail' }).click();
+    await page.getByText(/^\d+ mails$/).waitFor();
+  } finally {
+    await page.context().close();
+    server.close();
+  }
 });
