@@ -160,6 +160,11 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
         "Messages to other media threads about rooms that they share, packets mostly.",
         |w| w.crossed_out,
     );
+    each(
+        "followed_total",
+        "Clients followed to another address by what they sent from there.",
+        |w| w.followed,
+    );
     each("stun_answered_total", "STUN requests answered.", |w| w.checks_answered);
     let sum = |of: fn(&WorkerStats) -> u64| workers.iter().map(of).sum::<u64>();
     text.counter("received_dropped_total", "Datagrams received and dropped, by why.");

@@ -72,6 +72,49 @@ fn sound_reaches_a_subscriber_that_has_moved() {
     assert!(sent > 0);
 }
 
+/// The publisher moves and sends no check any more: what it sends speaks for it.
+fn check_moved(relay: &mut Relay, publisher: &mut Client, subscriber: &mut Client) {
+    publisher.link.unchecked = true;
+    publisher.link.rebind();
+    subscriber.packets.clear();
+    relay.until(
+        "packets at the new address",
+        &mut [publisher, subscriber],
+        |_, clients| {
+            clients[0].send_sound(&[1; 80]);
+            clients[1].packets.len() >= 20
+        },
+    );
+}
+
+#[test]
+fn who_moves_is_followed_by_what_comes_from_there_without_a_check() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    for round in 1..=2 {
+        check_moved(&mut relay, &mut publisher, &mut subscriber);
+        let stats = relay.stats_when("counted", |s| s.workers[0].followed >= round);
+        assert_eq!((stats.workers[0].followed, stats.workers[0].forged), (round, 0));
+    }
+}
+
+#[test]
+fn a_copy_that_comes_from_elsewhere_moves_nobody() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    let elsewhere = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let media = publisher.link.sent.iter().filter(|sent| sent[0] >= 128);
+    let mut copies = 0;
+    for sent in media {
+        elsewhere.send_to(sent, relay.engine.udp_addr()).expect("sent");
+        copies += 1;
+    }
+    assert!(copies > 10);
+    let stats = relay.stats_when("counted", |s| s.workers[0].strangers >= copies);
+    assert_eq!(stats.workers[0].followed, 0);
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+}
+
 #[test]
 fn several_workers_hand_over_what_the_kernel_gave_the_wrong_one() {
     let relay = Relay::start_with(&EngineConfig {
@@ -86,5 +129,6 @@ fn several_workers_hand_over_what_the_kernel_gave_the_wrong_one() {
         let (back, mut publisher, mut subscriber, _) = forwarded(relay);
         relay = back;
         check_stream(&mut relay, &mut publisher, &mut subscriber);
+        check_moved(&mut relay, &mut publisher, &mut subscriber);
     }
 }

@@ -33,6 +33,34 @@ const STALE: Duration = Duration::from_secs(4);
 /// Answers per second to requests without credentials: this port also serves as a STUN server.
 const ANONYMOUS_PER_SECOND: u32 = 1_000;
 
+/// So many of something in each second.
+#[derive(Debug)]
+pub(crate) struct PerSecond {
+    most: u32,
+    taken: u32,
+    since: Instant,
+}
+
+impl PerSecond {
+    pub(crate) fn new(now: Instant, most: u32) -> Self {
+        Self {
+            most,
+            taken: 0,
+            since: now,
+        }
+    }
+
+    /// Whether there may be one more in this second.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            self.since = now;
+            self.taken = 0;
+        }
+        self.taken += 1;
+        self.taken <= self.most
+    }
+}
+
 /// What a Binding request led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -128,8 +156,7 @@ pub(crate) struct Agents {
     by_ufrag: HashMap<String, TransportId>,
     by_path: HashMap<Path, TransportId>,
     hasher: RandomState,
-    anonymous: u32,
-    anonymous_since: Instant,
+    anonymous: PerSecond,
 }
 
 impl Agents {
@@ -141,8 +168,7 @@ impl Agents {
             by_ufrag: HashMap::new(),
             by_path: HashMap::new(),
             hasher: RandomState::new(),
-            anonymous: 0,
-            anonymous_since: now,
+            anonymous: PerSecond::new(now, ANONYMOUS_PER_SECOND),
         }
     }
 
@@ -214,6 +240,25 @@ impl Agents {
     pub(crate) fn destination(&self, id: TransportId) -> Option<Path> {
         let agent = self.agents.get(&id)?;
         if agent.paused { None } else { agent.selected }
+    }
+
+    /// Whether a transport is one whose address may turn out to be another one: it is heard of, by UDP.
+    pub(crate) fn may_move(&self, id: TransportId) -> bool {
+        matches!(self.destination(id), Some(Path::Udp(_)))
+    }
+
+    /// What is sent goes there from now on: from there came what only this client can have sealed, newer than all before. The
+    /// former path is nobody's any more, so that whoever sends a copy from elsewhere is left as soon as the client speaks again. The
+    /// next check chooses.
+    pub(crate) fn follow(&mut self, id: TransportId, to: Path) {
+        let Some(former) = self.destination(id) else {
+            return;
+        };
+        self.close(former);
+        self.prove(id, to);
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.selected = Some(to);
+        }
     }
 
     /// Takes a Binding request of a client that is seen at `seen`, and writes the answer, if there is one. A transport that
@@ -292,12 +337,7 @@ impl Agents {
         request: &Request<'_>,
         out: &mut [u8; MAX_ANSWER],
     ) -> Verdict {
-        if now.duration_since(self.anonymous_since) >= Duration::from_secs(1) {
-            self.anonymous_since = now;
-            self.anonymous = 0;
-        }
-        self.anonymous += 1;
-        if self.anonymous > ANONYMOUS_PER_SECOND {
+        if !self.anonymous.take(now) {
             return Verdict::Refused;
         }
         Verdict::Answer {

@@ -22,7 +22,7 @@ const MAX_PACKET: usize = 1_500;
 /// Both directions of SRTP of one transport.
 #[derive(Debug)]
 pub(super) struct Crypto {
-    id: TransportId,
+    pub(super) id: TransportId,
     pub(super) sealer: Sealer,
     pub(super) opener: Opener,
 }
@@ -52,6 +52,10 @@ impl Contexts {
         if let Some(moved) = self.contexts.get(slot) {
             self.slots.insert(moved.id, slot);
         }
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Crypto> {
+        self.contexts.iter_mut()
     }
 
     pub(super) fn context(&mut self, id: TransportId) -> Option<&mut Crypto> {

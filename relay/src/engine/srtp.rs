@@ -21,6 +21,8 @@ const RTP_HEADER: usize = 12;
 const RTCP_HEADER: usize = 8;
 /// SSRCs of one client whose replay windows are kept; the one unused for longest makes room for another.
 const MAX_STREAMS: usize = 1024;
+/// How far ahead of what was opened before a packet may be that comes from elsewhere.
+const LEAP: u64 = 1_000;
 
 /// Why a packet was not sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -279,6 +281,28 @@ impl Opener {
             streams: HashMap::new(),
             opened: 0,
         }
+    }
+
+    /// Whether a packet may be the next of a stream that was opened before: newer than all of it, by little. Nothing is
+    /// decrypted.
+    pub(crate) fn may_follow(&self, packet: &[u8], is_rtcp: bool) -> bool {
+        let known = |ssrc: &[u8; 4]| self.streams.get(&u32::from_be_bytes(*ssrc));
+        let (highest, index) = if is_rtcp {
+            let ssrc = packet.get(4..).and_then(|rest| rest.first_chunk());
+            let seen = ssrc.and_then(known).and_then(|stream| stream.rtcp.as_ref());
+            let index = packet.last_chunk().map(|word| u32::from_be_bytes(*word) & !(1 << 31));
+            (seen.map(Window::highest), index.map(u64::from))
+        } else {
+            let ssrc = packet.get(8..).and_then(|rest| rest.first_chunk());
+            let seen = ssrc.and_then(known).and_then(|stream| stream.rtp.as_ref());
+            let highest = seen.map(Window::highest);
+            let sequence = packet.get(2..).and_then(|rest| rest.first_chunk());
+            let index = sequence.map(|bytes| window::estimate(highest, u16::from_be_bytes(*bytes)));
+            (highest, index)
+        };
+        highest
+            .zip(index)
+            .is_some_and(|(highest, index)| (highest + 1..=highest + LEAP).contains(&index))
     }
 
     /// Opens an SRTP packet in place and returns it without the tag.

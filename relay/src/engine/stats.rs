@@ -15,6 +15,8 @@ pub struct WorkerStats {
     pub garbage: u64,
     /// Datagrams from addresses that proved to be nobody's.
     pub strangers: u64,
+    /// Transports followed to another address by what they sent from there, before a check said so.
+    pub followed: u64,
     /// Connectivity checks and other STUN requests answered.
     pub checks_answered: u64,
     /// STUN requests refused: forged, replayed, unknown, too many.

@@ -20,7 +20,7 @@ use super::{
     crossing::{Crossed, Crossings},
     directory::Routes,
     egress::Egress,
-    ice::{Agents, Life, Patience},
+    ice::{Agents, Life, Patience, PerSecond},
     link::{Link, LinkId, Path},
     outlet::{Contexts, Outlet, Unsent},
     spread::told,
@@ -42,6 +42,9 @@ const REPORTS_WAIT: Duration = Duration::from_millis(5);
 const COMMANDS: usize = 256;
 /// Batches taken from other workers in a row before what they caused is sent.
 const CROSSINGS: usize = 16;
+
+/// Media from addresses of nobody that is looked at in a second: whether it is a client's of ours whose address has changed.
+const STRAYS_PER_SECOND: u32 = 200;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -124,6 +127,8 @@ pub(super) struct Worker {
     next_tick: Instant,
     /// Until then arriving SRTCP wakes nobody.
     reports_wait: Instant,
+    /// Media from addresses of nobody that is looked at.
+    strays: PerSecond,
     running: bool,
 }
 
@@ -138,6 +143,7 @@ impl Worker {
             counts: WorkerStats::default(),
             next_tick: now,
             reports_wait: now,
+            strays: PerSecond::new(now, STRAYS_PER_SECOND),
             running: true,
             parts,
         }

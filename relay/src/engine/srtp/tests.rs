@@ -168,6 +168,43 @@ fn a_replayed_or_forged_packet_is_refused() {
 }
 
 #[test]
+fn what_may_follow_is_newer_than_all_of_its_stream_and_not_by_much() {
+    let (mut sealer, mut opener) = (sealer(&master(7)), opener(&master(7)));
+    let mut next = |sequence: u16, ssrc| {
+        let (packet, header) = rtp(ssrc, sequence, 1, &[3; 40]);
+        seal(&mut sealer, &packet, header, u64::from(sequence)).expect("sealed")
+    };
+    let first = next(100, 5);
+    assert!(!opener.may_follow(&first, false), "of no stream yet");
+    opener.open_rtp(&mut first.clone()).expect("opened");
+    for (packet, may) in [
+        (first.clone(), false),
+        (next(99, 5), false),
+        (next(101, 5), true),
+        (next(100 + 1_000, 5), true),
+        (next(101 + 1_000, 5), false),
+        (next(101, 6), false),
+        (first[..11].to_vec(), false),
+        (Vec::new(), false),
+    ] {
+        assert_eq!(opener.may_follow(&packet, false), may, "{} bytes", packet.len());
+    }
+
+    let mut report = || {
+        let mut packet = rtcp(1, 6);
+        packet.resize(packet.len() + RTCP_OVERHEAD, 0);
+        sealer.seal_rtcp(&mut packet).expect("sealed");
+        packet
+    };
+    let (old, last, newer) = (report(), report(), report());
+    assert!(!opener.may_follow(&old, true), "of no stream yet");
+    opener.open_rtcp(&mut last.clone()).expect("opened");
+    for (packet, may) in [(&old, false), (&last, false), (&newer, true)] {
+        assert_eq!(opener.may_follow(packet, true), may);
+    }
+}
+
+#[test]
 fn many_streams_do_not_grow_memory() {
     let master = master(6);
     let (mut ours, mut theirs) = (sealer(&master), opener(&master));

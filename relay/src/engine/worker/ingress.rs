@@ -1,6 +1,6 @@
 //! What a datagram is (RFC 7983), and who takes it.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use relay_core::types::TransportId;
 
@@ -9,7 +9,7 @@ use crate::{
     engine::{
         ice::Verdict,
         link::{Path, Way},
-        srtp::SrtpError,
+        srtp::{Opener, SrtpError},
         stun::{MAX_ANSWER, Request},
     },
     transport::TransportInput,
@@ -28,7 +28,7 @@ impl Worker {
             [20..=63 | 128..=191, ..] => match self.agents.owner(from) {
                 Some(id) if bytes[0] < 64 => self.handle_dtls(now, id, bytes),
                 Some(id) => self.handle_media(now, id, bytes),
-                None => self.hand_over(from, bytes, via),
+                None => self.hand_over(now, from, bytes, via),
             },
             _ => self.counts.garbage += 1,
         }
@@ -98,14 +98,8 @@ impl Worker {
             self.counts.strangers += 1;
             return;
         };
-        // RFC 5761 §4: payload types 64 to 95 with the marker bit are RTCP packet types.
-        let is_rtcp = bytes.len() >= 2 && (192..=223).contains(&bytes[1]);
-        let opened = if is_rtcp {
-            context.opener.open_rtcp(bytes)
-        } else {
-            context.opener.open_rtp(bytes)
-        };
-        match opened {
+        let is_rtcp = is_rtcp(bytes);
+        match open(&mut context.opener, bytes) {
             Ok(packet) if is_rtcp => self.shard.handle_rtcp(now, id, packet),
             Ok(packet) => self.shard.handle_rtp(now, id, packet),
             Err(SrtpError::Replayed) => self.counts.replayed += 1,
@@ -115,14 +109,61 @@ impl Worker {
     }
 
     /// Nobody here proved this path; another worker may know it. Links are with the right worker from the start.
-    fn hand_over(&mut self, from: Path, bytes: &[u8], via: Option<usize>) {
-        let worker = match from {
-            Path::Udp(address) => self.parts.routes.by_address(address),
-            Path::Link(_) => None,
+    fn hand_over(&mut self, now: Instant, from: Path, bytes: &[u8], via: Option<usize>) {
+        let Path::Udp(address) = from else {
+            self.counts.strangers += 1;
+            return;
         };
-        match worker {
+        match self.parts.routes.by_address(address) {
             Some(worker) if via.is_none() => self.pass(worker, from, bytes),
+            _ if bytes[0] >= 128 && self.strays.take(now) => self.handle_stray(now, address, bytes, via),
             _ => self.counts.strangers += 1,
+        }
+    }
+
+    /// Looks whether one of our clients sends from another address, as behind a NAT that rebinds: its next check may be
+    /// seconds away, and until then nothing would reach it. What it sends is as hard to forge as a check is.
+    fn handle_stray(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], via: Option<usize>) {
+        let is_rtcp = is_rtcp(bytes);
+        // What fails to open is no longer what it was.
+        let mut copy = Vec::new();
+        let agents = &self.agents;
+        let found = self.contexts.iter_mut().find_map(|context| {
+            if !agents.may_move(context.id) || !context.opener.may_follow(bytes, is_rtcp) {
+                return None;
+            }
+            copy.clear();
+            copy.extend_from_slice(bytes);
+            let opened = open(&mut context.opener, &mut copy).ok()?.len();
+            Some((context.id, opened))
+        });
+        let Some((id, len)) = found else {
+            match via {
+                None => self.pass_around(from, bytes),
+                Some(_) => self.counts.strangers += 1,
+            }
+            return;
+        };
+        self.counts.followed += 1;
+        self.agents.follow(id, Path::Udp(from));
+        if let Some(via) = via {
+            self.parts.routes.teach(via, from);
+        }
+        self.to_transports(TransportInput::Selected(id, Way::Udp(from)));
+        match is_rtcp {
+            true => self.shard.handle_rtcp(now, id, &copy[..len]),
+            false => self.shard.handle_rtp(now, id, &copy[..len]),
+        }
+    }
+
+    /// To all other workers.
+    fn pass_around(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let (me, workers) = (self.parts.crossings.number(), self.parts.crossings.workers());
+        if workers == 1 {
+            self.counts.strangers += 1;
+        }
+        for worker in (0..workers).filter(|worker| *worker != me) {
+            self.parts.crossings.pass(worker, from, bytes);
         }
     }
 
@@ -130,5 +171,17 @@ impl Worker {
         if let Path::Udp(from) = from {
             self.parts.crossings.pass(worker, from, bytes);
         }
+    }
+}
+
+/// RFC 5761 §4: payload types 64 to 95 with the marker bit are RTCP packet types.
+fn is_rtcp(bytes: &[u8]) -> bool {
+    bytes.len() >= 2 && (192..=223).contains(&bytes[1])
+}
+
+fn open<'a>(opener: &mut Opener, bytes: &'a mut [u8]) -> Result<&'a [u8], SrtpError> {
+    match is_rtcp(bytes) {
+        true => opener.open_rtcp(bytes),
+        false => opener.open_rtp(bytes),
     }
 }
