@@ -42,7 +42,7 @@ export class Meeting {
     for (const step of this.closing) await step();
   }
 
-  /** Counters of the watcher so far: `{frames, frozen, nacks, concealed, samples}`, the time frozen in seconds. */
+  /** Counters of the watcher so far: `{frozen, nacks, concealed, samples}`, the time frozen in seconds. */
   counters() {
     return this.watcher.evaluate(() => window.counters());
   }
@@ -73,7 +73,10 @@ export class Meeting {
     return Math.max(0, ...gaps.map(({ milliseconds }) => milliseconds));
   }
 
-  /** What happens in the next seconds: `{frozen, gap, frames, nacks, widths}`; `frozen` is a share. */
+  /**
+   * What happens in the next seconds: `{frozen, gap, shown, nacks, widths}`; `frozen` is a share. Pictures count that are shown: of
+   * those that are decoded some come so late that the next one takes their place.
+   */
   async watch(seconds) {
     const [before, since] = [await this.counters(), Date.now()];
     await pause(seconds * 1000);
@@ -84,7 +87,7 @@ export class Meeting {
     return {
       frozen: (after.frozen - before.frozen) / seconds,
       gap: await this.longestGap(since),
-      frames: after.frames - before.frames,
+      shown: pictures.length,
       nacks: after.nacks - before.nacks,
       widths,
     };
@@ -208,11 +211,10 @@ function inPage() {
   };
 
   window.counters = async () => {
-    const sums = { frames: 0, frozen: 0, nacks: 0, concealed: 0, samples: 0 };
+    const sums = { frozen: 0, nacks: 0, concealed: 0, samples: 0 };
     for (const connection of window.keptConnections) {
       for (const entry of (await connection.getStats()).values()) {
         if (entry.type !== 'inbound-rtp') continue;
-        sums.frames += entry.framesDecoded ?? 0;
         sums.frozen += entry.totalFreezesDuration ?? 0;
         sums.nacks += entry.kind === 'video' ? entry.nackCount : 0;
         sums.concealed += entry.concealedSamples ?? 0;

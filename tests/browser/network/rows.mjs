@@ -28,7 +28,7 @@ const steady = (seconds, limits) => async (meeting) => {
   // Joining itself is no steady state.
   await pause(3_000);
   const seen = await meeting.watch(seconds);
-  return { figures: [freeze(seen.frozen, limits.frozen), gap(seen.gap, limits.gap), frames(seen.frames, seconds)], seen };
+  return { figures: [freeze(seen.frozen, limits.frozen), gap(seen.gap, limits.gap), frames(seen.shown, seconds)], seen };
 };
 
 /** The right layer soon after joining, and then that one and no other. */
@@ -40,10 +40,10 @@ const layer = (width, seconds) => async (meeting) => {
   return {
     figures: [
       time('right layer after joining', after, 3_000),
-      { name: 'pictures of other layers', unit: '%', value: (100 * others) / Math.max(1, seen.frames), limit: 5, alike: 2 },
+      { name: 'pictures of other layers', unit: '%', value: (100 * others) / Math.max(1, seen.shown), limit: 5, alike: 2 },
       freeze(seen.frozen, 5),
       gap(seen.gap, 200),
-      frames(seen.frames, seconds),
+      frames(seen.shown, seconds),
     ],
     seen,
   };
