@@ -1,6 +1,6 @@
-//! How much a client may say: buckets that fill with time.
+//! How much a client may say: buckets that fill with time. And how often anybody may make us look.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Messages at once, and each second after that. A newcomer to a room of 500 sets a size for every track.
 const MESSAGES: f64 = 1_500.0;
@@ -39,10 +39,37 @@ impl Limit {
     }
 }
 
+/// So many of something in each second.
+#[derive(Debug)]
+pub(crate) struct PerSecond {
+    most: u32,
+    taken: u32,
+    since: Instant,
+}
+
+impl PerSecond {
+    /// None taken yet.
+    pub(crate) fn new(now: Instant, most: u32) -> Self {
+        Self {
+            most,
+            taken: 0,
+            since: now,
+        }
+    }
+
+    /// Whether there may be one more in this second.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            self.since = now;
+            self.taken = 0;
+        }
+        self.taken += 1;
+        self.taken <= self.most
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

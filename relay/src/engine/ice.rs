@@ -20,6 +20,7 @@ use super::{
     link::Path,
     stun::{self, MAX_ANSWER, Request, TransactionId},
 };
+use crate::limit::PerSecond;
 
 /// Proven paths of one transport; the oldest makes room for another.
 const MAX_PATHS: usize = 16;
@@ -32,34 +33,6 @@ const MAX_TRANSACTIONS: usize = 256;
 const STALE: Duration = Duration::from_secs(4);
 /// Answers per second to requests without credentials: this port also serves as a STUN server.
 const ANONYMOUS_PER_SECOND: u32 = 1_000;
-
-/// So many of something in each second.
-#[derive(Debug)]
-pub(crate) struct PerSecond {
-    most: u32,
-    taken: u32,
-    since: Instant,
-}
-
-impl PerSecond {
-    pub(crate) fn new(now: Instant, most: u32) -> Self {
-        Self {
-            most,
-            taken: 0,
-            since: now,
-        }
-    }
-
-    /// Whether there may be one more in this second.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.since) >= Duration::from_secs(1) {
-            self.since = now;
-            self.taken = 0;
-        }
-        self.taken += 1;
-        self.taken <= self.most
-    }
-}
 
 /// What a Binding request led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

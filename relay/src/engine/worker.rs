@@ -20,7 +20,7 @@ use super::{
     crossing::{Crossed, Crossings},
     directory::Routes,
     egress::Egress,
-    ice::{Agents, Life, Patience, PerSecond},
+    ice::{Agents, Life, Patience},
     link::{Link, LinkId, Path},
     outlet::{Contexts, Outlet, Unsent},
     spread::told,
@@ -28,7 +28,7 @@ use super::{
     stats::WorkerStats,
     sys::{self, Inbox, RECEIVE_BATCH, Ready, Waker},
 };
-use crate::transport::TransportInput;
+use crate::{limit::PerSecond, transport::TransportInput};
 
 mod ingress;
 

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Back, Server, Session};
-use crate::{access::SYSTEM_FULL, control::now};
+use crate::{access::SYSTEM_FULL, control::now, limit::PerSecond};
 
 /// Datagrams a second that are looked at of those who have no allocation: each costs an answer, to an address that
 /// may be forged.
@@ -32,8 +32,7 @@ pub(in crate::access) async fn serve(socket: Arc<UdpSocket>, server: Arc<Server>
         socket: socket.clone(),
         server,
         sessions: HashMap::new(),
-        strangers: 0,
-        since: Instant::now(),
+        strangers: PerSecond::new(Instant::now(), STRANGERS_PER_SECOND),
     };
     let mut datagram = [0; DATAGRAM];
     let mut tick = interval(TICK);
@@ -59,9 +58,8 @@ struct Port {
     server: Arc<Server>,
     /// Clients with an allocation.
     sessions: HashMap<SocketAddr, Session>,
-    /// Datagrams of others within the second that began at `since`.
-    strangers: u32,
-    since: Instant,
+    /// Datagrams of others that are looked at.
+    strangers: PerSecond,
 }
 
 impl Port {
@@ -74,11 +72,7 @@ impl Port {
             }
             return;
         }
-        if now.at.duration_since(self.since) >= Duration::from_secs(1) {
-            (self.strangers, self.since) = (0, now.at);
-        }
-        self.strangers += 1;
-        if self.strangers > STRANGERS_PER_SECOND {
+        if !self.strangers.take(now.at) {
             self.server.counts.turn_limited.add();
             return;
         }
