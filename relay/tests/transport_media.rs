@@ -116,6 +116,35 @@ fn a_copy_that_comes_from_elsewhere_moves_nobody() {
 }
 
 #[test]
+fn who_is_moved_by_a_copy_that_came_first_is_back_with_its_next_packet() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    publisher.link.unchecked = true;
+    publisher.link.set_loss(100);
+    publisher.link.sent.clear();
+    publisher.send_sound(&[1; 80]);
+    relay.until("held back", &mut [&mut publisher], |_, clients| {
+        clients[0].link.sent.iter().any(|sent| sent[0] >= 128)
+    });
+    let held = publisher
+        .link
+        .sent
+        .iter()
+        .find(|sent| sent[0] >= 128)
+        .expect("held back");
+    let elsewhere = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    elsewhere.send_to(held, relay.engine.udp_addr()).expect("sent");
+    relay.stats_when("moved", |s| s.workers[0].followed == 1);
+    publisher.link.set_loss(0);
+    subscriber.packets.clear();
+    relay.until("packets again", &mut [&mut publisher, &mut subscriber], |_, clients| {
+        clients[0].send_sound(&[1; 80]);
+        clients[1].packets.len() >= 20
+    });
+    relay.stats_when("back", |s| s.workers[0].followed == 2);
+}
+
+#[test]
 fn several_workers_hand_over_what_the_kernel_gave_the_wrong_one() {
     let relay = Relay::start_with(&EngineConfig {
         udp: "127.0.0.1:0".parse().expect("an address"),
