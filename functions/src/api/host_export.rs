@@ -279,8 +279,11 @@ impl Lists<'_> {
         let remains = async {
             let remains = store.host_remains(&caller.scope, id).await?;
             let company = remains.company();
-            let suppressed = store.mails_suppressed_of(reseller, company, self.context.now);
-            Ok::<_, Error>((remains, suppressed.await?))
+            let suppressed = match place.contacts {
+                Start::Done => None,
+                _ => Some(store.mails_suppressed_of(reseller, company, self.context.now).await?),
+            };
+            Ok::<_, Error>((remains, suppressed))
         };
         let sessions = async {
             match place.is_first() {
@@ -334,7 +337,9 @@ impl Lists<'_> {
                 .items
                 .into_iter()
                 .map(|contact: Contact| {
-                    let why = suppressed.why(&contact.email);
+                    let why = suppressed
+                        .as_ref()
+                        .and_then(|suppressed| suppressed.why(&contact.email));
                     ContactAnswer::of(contact, why)
                 })
                 .collect(),

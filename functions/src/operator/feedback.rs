@@ -22,10 +22,10 @@ pub struct Fed {
     pub ignored: usize,
 }
 
-/// A notification of SES, by event publishing (`eventType`) or by an identity (`notificationType`).
+/// A notification of SES by event publishing. Those of an identity (`notificationType`) do not say whose mail it was.
 #[derive(Debug, Deserialize)]
 struct Notification {
-    #[serde(alias = "notificationType", rename = "eventType")]
+    #[serde(rename = "eventType")]
     kind: String,
     mail: Sent,
     bounce: Option<Bounce>,

@@ -25,7 +25,7 @@ fn said(kind: &str, address: &str, (source, company): (&str, u64)) -> Value {
             "mail": {"source": source, "tags": tags}})
         }
         "Bounce" => {
-            json!({"notificationType": "Bounce", "bounce": {"bounceType": "Permanent", "bounceSubType": "General",
+            json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bounceSubType": "General",
             "bouncedRecipients": recipients, "feedbackId": "x"}, "mail": {"source": source, "messageId": "1", "tags": tags}})
         }
         other => json!({"eventType": other, "mail": {"source": source, "tags": tags}}),

@@ -129,16 +129,11 @@ impl Store {
         email: &Email,
         now: Timestamp,
     ) -> Result<HashMap<CompanyId, Suppressed>> {
-        let found = self
-            .query(&Query {
-                index: false,
-                pk: keys::mail_suppressed_by(reseller, email),
-                from: "0".into(),
-                to: keys::BEHIND.into(),
-                newest_first: false,
-                limit: None,
-            })
-            .await?;
+        let query = Query {
+            index: false,
+            ..all(keys::mail_suppressed_by(reseller, email), None)
+        };
+        let found = self.query(&query).await?;
         let mut by = HashMap::new();
         for item in &found {
             let kept = kept(item)?;
@@ -154,7 +149,9 @@ impl Store {
         company: CompanyId,
         now: Timestamp,
     ) -> Result<SuppressedMails> {
-        let found = self.query(&of(reseller, company, None)).await?;
+        let found = self
+            .query(&all(keys::mail_suppressed_of(reseller, company), None))
+            .await?;
         let mut by = HashMap::new();
         for item in &found {
             by.extend(kept(item)?.why(now).map(|why| (key_of(item).pk, why)));
@@ -164,7 +161,9 @@ impl Store {
 
     /// Takes some of what is kept of a deleted company's mail away; answers whether there may be more.
     pub async fn mails_suppressed_forget(&self, reseller: ResellerId, company: CompanyId) -> Result<bool> {
-        let found = self.query(&of(reseller, company, Some(AT_ONCE))).await?;
+        let found = self
+            .query(&all(keys::mail_suppressed_of(reseller, company), Some(AT_ONCE)))
+            .await?;
         self.commit(found.iter().map(|item| Op::delete(key_of(item))).collect())
             .await?;
         Ok(found.len() == AT_ONCE as usize)
@@ -190,10 +189,11 @@ impl SuppressedMails {
     }
 }
 
-fn of(reseller: ResellerId, company: CompanyId, limit: Option<u32>) -> Query {
+/// What lies in a partition of the index.
+fn all(pk: String, limit: Option<u32>) -> Query {
     Query {
         index: true,
-        pk: keys::mail_suppressed_of(reseller, company),
+        pk,
         from: "0".into(),
         to: keys::BEHIND.into(),
         newest_first: false,
