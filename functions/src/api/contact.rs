@@ -2,12 +2,12 @@
 
 use domain::code::{Email, Phone};
 use domain::host::{Contact, Host};
-use domain::id::{ContactId, HostId};
+use domain::id::{CompanyId, ContactId, HostId, ResellerId};
 use domain::text::Name;
 use domain::{Code, Error as Refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::Suppressed;
+use store::{Suppressed, SuppressedMails};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -88,6 +88,23 @@ pub(super) async fn find(
     let host = host?;
     let why = suppressed?.get(&host.company).copied();
     Ok((contact, host, why))
+}
+
+/// Contacts of a company's host as they are shown. `listed` was read beside them, of the whole company. No read, or one where
+/// the company has too much to list.
+pub(super) async fn shown(
+    context: &Context<'_>,
+    company: (ResellerId, CompanyId),
+    listed: Option<SuppressedMails>,
+    contacts: Vec<Contact>,
+) -> Result<Vec<ContactAnswer>, Error> {
+    let emails: Vec<_> = contacts.iter().map(|contact| &contact.email).collect();
+    let why = match listed {
+        Some(listed) => emails.iter().map(|email| listed.why(email)).collect(),
+        None => context.store().mails_suppressed(company, &emails, context.now).await?,
+    };
+    let shown = contacts.into_iter().zip(why);
+    Ok(shown.map(|(contact, why)| ContactAnswer::of(contact, why)).collect())
 }
 
 /// That a host's own contact is not changed by itself.

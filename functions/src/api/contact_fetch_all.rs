@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Paging;
 
-use super::contact::ContactAnswer;
+use super::contact::{self, ContactAnswer};
 use super::list::{List, limit};
 use crate::ahead::First;
 use crate::context::Context;
@@ -50,23 +50,21 @@ impl Endpoint for ContactFetchAll {
         let id = asked.host_id.or(caller.scope.host);
         let id = id.ok_or_else(|| Refusal::missing("host_id"))?;
         let page = store.contacts_page(caller.reseller, id, paging);
-        let suppressed = |company| store.mails_suppressed_of(caller.reseller, company, context.now);
-        let (page, suppressed) = match caller.scope.company {
+        let suppressed = |company| store.mails_suppressed_of((caller.reseller, company), context.now);
+        let (host, page, suppressed) = match caller.scope.company {
             // What is read beside the host is told to nobody before the host is known to be in the caller's reach.
             Some(company) => {
                 let (host, page, suppressed) = tokio::join!(context.host(id), page, suppressed(company));
-                host?;
-                (page?, suppressed?)
+                (host?, page?, suppressed?)
             }
             None => {
                 let host = context.host(id).await?;
-                tokio::try_join!(page, suppressed(host.company))?
+                let (page, suppressed) = tokio::try_join!(page, suppressed(host.company))?;
+                (host, page, suppressed)
             }
         };
-        let shown = page.items.into_iter().map(|contact| {
-            let why = suppressed.why(&contact.email);
-            Ok(ContactAnswer::of(contact, why))
-        });
-        List::of(shown, page.more)
+        let company = (caller.reseller, host.company);
+        let shown = contact::shown(context, company, suppressed, page.items).await?;
+        List::of(shown.into_iter().map(Ok), page.more)
     }
 }

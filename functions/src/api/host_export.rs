@@ -6,7 +6,7 @@ use domain::Error as Refusal;
 use domain::Role;
 use domain::code::{Email, Phone};
 use domain::conference::{Conference, Invited, Rule};
-use domain::host::{Contact, Host};
+use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId, SubscriptionId};
 use domain::text::{Name, Subject};
 use domain::time::{Zone, iso};
@@ -16,7 +16,7 @@ use store::{ApiToken, Attendance, HostRemains, OauthGrant, Page, Paging, Session
 
 use super::audit_fetch_all::{self, AuditAnswer};
 use super::conference_participants::{AttendanceAnswer, shown};
-use super::contact::ContactAnswer;
+use super::contact::{self, ContactAnswer};
 use super::export_place::{Place, Reached, Start};
 use super::host::DefaultsAnswer;
 use crate::context::Context;
@@ -276,14 +276,22 @@ impl Lists<'_> {
                 }
             }
         };
-        let remains = async {
-            let remains = store.host_remains(&caller.scope, id).await?;
-            let company = remains.company();
-            let suppressed = match place.contacts {
-                Start::Done => None,
-                _ => Some(store.mails_suppressed_of(reseller, company, self.context.now).await?),
+        // What is read beside the account is told to nobody before it is known to be in the caller's reach.
+        let account = async {
+            let remains = async {
+                let remains = store.host_remains(&caller.scope, id).await?;
+                let company = (reseller, remains.company());
+                let listed = match place.contacts {
+                    Start::Done => None,
+                    _ => store.mails_suppressed_of(company, self.context.now).await?,
+                };
+                Ok::<_, Error>((remains, company, listed))
             };
-            Ok::<_, Error>((remains, suppressed))
+            let (remains, contacts) = tokio::join!(remains, contacts);
+            let ((remains, company, listed), contacts) = (remains?, contacts?);
+            let next = Start::behind(contacts.items.last().map(|contact| contact.id), contacts.more);
+            let shown = contact::shown(self.context, company, listed, contacts.items).await?;
+            Ok::<_, Error>((remains, shown, next))
         };
         let sessions = async {
             match place.is_first() {
@@ -309,9 +317,8 @@ impl Lists<'_> {
                 start => store.audit_of(reseller, id, start.after().as_deref(), limit).await,
             }
         };
-        let (remains, contacts, sessions, api_tokens, grants, held, cancelled, changes) = tokio::join!(
-            remains,
-            contacts,
+        let (account, sessions, api_tokens, grants, held, cancelled, changes) = tokio::join!(
+            account,
             sessions,
             api_tokens,
             grants,
@@ -319,30 +326,20 @@ impl Lists<'_> {
             self.meetings(true),
             changes
         );
-        // What is read beside the account is told to nobody before it is known to be in the caller's reach.
-        let (remains, suppressed) = remains?;
-        let (contacts, sessions, changes) = (contacts?, sessions?, changes?);
+        let (remains, contacts, more_contacts) = account?;
+        let (sessions, changes) = (sessions?, changes?);
         let (api_tokens, grants) = (api_tokens?, grants?);
         let ((mut conferences, held), (more, cancelled)) = (held?, cancelled?);
         conferences.extend(more);
         let next = Place {
-            contacts: Start::behind(contacts.items.last().map(|contact| contact.id), contacts.more),
+            contacts: more_contacts,
             changes: Start::behind(changes.items.last().map(|(name, _)| name.clone()), changes.more),
             held,
             cancelled,
         };
         Ok(Listed {
             remains,
-            contacts: contacts
-                .items
-                .into_iter()
-                .map(|contact: Contact| {
-                    let why = suppressed
-                        .as_ref()
-                        .and_then(|suppressed| suppressed.why(&contact.email));
-                    ContactAnswer::of(contact, why)
-                })
-                .collect(),
+            contacts,
             sessions: sessions.into_iter().map(session).collect(),
             api_tokens: api_tokens.into_iter().map(api_token).collect(),
             oauth_grants: grants.into_iter().map(granted).collect(),

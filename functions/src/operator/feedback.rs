@@ -50,6 +50,9 @@ impl Sent {
 #[serde(rename_all = "camelCase")]
 struct Bounce {
     bounce_type: String,
+    /// `OnAccountSuppressionList` where SES did not even try.
+    #[serde(default)]
+    bounce_sub_type: String,
     bounced_recipients: Vec<Recipient>,
 }
 
@@ -127,7 +130,8 @@ pub async fn feedback(app: &App, event: &Value) -> Result<Fed, Error> {
                     app.store
                         .mail_suppress((reseller.id, company), &email, why, app.now())
                         .await?;
-                    tracing::info!(reseller = %reseller.id, %company, why = why.name(), "an address is not written to any more");
+                    let sub_type = notification.bounce.as_ref().map(|bounce| &*bounce.bounce_sub_type);
+                    tracing::info!(reseller = %reseller.id, %company, why = why.name(), sub_type, "an address is not written to any more");
                     fed.suppressed += 1;
                 }
                 Err(_) => fed.ignored += 1,

@@ -100,6 +100,20 @@ async fn what_bounced_is_shown_to_its_company_alone_and_lifted_by_the_host() {
     own(json!({"contact_id": id, "email_state": "active"})).await.ok();
 }
 
+/// More than are read at once.
+#[tokio::test]
+async fn of_a_company_whose_mail_bounces_from_thousands_contacts_say_so_too() {
+    let world = World::new().await;
+    let acme = &world.acme;
+    let here = bob(&world, acme).await;
+    for n in 0..1000 {
+        suppress(&world, acme, &format!("gone{n}@guest.test"), Suppressed::Bounce).await;
+    }
+    assert_eq!(states(&world, acme, &here).await, vec![Value::Null; 5]);
+    suppress(&world, acme, BOB, Suppressed::Complaint).await;
+    assert_eq!(states(&world, acme, &here).await, ["complained"; 5]);
+}
+
 #[tokio::test]
 async fn what_somebody_called_unwanted_is_lifted_by_the_reseller_alone() {
     let world = World::new().await;

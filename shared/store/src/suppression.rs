@@ -18,6 +18,8 @@ use crate::{Error, Result, Store, keys};
 const BOUNCED: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How many are taken away at once.
 const AT_ONCE: u32 = 50;
+/// How many are read at once of a company; where there are more, they are looked up one by one.
+const LISTED: u32 = 1000;
 
 /// Why an address is not written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +133,11 @@ impl Store {
     ) -> Result<HashMap<CompanyId, Suppressed>> {
         let query = Query {
             index: false,
-            ..all(keys::mail_suppressed_by(reseller, email), None)
+            pk: keys::mail_suppressed_by(reseller, email),
+            from: "0".into(),
+            to: ":".into(),
+            newest_first: false,
+            limit: None,
         };
         let found = self.query(&query).await?;
         let mut by = HashMap::new();
@@ -142,28 +148,27 @@ impl Store {
         Ok(by)
     }
 
-    /// The addresses that a company does not write to. One read for some thousands, a moment behind.
+    /// The addresses that a company does not write to, a moment behind; `None` where they are too many to read at once. One read.
     pub async fn mails_suppressed_of(
         &self,
-        reseller: ResellerId,
-        company: CompanyId,
+        (reseller, company): (ResellerId, CompanyId),
         now: Timestamp,
-    ) -> Result<SuppressedMails> {
-        let found = self
-            .query(&all(keys::mail_suppressed_of(reseller, company), None))
-            .await?;
+    ) -> Result<Option<SuppressedMails>> {
+        let query = listed(reseller, company, LISTED);
+        let (found, more) = self.query_page(&query, None).await?;
+        if more.is_some() {
+            return Ok(None);
+        }
         let mut by = HashMap::new();
         for item in &found {
             by.extend(kept(item)?.why(now).map(|why| (key_of(item).pk, why)));
         }
-        Ok(SuppressedMails { reseller, by })
+        Ok(Some(SuppressedMails { reseller, by }))
     }
 
     /// Takes some of what is kept of a deleted company's mail away; answers whether there may be more.
     pub async fn mails_suppressed_forget(&self, reseller: ResellerId, company: CompanyId) -> Result<bool> {
-        let found = self
-            .query(&all(keys::mail_suppressed_of(reseller, company), Some(AT_ONCE)))
-            .await?;
+        let found = self.query(&listed(reseller, company, AT_ONCE)).await?;
         self.commit(found.iter().map(|item| Op::delete(key_of(item))).collect())
             .await?;
         Ok(found.len() == AT_ONCE as usize)
@@ -189,15 +194,15 @@ impl SuppressedMails {
     }
 }
 
-/// What lies in a partition of the index.
-fn all(pk: String, limit: Option<u32>) -> Query {
+/// So many of what is kept of a company.
+fn listed(reseller: ResellerId, company: CompanyId, limit: u32) -> Query {
     Query {
         index: true,
-        pk,
+        pk: keys::mail_suppressed_of(reseller, company),
         from: "0".into(),
         to: keys::BEHIND.into(),
         newest_first: false,
-        limit,
+        limit: Some(limit),
     }
 }
 

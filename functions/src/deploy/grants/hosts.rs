@@ -43,7 +43,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "contact_fetch_all",
         &[
             (&[Get], &[Fqdn, Host]),
-            (&[BatchGet], &[Company, Host, Contact]),
+            (&[BatchGet], &[Company, Host, Contact, Suppressed]),
             (&[QueryIndex], &[Host, Suppressed]),
             (&[Update], &[Session, Rate]),
         ],
@@ -95,7 +95,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "host_export",
         &[
             (&[Get], &[Fqdn]),
-            (&[BatchGet], &[Company, Host, Contact]),
+            (&[BatchGet], &[Company, Host, Contact, Suppressed]),
             (&[QueryIndex], &[Host, Suppressed]),
             (&[Query], &[Host, Conference]),
             (&[Update], &[Session, Rate]),

@@ -165,6 +165,13 @@ pub(super) async fn accounts(walk: &mut Walk) {
     )
     .await
     .ok();
+    // More than are read at once.
+    for n in 0..=1000 {
+        crate::mail_comes_back::bounce(&walk.site, company, &format!("gone{n}@guest.test")).await;
+    }
+    for list in ["contact_fetch_all", "host_export"] {
+        walk.api(list, json!({"host_id": host})).await.ok();
+    }
     let gone = json!({"contact_id": contact, "idempotency_key": "gone"});
     walk.api("contact_delete", gone.clone()).await.ok();
     walk.api("contact_delete", gone).await.ok();
