@@ -2,6 +2,8 @@
 
 mod transport_kit;
 
+use std::net::UdpSocket;
+
 use relay::engine::EngineConfig;
 use relay_core::types::Codec;
 use transport_kit::{Client, ClientOptions, Peer, Relay, SOUND};
@@ -102,7 +104,7 @@ fn who_moves_is_followed_by_what_comes_from_there_without_a_check() {
 fn a_copy_that_comes_from_elsewhere_moves_nobody() {
     let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
     check_stream(&mut relay, &mut publisher, &mut subscriber);
-    let elsewhere = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let media = publisher.link.sent.iter().filter(|sent| sent[0] >= 128);
     let mut copies = 0;
     for sent in media {
@@ -115,33 +117,128 @@ fn a_copy_that_comes_from_elsewhere_moves_nobody() {
     check_stream(&mut relay, &mut publisher, &mut subscriber);
 }
 
-#[test]
-fn who_is_moved_by_a_copy_that_came_first_is_back_with_its_next_packet() {
-    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
-    check_stream(&mut relay, &mut publisher, &mut subscriber);
+/// What the publisher sent last reaches the relay from elsewhere, and not from itself.
+fn move_by_copy(relay: &mut Relay, publisher: &mut Client) {
     publisher.link.unchecked = true;
     publisher.link.set_loss(100);
     publisher.link.sent.clear();
     publisher.send_sound(&[1; 80]);
-    relay.until("held back", &mut [&mut publisher], |_, clients| {
+    relay.until("held back", &mut [publisher], |_, clients| {
         clients[0].link.sent.iter().any(|sent| sent[0] >= 128)
     });
-    let held = publisher
-        .link
-        .sent
-        .iter()
-        .find(|sent| sent[0] >= 128)
-        .expect("held back");
-    let elsewhere = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    elsewhere.send_to(held, relay.engine.udp_addr()).expect("sent");
+    let held = publisher.link.sent.iter().rfind(|sent| sent[0] >= 128);
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let to = relay.engine.udp_addr();
+    elsewhere.send_to(held.expect("held back"), to).expect("sent");
     relay.stats_when("moved", |s| s.workers[0].followed == 1);
     publisher.link.set_loss(0);
-    subscriber.packets.clear();
-    relay.until("packets again", &mut [&mut publisher, &mut subscriber], |_, clients| {
-        clients[0].send_sound(&[1; 80]);
-        clients[1].packets.len() >= 20
+}
+
+#[test]
+fn who_is_moved_by_a_copy_that_came_first_is_back_with_its_next_packet() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    move_by_copy(&mut relay, &mut publisher);
+    relay.until("the copy", &mut [&mut subscriber], |_, clients| {
+        clients[0].packets.last().is_some_and(|packet| packet.payload[0] == 1)
     });
-    relay.stats_when("back", |s| s.workers[0].followed == 2);
+    subscriber.packets.clear();
+    // All that it sends is taken from there, also before it is followed back.
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    relay.until("back", &mut [&mut publisher], |relay, clients| {
+        clients[0].send_sound(&[1; 80]);
+        relay.engine.stats().workers[0].followed == 2
+    });
+}
+
+/// Media of nobody, from more addresses than are looked at.
+struct Flood(Vec<UdpSocket>);
+
+impl Flood {
+    fn new() -> Self {
+        Self(
+            (0..30)
+                .map(|_| UdpSocket::bind("127.0.0.1:0").expect("a socket"))
+                .collect(),
+        )
+    }
+
+    fn pour(&self, relay: &Relay) {
+        for socket in &self.0 {
+            for _ in 0..10 {
+                // A full socket is as good as a lossy network.
+                let _ = socket.send_to(&[128; 100], relay.engine.udp_addr());
+            }
+        }
+    }
+}
+
+/// From one address more comes than is looked at: a page that was removed goes on sending.
+#[test]
+fn who_moves_is_followed_beside_what_somebody_sends_for_nothing() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    let removed = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    for _ in 0..400 {
+        let _ = removed.send_to(&[128; 100], relay.engine.udp_addr());
+    }
+    relay.stats_when("counted", |s| s.workers[0].strangers > 300);
+    check_moved(&mut relay, &mut publisher, &mut subscriber);
+}
+
+#[test]
+fn a_flood_from_many_addresses_does_not_silence_who_is_moved_by_a_copy() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start());
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    move_by_copy(&mut relay, &mut publisher);
+    let flood = Flood::new();
+    flood.pour(&relay);
+    relay.stats_when("nothing is looked at any more", |s| s.workers[0].strangers > 250);
+    subscriber.packets.clear();
+    relay.until(
+        "all that is sent",
+        &mut [&mut publisher, &mut subscriber],
+        |relay, clients| {
+            flood.pour(relay);
+            clients[0].send_sound(&[1; 80]);
+            clients[1].packets.len() >= 20 && relay.engine.stats().workers[0].followed == 2
+        },
+    );
+}
+
+/// A subscriber sends reports alone.
+#[test]
+fn who_moves_is_followed_by_its_reports() {
+    for workers in [1, 3] {
+        let relay = Relay::start_with(&EngineConfig {
+            udp: "127.0.0.1:0".parse().expect("an address"),
+            workers,
+            ..EngineConfig::default()
+        });
+        let (mut relay, mut publisher, mut subscriber, _) =
+            forwarded(relay.with_step(u32::try_from(workers).expect("few")));
+        check_stream(&mut relay, &mut publisher, &mut subscriber);
+        subscriber.send_report();
+        relay.until("a report", &mut [&mut subscriber], |_, clients| {
+            clients[0].link.sent.iter().any(|sent| sent[0] >= 128)
+        });
+        subscriber.link.unchecked = true;
+        subscriber.link.rebind();
+        subscriber.packets.clear();
+        relay.until(
+            "packets at the new address",
+            &mut [&mut publisher, &mut subscriber],
+            |_, clients| {
+                clients[0].send_sound(&[1; 80]);
+                clients[1].send_report();
+                clients[1].packets.len() >= 20
+            },
+        );
+        let followed = |s: &relay::engine::EngineStats| s.workers.iter().map(|w| w.followed).sum::<u64>();
+        let stats = relay.stats_when("counted", |s| followed(s) >= 1);
+        assert_eq!(followed(&stats), 1);
+        assert_eq!(stats.workers.iter().map(|w| w.forged).sum::<u64>(), 0);
+    }
 }
 
 #[test]

@@ -89,9 +89,21 @@ impl Routes {
         self.by_address.insert(address, worker);
     }
 
+    /// Forgets a route, if it leads to that worker.
+    pub(super) fn unlearn(&mut self, address: SocketAddr, worker: usize) {
+        if self.by_address(address) == Some(worker) {
+            self.by_address.remove(&address);
+        }
+    }
+
     /// Tells the worker that handed a proven client's datagram over to do so from now on.
     pub(super) fn teach(&self, worker: usize, address: SocketAddr) {
         self.send(worker, WorkerInput::Route(address, self.me));
+    }
+
+    /// Tells the worker that handed a datagram over that it is of nobody here.
+    pub(super) fn unteach(&self, worker: usize, address: SocketAddr) {
+        self.send(worker, WorkerInput::Unroute(address, self.me));
     }
 
     /// Sends to another worker, unless it lags far behind.

@@ -31,6 +31,9 @@ const MAX_TRANSACTIONS: usize = 256;
 /// Silence of the chosen address after which a check from elsewhere chooses, though it does not say so: behind a NAT
 /// that rebinds, some clients never nominate again.
 const STALE: Duration = Duration::from_secs(4);
+/// So long who was followed to another address is not followed on: what waited on the way from the former one is late, and
+/// newer than all of its kind nevertheless.
+const SETTLED: Duration = Duration::from_millis(50);
 /// Answers per second to requests without credentials: this port also serves as a STUN server.
 const ANONYMOUS_PER_SECOND: u32 = 1_000;
 
@@ -70,6 +73,15 @@ pub(crate) struct Patience {
     pub(crate) disconnect: Duration,
 }
 
+/// Whose path it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// Its transport.
+    pub(crate) id: TransportId,
+    /// The transport was followed to another address from this one: what is newer than all before takes it back.
+    pub(crate) left: bool,
+}
+
 #[derive(Debug)]
 struct Credential {
     ufrag: String,
@@ -85,6 +97,8 @@ struct Agent {
     /// Those of which `by_path` names it the owner.
     paths: Vec<Path>,
     selected: Option<Path>,
+    /// Where it was followed from, and when.
+    left: Option<(Path, Instant)>,
     nominated: bool,
     /// Recent transactions and a hash of where each came from, as a ring.
     transactions: Vec<(TransactionId, u64)>,
@@ -104,6 +118,7 @@ impl Agent {
             self.selected = None;
             self.selected_check = None;
         }
+        self.left = self.left.filter(|(left, _)| *left != path);
     }
 
     /// Whether a copy of this transaction came from elsewhere before.
@@ -127,7 +142,7 @@ pub(crate) struct Agents {
     patience: Patience,
     agents: IntMap<Agent, TransportId>,
     by_ufrag: HashMap<String, TransportId>,
-    by_path: HashMap<Path, TransportId>,
+    by_path: HashMap<Path, Owner>,
     hasher: RandomState,
     anonymous: PerSecond,
 }
@@ -152,6 +167,7 @@ impl Agents {
             used: None,
             paths: Vec::new(),
             selected: None,
+            left: None,
             nominated: false,
             transactions: Vec::new(),
             oldest: 0,
@@ -199,13 +215,14 @@ impl Agents {
 
     /// A path is no more. If it was the chosen one, the next check chooses.
     pub(crate) fn close(&mut self, path: Path) {
-        if let Some(agent) = self.by_path.remove(&path).and_then(|id| self.agents.get_mut(&id)) {
+        let owner = self.by_path.remove(&path);
+        if let Some(agent) = owner.and_then(|owner| self.agents.get_mut(&owner.id)) {
             agent.lose(path);
         }
     }
 
     /// The transport that proved this path.
-    pub(crate) fn owner(&self, path: Path) -> Option<TransportId> {
+    pub(crate) fn owner(&self, path: Path) -> Option<Owner> {
         self.by_path.get(&path).copied()
     }
 
@@ -215,22 +232,31 @@ impl Agents {
         if agent.paused { None } else { agent.selected }
     }
 
-    /// Whether a transport is one whose address may turn out to be another one: it is heard of, by UDP.
-    pub(crate) fn may_move(&self, id: TransportId) -> bool {
-        matches!(self.destination(id), Some(Path::Udp(_)))
+    /// Whether a transport is one whose address may turn out to be another one: it is heard of, by UDP, and was not followed just
+    /// now.
+    pub(crate) fn may_move(&self, now: Instant, id: TransportId) -> bool {
+        let left = self.agents.get(&id).and_then(|agent| agent.left);
+        let settled = left.is_none_or(|(_, at)| now.saturating_duration_since(at) >= SETTLED);
+        settled && matches!(self.destination(id), Some(Path::Udp(_)))
     }
 
     /// What is sent goes there from now on: from there came what only this client can have sealed, newer than all before. The
-    /// former path is nobody's any more, so that whoever sends a copy from elsewhere is left as soon as the client speaks again. The
-    /// next check chooses.
-    pub(crate) fn follow(&mut self, id: TransportId, to: Path) {
+    /// former path stays its own, so that whoever sends a copy from elsewhere is left as soon as the client speaks again; the one
+    /// before it does not.
+    pub(crate) fn follow(&mut self, now: Instant, id: TransportId, to: Path) {
         let Some(former) = self.destination(id) else {
             return;
         };
-        self.close(former);
+        match self.agents.get(&id).and_then(|agent| agent.left) {
+            Some((left, _)) if left != to => self.close(left),
+            _ => {}
+        }
         self.prove(id, to);
+        self.by_path.insert(former, Owner { id, left: true });
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.selected = Some(to);
+            agent.selected_check = Some(now);
+            agent.left = Some((former, now));
         }
     }
 
@@ -291,6 +317,7 @@ impl Agents {
         if agent.selected == Some(from) {
             agent.selected_check = Some(now);
         }
+        agent.left = agent.left.filter(|(left, _)| *left != from);
         agent.paused = false;
         if std::mem::take(&mut agent.gone) {
             *back = Some(Life::Back(id));
@@ -321,11 +348,11 @@ impl Agents {
     }
 
     fn prove(&mut self, id: TransportId, from: Path) {
-        match self.by_path.insert(from, id) {
-            Some(owner) if owner == id => return,
+        match self.by_path.insert(from, Owner { id, left: false }) {
+            Some(owner) if owner.id == id => return,
             // Nothing of the former owner goes there any more, nor ends with it.
             Some(former) => {
-                if let Some(former) = self.agents.get_mut(&former) {
+                if let Some(former) = self.agents.get_mut(&former.id) {
                     former.lose(from);
                 }
             }
@@ -340,6 +367,7 @@ impl Agents {
         if agent.paths.len() == MAX_PATHS {
             let oldest = usize::from(Some(agent.paths[0]) == agent.selected);
             let forgotten = agent.paths.remove(oldest);
+            agent.left = agent.left.filter(|(left, _)| *left != forgotten);
             self.by_path.remove(&forgotten);
         }
         agent.paths.push(from);

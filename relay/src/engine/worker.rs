@@ -28,9 +28,12 @@ use super::{
     stats::WorkerStats,
     sys::{self, Inbox, RECEIVE_BATCH, Ready, Waker},
 };
-use crate::{limit::PerSecond, transport::TransportInput};
+use crate::transport::TransportInput;
 
 mod ingress;
+mod strays;
+
+use strays::Strays;
 
 /// How often counters are published and silence is looked for.
 const TICK: Duration = Duration::from_millis(250);
@@ -42,9 +45,6 @@ const REPORTS_WAIT: Duration = Duration::from_millis(5);
 const COMMANDS: usize = 256;
 /// Batches taken from other workers in a row before what they caused is sent.
 const CROSSINGS: usize = 16;
-
-/// Media from addresses of nobody that is looked at in a second: whether it is a client's of ours whose address has changed.
-const STRAYS_PER_SECOND: u32 = 200;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ pub(crate) enum WorkerInput {
     View(Vec<TransportId>, oneshot::Sender<Vec<forward::TransportView>>),
     /// Datagrams from there are to be handed to that worker.
     Route(SocketAddr, usize),
+    /// Datagrams from there are not for that worker.
+    Unroute(SocketAddr, usize),
     /// A link whose first check is for a transport of this worker.
     LinkOpened(Arc<Link>),
     /// A datagram that came by a link.
@@ -127,8 +129,10 @@ pub(super) struct Worker {
     next_tick: Instant,
     /// Until then arriving SRTCP wakes nobody.
     reports_wait: Instant,
-    /// Media from addresses of nobody that is looked at.
-    strays: PerSecond,
+    /// Media from addresses of nobody that is looked at, and the same of what other workers pass on: a flood at one of them is
+    /// not to keep this one's clients from being followed.
+    strays: Strays,
+    passed_strays: Strays,
     running: bool,
 }
 
@@ -143,7 +147,8 @@ impl Worker {
             counts: WorkerStats::default(),
             next_tick: now,
             reports_wait: now,
-            strays: PerSecond::new(now, STRAYS_PER_SECOND),
+            strays: Strays::new(now),
+            passed_strays: Strays::new(now),
             running: true,
             parts,
         }
@@ -278,6 +283,7 @@ impl Worker {
                 let _ = answer.send(self.shard.view(now, &ids));
             }
             WorkerInput::Route(address, worker) => self.parts.routes.learn(address, worker),
+            WorkerInput::Unroute(address, worker) => self.parts.routes.unlearn(address, worker),
             WorkerInput::LinkOpened(link) => self.egress.open(link),
             WorkerInput::FromLink(id, bytes) => {
                 if let Some(link) = self.egress.link(id) {

@@ -20,6 +20,7 @@ use rtc::{
         state::RTCPeerConnectionState,
         transport::{CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate},
     },
+    rtcp::receiver_report::ReceiverReport,
     rtp,
     rtp_transceiver::{
         RTCRtpSenderId,
@@ -270,5 +271,18 @@ impl Client {
             payload: Bytes::copy_from_slice(payload),
         };
         sender.write_rtp(Instant::now(), packet).expect("sent");
+    }
+
+    /// Sends a receiver report of who receives a track.
+    pub fn send_report(&mut self) {
+        let id = self.pc.get_receivers().next().expect("a track");
+        let mut receiver = self.pc.rtp_receiver(id).expect("the receiver");
+        let report = ReceiverReport {
+            ssrc: 77,
+            ..Default::default()
+        };
+        receiver
+            .write_rtcp(Instant::now(), vec![Box::new(report)])
+            .expect("sent");
     }
 }

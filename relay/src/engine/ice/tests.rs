@@ -92,6 +92,16 @@ impl Fixture {
         self.send(from, &check.bytes()).0
     }
 
+    /// Whose a path is.
+    fn owner(&self, port: u16) -> Option<TransportId> {
+        self.agents.owner(address(port)).map(|owner| owner.id)
+    }
+
+    /// Whether a path is one that its owner was followed from.
+    fn is_left(&self, port: u16) -> bool {
+        self.agents.owner(address(port)).is_some_and(|owner| owner.left)
+    }
+
     fn wait(&mut self, seconds: u64) -> Vec<Life> {
         self.now += Duration::from_secs(seconds);
         let mut lives = Vec::new();
@@ -152,7 +162,7 @@ fn media_follows_the_nominated_address() {
     assert!(moved(f.check(address(2), "first", true)));
     assert!(kept(f.check(address(1), "first", false)));
     assert_eq!(f.agents.destination(ID), Some(address(2)));
-    assert_eq!(f.agents.owner(address(1)), Some(ID));
+    assert_eq!(f.owner(1), Some(ID));
     assert!(moved(f.check(address(3), "first", true)));
     assert_eq!(f.agents.destination(ID), Some(address(3)));
 }
@@ -169,6 +179,44 @@ fn a_client_that_rebinds_and_does_not_nominate_again_is_followed_after_a_while()
 }
 
 #[test]
+fn who_is_followed_may_be_followed_back_a_moment_later() {
+    let mut f = Fixture::new();
+    assert!(!f.agents.may_move(f.now, ID), "not heard of yet");
+    f.check(address(1), "first", true);
+    assert!(f.agents.may_move(f.now, ID));
+    f.agents.follow(f.now, ID, address(2));
+    assert_eq!(f.agents.destination(ID), Some(address(2)));
+    assert!(f.is_left(1) && !f.is_left(2));
+    assert!(!f.agents.may_move(f.now, ID));
+    f.now += SETTLED;
+    assert!(f.agents.may_move(f.now, ID));
+    f.agents.follow(f.now, ID, address(1));
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+    assert!(f.is_left(2) && !f.is_left(1));
+    // Only the last one is kept.
+    f.agents.follow(f.now, ID, address(3));
+    assert_eq!((f.owner(2), f.owner(1)), (None, Some(ID)));
+    assert!(f.is_left(1));
+    // It is the client's own again, once it says so.
+    assert!(kept(f.check(address(1), "first", false)));
+    assert!(!f.is_left(1));
+    assert_eq!(f.agents.remove(ID).len(), 2);
+    assert!(f.agents.by_path.is_empty());
+}
+
+#[test]
+fn after_a_client_was_followed_only_a_nomination_chooses() {
+    let mut f = Fixture::new();
+    f.check(address(1), "first", true);
+    f.check(address(2), "first", false);
+    f.wait(3);
+    f.agents.follow(f.now, ID, address(3));
+    f.wait(1);
+    assert!(kept(f.check(address(2), "first", false)), "it keeps another pair alive");
+    assert!(moved(f.check(address(2), "first", true)));
+}
+
+#[test]
 fn a_wrong_password_moves_nothing() {
     let mut f = Fixture::new();
     f.check(address(1), "first", true);
@@ -182,7 +230,7 @@ fn a_wrong_password_moves_nothing() {
     assert_eq!(f.send(address(66), &forged.bytes()).0, Verdict::Refused);
     assert_eq!(f.check(address(66), "unknown", true), Verdict::Unknown);
     assert_eq!(f.agents.destination(ID), Some(address(1)));
-    assert_eq!(f.agents.owner(address(66)), None);
+    assert_eq!(f.owner(66), None);
 }
 
 #[test]
@@ -266,7 +314,7 @@ fn requests_without_credentials_are_answered_at_a_bounded_rate() {
         }
     }
     assert_eq!(answered, ANONYMOUS_PER_SECOND);
-    assert_eq!(f.agents.owner(address(5)), None);
+    assert_eq!(f.owner(5), None);
 }
 
 #[test]
@@ -278,7 +326,7 @@ fn a_path_that_another_transport_has_proved_does_not_end_with_the_former() {
         f.check(address(port), "first", true);
     }
     f.check(address(2), "other", true);
-    assert_eq!(f.agents.owner(address(2)), Some(OTHER));
+    assert_eq!(f.owner(2), Some(OTHER));
     assert_eq!(
         f.agents.destination(ID),
         None,
@@ -297,7 +345,7 @@ fn addresses_and_transactions_are_bounded() {
         f.check(address(port), "first", port == 1);
     }
     assert!(f.agents.by_path.len() <= MAX_PATHS);
-    assert_eq!(f.agents.owner(address(1)), Some(ID), "the nominated one stays");
+    assert_eq!(f.owner(1), Some(ID), "the nominated one stays");
     assert!(f.agents.agents[&ID].transactions.len() <= MAX_TRANSACTIONS);
     f.agents.remove(ID);
     assert_eq!((f.agents.len(), f.agents.by_path.len()), (0, 0));

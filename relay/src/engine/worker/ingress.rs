@@ -21,13 +21,18 @@ const MAX_LAG: usize = 8_192;
 impl Worker {
     /// Takes one datagram, received here or (`via`) by another worker.
     pub(super) fn handle_datagram(&mut self, now: Instant, from: Path, bytes: &mut [u8], via: Option<usize>) {
-        self.counts.packets_in += 1;
-        self.counts.bytes_in += bytes.len() as u64;
+        if via.is_none() {
+            self.counts.packets_in += 1;
+            self.counts.bytes_in += bytes.len() as u64;
+        }
         match bytes {
             [0..=3, ..] => self.handle_stun(now, from, bytes, via),
             [20..=63 | 128..=191, ..] => match self.agents.owner(from) {
-                Some(id) if bytes[0] < 64 => self.handle_dtls(now, id, bytes),
-                Some(id) => self.handle_media(now, id, bytes),
+                Some(owner) if bytes[0] < 64 => self.handle_dtls(now, owner.id, bytes),
+                Some(owner) if owner.left => self.handle_media_left(now, owner.id, from, bytes),
+                Some(owner) => {
+                    self.handle_media(now, owner.id, bytes);
+                }
                 None => self.hand_over(now, from, bytes, via),
             },
             _ => self.counts.garbage += 1,
@@ -93,18 +98,39 @@ impl Worker {
         let _ = self.parts.transports.send(input);
     }
 
-    fn handle_media(&mut self, now: Instant, id: TransportId, bytes: &mut [u8]) {
+    /// Whether it opened.
+    fn handle_media(&mut self, now: Instant, id: TransportId, bytes: &mut [u8]) -> bool {
         let Some(context) = self.contexts.context(id) else {
             self.counts.strangers += 1;
-            return;
+            return false;
         };
         let is_rtcp = is_rtcp(bytes);
-        match open(&mut context.opener, bytes) {
+        let opened = open(&mut context.opener, bytes);
+        let is_open = opened.is_ok();
+        match opened {
             Ok(packet) if is_rtcp => self.shard.handle_rtcp(now, id, packet),
             Ok(packet) => self.shard.handle_rtp(now, id, packet),
             Err(SrtpError::Replayed) => self.counts.replayed += 1,
             Err(SrtpError::Malformed) => self.counts.garbage += 1,
             Err(SrtpError::Forged | SrtpError::Exhausted) => self.counts.forged += 1,
+        }
+        is_open
+    }
+
+    /// Takes media from where its sender was followed from, and follows it back when it speaks there again.
+    fn handle_media_left(&mut self, now: Instant, id: TransportId, from: Path, bytes: &mut [u8]) {
+        let context = self.contexts.context(id);
+        let newest = context.is_some_and(|context| context.opener.may_follow(bytes, is_rtcp(bytes)));
+        if self.handle_media(now, id, bytes) && newest && self.agents.may_move(now, id) {
+            self.follow(now, id, from);
+        }
+    }
+
+    fn follow(&mut self, now: Instant, id: TransportId, to: Path) {
+        self.counts.followed += 1;
+        self.agents.follow(now, id, to);
+        if let Some(way) = self.way(to) {
+            self.to_transports(TransportInput::Selected(id, way));
         }
     }
 
@@ -114,22 +140,39 @@ impl Worker {
             self.counts.strangers += 1;
             return;
         };
-        match self.parts.routes.by_address(address) {
-            Some(worker) if via.is_none() => self.pass(worker, from, bytes),
-            _ if bytes[0] >= 128 && self.strays.take(now) => self.handle_stray(now, address, bytes, via),
-            _ => self.counts.strangers += 1,
+        let is_media = bytes[0] >= 128;
+        match (via, self.parts.routes.by_address(address)) {
+            (None, Some(worker)) => self.pass(worker, from, bytes),
+            (None, None) => {
+                let looks = is_media && self.strays.take(now, address);
+                if looks && self.handle_stray(now, address, bytes) {
+                    return;
+                }
+                self.counts.strangers += 1;
+                if looks {
+                    self.pass_around(from, bytes);
+                }
+            }
+            (Some(via), _) => {
+                let looks = is_media && self.passed_strays.take(now, address);
+                match looks && self.handle_stray(now, address, bytes) {
+                    true => self.parts.routes.teach(via, address),
+                    // It may have learnt so when the address was another client's.
+                    false => self.parts.routes.unteach(via, address),
+                }
+            }
         }
     }
 
     /// Looks whether one of our clients sends from another address, as behind a NAT that rebinds: its next check may be
     /// seconds away, and until then nothing would reach it. What it sends is as hard to forge as a check is.
-    fn handle_stray(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], via: Option<usize>) {
+    fn handle_stray(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
         let is_rtcp = is_rtcp(bytes);
         // What fails to open is no longer what it was.
         let mut copy = Vec::new();
         let agents = &self.agents;
         let found = self.contexts.iter_mut().find_map(|context| {
-            if !agents.may_move(context.id) || !context.opener.may_follow(bytes, is_rtcp) {
+            if !agents.may_move(now, context.id) || !context.opener.may_follow(bytes, is_rtcp) {
                 return None;
             }
             copy.clear();
@@ -138,32 +181,21 @@ impl Worker {
             Some((context.id, opened))
         });
         let Some((id, len)) = found else {
-            match via {
-                None => self.pass_around(from, bytes),
-                Some(_) => self.counts.strangers += 1,
-            }
-            return;
+            return false;
         };
-        self.counts.followed += 1;
-        self.agents.follow(id, Path::Udp(from));
-        if let Some(via) = via {
-            self.parts.routes.teach(via, from);
-        }
-        self.to_transports(TransportInput::Selected(id, Way::Udp(from)));
+        self.follow(now, id, Path::Udp(from));
         match is_rtcp {
             true => self.shard.handle_rtcp(now, id, &copy[..len]),
             false => self.shard.handle_rtp(now, id, &copy[..len]),
         }
+        true
     }
 
     /// To all other workers.
-    fn pass_around(&mut self, from: SocketAddr, bytes: &[u8]) {
-        let (me, workers) = (self.parts.crossings.number(), self.parts.crossings.workers());
-        if workers == 1 {
-            self.counts.strangers += 1;
-        }
-        for worker in (0..workers).filter(|worker| *worker != me) {
-            self.parts.crossings.pass(worker, from, bytes);
+    fn pass_around(&mut self, from: Path, bytes: &[u8]) {
+        let me = self.parts.crossings.number();
+        for worker in (0..self.parts.crossings.workers()).filter(|worker| *worker != me) {
+            self.pass(worker, from, bytes);
         }
     }
 
