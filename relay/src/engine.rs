@@ -160,7 +160,7 @@ impl Engine {
     pub fn start(config: &EngineConfig, events: Sender<EngineEvent>) -> Result<Self, EngineError> {
         let crypto = rtc::crypto::default_provider().map_err(|error| io::Error::other(error.to_string()))?;
         let identity = Identity::generate()?;
-        let dtls = DtlsConfig::new(&identity, crypto.clone())?;
+        let dtls = DtlsConfig::new(&identity, &crypto)?;
         let mut sockets = open_sockets(config)?;
         let udp = sockets[0].local_addr()?;
         let reports = sockets.split_off(sockets.len() / 2);

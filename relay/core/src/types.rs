@@ -156,10 +156,19 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// The relay's part in a DTLS handshake (RFC 8842 §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DtlsRole {
+    /// It begins. The usual part: a round trip less than as server, whose cookies ICE has made needless.
+    Client,
+    /// It waits.
+    Server,
+}
+
 /// What room control tells the owner of the sockets about one transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportCommand {
-    /// Accept connectivity checks for these local credentials; the relay is ICE-lite and the DTLS server.
+    /// Accept connectivity checks for these local credentials; the relay is ICE-lite.
     Create {
         /// The new transport.
         id: TransportId,
@@ -174,6 +183,8 @@ pub enum TransportCommand {
         ice: IceCredentials,
         /// The certificate that the client must show.
         fingerprint: Fingerprint,
+        /// Our part in DTLS; that of the first description stays.
+        dtls: DtlsRole,
     },
     /// New local credentials; the former ones stay valid until a check with the new ones arrives.
     RestartIce {

@@ -5,6 +5,7 @@
 
 use std::{collections::HashMap, fmt};
 
+use relay_core::types::DtlsRole;
 use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use rtc::crypto::{BlockCipherAlgorithm, RTCCrypto};
 use thiserror::Error;
@@ -69,15 +70,22 @@ impl Keys {
     /// Bytes of keying material to export from DTLS.
     pub(crate) const MATERIAL: usize = 2 * (16 + 12);
 
-    /// Splits exported keying material (RFC 5764 §4.2); the client was the DTLS client.
-    pub(crate) fn from_material(material: &[u8; Self::MATERIAL]) -> Self {
+    /// Splits exported keying material (RFC 5764 §4.2), which has the DTLS client's part first.
+    pub(crate) fn from_material(material: &[u8; Self::MATERIAL], role: DtlsRole) -> Self {
         let part = |key: usize, salt: usize| MasterKey {
             key: std::array::from_fn(|i| material[key + i]),
             salt: std::array::from_fn(|i| material[salt + i]),
         };
-        Self {
-            theirs: part(0, 32),
-            ours: part(16, 44),
+        let (client, server) = (part(0, 32), part(16, 44));
+        match role {
+            DtlsRole::Client => Self {
+                ours: client,
+                theirs: server,
+            },
+            DtlsRole::Server => Self {
+                ours: server,
+                theirs: client,
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use relay_core::types::DtlsRole;
 use rtc::{
     datachannel::{
         data_channel::DataChannel,
@@ -131,12 +132,19 @@ impl Channels {
             opening: Vec::new(),
             channels: BTreeMap::new(),
             unread: BTreeSet::new(),
-            // The DTLS server's channels have odd ids (RFC 8832 §6).
             next: 1,
             established: false,
             lost: false,
             events: VecDeque::new(),
         }
+    }
+
+    /// Our part in DTLS, before SCTP is up: the server's channels have odd ids, the client's even ones (RFC 8832 §6).
+    pub(super) fn set_role(&mut self, role: DtlsRole) {
+        self.next = match role {
+            DtlsRole::Client => 0,
+            DtlsRole::Server => 1,
+        };
     }
 
     /// Opens a channel, at once or as soon as SCTP is up.

@@ -1,4 +1,4 @@
-//! One client's DTLS association; we are the server.
+//! One client's DTLS association. Whichever part is ours:
 //!
 //! `rtc`'s handshake does not send a lost flight again once the client repeats itself, and then both wait for ever.
 //! So the datagrams of the last flight are kept here and sent again, byte for byte: when the client repeats itself,
@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use relay_core::types::Fingerprint;
+use relay_core::types::{DtlsRole, Fingerprint};
 use rtc::{
     crypto::RTCCryptoProvider,
     dtls::{
@@ -57,7 +57,10 @@ const HANDSHAKE_BYTES: usize = 128 * 1024;
 
 /// What all associations share.
 #[derive(Clone)]
-pub(crate) struct DtlsConfig(Arc<HandshakeConfig>);
+pub(crate) struct DtlsConfig {
+    client: Arc<HandshakeConfig>,
+    server: Arc<HandshakeConfig>,
+}
 
 impl fmt::Debug for DtlsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,9 +71,20 @@ impl fmt::Debug for DtlsConfig {
 impl DtlsConfig {
     /// AES-128-GCM is the only SRTP profile offered: the DTLS server takes the client's first choice of ours, and
     /// Chromium's first choice would be another.
-    pub(crate) fn new(identity: &Identity, crypto: Arc<dyn RTCCryptoProvider>) -> Result<Self, IdentityError> {
+    pub(crate) fn new(identity: &Identity, crypto: &Arc<dyn RTCCryptoProvider>) -> Result<Self, IdentityError> {
+        Ok(Self {
+            client: Self::of(DtlsRole::Client, identity, crypto)?,
+            server: Self::of(DtlsRole::Server, identity, crypto)?,
+        })
+    }
+
+    fn of(
+        role: DtlsRole,
+        identity: &Identity,
+        crypto: &Arc<dyn RTCCryptoProvider>,
+    ) -> Result<Arc<HandshakeConfig>, IdentityError> {
         ConfigBuilder::default()
-            .with_crypto_provider(crypto)
+            .with_crypto_provider(crypto.clone())
             .with_certificates(vec![identity.certificate()])
             .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm])
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
@@ -78,8 +92,8 @@ impl DtlsConfig {
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             // Of a fragment's content: what is around it is not counted there.
             .with_mtu(MTU - RECORD_HEADER - FRAGMENT_HEADER)
-            .build(false, None)
-            .map(|config| Self(Arc::new(config)))
+            .build(role == DtlsRole::Client, (role == DtlsRole::Client).then_some(PEER))
+            .map(Arc::new)
             .map_err(|error| IdentityError::new(&error))
     }
 }
@@ -112,6 +126,9 @@ enum Phase {
 /// One association.
 pub(super) struct Dtls {
     endpoint: Endpoint,
+    /// What begins it, until it does.
+    client: Arc<HandshakeConfig>,
+    role: DtlsRole,
     phase: Phase,
     /// Datagrams of our last flight.
     flight: Vec<Bytes>,
@@ -137,10 +154,12 @@ impl fmt::Debug for Dtls {
 }
 
 impl Dtls {
-    /// Waits for the client's first datagram.
+    /// Waits for the client's first datagram, unless it is to [`begin`](Self::begin).
     pub(super) fn new(config: &DtlsConfig) -> Self {
         Self {
-            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(config.0.clone())),
+            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(config.server.clone())),
+            client: config.client.clone(),
+            role: DtlsRole::Server,
             phase: Phase::Handshaking,
             flight: Vec::new(),
             resends: 0,
@@ -152,6 +171,30 @@ impl Dtls {
             events: VecDeque::new(),
             out: VecDeque::new(),
         }
+    }
+
+    /// Begins the handshake, if it has not begun.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if self.phase != Phase::Handshaking || self.deadline.is_some() {
+            return;
+        }
+        self.role = DtlsRole::Client;
+        self.deadline = Some(now + HANDSHAKE_LIMIT);
+        match self.endpoint.connect(now, PEER, self.client.clone(), None) {
+            Ok(()) => {
+                let flight = self.drain_transmits();
+                self.take_flight(now, flight);
+            }
+            Err(error) => self.handle_error(&error),
+        }
+    }
+
+    /// What is sent again from now on.
+    fn take_flight(&mut self, now: Instant, flight: Vec<Bytes>) {
+        self.flight = flight;
+        self.last_sent = Some(now);
+        self.backoff = RESEND_FIRST;
+        self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
     }
 
     /// Takes a datagram of the client.
@@ -176,11 +219,9 @@ impl Dtls {
             Err(error) => self.handle_error(&error),
         }
         if !flight.is_empty() {
-            self.flight = flight;
-            self.last_sent = Some(now);
-            self.backoff = RESEND_FIRST;
-            self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
-        } else if is_handshake && self.phase != Phase::Over {
+            self.take_flight(now, flight);
+        } else if is_handshake && self.role == DtlsRole::Server && self.phase != Phase::Over {
+            // The last flight is the server's. What comes to a client may be a part of a flight: its timer tells.
             self.resend(now);
         }
     }
@@ -214,7 +255,9 @@ impl Dtls {
                 self.resend_at = None;
                 self.deadline = None;
                 self.allowance = HANDSHAKE_BYTES;
-                match self.endpoint.get_connection_state(PEER).and_then(export) {
+                let role = self.role;
+                let state = self.endpoint.get_connection_state(PEER);
+                match state.and_then(|state| export(state, role)) {
                     Some(connected) => {
                         self.phase = Phase::Connected;
                         self.events.push_back(connected);
@@ -319,7 +362,7 @@ impl Dtls {
 }
 
 /// Fingerprint and keys of a completed handshake; none without a certificate or without SRTP.
-fn export(state: &State) -> Option<DtlsEvent> {
+fn export(state: &State, role: DtlsRole) -> Option<DtlsEvent> {
     if state.srtp_protection_profile() != SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm {
         return None;
     }
@@ -327,7 +370,7 @@ fn export(state: &State) -> Option<DtlsEvent> {
     let material = state
         .export_keying_material("EXTRACTOR-dtls_srtp", &[], Keys::MATERIAL)
         .ok()?;
-    let keys = Keys::from_material(material.as_ref().try_into().ok()?);
+    let keys = Keys::from_material(material.as_ref().try_into().ok()?, role);
     Some(DtlsEvent::Connected {
         certificate,
         keys: Box::new(keys),
@@ -356,7 +399,7 @@ mod tests {
     fn server() -> Dtls {
         let crypto = rtc::crypto::default_provider().expect("a crypto provider");
         let identity = Identity::generate().expect("a certificate");
-        Dtls::new(&DtlsConfig::new(&identity, crypto).expect("a configuration"))
+        Dtls::new(&DtlsConfig::new(&identity, &crypto).expect("a configuration"))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use relay_core::types::{DisconnectReason, Fingerprint};
+use relay_core::types::{DisconnectReason, DtlsRole, Fingerprint};
 
 use super::{
     channels::{ChannelEvent, Channels},
@@ -30,8 +30,9 @@ pub(super) enum PeerEvent {
 pub(super) struct Peer {
     dtls: Dtls,
     channels: Channels,
-    /// Where to send to.
-    pub(super) to: Option<Way>,
+    to: Option<Way>,
+    /// Our part in DTLS, once it is known.
+    role: Option<DtlsRole>,
     expected: Option<Fingerprint>,
     /// The certificate it showed, with the keys, until the expected one is known.
     shown: Option<(Fingerprint, Box<Keys>)>,
@@ -47,6 +48,7 @@ impl Peer {
             dtls: Dtls::new(config),
             channels: Channels::new(),
             to: None,
+            role: None,
             expected: None,
             shown: None,
             early: Vec::new(),
@@ -56,11 +58,33 @@ impl Peer {
         }
     }
 
-    /// The client's description names this certificate. A later one does not replace it: DTLS goes on as it is.
-    pub(super) fn expect(&mut self, now: Instant, fingerprint: Fingerprint, hold: bool) {
+    /// The client's description names this certificate, and our part. A later one does not replace them: DTLS goes on as it is.
+    pub(super) fn expect(&mut self, now: Instant, (fingerprint, role): (Fingerprint, DtlsRole), hold: bool) {
         if self.expected.is_none() {
             self.expected = Some(fingerprint);
+            self.role = Some(role);
+            self.channels.set_role(role);
+            self.begin(now, hold);
             self.verify(now, hold);
+        }
+    }
+
+    /// The client is sent to by this way from now on.
+    pub(super) fn select(&mut self, now: Instant, to: Way, hold: bool) {
+        self.to = Some(to);
+        self.begin(now, hold);
+    }
+
+    /// Where to send to.
+    pub(super) fn way(&self) -> Option<&Way> {
+        self.to.as_ref()
+    }
+
+    /// Begins the handshake if that is our part, once there is a way.
+    fn begin(&mut self, now: Instant, hold: bool) {
+        if self.role == Some(DtlsRole::Client) && self.to.is_some() {
+            self.dtls.begin(now);
+            self.handle_dtls_events(now, hold);
         }
     }
 

@@ -127,8 +127,10 @@ impl TransportThread {
         match input {
             TransportInput::Command(command) => self.handle_command(Instant::now(), command),
             TransportInput::Selected(id, way) => {
+                let hold = self.hold();
                 if let Some(entry) = self.peers.get_mut(&id) {
-                    entry.peer.to = Some(way);
+                    entry.peer.select(Instant::now(), way, hold);
+                    self.dirty.insert(id);
                 }
             }
             TransportInput::Datagram(id, now, datagram) => {
@@ -160,8 +162,8 @@ impl TransportThread {
         match command {
             // The workers answer checks.
             TransportCommand::Create { .. } | TransportCommand::RestartIce { .. } => {}
-            TransportCommand::Remote { fingerprint, .. } => {
-                entry.peer.expect(now, fingerprint, hold);
+            TransportCommand::Remote { fingerprint, dtls, .. } => {
+                entry.peer.expect(now, (fingerprint, dtls), hold);
             }
             TransportCommand::OpenChannel {
                 label,
@@ -249,7 +251,7 @@ impl TransportThread {
     }
 
     fn send_all(&mut self, now: Instant, peer: &mut Peer) {
-        let to = peer.to.clone();
+        let to = peer.way().cloned();
         let (socket, counts) = (&self.parts.socket, &mut self.counts);
         peer.transmit(now, |datagram| {
             if to.as_ref().is_some_and(|to| to.send(socket, datagram)) {

@@ -203,6 +203,7 @@ impl Relay {
             id: peer.id,
             ice: remote.ice,
             fingerprint,
+            dtls: remote.dtls,
         });
     }
 

@@ -83,6 +83,7 @@ impl Peer {
             return;
         };
         let known = (remote.ice.clone(), remote.fingerprint);
+        let dtls = remote.dtls;
         if self.remote.as_ref() == Some(&known) {
             return;
         }
@@ -90,6 +91,7 @@ impl Peer {
             id: self.transport,
             ice: known.0.clone(),
             fingerprint: known.1,
+            dtls,
         });
         self.remote = Some(known);
     }

@@ -256,7 +256,7 @@ fn camera_with(cid: &str, codecs: &[&str]) -> signal_request::Message {
 fn answer_to(offer: &SessionDescription) -> SessionDescription {
     let sdp = offer
         .sdp
-        .replace("a=setup:passive", "a=setup:active")
+        .replace("a=setup:active", "a=setup:passive")
         .replace("a=sendrecv", "a=recvonly")
         .replace("a=sendonly", "a=recvonly")
         .lines()

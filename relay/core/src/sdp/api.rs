@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::types::{Codec, ExtMap, Fingerprint, IceCredentials, MediaKind, Mid, Pt, Rid, Ssrc};
+use crate::types::{Codec, DtlsRole, ExtMap, Fingerprint, IceCredentials, MediaKind, Mid, Pt, Rid, Ssrc};
 
 /// Who makes the offers on a connection; it never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,6 +178,8 @@ pub struct Remote {
     pub ice: IceCredentials,
     /// The certificate it will show.
     pub fingerprint: Fingerprint,
+    /// Our part in DTLS.
+    pub dtls: DtlsRole,
 }
 
 /// Numbers of sections, as `MediaSectionsRequirement` carries them.

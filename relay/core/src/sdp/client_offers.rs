@@ -8,7 +8,7 @@ use super::negotiator::{Negotiator, number, remote_transport};
 use super::parse::{Description, Direction, Section, SectionKind, Setup};
 use super::slot::{Slot, Usage};
 use super::write::{MediaSection, Writer};
-use crate::types::{MediaKind, Mid};
+use crate::types::{DtlsRole, MediaKind, Mid};
 
 impl Negotiator {
     /// Takes the client's offer (`Role::ClientOffers`). Then [`answer`](Self::answer).
@@ -47,10 +47,11 @@ impl Negotiator {
 
         let opened = description.sections.iter().zip(&open);
         let opened = opened.filter(|(_, mid)| mid.is_some()).map(|(section, _)| section);
-        let (remote, setup) = remote_transport(&description, opened)?;
-        if !matches!(setup, None | Some(Setup::ActPass | Setup::Active)) {
-            return Err(SdpError::Setup);
-        }
+        let remote = remote_transport(&description, opened, |setup| match setup {
+            Some(Setup::ActPass | Setup::Passive) => Ok(DtlsRole::Client),
+            // Who says nothing begins (RFC 4145 §4).
+            Some(Setup::Active) | None => Ok(DtlsRole::Server),
+        })?;
 
         let mut data_taken = false;
         let mut slots = Vec::with_capacity(description.sections.len());
@@ -130,7 +131,8 @@ impl Negotiator {
 
     fn write_answer(&self) -> String {
         let mids = self.slots.iter().filter_map(Slot::bundled_mid);
-        let mut writer = Writer::new(&self.local, self.version, self.mixed_exts, mids);
+        let dtls = self.remote.as_ref().map_or(DtlsRole::Client, |remote| remote.dtls);
+        let mut writer = Writer::new(&self.local, dtls, self.version, self.mixed_exts, mids);
         for slot in &self.slots {
             match slot {
                 Slot::Data { mid } => writer.data(*mid),

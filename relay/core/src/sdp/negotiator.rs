@@ -7,7 +7,7 @@ use super::error::SdpError;
 use super::format::{ext_map, sent_exts};
 use super::parse::{Description, Section, Setup, TransportLines};
 use super::slot::{SendSlot, Slot, Usage};
-use crate::types::{Codec, IceCredentials, MediaKind};
+use crate::types::{Codec, DtlsRole, IceCredentials, MediaKind};
 
 /// One peer connection's negotiation: pure text and state, without time or chance.
 ///
@@ -243,18 +243,22 @@ impl Negotiator {
     }
 
     /// Remembers the client's transport.
-    pub(super) fn take_remote(&mut self, remote: Remote) {
+    pub(super) fn take_remote(&mut self, mut remote: Remote) {
+        if let Some(former) = &self.remote {
+            remote.dtls = former.dtls;
+        }
         let former = self.remote.replace(remote);
         let ice = self.remote.as_ref().map(|remote| &remote.ice);
         self.remote_restarted = former.is_some_and(|former| Some(&former.ice) != ice);
     }
 }
 
-/// The client's transport: what the first open section says, completed by the session.
+/// The client's transport: what the first open section says, completed by the session. `dtls` knows our part by its `setup`.
 pub(super) fn remote_transport<'a>(
     description: &Description<'a>,
     mut open: impl Iterator<Item = &'a Section<'a>>,
-) -> Result<(Remote, Option<Setup>), SdpError> {
+    dtls: impl FnOnce(Option<Setup>) -> Result<DtlsRole, SdpError>,
+) -> Result<Remote, SdpError> {
     let section = open.next().ok_or(SdpError::NoIce)?;
     let TransportLines {
         ufrag,
@@ -268,7 +272,8 @@ pub(super) fn remote_transport<'a>(
         pwd: pwd.to_owned(),
     };
     let fingerprint = fingerprint.ok_or(SdpError::NoFingerprint)?;
-    Ok((Remote { ice, fingerprint }, setup))
+    let dtls = dtls(setup)?;
+    Ok(Remote { ice, fingerprint, dtls })
 }
 
 /// The number for a kind.

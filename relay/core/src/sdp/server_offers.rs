@@ -7,7 +7,7 @@ use super::negotiator::{Negotiator, remote_transport};
 use super::parse::{Description, Direction, Section, SectionKind, Setup};
 use super::slot::{SendSlot, Slot, Usage};
 use super::write::{MediaSection, Writer, media_name};
-use crate::types::{Mid, Pt};
+use crate::types::{DtlsRole, Mid, Pt};
 
 impl Negotiator {
     /// A new offer (`Role::ServerOffers`), with a data section first. May be called again before the answer came
@@ -38,7 +38,7 @@ impl Negotiator {
         self.changed = false;
 
         let mids = self.slots.iter().filter_map(Slot::bundled_mid);
-        let mut writer = Writer::new(&self.local, self.version, true, mids);
+        let mut writer = Writer::new(&self.local, DtlsRole::Client, self.version, true, mids);
         for slot in &self.slots {
             match slot {
                 Slot::Data { mid } => writer.data(*mid),
@@ -133,12 +133,10 @@ impl Negotiator {
             }
         }
         let open = description.sections.iter().filter(|section| section.port != 0);
-        let (remote, setup) = remote_transport(&description, open)?;
-        // Go and Rust clients write "passive" to any ICE-lite offerer, and yet are the DTLS client, as our own
-        // "passive" tells them: it is why we do not offer "actpass".
-        if !matches!(setup, Some(Setup::Active | Setup::Passive)) {
-            return Err(SdpError::Setup);
-        }
+        let remote = remote_transport(&description, open, |setup| match setup {
+            Some(Setup::Passive) => Ok(DtlsRole::Client),
+            _ => Err(SdpError::Setup),
+        })?;
 
         for (slot, section) in self.slots.iter_mut().zip(&description.sections) {
             if let Slot::Send(send) = slot {

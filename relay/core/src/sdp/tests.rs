@@ -93,7 +93,7 @@ fn client_answer(offer: &str) -> String {
     for line in offer.lines() {
         let line = match line {
             "a=sendonly" => "a=recvonly".to_owned(),
-            "a=setup:passive" => "a=setup:active".to_owned(),
+            "a=setup:active" => "a=setup:passive".to_owned(),
             "a=ice-lite" => continue,
             _ if line.starts_with("a=ice-ufrag") => "a=ice-ufrag:n9Qr".to_owned(),
             _ if line.starts_with("a=ice-pwd") => "a=ice-pwd:xgcqQfDHFaKVsh5Kk0qYjO15".to_owned(),

@@ -6,13 +6,14 @@ use super::MAX_MESSAGE;
 use super::api::{CandidateProtocol, Local, SendTrack};
 use super::format::{Format, encoding_name};
 use super::parse::{Direction, Extension};
-use crate::types::{MediaKind, Mid, Rid};
+use crate::types::{DtlsRole, MediaKind, Mid, Rid};
 
 /// A description in the making.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     text: String,
     local: &'a Local,
+    dtls: DtlsRole,
     /// Candidates are still to be written: they stand in the first open section, which carries the bundle.
     candidates_due: bool,
 }
@@ -42,13 +43,20 @@ pub(super) const fn media_name(kind: MediaKind) -> &'static str {
 }
 
 impl<'a> Writer<'a> {
-    /// Begins a description of `version` whose bundle holds `mids`.
+    /// Begins a description of `version`, with this part in DTLS, whose bundle holds `mids`.
     ///
     /// `mixed_exts` says that header extensions of both forms are understood.
-    pub(super) fn new(local: &'a Local, version: u64, mixed_exts: bool, mids: impl Iterator<Item = Mid>) -> Self {
+    pub(super) fn new(
+        local: &'a Local,
+        dtls: DtlsRole,
+        version: u64,
+        mixed_exts: bool,
+        mids: impl Iterator<Item = Mid>,
+    ) -> Self {
         let mut writer = Self {
             text: String::with_capacity(4096),
             local,
+            dtls,
             candidates_due: true,
         };
         let session = local.session & (u64::MAX >> 1);
@@ -137,7 +145,11 @@ impl<'a> Writer<'a> {
         let local = self.local;
         self.line(format_args!("c=IN IP4 0.0.0.0"));
         // In offers too, so that nobody takes our part.
-        self.line(format_args!("a=setup:passive"));
+        let setup = match self.dtls {
+            DtlsRole::Client => "active",
+            DtlsRole::Server => "passive",
+        };
+        self.line(format_args!("a=setup:{setup}"));
         self.line(format_args!("a=mid:{mid}"));
         self.line(format_args!("a=ice-ufrag:{}", local.ice.ufrag));
         self.line(format_args!("a=ice-pwd:{}", local.ice.pwd));

@@ -159,7 +159,7 @@ fn answer_to(offer: &SessionDescription) -> SessionDescription {
     let mut sdp = String::with_capacity(offer.sdp.len());
     for line in offer.sdp.lines() {
         let line = match line {
-            "a=setup:passive" => "a=setup:active",
+            "a=setup:active" => "a=setup:passive",
             "a=sendrecv" | "a=sendonly" => "a=recvonly",
             line if ours.iter().any(|prefix| line.starts_with(prefix)) => continue,
             line => line,

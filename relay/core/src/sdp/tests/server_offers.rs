@@ -150,7 +150,7 @@ fn answers_that_do_not_fit_are_refused_and_change_nothing() {
     let offer = negotiator.create_offer();
     let good = client_answer(&offer);
     for (bad, error) in [
-        (good.replace("setup:active", "setup:actpass"), SdpError::Setup),
+        (good.replace("setup:passive", "setup:active"), SdpError::Setup),
         (good.replace("a=mid:1", "a=mid:7"), SdpError::Mid(1)),
         (good.replace("m=audio", "m=video"), SdpError::Mid(1)),
         (

@@ -124,8 +124,7 @@ pub(super) fn answer_to(offer: &SessionDescription) -> SessionDescription {
     };
     let sdp = offer
         .sdp
-        .replace("a=setup:passive", "a=setup:active")
-        .replace("a=setup:actpass", "a=setup:active")
+        .replace("a=setup:active", "a=setup:passive")
         .replace("a=sendonly", "a=recvonly");
     SessionDescription {
         r#type: "answer".into(),
