@@ -185,6 +185,8 @@ pub enum TransportCommand {
         fingerprint: Fingerprint,
         /// Our part in DTLS; that of the first description stays.
         dtls: DtlsRole,
+        /// It has a section for data channels.
+        channels: bool,
     },
     /// New local credentials; the former ones stay valid until a check with the new ones arrives.
     RestartIce {

@@ -5,7 +5,7 @@ use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use rtc::{
         message::{Message, message_channel_ack::DataChannelAck, message_channel_open::DataChannelOpen},
     },
     sctp::{
-        Association, AssociationHandle, Chunks, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+        Association, AssociationHandle, Chunks, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
         PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, Stream, StreamEvent, StreamId,
         TransportConfig,
     },
@@ -29,6 +29,8 @@ use rtc::{
 
 use super::dtls::MAX_DATA;
 
+/// How long the client may take to begin SCTP.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// Longest message in either direction, as our descriptions say.
 pub(super) const MAX_MESSAGE: usize = 64 * 1024;
 /// Bytes that wait in a reliable channel at most.
@@ -89,7 +91,10 @@ struct Opening {
 /// The channels of one client; we are the SCTP server.
 pub(super) struct Channels {
     endpoint: Endpoint,
+    client: ClientConfig,
     association: Option<(AssociationHandle, Association)>,
+    /// When to begin one ourselves.
+    begin_at: Option<Instant>,
     /// Ours that wait for SCTP.
     opening: Vec<Opening>,
     channels: BTreeMap<StreamId, Channel>,
@@ -120,15 +125,16 @@ impl Channels {
             .with_max_num_outbound_streams(1024);
         let mut config = EndpointConfig::new();
         config.max_payload_size(MAX_PAYLOAD);
-        let endpoint = Endpoint::new(
-            PEER,
-            TransportProtocol::UDP,
-            Arc::new(config),
-            Some(Arc::new(ServerConfig::new(transport))),
-        );
+        let server = ServerConfig::new(transport);
+        let client = ClientConfig {
+            transport: server.transport.clone(),
+        };
+        let endpoint = Endpoint::new(PEER, TransportProtocol::UDP, Arc::new(config), Some(Arc::new(server)));
         Self {
             endpoint,
+            client,
             association: None,
+            begin_at: None,
             opening: Vec::new(),
             channels: BTreeMap::new(),
             unread: BTreeSet::new(),
@@ -145,6 +151,13 @@ impl Channels {
             DtlsRole::Client => 0,
             DtlsRole::Server => 1,
         };
+    }
+
+    /// Begins SCTP in a moment, unless the client does: browsers always do, and at once; some libraries do as DTLS clients only.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if self.association.is_none() && !self.lost {
+            self.begin_at.get_or_insert(now + PATIENCE);
+        }
     }
 
     /// Opens a channel, at once or as soon as SCTP is up.
@@ -440,15 +453,20 @@ impl Channels {
 
     /// When [`Channels::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.association.as_ref().and_then(|(_, a)| a.poll_timeout())
+        match &self.association {
+            Some((_, association)) => association.poll_timeout(),
+            None => self.begin_at,
+        }
     }
 
     /// Sends again what seems lost.
     pub(super) fn handle_timeout(&mut self, now: Instant, hold: bool) {
-        if let Some((_, association)) = &mut self.association {
+        if self.association.is_none() && self.begin_at.take_if(|at| *at <= now).is_some() {
+            self.association = self.endpoint.connect(now, self.client.clone(), PEER).ok();
+        } else if let Some((_, association)) = &mut self.association {
             association.handle_timeout(now);
-            self.handle_events(now, hold);
         }
+        self.handle_events(now, hold);
     }
 }
 

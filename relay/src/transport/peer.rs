@@ -33,6 +33,8 @@ pub(super) struct Peer {
     to: Option<Way>,
     /// Our part in DTLS, once it is known.
     role: Option<DtlsRole>,
+    /// Data channels were negotiated.
+    has_channels: bool,
     expected: Option<Fingerprint>,
     /// The certificate it showed, with the keys, until the expected one is known.
     shown: Option<(Fingerprint, Box<Keys>)>,
@@ -49,6 +51,7 @@ impl Peer {
             channels: Channels::new(),
             to: None,
             role: None,
+            has_channels: false,
             expected: None,
             shown: None,
             early: Vec::new(),
@@ -59,13 +62,23 @@ impl Peer {
     }
 
     /// The client's description names this certificate, and our part. A later one does not replace them: DTLS goes on as it is.
-    pub(super) fn expect(&mut self, now: Instant, (fingerprint, role): (Fingerprint, DtlsRole), hold: bool) {
+    pub(super) fn expect(&mut self, now: Instant, known: (Fingerprint, DtlsRole, bool), hold: bool) {
+        let (fingerprint, role, channels) = known;
+        self.has_channels |= channels;
         if self.expected.is_none() {
             self.expected = Some(fingerprint);
             self.role = Some(role);
             self.channels.set_role(role);
             self.begin(now, hold);
             self.verify(now, hold);
+        }
+        self.begin_channels(now);
+    }
+
+    /// Begins SCTP, if the client does not, once it may.
+    fn begin_channels(&mut self, now: Instant) {
+        if self.connected && self.has_channels && self.role == Some(DtlsRole::Client) {
+            self.channels.begin(now);
         }
     }
 
@@ -128,6 +141,7 @@ impl Peer {
             return;
         }
         self.connected = true;
+        self.begin_channels(now);
         self.events.push(PeerEvent::Connected(keys));
         for packet in std::mem::take(&mut self.early) {
             self.channels.handle(now, packet, hold);

@@ -162,9 +162,12 @@ impl TransportThread {
         match command {
             // The workers answer checks.
             TransportCommand::Create { .. } | TransportCommand::RestartIce { .. } => {}
-            TransportCommand::Remote { fingerprint, dtls, .. } => {
-                entry.peer.expect(now, (fingerprint, dtls), hold);
-            }
+            TransportCommand::Remote {
+                fingerprint,
+                dtls,
+                channels,
+                ..
+            } => entry.peer.expect(now, (fingerprint, dtls, channels), hold),
             TransportCommand::OpenChannel {
                 label,
                 ordered,

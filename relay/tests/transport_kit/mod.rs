@@ -204,6 +204,7 @@ impl Relay {
             ice: remote.ice,
             fingerprint,
             dtls: remote.dtls,
+            channels: remote.channels,
         });
     }
 

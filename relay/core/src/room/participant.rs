@@ -15,8 +15,8 @@ use super::{
     view::Sample,
 };
 use crate::{
-    sdp::Negotiator,
-    types::{Codec, Fingerprint, IceCredentials, Ssrc, TransportCommand, TransportId},
+    sdp::{Negotiator, Remote},
+    types::{Codec, Ssrc, TransportCommand, TransportId},
 };
 
 /// Attributes that take more than [`MAX_METADATA`] bytes.
@@ -55,7 +55,7 @@ pub(super) struct Peer {
     /// DTLS is up.
     pub(super) connected: bool,
     /// What the transport was last told about the client.
-    pub(super) remote: Option<(IceCredentials, Fingerprint)>,
+    pub(super) remote: Option<Remote>,
     /// Offers that the server made: the id of the last one.
     pub(super) offers: u32,
     /// The server's offer that waits for an answer (two connections).
@@ -82,18 +82,17 @@ impl Peer {
         let Some(remote) = self.negotiator.remote() else {
             return;
         };
-        let known = (remote.ice.clone(), remote.fingerprint);
-        let dtls = remote.dtls;
-        if self.remote.as_ref() == Some(&known) {
+        if self.remote.as_ref() == Some(remote) {
             return;
         }
         ctx.transports(TransportCommand::Remote {
             id: self.transport,
-            ice: known.0.clone(),
-            fingerprint: known.1,
-            dtls,
+            ice: remote.ice.clone(),
+            fingerprint: remote.fingerprint,
+            dtls: remote.dtls,
+            channels: remote.channels,
         });
-        self.remote = Some(known);
+        self.remote = Some(remote.clone());
     }
 }
 

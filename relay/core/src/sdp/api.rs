@@ -180,6 +180,8 @@ pub struct Remote {
     pub fingerprint: Fingerprint,
     /// Our part in DTLS.
     pub dtls: DtlsRole,
+    /// It has a section for data channels.
+    pub channels: bool,
 }
 
 /// Numbers of sections, as `MediaSectionsRequirement` carries them.

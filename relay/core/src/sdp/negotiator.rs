@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::api::{Local, PublishHints, Receiving, Remote, Role, Sections, SendKey, SendState, SendTrack, Sending};
 use super::error::SdpError;
 use super::format::{ext_map, sent_exts};
-use super::parse::{Description, Section, Setup, TransportLines};
+use super::parse::{Description, Section, SectionKind, Setup, TransportLines};
 use super::slot::{SendSlot, Slot, Usage};
 use crate::types::{Codec, DtlsRole, IceCredentials, MediaKind};
 
@@ -256,9 +256,10 @@ impl Negotiator {
 /// The client's transport: what the first open section says, completed by the session. `dtls` knows our part by its `setup`.
 pub(super) fn remote_transport<'a>(
     description: &Description<'a>,
-    mut open: impl Iterator<Item = &'a Section<'a>>,
+    mut open: impl Iterator<Item = &'a Section<'a>> + Clone,
     dtls: impl FnOnce(Option<Setup>) -> Result<DtlsRole, SdpError>,
 ) -> Result<Remote, SdpError> {
+    let channels = open.clone().any(|section| section.kind == SectionKind::Data);
     let section = open.next().ok_or(SdpError::NoIce)?;
     let TransportLines {
         ufrag,
@@ -273,7 +274,12 @@ pub(super) fn remote_transport<'a>(
     };
     let fingerprint = fingerprint.ok_or(SdpError::NoFingerprint)?;
     let dtls = dtls(setup)?;
-    Ok(Remote { ice, fingerprint, dtls })
+    Ok(Remote {
+        ice,
+        fingerprint,
+        dtls,
+        channels,
+    })
 }
 
 /// The number for a kind.
