@@ -36,8 +36,16 @@ pub(crate) fn brand(company: &Company) -> Brand<'_> {
     }
 }
 
-pub(super) fn zone_of(host: &Host) -> Zone {
-    host.time_zone.clone().unwrap_or_else(Zone::utc)
+/// The zone of an account's times.
+pub(super) fn zone_of(host: &Host, company: &Company) -> Zone {
+    let zone = host.time_zone.as_ref().or(company.settings.time_zone.as_ref());
+    zone.cloned().unwrap_or_else(Zone::utc)
+}
+
+/// The language of what is written in a host's name, or to it.
+pub(super) fn language_of(host: Option<&Host>, company: &Company) -> Language {
+    let locale = host.and_then(|host| host.locale.as_deref());
+    Language::of(locale.or(company.settings.locale.as_deref()))
 }
 
 /// What all mails about a meeting share.
@@ -75,7 +83,6 @@ impl<'a> Letters<'a> {
         let pin = pin.map(|pin| app.open(&place("security_pin"), pin)).transpose()?;
         let token = app.open(&place("moderator_token"), &conference.moderator_token)?;
         let guests = links::room(app, company, conference);
-        let locale = host.as_ref().and_then(|host| host.locale.as_deref());
         Ok(Self {
             told,
             sender: sender(company)?,
@@ -83,7 +90,7 @@ impl<'a> Letters<'a> {
             moderators: links::moderator(&guests, &token),
             guests,
             passes: conference.registration.then_some(&app.keys.passes),
-            language: Language::of(locale.or(company.settings.locale.as_deref())),
+            language: language_of(host.as_ref(), company),
             replies: BTreeMap::new(),
         })
     }
@@ -107,7 +114,7 @@ impl<'a> Letters<'a> {
                 Said::Uninvited => notify::News::Uninvited,
                 Said::Off => notify::News::Cancelled(Part::Whole),
             },
-            // Who is no longer invited keeps no way to lead.
+            // Such mails have no link, so none to lead by.
             held: !matches!(said, Said::Uninvited | Said::Off),
         };
         self.mail(person, &letter)

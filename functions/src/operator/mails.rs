@@ -11,11 +11,11 @@ use domain::sealed::{Sealed, token_hash};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::SignedDuration;
-use notify::{Account, Envelope, Language, Mail, MailError, PasswordLink};
+use notify::{Account, Envelope, Mail, MailError, PasswordLink};
 use store::{Job, Suppressed, Work};
 
 use super::dispatch::Step;
-use super::letters::{Letters, brand, sender, zone_of};
+use super::letters::{Letters, brand, language_of, sender, zone_of};
 use super::quota;
 use crate::app::App;
 use crate::error::Error;
@@ -171,9 +171,10 @@ pub(super) async fn welcome(app: &App, job: &Job, host: HostId, link: Option<&Se
     let token = link
         .map(|link| app.open(&Work::welcome_place(host.id), link))
         .transpose()?;
-    // Another way to a password may have been found meanwhile.
+    // Another way to a password may have been found meanwhile, and where a provider signs people in it opens nothing.
+    let by_provider = company.settings.openid_provider && app.store.reseller(job.reseller).await?.openid.is_some();
     let kept = token.zip(host.password_link.as_ref());
-    let kept = kept.filter(|(token, link)| token_hash(token) == link.hash);
+    let kept = kept.filter(|(token, link)| !by_provider && token_hash(token) == link.hash);
     let url = kept.map(|(token, link)| (format!("{origin}/password/{token}"), link.expires));
     let link = url
         .as_ref()
@@ -201,7 +202,8 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
         .target(&hook.url)
         .map(|target| target.host())
         .unwrap_or_default();
-    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server);
+    let hooks = format!("{}/admin/webhooks", app.config.origin(company.fqdn.as_str()));
+    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server, &hooks);
     write_to(app, job, "hook", (&host, &company), mail).await?;
     Ok(Step::Done)
 }
@@ -214,9 +216,9 @@ pub(super) async fn write_to(
     (host, company): (&Host, &Company),
     mail: impl FnOnce(&Account<'_>, &Envelope<'_>) -> Mail,
 ) -> Result<(), Error> {
-    let (sender, zone) = (sender(company)?, zone_of(host));
+    let (sender, zone) = (sender(company)?, zone_of(host, company));
     let account = Account {
-        language: Language::of(host.locale.as_deref()),
+        language: language_of(Some(host), company),
         zone: &zone,
         brand: brand(company),
         email: host.email.as_str(),

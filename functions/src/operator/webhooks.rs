@@ -384,7 +384,8 @@ impl Teller<'_> {
         if let Some(retry) = line.retry.filter(|_| parked) {
             let mut delivery = self.kept(&line, told, now).await?;
             let apart = line.apart(told.sequence, line.failures, retry);
-            (delivery.missed, line.missed, line.aside, line.done) = (true, line.missed + 1, 1, told.sequence);
+            delivery.missed_in = Some(line.era);
+            (line.missed, line.aside, line.done) = (line.missed + 1, 1, told.sequence);
             (line.failures, line.first, line.retry) = (0, None, None);
             let held = store
                 .line_save(&line, Rest::Held, Some(&delivery), Some(&apart), now)
@@ -435,10 +436,11 @@ impl Teller<'_> {
         let after = self.app.now();
         note(&mut delivery, &outcome, after);
         let taken = outcome.is_ok();
-        let arrived = taken && delivery.missed;
+        // What a line of an earlier era counted is not this one's.
+        let arrived = taken && delivery.missed_in == Some(line.era);
         let mut rest = Rest::Gone;
         match outcome {
-            Ok(_) => delivery.missed = false,
+            Ok(_) => delivery.missed_in = None,
             Err(_) => {
                 line.failures += 1;
                 if let Some(wait) = wait(line.failures) {
@@ -474,7 +476,7 @@ impl Teller<'_> {
             status: None,
             error: None,
             next: None,
-            missed: false,
+            missed_in: None,
         }))
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::asked::work_of;
 use crate::post::Fate;
+use crate::site::provider::{Provider, Signer};
 use crate::site::{ACME, Site};
 
 /// A mail, read by somebody else's parsers.
@@ -312,6 +313,28 @@ async fn a_new_account_gets_the_link_to_its_password() {
     let asked = json!({"company_id": 1, "name": "Quiet", "email": "quiet@acme.test", "no_welcome_email": true});
     site.admin_api("host/create", asked).await;
     assert!(mails(&site).await.is_empty());
+}
+
+/// Where a provider signs people in, a password opens nothing.
+#[tokio::test]
+async fn who_signs_in_by_a_provider_is_welcomed_to_sign_in() {
+    let (site, _) = site().await;
+    let signer = Signer::es256();
+    let provider = Provider::start(&signer).await;
+    let mut event = serde_json::to_value(site.first()).expect("JSON");
+    event["reseller"]["openid"] = provider.registration();
+    let asked = serde_json::from_value(event).expect("an event");
+    operator::init(&site.app, &asked).await.expect("kept");
+    let company = json!({"subdomain": "openly", "name": "Openly", "openid_provider": true});
+    let company = site.admin_api("company/create", company).await["id"].clone();
+    let host = json!({"company_id": company, "name": "Olga", "email": "olga@openly.test", "openid_sub": "olga"});
+    site.admin_api("host/create", host).await;
+    let welcome = mails(&site).await;
+    let [mail] = &welcome[..] else {
+        panic!("one: {welcome:?}")
+    };
+    assert!(mail.text.contains("https://openly.demo.test/login"), "{}", mail.text);
+    assert!(!mail.text.contains("/password/"), "{}", mail.text);
 }
 
 #[tokio::test]

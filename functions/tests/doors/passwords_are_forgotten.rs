@@ -129,6 +129,20 @@ async fn who_asks_does_not_end_the_link_of_a_new_account() {
     assert_eq!(site.get(ACME, &mailed).send().await.status, 404);
 }
 
+/// docs/mail.md: the host's language and zone, else the company's.
+#[tokio::test]
+async fn the_mail_is_in_the_companys_language_where_the_account_has_none() {
+    let site = site().await;
+    let french = json!({"company_id": 1, "locale": "fr", "time_zone": "Europe/Paris"});
+    site.admin_api("company/update", french).await;
+    forgotten(&site, ACME, "ann@acme.test").await.ok();
+    let mails = mails(&site).await;
+    let message = MessageParser::default().parse(&mails[0].raw).expect("a mail");
+    assert_eq!(message.subject(), Some("Nouveau mot de passe pour Acme"));
+    let text = message.body_text(0).expect("text");
+    assert!(text.contains("(Europe/Paris)"), "{text}");
+}
+
 #[tokio::test]
 async fn nobody_learns_who_has_an_account() {
     let site = site().await;

@@ -370,6 +370,58 @@ async fn what_fails_waits_by_the_contract_is_put_aside_after_ten_minutes_and_arr
     assert!(log.iter().any(|delivery| delivery["delivery_id"] == ids[0]));
 }
 
+/// What is put aside while a webhook is enabled, and sent again after it was enabled anew, is no credit for what fails then.
+#[tokio::test]
+async fn what_is_missing_is_said_also_after_what_was_missing_before_was_sent_again() {
+    let site = Site::new().await;
+    let host = site.host("Ann").await;
+    tell(&site).await;
+    let receiver = Receiver::start(says(TAKEN)).await;
+    let made = hook(&site, &receiver, Value::Null).await;
+    let meeting = site.admin_api("conference/create", planned(host.id)).await["conference_id"].clone();
+    let mut named = 0;
+    let mut rename = async || {
+        named += 1;
+        let change = json!({"conference_id": meeting, "subject": format!("Plan {named}")});
+        site.admin_api("conference/update", change).await;
+    };
+    // It fails for ten minutes and is put aside.
+    let put_aside = async || {
+        receiver.does(says(SPENT));
+        for wait in [0, 5, 30, 120, 445] {
+            site.advance(wait);
+            tell(&site).await;
+        }
+        receiver.does(says(TAKEN));
+    };
+    let last = || names(&receiver).last().map(|(_, sequence, gap)| (*sequence, *gap));
+    put_aside().await;
+    rename().await;
+    tell(&site).await;
+    assert_eq!(last(), Some((2, true)));
+
+    let id = &made["webhook_id"];
+    for enabled in [false, true] {
+        site.admin_api(
+            "webhook/update",
+            json!({"company_id": 1, "webhook_id": id, "enabled": enabled}),
+        )
+        .await;
+    }
+    let log = deliveries(&site, &made).await;
+    let first = log.iter().find(|delivery| delivery["sequence"] == 1).expect("logged");
+    let again = json!({"company_id": 1, "webhook_id": id, "delivery_id": first["delivery_id"]});
+    site.admin_api("webhook/redeliver", again).await;
+    tell(&site).await;
+    assert_eq!(last(), Some((1, false)));
+
+    rename().await;
+    put_aside().await;
+    rename().await;
+    tell(&site).await;
+    assert_eq!(last(), Some((4, true)));
+}
+
 #[tokio::test]
 async fn a_delivery_is_sent_again_on_request_and_a_redirect_is_not_followed() {
     let site = Site::new().await;

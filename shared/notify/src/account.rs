@@ -81,9 +81,9 @@ impl Account<'_> {
         build(envelope, &subject, &letter, None)
     }
 
-    /// Tells whoever made a webhook that it was disabled. `server`: the host of its URL.
+    /// Tells whoever made a webhook that it was disabled. `server`: the host of its URL; `hooks`: where it is enabled again.
     #[must_use]
-    pub fn hook_disabled(&self, envelope: &Envelope<'_>, server: &str) -> Mail {
+    pub fn hook_disabled(&self, envelope: &Envelope<'_>, server: &str, hooks: &str) -> Mail {
         let words = self.language.words();
         let subject = fill(words.hook_off, &[("server", server)]);
         let letter = Letter {
@@ -92,7 +92,7 @@ impl Account<'_> {
             heading: &subject,
             lead: words.hook_failed.to_owned(),
             details: vec![(words.server, vec![server.to_owned()])],
-            button: None,
+            button: Some((words.hooks, hooks)),
             notes: vec![words.hook_again.to_owned()],
         };
         build(envelope, &subject, &letter, None)

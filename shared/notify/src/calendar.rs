@@ -67,6 +67,8 @@ pub struct Attendee<'a> {
     pub leads: bool,
     /// Has planned it, so is not asked whether it fits.
     pub host: bool,
+    /// Is not to come any more, while others are (RFC 5546 §3.2.5).
+    pub gone: bool,
     /// What this person has answered so far.
     pub replies: Option<&'a Replies>,
 }
@@ -208,8 +210,11 @@ impl File<'_> {
         }
         lines.text("LOCATION", self.url);
         lines.push(&format!("URL:{}", self.url));
-        let status = if cancelled { "CANCELLED" } else { "CONFIRMED" };
-        lines.push(&format!("STATUS:{status}"));
+        // That the meeting is off is not said to who alone is not to come any more (RFC 5546 §3.2.5).
+        if !self.attendee.is_some_and(|attendee| attendee.gone) {
+            let status = if cancelled { "CANCELLED" } else { "CONFIRMED" };
+            lines.push(&format!("STATUS:{status}"));
+        }
         lines.push(&format!("TRANSP:{}", if cancelled { "TRANSPARENT" } else { "OPAQUE" }));
         lines.push(&format!(
             "ORGANIZER{}:{}",

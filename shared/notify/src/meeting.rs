@@ -137,7 +137,8 @@ impl Meeting<'_> {
             News::Uninvited => Some((Method::Cancel, Part::Whole)),
             News::Starts(_) => None,
         };
-        let calendar = said.map(|(method, part)| (method, self.file(envelope, reader, method, part)));
+        let gone = news == News::Uninvited;
+        let calendar = said.map(|(method, part)| (method, self.file(envelope, reader, (method, part), gone)));
         build(
             envelope,
             &title,
@@ -146,7 +147,14 @@ impl Meeting<'_> {
         )
     }
 
-    fn file(&self, envelope: &Envelope<'_>, reader: &Reader<'_>, method: Method, part: Part<'_>) -> String {
+    /// `gone`: the reader alone is not to come any more.
+    fn file(
+        &self,
+        envelope: &Envelope<'_>,
+        reader: &Reader<'_>,
+        (method, part): (Method, Part<'_>),
+        gone: bool,
+    ) -> String {
         let words = reader.language.words();
         let mut description = self.conference.agenda.clone().unwrap_or_default();
         if method == Method::Request {
@@ -177,6 +185,7 @@ impl Meeting<'_> {
                 },
                 leads: invited.moderator,
                 host: reader.host,
+                gone,
                 replies: reader.replies,
             }),
             summary: self.conference.subject.as_str(),
@@ -227,7 +236,10 @@ impl Meeting<'_> {
             News::Invited => with_host(words.invites),
             News::Changed(Part::Whole) => with_host(words.has_changed),
             News::Changed(Part::Occurrences(_)) => words.times_changed.to_owned(),
-            News::Cancelled(Part::Whole) => words.is_off.to_owned(),
+            News::Cancelled(Part::Whole) => match self.conference.series {
+                Some(_) => words.series_off.to_owned(),
+                None => words.is_off.to_owned(),
+            },
             News::Cancelled(Part::Occurrences(_)) => words.times_off.to_owned(),
             News::Uninvited => words.uninvited.to_owned(),
             News::Starts(occurrence) => {
@@ -258,17 +270,29 @@ impl Meeting<'_> {
                 slots.iter().find(to_come).or(slots.first()).into_iter().collect()
             }
         };
-        let mut when: Vec<String> = meant
-            .iter()
-            .take(LISTED)
-            .map(|slot| span(words, reader.zone, slot))
-            .collect();
+        let moved = matches!(news, News::Changed(Part::Occurrences(_)));
+        let time = |slot: &&Slot| {
+            let now = span(words, reader.zone, slot);
+            let first = slot.occurrence.start();
+            match moved && first != slot.start {
+                true => {
+                    let first = reader.zone.local(first);
+                    let first = format!("{}, {}", words.day(first), first.strftime("%H:%M"));
+                    format!("{now}, {}", fill(words.originally, &[("time", &first)]))
+                }
+                false => now,
+            }
+        };
+        let mut when: Vec<String> = meant.iter().take(LISTED).map(time).collect();
         if meant.len() > LISTED {
             let count = (meant.len() - LISTED).to_string();
             when.push(fill(words.more, &[("count", &count)]));
         }
         let mut details = vec![(words.when, when)];
-        let whole = matches!(news, News::Invited | News::Changed(Part::Whole));
+        let whole = matches!(
+            news,
+            News::Invited | News::Changed(Part::Whole) | News::Cancelled(Part::Whole) | News::Uninvited
+        );
         if conference.series.is_some() && whole {
             let held: Vec<&Slot> = slots
                 .iter()

@@ -91,6 +91,7 @@ pub(crate) struct Words {
     pub(crate) has_changed: &'static str,
     pub(crate) times_changed: &'static str,
     pub(crate) is_off: &'static str,
+    pub(crate) series_off: &'static str,
     pub(crate) times_off: &'static str,
     pub(crate) uninvited: &'static str,
     pub(crate) starts: &'static str,
@@ -108,6 +109,7 @@ pub(crate) struct Words {
     pub(crate) email: &'static str,
     // What else is said.
     pub(crate) times: &'static str,
+    pub(crate) originally: &'static str,
     pub(crate) more: &'static str,
     pub(crate) join: &'static str,
     pub(crate) join_leading: &'static str,
@@ -119,6 +121,7 @@ pub(crate) struct Words {
     pub(crate) not_you: &'static str,
     pub(crate) server: &'static str,
     pub(crate) hook_again: &'static str,
+    pub(crate) hooks: &'static str,
     pub(crate) sent_by: &'static str,
     // A text message; no letters that phones' own alphabet lacks.
     pub(crate) text: &'static str,

@@ -118,9 +118,9 @@ pub struct Delivery {
     /// When it is tried again.
     #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
     pub next: Option<Timestamp>,
-    /// The line counts it among what has not arrived.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub missed: bool,
+    /// The era whose line counts it among what has not arrived.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub missed_in: Option<u32>,
 }
 
 impl Delivery {

@@ -25,7 +25,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Update], &[Company, Host, Conference, Code, Job, Text, Mails]),
             (&[Put], &[Fqdn, Company, Host, Conference, Handoff, Job, Text]),
             (&[QueryIndex], &[Company, Host, JobList, Suppressed]),
-            (&[Get], &[Fqdn, Company, Conference, Email, Job, Suppressed]),
+            (&[Get], &[Fqdn, Company, Reseller, Conference, Email, Job, Suppressed]),
             (&[Query], &[Company, Host, Conference, Active]),
             (&[Check], &[Conference, Text]),
             (

@@ -20,6 +20,9 @@ pub(super) async fn by_provider(walk: &mut Walk) {
     let host = json!({"company_id": company, "name": "Olga", "email": "olga@openly.test", "openid_sub": "olga",
         "password": "SoSecret5!"});
     walk.site.admin_api("host/create", host).await;
+    walk.fresh().await;
+    operator::dispatch(&walk.site.app, &[]).await.expect("welcomed");
+    walk.book("dispatch").await;
     let openly = "openly.demo.test";
     walk.fresh().await;
     let led = walk.site.get(openly, "/login/openid").send().await;

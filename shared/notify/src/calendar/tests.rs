@@ -40,6 +40,7 @@ fn file<'a>(conference: &'a Conference, method: Method, part: Part<'a>) -> File<
             },
             leads: false,
             host: false,
+            gone: false,
             replies: None,
         }),
         summary: conference.subject.as_str(),
@@ -166,6 +167,22 @@ fn occurrences_are_named_by_their_original_starts() {
         (value(event, "STATUS"), value(event, "RRULE")),
         (Some("CANCELLED"), None)
     );
+}
+
+/// RFC 5546 §3.2.5: STATUS is CANCELLED where the meeting is off, and not said to who alone is not to come.
+#[test]
+fn only_a_meeting_that_is_off_is_called_cancelled() {
+    let conference = sample::weekly("FREQ=WEEKLY;COUNT=4");
+    let off = file(&conference, Method::Cancel, Part::Whole);
+    let gone = File {
+        attendee: off.attendee.map(|attendee| Attendee { gone: true, ..attendee }),
+        ..off
+    };
+    for (file, status) in [(off, Some("CANCELLED")), (gone, None)] {
+        let calendar = read(&file.render());
+        assert_eq!(calendar.property_value("METHOD"), Some("CANCEL"));
+        assert_eq!(value(events(&calendar)[0], "STATUS"), status);
+    }
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn a_cancellation_shows_no_way_in() {
         (News::Cancelled(Part::Occurrences(&starts[1..2])), "Cancelled: Numbers"),
         (News::Uninvited, "Cancelled: Numbers"),
     ] {
+        let whole = !matches!(news, News::Cancelled(Part::Occurrences(_)));
         let sent = mail(&conference, &person(None, false), Language::English, news);
         let message = read(&sent);
         assert_eq!(message.subject(), Some(subject));
@@ -191,7 +192,32 @@ fn a_cancellation_shows_no_way_in() {
         assert_eq!(method, Some("CANCEL"));
         let text = message.body_text(0).expect("text");
         assert!(!text.contains("http") && !text.contains("4711"), "{text}");
+        assert_eq!(text.contains("3 times, the last on"), whole, "{text}");
+        let all = news == News::Cancelled(Part::Whole);
+        assert_eq!(
+            text.contains("This series of meetings does not take place"),
+            all,
+            "{text}"
+        );
     }
+}
+
+#[test]
+fn what_was_moved_is_named_by_when_it_was_to_be() {
+    let mut conference = sample::weekly("FREQ=WEEKLY;COUNT=4");
+    let starts = conference.series.as_ref().expect("a series").starts.clone();
+    let exception = Exception {
+        start: Some("2026-07-14T08:30:00Z".parse().expect("a time")),
+        ..Exception::default()
+    };
+    conference.series.as_mut().expect("a series").set(starts[1], exception);
+    let news = News::Changed(Part::Occurrences(&starts[1..3]));
+    let sent = mail(&conference, &person(None, false), Language::English, news);
+    let text = read(&sent).body_text(0).expect("text").into_owned();
+    let moved =
+        "Tuesday, 14 July 2026, 10:30 – 11:30 (Europe/Berlin, UTC+02:00), originally Monday, 13 July 2026, 14:00";
+    assert!(text.contains(moved), "{text}");
+    assert_eq!(text.matches("originally").count(), 1, "what lies where it was: {text}");
 }
 
 #[test]

@@ -327,6 +327,7 @@ fn the_inboxs_own_answer_reads_as_one() {
                 },
                 leads: false,
                 host: false,
+                gone: false,
                 replies: None,
             }),
             summary: "Numbers",

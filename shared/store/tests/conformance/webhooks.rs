@@ -145,7 +145,7 @@ fn delivery(line: &Line, sequence: u64, state: DeliveryState) -> Delivery {
         status: None,
         error: None,
         next: None,
-        missed: true,
+        missed_in: Some(line.era),
     }
 }
 
