@@ -174,6 +174,8 @@ pub enum TransportCommand {
         id: TransportId,
         /// Our own credentials, as written in our description.
         ice: IceCredentials,
+        /// Our part in DTLS, where our own offer says it before there is an answer.
+        dtls: Option<DtlsRole>,
     },
     /// The client's description is known. Comes again after an ICE restart.
     Remote {

@@ -205,6 +205,13 @@ impl Dtls {
         if self.phase == Phase::Over || !self.allow(is_handshake, data.len()) {
             return;
         }
+        let data = match self.awaits_last() {
+            true => without_repeats(&data),
+            false => data,
+        };
+        if data.is_empty() {
+            return;
+        }
         if self.phase == Phase::Handshaking {
             self.deadline.get_or_insert(now + HANDSHAKE_LIMIT);
         }
@@ -312,6 +319,33 @@ impl Dtls {
         self.out.extend(self.flight.iter().cloned());
     }
 
+    /// As client, we have said all: what is missing is the server's last flight.
+    fn awaits_last(&self) -> bool {
+        let is_last = |datagram: &Bytes| records(datagram).any(|record| record[0] == CHANGE_CIPHER_SPEC);
+        self.role == DtlsRole::Client && self.phase == Phase::Handshaking && self.flight.iter().any(is_last)
+    }
+
+    /// Has the library send its flight once more. As client, copies do not do: a server that has our last flight sends its own
+    /// again when it hears of ours again, and takes a record with a number that it knows for a replay.
+    fn send_anew(&mut self, now: Instant) {
+        let Some(at) = self.endpoint.poll_timeout(&PEER) else {
+            return self.resend(now);
+        };
+        if self.resends >= RESENDS {
+            return;
+        }
+        // Its timer is due whenever ours is.
+        if let Err(error) = self.endpoint.handle_timeout(PEER, at) {
+            return self.handle_error(&error);
+        }
+        let flight = self.drain_transmits();
+        if !flight.is_empty() {
+            self.flight = flight;
+            self.resends += 1;
+            self.last_sent = Some(now);
+        }
+    }
+
     /// When [`Dtls::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         [self.resend_at, self.deadline].into_iter().flatten().min()
@@ -323,9 +357,13 @@ impl Dtls {
             self.fail();
         }
         if self.resend_at.is_some_and(|at| at <= now) {
-            self.resend(now);
+            match self.role {
+                DtlsRole::Client => self.send_anew(now),
+                DtlsRole::Server => self.resend(now),
+            }
             self.backoff = (self.backoff * 2).min(RESEND_LONGEST);
-            self.resend_at = (self.resends < RESENDS).then(|| now + self.backoff);
+            let goes_on = self.resends < RESENDS && self.phase == Phase::Handshaking;
+            self.resend_at = goes_on.then(|| now + self.backoff);
         }
     }
 
@@ -377,17 +415,34 @@ fn export(state: &State, role: DtlsRole) -> Option<DtlsEvent> {
     })
 }
 
+/// The whole records of a datagram.
+fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let header = rest.get(..RECORD_HEADER)?;
+        let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+        let (record, after) = rest.split_at_checked(RECORD_HEADER + len)?;
+        rest = after;
+        Some(record)
+    })
+}
+
 /// Whether a datagram holds a handshake record; `None` when it is not a row of whole records.
 fn inspect(datagram: &[u8]) -> Option<bool> {
-    let mut rest = datagram;
-    let mut is_handshake = false;
-    while !rest.is_empty() {
-        let header = rest.get(..RECORD_HEADER)?;
-        is_handshake |= matches!(header[0], CHANGE_CIPHER_SPEC | HANDSHAKE);
-        let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
-        rest = rest.get(RECORD_HEADER + len..)?;
+    let (mut whole, mut is_handshake) = (0, false);
+    for record in records(datagram) {
+        whole += record.len();
+        is_handshake |= matches!(record[0], CHANGE_CIPHER_SPEC | HANDSHAKE);
     }
-    (!datagram.is_empty()).then_some(is_handshake)
+    (whole == datagram.len() && whole > 0).then_some(is_handshake)
+}
+
+/// A server's datagram without handshake messages in the clear, which a client that has answered them knows. The library would
+/// stop its timer for them, for good.
+fn without_repeats(datagram: &[u8]) -> BytesMut {
+    let in_clear = |record: &&[u8]| record[0] == HANDSHAKE && record[3..5] == [0, 0];
+    let new = records(datagram).filter(|record| !in_clear(record));
+    new.collect::<Vec<_>>().concat().as_slice().into()
 }
 
 #[cfg(test)]

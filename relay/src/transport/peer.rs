@@ -45,12 +45,12 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(config: &DtlsConfig) -> Self {
+    pub(super) fn new(config: &DtlsConfig, role: Option<DtlsRole>) -> Self {
         Self {
             dtls: Dtls::new(config),
             channels: Channels::new(),
             to: None,
-            role: None,
+            role,
             has_channels: false,
             expected: None,
             shown: None,
@@ -67,7 +67,7 @@ impl Peer {
         self.has_channels |= channels;
         if self.expected.is_none() {
             self.expected = Some(fingerprint);
-            self.role = Some(role);
+            let role = *self.role.get_or_insert(role);
             self.channels.set_role(role);
             self.begin(now, hold);
             self.verify(now, hold);

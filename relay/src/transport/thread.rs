@@ -147,10 +147,10 @@ impl TransportThread {
     fn handle_command(&mut self, now: Instant, command: TransportCommand) {
         let hold = self.hold();
         let id = engine::id_of(&command);
-        if let TransportCommand::Create { .. } = command {
+        if let TransportCommand::Create { dtls, .. } = command {
             let config = &self.parts.config;
             self.peers.entry(id).or_insert_with(|| Entry {
-                peer: Peer::new(config),
+                peer: Peer::new(config, dtls),
                 due: None,
             });
             return;

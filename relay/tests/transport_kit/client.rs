@@ -1,6 +1,10 @@
 //! One client: `rtc`'s peer connection on a link.
 
-use std::{collections::HashMap, net::SocketAddr, time::Instant};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use rtc::{
@@ -18,7 +22,7 @@ use rtc::{
         message::RTCMessage,
         sdp::RTCSessionDescription,
         state::RTCPeerConnectionState,
-        transport::{CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate},
+        transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate},
     },
     rtcp::receiver_report::ReceiverReport,
     rtp,
@@ -32,6 +36,8 @@ use rtc::{
 
 use super::link::Link;
 
+/// After this a flight of DTLS is sent again.
+const RESEND: Duration = Duration::from_millis(100);
 /// SSRC of a client's sound.
 const AUDIO_SSRC: u32 = 0x0a0d_1001;
 
@@ -55,6 +61,10 @@ pub struct Client {
     pub messages: Vec<(String, Vec<u8>)>,
     /// RTP packets received.
     pub packets: Vec<rtp::Packet>,
+    /// Its last flight of DTLS, and when it was sent: `rtc`'s server does not send a lost one again once the client repeats
+    /// itself.
+    flight: Vec<Vec<u8>>,
+    flown: Instant,
     sender: Option<RTCRtpSenderId>,
     sequence: u16,
 }
@@ -70,7 +80,6 @@ impl Client {
         let mut media = MediaEngine::default();
         media.register_default_codecs().expect("codecs");
         let settings = SettingEngineBuilder::new()
-            .with_answering_dtls_role(RTCDtlsRole::Client)
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .build();
         let mut pc = RTCPeerConnectionBuilder::new()
@@ -109,6 +118,8 @@ impl Client {
             channels: HashMap::new(),
             messages: Vec::new(),
             packets: Vec::new(),
+            flight: Vec::new(),
+            flown: now,
             sender,
             sequence: 65_500,
         }
@@ -174,11 +185,23 @@ impl Client {
 
     /// Sends what waits, receives what has arrived, does what is due.
     pub fn turn(&mut self) {
+        let now = Instant::now();
+        let mut flight = Vec::new();
         while let Some(transmit) = self.pc.poll_write() {
+            if matches!(transmit.message.first(), Some(20 | 22)) {
+                flight.push(transmit.message.to_vec());
+            }
             self.link.send(&transmit.message);
         }
+        if !flight.is_empty() {
+            (self.flight, self.flown) = (flight, now);
+        } else if self.state != RTCPeerConnectionState::Connected && self.flown + RESEND <= now {
+            self.flown = now;
+            for datagram in &self.flight {
+                self.link.send(datagram);
+            }
+        }
         self.handle_events();
-        let now = Instant::now();
         if self.pc.poll_timeout().is_some_and(|at| at <= now) {
             self.pc.handle_timeout(now).expect("time passes");
         }

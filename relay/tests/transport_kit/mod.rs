@@ -24,7 +24,8 @@ use relay_core::{
     forward::{self, LayerSpec, SinkSpec, SourceSpec, Want},
     sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
     types::{
-        Codec, Fingerprint, IceCredentials, SinkId, SourceId, Ssrc, TransportCommand, TransportEvent, TransportId,
+        Codec, DtlsRole, Fingerprint, IceCredentials, SinkId, SourceId, Ssrc, TransportCommand, TransportEvent,
+        TransportId,
     },
 };
 
@@ -170,7 +171,11 @@ impl Relay {
     pub fn peer(&mut self, role: Role) -> Peer {
         let id = TransportId(self.fresh());
         let ice = self.ice();
-        self.command(TransportCommand::Create { id, ice: ice.clone() });
+        self.command(TransportCommand::Create {
+            id,
+            ice: ice.clone(),
+            dtls: (role == Role::ServerOffers).then_some(DtlsRole::Client),
+        });
         self.forward(forward::Command::TransportAdd { id });
         let local = Local {
             session: u64::from(id.0),

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     forward,
     sdp::{Local, Negotiator, Role},
-    types::{Codec, TransportCommand},
+    types::{Codec, DtlsRole, TransportCommand},
 };
 
 /// Version of the signalling protocol that we speak.
@@ -285,7 +285,11 @@ impl Room {
             candidates: ctx.config.candidates.clone(),
             codecs: vec![Codec::Opus, Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1],
         };
-        ctx.transports(TransportCommand::Create { id: transport, ice });
+        ctx.transports(TransportCommand::Create {
+            id: transport,
+            ice,
+            dtls: (role == Role::ServerOffers).then_some(DtlsRole::Client),
+        });
         ctx.forward(forward::Command::TransportAdd { id: transport });
         Peer {
             transport,

@@ -1,7 +1,7 @@
 //! Answers to clients' offers.
 
 use super::*;
-use crate::types::{ExtKind, Pt};
+use crate::types::{DtlsRole, ExtKind, Pt};
 
 fn answered(offer: &str) -> (Negotiator, String) {
     let mut negotiator = negotiator(Role::ClientOffers);
@@ -305,4 +305,23 @@ fn both_forms_of_extensions_are_allowed_where_the_client_allows_them() {
     assert!(!negotiator.answer().contains("allow-mixed"));
     negotiator.accept_offer(PUBLISHER_CAMERA).expect("a good offer");
     assert!(negotiator.answer().contains("a=extmap-allow-mixed\r\n"));
+}
+
+/// RFC 8842 §5: who offers `active` begins the handshake, all others leave it to us; that stays for the connection's life.
+#[test]
+fn we_begin_the_handshake_unless_the_client_insists() {
+    for (offered, ours, answered) in [
+        ("actpass", DtlsRole::Client, "active"),
+        ("passive", DtlsRole::Client, "active"),
+        ("active", DtlsRole::Server, "passive"),
+    ] {
+        let mut negotiator = negotiator(Role::ClientOffers);
+        let offer = PUBLISHER_DATA.replace("setup:actpass", &format!("setup:{offered}"));
+        for offer in [&*offer, PUBLISHER_DATA] {
+            negotiator.accept_offer(offer).expect("an offer");
+            let remote = negotiator.remote().expect("a description");
+            assert_eq!((remote.dtls, remote.channels), (ours, true));
+            assert!(negotiator.answer().contains(&format!("a=setup:{answered}\r\n")));
+        }
+    }
 }

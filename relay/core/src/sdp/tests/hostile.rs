@@ -96,7 +96,7 @@ fn offers_that_cannot_be_answered_are_refused_and_change_nothing() {
     for (bad, error) in [
         (camera.replace("a=mid:2", "a=mid:1"), SdpError::Mid(2)),
         (camera.replace("a=mid:2\r\n", ""), SdpError::Mid(2)),
-        (camera.replace("setup:actpass", "setup:holdconn"), SdpError::Setup),
+        (camera.replace("setup:actpass", "setup:holdconn"), SdpError::Line(10)),
         (camera.replace("ice-ufrag:b3p8", "ice-ufrag:b"), SdpError::Line(12)),
         (camera.replace("sha-256 31", "sha-256 zz"), SdpError::Line(14)),
         (PUBLISHER_DATA.to_owned(), SdpError::SectionsChanged),

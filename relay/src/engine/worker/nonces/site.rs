@@ -164,7 +164,7 @@ impl Site {
                     self.inbox.push_back((connection.0, message));
                 }
                 Output::Forward(command) => self.worker.handle_input(self.now, WorkerInput::Forward(command)),
-                Output::Transport(TransportCommand::Create { id, ice }) => {
+                Output::Transport(TransportCommand::Create { id, ice, .. }) => {
                     self.created.push((id, ice.clone()));
                     self.worker.handle_input(self.now, WorkerInput::Create(id, ice));
                 }
