@@ -41,6 +41,17 @@ fn a_client_that_answers_connects_even_when_its_answer_comes_late() {
 }
 
 #[test]
+fn a_client_that_begins_the_handshake_itself_has_channels_both_ways() {
+    let mut relay = Relay::start();
+    let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();
+    let peer = relay.join_begun(&mut client);
+    relay.until("open", &mut [&mut client], |relay, clients| {
+        relay.channel_open(&peer, "_reliable") && clients[0].has_channel("_reliable")
+    });
+    transport_kit::exchange(&mut relay, &mut client, &peer, "hello");
+}
+
+#[test]
 fn a_client_with_another_certificate_is_refused() {
     let mut relay = Relay::start();
     let mut client = Client::new(relay.engine.udp_addr(), ClientOptions::default()).with_channels();

@@ -215,7 +215,12 @@ impl Relay {
 
     /// Negotiates what the client offers.
     pub fn answer(&mut self, peer: &mut Peer, client: &mut Client) {
-        peer.negotiator.accept_offer(&client.offer()).expect("an offer");
+        let offer = client.offer();
+        self.answer_to(&offer, peer, client);
+    }
+
+    fn answer_to(&mut self, offer: &str, peer: &mut Peer, client: &mut Client) {
+        peer.negotiator.accept_offer(offer).expect("an offer");
         if peer.negotiator.remote_restarted() {
             let ice = self.ice();
             peer.negotiator.restart_ice(ice.clone());
@@ -229,6 +234,14 @@ impl Relay {
     pub fn join(&mut self, client: &mut Client) -> Peer {
         let mut peer = self.peer(Role::ClientOffers);
         self.answer(&mut peer, client);
+        peer
+    }
+
+    /// The same for a client that insists on beginning the DTLS handshake.
+    pub fn join_begun(&mut self, client: &mut Client) -> Peer {
+        let mut peer = self.peer(Role::ClientOffers);
+        let offer = client.offer().replace("a=setup:actpass", "a=setup:active");
+        self.answer_to(&offer, &mut peer, client);
         peer
     }
 
