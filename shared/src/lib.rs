@@ -6,6 +6,7 @@ pub mod code;
 pub mod company;
 pub mod conference;
 pub mod error;
+pub mod given;
 pub mod hook;
 pub mod host;
 pub mod id;

@@ -92,6 +92,34 @@ async fn no_text_holds_a_nul_or_a_line_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_address_that_mail_servers_do_not_take_is_refused_and_says_why() {
+    let world = World::new().await;
+    let before = world.table.dump().await;
+    let mut invites = meeting(world.acme.host.id);
+    invites["participant_emails"] = json!(["ok@g.example", "ü@g.example"]);
+    let mut named = meeting(world.acme.host.id);
+    named["participant_emails"] = json!([{"email": "ü@g.example"}]);
+    let mut wrong = vec![
+        ("conference/create", invites, "participant_emails[1]"),
+        ("conference/create", named, "participant_emails[0].email"),
+    ];
+    for (method, mut body, fields) in texts(&world) {
+        if fields.contains(&"email") {
+            body["email"] = "ü@g.example".into();
+            wrong.push((method, body, "email"));
+        }
+    }
+    assert_eq!(wrong.len(), 6);
+    for (method, body, field) in wrong {
+        let answer = world.root(method, body).await;
+        assert_eq!(answer.refused(), refusal(400, "invalid_field", field), "{method}");
+        let message = format!("{field} must have ASCII characters alone before the @");
+        assert_eq!(answer.json()["message"], message, "{method}");
+    }
+    assert!(before == world.table.dump().await, "something was written");
+}
+
+#[tokio::test]
 async fn numbers_out_of_range_are_refused_by_every_id_and_length() {
     let world = World::new().await;
     let host = world.acme.host.id;
