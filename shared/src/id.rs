@@ -55,8 +55,8 @@ macro_rules! numeric_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(<$inner>::deserialize(deserializer)?)
-                    .ok_or_else(|| serde::de::Error::custom(InvalidId($what)))
+                let id = crate::number::whole(deserializer)?.and_then(Self::new);
+                id.ok_or_else(|| serde::de::Error::custom(InvalidId($what)))
             }
         }
 

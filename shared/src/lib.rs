@@ -15,6 +15,7 @@ pub mod join_token;
 pub mod jws;
 pub mod media;
 pub mod network;
+pub mod number;
 pub mod oauth;
 pub mod own_domain;
 pub mod plan;

@@ -214,6 +214,107 @@ async fn numbers_out_of_range_are_refused_by_every_id_and_length() {
 }
 
 #[tokio::test]
+async fn a_number_outside_its_bounds_is_told_them_also_where_no_type_holds_it() {
+    let world = World::new().await;
+    let (company, host, conference) = (world.acme.id, world.acme.host.id, world.acme.host.conference);
+    let before = world.table.dump().await;
+    let settings = |group: &str, field: &str, number: &Value| {
+        let mut body = json!({"company_id": company});
+        body[group] = json!({field: number});
+        ("company/update", body)
+    };
+    for number in [
+        json!(0),
+        json!(-1),
+        json!("-1"),
+        json!(70_000),
+        json!(5_000_000_000_u64),
+        json!(i64::MIN),
+        json!(u64::MAX),
+    ] {
+        let with = |method: &'static str, mut body: Value, field: &str| {
+            body[field] = number.clone();
+            (method, body)
+        };
+        let reminders = json!([{"channel": "email", "minutes_before": number}]);
+        for ((method, body), message) in [
+            (
+                with("conference/create", meeting(host), "duration"),
+                "duration must be 1 to 1440",
+            ),
+            (
+                with(
+                    "conference/create/reservationless",
+                    json!({"host_id": host}),
+                    "duration",
+                ),
+                "duration must be 1 to 1440",
+            ),
+            (
+                with("conference/update", json!({"conference_id": conference}), "duration"),
+                "duration must be 1 to 1440",
+            ),
+            (
+                (
+                    "conference/update",
+                    json!({"conference_id": conference, "reminders": reminders}),
+                ),
+                "reminders[0].minutes_before must be 1 to 40320",
+            ),
+            (
+                with(
+                    "conference/join_token",
+                    json!({"conference_id": conference, "name": "N"}),
+                    "ttl",
+                ),
+                "ttl must be 30 to 86400",
+            ),
+            (
+                with("conference/fetch_all", json!({"host_id": host}), "limit"),
+                "limit must be 1 to 1000",
+            ),
+            (
+                with("conference/participants", json!({"conference_id": conference}), "limit"),
+                "limit must be 1 to 1000",
+            ),
+            (with("host/fetch_all", json!({}), "limit"), "limit must be 1 to 1000"),
+            (
+                with("host/export", json!({"host_id": host}), "limit"),
+                "limit must be 1 to 100",
+            ),
+            (
+                settings("media_policy", "max_participants", &number),
+                "media_policy.max_participants must be 1 to 500",
+            ),
+            (
+                settings("media_policy", "max_resolution", &number),
+                "media_policy.max_resolution must be 180, 360, 720 or 1080",
+            ),
+            (
+                settings("retention_days", "chat", &number),
+                "retention_days.chat must be 1 to 3650",
+            ),
+        ] {
+            // Long enough for a token, and for nothing else.
+            if number == 70_000 && body.get("ttl").is_some() {
+                continue;
+            }
+            let answer = world.root(method, body).await;
+            assert_eq!(
+                (answer.status(), &answer.json()["message"]),
+                (400, &json!(message)),
+                "{method} {number}"
+            );
+        }
+    }
+    for bad in [json!(-1), json!(0), json!(u64::MAX)] {
+        let answer = world.root("host/fetch", json!({"host_id": bad})).await;
+        assert_eq!(answer.json()["message"], "host_id is not a host's id", "{bad}");
+    }
+    assert!(before == world.table.dump().await, "something was written");
+}
+
+#[tokio::test]
 async fn days_that_are_not_there_are_refused_wherever_a_time_stands() {
     let world = World::new().await;
     let (host, conference) = (world.acme.host.id, world.acme.host.conference);
