@@ -120,6 +120,44 @@ async fn an_address_that_mail_servers_do_not_take_is_refused_and_says_why() {
 }
 
 #[tokio::test]
+async fn no_name_or_subject_shows_nothing() {
+    let world = World::new().await;
+    let before = world.table.dump().await;
+    let mut invites = meeting(world.acme.host.id);
+    invites["participant_emails"] = json!([{"email": "a@g.example", "name": "\u{200b}"}]);
+    let mut wrong = vec![
+        ("conference/create", invites, "participant_emails[0].name"),
+        (
+            "company/update",
+            json!({"company_id": world.acme.id, "branding": {"product_name": "\u{3164}"}}),
+            "branding.product_name",
+        ),
+        (
+            "conference/join_token",
+            json!({"conference_id": world.acme.host.conference, "name": "\u{2060}"}),
+            "name",
+        ),
+    ];
+    for (method, body, fields) in texts(&world) {
+        for field in fields.into_iter().filter(|field| matches!(*field, "name" | "subject")) {
+            for nothing in ["\u{200b}", " \u{200d}\u{ad} ", "\u{2800}"] {
+                let mut body = body.clone();
+                body[field] = nothing.into();
+                wrong.push((method, body, field));
+            }
+        }
+    }
+    assert_eq!(wrong.len(), 3 + 3 * 9);
+    for (method, body, field) in wrong {
+        let answer = world.root(method, body).await;
+        assert_eq!(answer.refused(), refusal(400, "invalid_field", field), "{method}");
+        let message = format!("{field} must hold something that can be seen");
+        assert_eq!(answer.json()["message"], message, "{method}");
+    }
+    assert!(before == world.table.dump().await, "something was written");
+}
+
+#[tokio::test]
 async fn numbers_out_of_range_are_refused_by_every_id_and_length() {
     let world = World::new().await;
     let host = world.acme.host.id;
