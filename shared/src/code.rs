@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::given::{Kept, read};
 use crate::id::string_on_the_wire;
 
 /// Why a text is none of the kind asked for; continues a sentence that begins with the field's name.
@@ -227,12 +228,22 @@ impl FromStr for Fqdn {
 
 string_on_the_wire!(Fqdn, {"type": "string", "maxLength": 253});
 
-/// A mail address as written, with the form that is compared: case-folded.
+/// A mail address, with the form that is compared: case-folded. A domain with other letters than those of ASCII is kept as its
+/// A-label (IDNA, RFC 5891), so that however it is written it is one address, which every mail server takes.
+///
+/// ```
+/// use domain::code::Email;
+///
+/// let email: Email = "Ann@bücher.example".parse()?;
+/// assert_eq!(email.as_str(), "Ann@xn--bcher-kva.example");
+/// assert_eq!(email.folded(), "Ann@XN--Bcher-KVA.Example".parse::<Email>()?.folded());
+/// # Ok::<(), domain::code::Invalid>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 
 impl Email {
-    /// The address as it was written.
+    /// The address as it was written, but for a domain that is kept as its A-label.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -249,12 +260,34 @@ impl fmt::Display for Email {
     }
 }
 
+/// Why a text is no mail address.
+const NO_ADDRESS: Invalid = Invalid("must be a mail address");
+/// The longest address, in characters.
+const LONGEST_ADDRESS: usize = 254;
+
 impl FromStr for Email {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        const WHAT: Invalid = Invalid("must be a mail address");
-        let (local, domain) = text.rsplit_once('@').ok_or(WHAT)?;
+        if text.is_ascii() {
+            return Self::kept(text);
+        }
+        if text.chars().count() > LONGEST_ADDRESS {
+            return Err(NO_ADDRESS);
+        }
+        let (local, domain) = text.rsplit_once('@').ok_or(NO_ADDRESS)?;
+        if !local.is_ascii() {
+            return Err(Invalid("must have ASCII characters alone before the @"));
+        }
+        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| NO_ADDRESS)?;
+        Self::kept(&format!("{local}@{domain}"))
+    }
+}
+
+impl Kept for Email {
+    /// Takes any letters on both sides of the `@`, as they were written.
+    fn kept(text: &str) -> Result<Self, Invalid> {
+        let (local, domain) = text.rsplit_once('@').ok_or(NO_ADDRESS)?;
         let plain = |c: char| !c.is_control() && !c.is_whitespace() && !"()<>[],;:\\\"@".contains(c);
         let dotted = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         let named = domain.to_lowercase().split('.').all(|label| {
@@ -264,16 +297,16 @@ impl FromStr for Email {
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         });
-        let sized = !local.is_empty() && local.len() <= 64 && text.len() <= 254;
+        let sized = !local.is_empty() && local.len() <= 64 && text.len() <= LONGEST_ADDRESS;
         if sized && local.chars().all(plain) && dotted && named {
             Ok(Self(text.into()))
         } else {
-            Err(WHAT)
+            Err(NO_ADDRESS)
         }
     }
 }
 
-string_on_the_wire!(Email, {"type": "string", "format": "email", "maxLength": 254});
+string_on_the_wire!(Email, {"type": "string", "format": "email", "maxLength": 254}, read);
 
 /// A telephone number in the form of E.164: `+` and 7 to 15 digits, the first not 0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -321,7 +354,11 @@ mod tests {
             if let Ok(code) = text.parse::<AccessCode>() { prop_assert_eq!(code.to_string(), text.clone()); }
             if let Ok(pin) = text.parse::<Pin>() { prop_assert_eq!(pin.to_string(), text.clone()); }
             if let Ok(phone) = text.parse::<Phone>() { prop_assert_eq!(phone.to_string(), text.clone()); }
-            if let Ok(email) = text.parse::<Email>() { prop_assert_eq!(email.to_string(), text.clone()); }
+            if let Ok(email) = text.parse::<Email>() {
+                prop_assert!(email.as_str().is_ascii() && (!text.is_ascii() || email.as_str() == text), "{}", email);
+                prop_assert_eq!(email.as_str().parse::<Email>(), Ok(email.clone()));
+                prop_assert!(Email::kept(email.as_str()).is_ok());
+            }
             if let Ok(name) = text.parse::<Fqdn>() { prop_assert_eq!(name.to_string(), text.to_ascii_lowercase()); }
             if let Ok(label) = text.parse::<Subdomain>() { prop_assert_eq!(label.to_string(), text.to_ascii_lowercase()); }
             let _ = Fqdn::from_host_header(&text);
@@ -340,6 +377,60 @@ mod tests {
         fn addresses_of_an_ordinary_kind_are_taken(local in "[a-z0-9+_-]{1,20}(\\.[a-z0-9]{1,9})?", domain in "[a-z0-9]{1,20}(\\.[a-z]{2,9}){0,2}") {
             let text = format!("{local}@{domain}");
             prop_assert!(text.parse::<Email>().is_ok(), "{}", text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_of_any_domain_are_ascii_and_one_however_written(local in "[a-z]{1,9}", domain in "[a-zäöüßéñçøł你好日本ابج]{1,12}(\\.[a-zé]{2,9}){0,2}") {
+            if let Ok(email) = format!("{local}@{domain}").parse::<Email>() {
+                prop_assert!(email.as_str().is_ascii(), "{}", email);
+                prop_assert_eq!(email.as_str().parse(), Ok(email));
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_same_by_either_spelling_of_its_domain() {
+        for (written, label) in [
+            ("a@ü.example", "a@xn--tda.example"),
+            ("a@Ü.example", "a@xn--tda.example"),
+            ("a@u\u{308}.example", "a@xn--tda.example"),
+            ("a@bücher.example", "a@xn--bcher-kva.example"),
+            ("A@straße.example", "A@xn--strae-oqa.example"),
+            ("a@例え.テスト", "a@xn--r8jz45g.xn--zckzah"),
+            ("a@ｅxample。com", "a@example.com"),
+        ] {
+            let email: Email = written.parse().expect(written);
+            assert_eq!(email.as_str(), label, "{written}");
+            assert_eq!(label.parse(), Ok(email), "{written}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_mail_servers_do_not_take_is_refused_but_read_where_it_is_kept() {
+        let why = "ü@g.example".parse::<Email>().expect_err("no mail server takes it");
+        assert_eq!(why.to_string(), "must have ASCII characters alone before the @");
+        for text in [
+            "a@\u{202e}b.example",
+            "a@ü_b.example",
+            "a@-ü.example",
+            "a@＠b.example",
+            "a＠b.example",
+            "a@é..example",
+        ] {
+            assert!(text.parse::<Email>().is_err(), "{text}");
+        }
+        let long = format!("a@{}.example", "ü".repeat(64));
+        assert!(long.parse::<Email>().is_err());
+        assert!("ü".repeat(1_000_000).parse::<Email>().is_err());
+        for text in ["ü@g.example", "a@ü.example"] {
+            let kept: Email = serde_json::from_value(text.into()).expect(text);
+            assert_eq!(
+                kept.as_str(),
+                text,
+                "its entries in the table stand under these letters"
+            );
         }
     }
 

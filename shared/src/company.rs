@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{Fqdn, Invalid, Phone, Subdomain};
 use crate::id::{CompanyId, ResellerId, string_on_the_wire};
+use crate::number;
 use crate::own_domain::OwnHost;
 use crate::plan::Subscription;
 use crate::sealed::Sealed;
@@ -378,9 +379,11 @@ pub struct MediaPolicy {
     pub h264: bool,
     /// The highest resolution sent, in lines.
     #[schemars(range(min = 180, max = 2160))]
+    #[serde(deserialize_with = "number::setting")]
     pub max_resolution: u32,
     /// Most participants of a meeting at one time.
     #[schemars(range(min = 1, max = 500))]
+    #[serde(deserialize_with = "number::setting")]
     pub max_participants: u32,
 }
 
@@ -399,10 +402,13 @@ impl Default for MediaPolicy {
 #[serde(default)]
 pub struct RetentionDays {
     /// Recordings; there are none yet.
+    #[serde(deserialize_with = "number::setting_or_none")]
     pub recordings: Option<u32>,
     /// Chat; it is not kept yet.
+    #[serde(deserialize_with = "number::setting_or_none")]
     pub chat: Option<u32>,
     /// Who was in meetings: joins, leaves and the like.
+    #[serde(deserialize_with = "number::setting_or_none")]
     pub events: Option<u32>,
 }
 

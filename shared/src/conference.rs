@@ -25,6 +25,7 @@ pub use self::rule::{MOST_OCCURRENCES, Rule};
 pub use self::series::{Exception, Series, Slot};
 use crate::code::{AccessCode, Email, Invalid, Phone};
 use crate::id::{CompanyId, ConferenceId, ContactId, HostId, Occurrence, ResellerId, RoomName, string_on_the_wire};
+use crate::number::whole;
 use crate::room::MuteMode;
 use crate::sealed::Sealed;
 use crate::text::{Name, Subject};
@@ -109,7 +110,8 @@ impl Serialize for Minutes {
 
 impl<'de> Deserialize<'de> for Minutes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u16::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("must be 1 to 1440"))
+        let minutes = whole(deserializer)?.and_then(Self::new);
+        minutes.ok_or_else(|| serde::de::Error::custom("must be 1 to 1440"))
     }
 }
 

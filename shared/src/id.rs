@@ -55,8 +55,8 @@ macro_rules! numeric_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(<$inner>::deserialize(deserializer)?)
-                    .ok_or_else(|| serde::de::Error::custom(InvalidId($what)))
+                let id = crate::number::whole(deserializer)?.and_then(Self::new);
+                id.ok_or_else(|| serde::de::Error::custom(InvalidId($what)))
             }
         }
 
@@ -135,6 +135,10 @@ fn digits(text: &str) -> Option<u64> {
 /// Writes and reads a type as the JSON string of its `Display` and `FromStr`.
 macro_rules! string_on_the_wire {
     ($name:ident, $schema:tt) => {
+        $crate::id::string_on_the_wire!($name, $schema, $crate::given::given);
+    };
+    // Whose rules have grown stricter: read by `read` of `crate::given`.
+    ($name:ident, $schema:tt, $read:path) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -143,8 +147,7 @@ macro_rules! string_on_the_wire {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str> as serde::Deserialize<'de>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                $read(deserializer)
             }
         }
 

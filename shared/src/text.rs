@@ -6,7 +6,10 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One line of 1 to `MAX` characters, without control characters and without spaces at its ends.
+use crate::given::{Kept, read};
+
+/// One line of 1 to `MAX` characters, without control characters and without spaces at its ends, in which something can be
+/// seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line<const MAX: usize>(String);
 
@@ -27,6 +30,9 @@ pub enum InvalidLine {
     /// A line break or another control character.
     #[error("must not hold control characters")]
     Control,
+    /// Nothing but what leaves no mark: spaces, joiners, fillers.
+    #[error("must hold something that can be seen")]
+    Invisible,
 }
 
 impl<const MAX: usize> Line<MAX> {
@@ -38,14 +44,26 @@ impl<const MAX: usize> Line<MAX> {
     /// The longest beginning of any text that makes a line; `None` when nothing of it can be shown.
     pub fn lossy(text: &str) -> Option<Self> {
         let kept: String = text.trim().chars().filter(|c| !is_control(*c)).take(MAX).collect();
-        let kept = kept.trim();
-        if kept.is_empty() { None } else { Some(Self(kept.into())) }
+        kept.parse().ok()
     }
 }
 
 /// Control characters, and the invisible marks that turn the direction of what follows.
 fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// What leaves no mark by itself: spaces, joiners and fillers, variation selectors, tags. Unicode's
+/// `Default_Ignorable_Code_Point`s (UAX 44), the anchors of annotations, and three characters that fonts draw empty. Between
+/// others many have a meaning: the ZWNJ of Persian words, the ZWJ of an emoji's parts.
+fn is_invisible(c: char) -> bool {
+    let ignorable = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}');
+    // The blank pattern of Braille, a note without a head, the filler of Khitan script.
+    ignorable || c.is_whitespace() || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}')
 }
 
 impl<const MAX: usize> fmt::Display for Line<MAX> {
@@ -58,6 +76,17 @@ impl<const MAX: usize> FromStr for Line<MAX> {
     type Err = InvalidLine;
 
     fn from_str(text: &str) -> Result<Self, InvalidLine> {
+        let line = Self::kept(text)?;
+        if line.0.chars().all(is_invisible) {
+            return Err(InvalidLine::Invisible);
+        }
+        Ok(line)
+    }
+}
+
+impl<const MAX: usize> Kept for Line<MAX> {
+    /// Takes what cannot be seen, too.
+    fn kept(text: &str) -> Result<Self, InvalidLine> {
         let text = text.trim();
         if text.is_empty() {
             return Err(InvalidLine::Empty);
@@ -80,9 +109,7 @@ impl<const MAX: usize> Serialize for Line<MAX> {
 
 impl<'de, const MAX: usize> Deserialize<'de> for Line<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        read(deserializer)
     }
 }
 
@@ -126,5 +153,51 @@ mod tests {
         assert_eq!("a\nb".parse::<Name>(), Err(InvalidLine::Control));
         assert_eq!("a\u{202e}b".parse::<Name>(), Err(InvalidLine::Control));
         assert_eq!("x".repeat(101).parse::<Name>(), Err(InvalidLine::TooLong(100)));
+    }
+
+    #[test]
+    fn what_shows_nothing_is_refused_but_read_where_it_is_kept() {
+        for nothing in [
+            "\u{200b}",
+            " \u{200b}\u{200c} \u{200d}",
+            "\u{ad}",
+            "\u{200e}\u{200f}\u{61c}",
+            "\u{2060}\u{2064}\u{feff}",
+            "\u{3164}",
+            "\u{115f}\u{1160}\u{ffa0}",
+            "\u{2800}",
+            "\u{fe0f}\u{e0100}",
+            "\u{e0041}\u{e007f}",
+            "\u{180e}\u{17b4}\u{34f}",
+            "\u{fff9}\u{fffb}",
+        ] {
+            assert_eq!(nothing.parse::<Name>(), Err(InvalidLine::Invisible), "{nothing:?}");
+            assert_eq!(Name::lossy(nothing), None, "{nothing:?}");
+            let kept: Name = serde_json::from_value(nothing.into()).expect("a line");
+            assert_eq!(kept.as_str(), nothing.trim());
+        }
+    }
+
+    #[test]
+    fn joiners_stay_where_they_join() {
+        for name in [
+            // Persian: the ZWNJ of a plural, of a name.
+            "کتاب\u{200c}ها",
+            "علی\u{200c}رضا",
+            // A family, a flag of England, a heart in colour, a word in Mongolian and one in Sinhala.
+            "👩\u{200d}👩\u{200d}👧",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "❤\u{fe0f}",
+            "ᠰᠠᠶᠢᠨ\u{180b}",
+            "ශ\u{200d}රී",
+            "Ann\u{200b}",
+            "⠓⠊",
+            ".",
+            "\u{301}",
+            "김",
+        ] {
+            assert_eq!(name.parse::<Name>().expect(name).as_str(), name);
+            assert_eq!(Name::lossy(name).expect(name).as_str(), name);
+        }
     }
 }

@@ -78,6 +78,15 @@ test('an administrator registers apps, whose secrets are shown once', async () =
   await page.getByText('Each must be an https address.').waitFor();
   const server = await register('Workflow', 'https://workflow.example/back');
   await wellMade(page, 'oauth-clients-made');
+  // A name of one word, as long as names may be: in what is copied, listed, asked and told.
+  const long = 'Donaudampfschifffahrtsgesellschaft'.repeat(3).slice(0, 100);
+  await register(long, 'https://long.example/back');
+  await wellMade(page, 'oauth-clients-long');
+  await page.getByRole('button', { name: `Delete the app “${long}”` }).click();
+  await wellMade(page, 'oauth-clients-long-sure');
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText(`The app “${long}” is deleted.`).waitFor();
+  await wellMade(page, 'oauth-clients-long-told');
   known = await register('Desktop', app.url, { open: true });
   await page.reload();
   await page.getByText(server.id).waitFor();

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const page = await readFile(new URL('../../docs/partners/webhooks.md', import.meta.url), 'utf8');
 const block = (language) => new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(page)[1];
 
-let platform, server, folder, secret;
+let platform, partner, company, server, folder, secret;
 const received = [];
 
 /** Waits for a delivery of this event. */
@@ -34,13 +34,13 @@ before(async () => {
   server = createServer(async (incoming, answer) => {
     const parts = [];
     for await (const part of incoming) parts.push(part);
-    received.push({ signature: incoming.headers['x-convoke-signature'], body: Buffer.concat(parts) });
+    received.push({ path: incoming.url, signature: incoming.headers['x-convoke-signature'], body: Buffer.concat(parts) });
     answer.writeHead(204).end();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const partner = await Partner.signIn(platform);
-  const company = await partner.call('company/create', { subdomain: 'hooked', name: 'Hooked' });
+  partner = await Partner.signIn(platform);
+  company = await partner.call('company/create', { subdomain: 'hooked', name: 'Hooked' });
   const made = await partner.call('webhook/create', { company_id: company.id, url: `http://127.0.0.1:${server.address().port}/hook` });
   secret = made.secret;
   await partner.call('host/create', { company_id: company.id, name: 'Ann', email: 'ann@hooked.test', no_welcome_email: true });
@@ -65,6 +65,26 @@ async function cases() {
     [signature, Buffer.concat([body, Buffer.from(' ')]), false],
   ];
 }
+
+test('curl', async () => {
+  const path = '/pasted';
+  const local = `http://127.0.0.1:${server.address().port}${path}`;
+  const asked = block('sh').replace('https://hooks.partner.example/convoke', local);
+  assert.ok(asked.includes(local));
+  const environment = {
+    ...process.env,
+    CONVOKE_API: new URL('/enterprise_api', platform.admin_url).href,
+    TOKEN: partner.token,
+    COMPANY: String(company.id),
+  };
+  const { stdout } = await run('bash', ['-c', asked], { env: environment });
+  const made = JSON.parse(stdout);
+  assert.equal(made.url, local);
+  assert.match(made.secret, /^[0-9a-f]{64}$/);
+  const kept = await partner.call('webhook/fetch_all', { company_id: company.id });
+  assert.deepEqual(kept.find(({ webhook_id: id }) => id === made.webhook_id).events, made.events);
+  assert.ok(received.some((one) => one.path === path && JSON.parse(one.body).event === 'ping'));
+});
 
 test('TypeScript', async () => {
   const typescript = createRequire(new URL('../../web/package.json', import.meta.url))('typescript');

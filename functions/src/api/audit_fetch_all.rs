@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Actor, AuditEntry};
 
-use super::list::{Entry, List, limit};
+use super::list::{Entry, Limit, List, limit};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -91,8 +91,7 @@ pub struct AuditFetchAllParameters {
     /// of the reseller itself.
     pub company_id: Option<CompanyId>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     #[schemars(regex(pattern = "^[0-9]{14}-[0-9a-f]{16}$"))]
     pub after: Option<String>,
@@ -109,7 +108,7 @@ impl Endpoint for AuditFetchAll {
     type Output = List<AuditAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = limit(asked.limit)?;
+        let limit = limit(asked.limit);
         if asked.after.as_deref().is_some_and(|after| !is_name(after)) {
             return Err(Refusal::invalid("after", "is not in this list").into());
         }

@@ -11,7 +11,7 @@ use store::{Image, LARGEST_IMAGE};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::outbound::{Limits, OutboundError};
+use crate::outbound::{Given, Limits, OutboundError};
 use crate::picture::redrawn;
 
 /// How long a picture is waited for, and how large it may be.
@@ -23,6 +23,7 @@ const LIMITS: Limits = Limits {
 /// One of the two.
 struct Wanted<'a> {
     field: &'static str,
+    kind: Given,
     url: Option<&'a str>,
     /// The address that it was fetched from before, and what came of it.
     former: Option<(&'a str, &'a ImageName)>,
@@ -46,12 +47,14 @@ pub(super) async fn images(
     };
     let logo = Wanted {
         field: "branding.logo_url",
+        kind: Given::Logo,
         url: branding.logo_url.as_deref(),
         former: before(|branding| branding.logo_url.as_deref(), |images| images.logo.as_ref()),
         side: 512,
     };
     let icon = Wanted {
         field: "branding.icon_url",
+        kind: Given::Icon,
         url: branding.icon_url.as_deref(),
         former: before(|branding| branding.icon_url.as_deref(), |images| images.icon.as_ref()),
         side: 192,
@@ -90,7 +93,7 @@ impl Wanted<'_> {
         }
         let field = self.field;
         let refused = |why: OutboundError| Refusal::invalid(field, why);
-        let target = context.app.outbound.target(url).map_err(refused)?;
+        let target = context.app.outbound.given(url, self.kind).map_err(refused)?;
         context.cleared().await?;
         let accept = HeaderValue::from_static("image/png, image/webp, image/jpeg");
         let headers = HeaderMap::from_iter([(ACCEPT, accept)]);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::Paging;
 
 use super::company::CompanyAnswer;
-use super::list::{List, limit};
+use super::list::{Limit, List, limit};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -21,8 +21,7 @@ pub struct CompanyFetchAll;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct CompanyFetchAllParameters {
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<CompanyId>,
 }
@@ -38,7 +37,7 @@ impl Endpoint for CompanyFetchAll {
     type Output = List<CompanyAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = limit(asked.limit)?;
+        let limit = limit(asked.limit);
         let (caller, store) = (context.caller()?, context.store());
         let Some(own) = caller.scope.company else {
             let paging = Paging {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use store::{ConferenceState, ListStart};
 
 use super::conference::{ConferenceAnswer, answer};
+use super::list::{Limit, limit};
 use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -17,8 +18,6 @@ use crate::error::Error;
 use crate::input::Parameters;
 use crate::reply::{Json, Reply, ReplyShape, Response, json_bytes};
 
-/// Most entries of one answer.
-const MOST: u16 = 1_000;
 /// The largest answer, in bytes.
 const LARGEST: usize = 5_000_000;
 /// Where a list that was cut short goes on.
@@ -41,8 +40,7 @@ pub struct ConferenceFetchAllParameters {
     /// Only those that run, or only those that do not.
     pub active: Option<bool>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u16>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<ConferenceId>,
 }
@@ -81,10 +79,7 @@ impl Endpoint for ConferenceFetchAll {
     type Output = ConferenceList;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = asked.limit.unwrap_or(MOST);
-        if !(1..=MOST).contains(&limit) {
-            return Err(Refusal::invalid("limit", "must be 1 to 1000").into());
-        }
+        let limit = limit(asked.limit);
         let (caller, store) = (context.caller()?, context.store());
         let (reseller, id) = (caller.reseller, asked.host_id);
         let after = async {
@@ -110,7 +105,7 @@ impl Endpoint for ConferenceFetchAll {
         };
         let (company, page) = tokio::join!(
             store.company(&caller.scope, host.company),
-            store.conferences((reseller, id), after.as_ref(), &active, limit.into(), |state| span
+            store.conferences((reseller, id), after.as_ref(), &active, limit as usize, |state| span
                 .holds(state))
         );
         let (company, page) = (company?, page?);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::code::AccessCode;
 use domain::id::{ConferenceId, ParticipantNumber};
 use domain::join::RelayAddress;
+use domain::number::Within;
 use domain::room::RoomRole;
 use domain::text::Name;
 use domain::time::iso;
@@ -45,8 +46,7 @@ pub struct JoinTokenParameters {
     /// number. Shown to the other participants as the attribute `identity`.
     pub identity: Option<Text<128>>,
     /// How long the token may wait for its first use, in seconds, 30 to 86400; 600 when absent.
-    #[schemars(range(min = 30, max = 86_400))]
-    pub ttl: Option<u32>,
+    pub ttl: Option<Within<30, 86_400>>,
 }
 
 /// A way into a meeting.
@@ -96,10 +96,7 @@ impl Endpoint for ConferenceJoinToken {
                 return Err(Refusal::invalid("access_code", "must not stand beside conference_id").into());
             }
         };
-        let first_use = asked.ttl.map_or(FIRST_USE.as_secs(), u64::from);
-        if !(30..=86_400).contains(&first_use) {
-            return Err(Refusal::invalid("ttl", "must be 30 to 86400").into());
-        }
+        let first_use = asked.ttl.map_or(FIRST_USE.as_secs(), |ttl| ttl.value().into());
         let identity = asked.identity.map(Text::into_string);
         if identity.as_ref().is_some_and(|identity| identity.trim().is_empty()) {
             return Err(Refusal::invalid("identity", "must not be empty").into());

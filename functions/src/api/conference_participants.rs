@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::{Attendance, Behind, Stay};
 
 use super::digits::Digits;
-use super::list::{self, Entry, List};
+use super::list::{self, Entry, Limit, List};
 use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -31,8 +31,7 @@ pub struct ConferenceParticipantsParameters {
     /// Only of this occurrence, by its original start.
     pub occurrence: Option<String>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// What `X-Next-After` said of the page before, or the number of its last participant.
     #[schemars(with = "Option<NumberOrText>")]
     pub after: Option<Digits<Place>>,
@@ -138,7 +137,7 @@ impl Endpoint for ConferenceParticipants {
     type Output = List<AttendanceAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = list::limit(asked.limit)?;
+        let limit = list::limit(asked.limit);
         let (caller, store) = (context.caller()?, context.store());
         let state = context.conference(asked.conference_id).await?;
         let occurrence = match &asked.occurrence {

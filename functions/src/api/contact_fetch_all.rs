@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::Paging;
 
 use super::contact::{self, ContactAnswer};
-use super::list::{List, limit};
+use super::list::{Limit, List, limit};
 use crate::ahead::First;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
@@ -24,8 +24,7 @@ pub struct ContactFetchAllParameters {
     /// Whose; a host may leave it out.
     pub host_id: Option<HostId>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<ContactId>,
 }
@@ -44,7 +43,7 @@ impl Endpoint for ContactFetchAll {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let paging = Paging {
             after: asked.after,
-            limit: limit(asked.limit)?,
+            limit: limit(asked.limit),
         };
         let (caller, store) = (context.caller()?, context.store());
         let id = asked.host_id.or(caller.scope.host);

@@ -8,6 +8,7 @@ use domain::code::{Email, Phone};
 use domain::conference::{Conference, Invited, Rule};
 use domain::host::Host;
 use domain::id::{CompanyId, ConferenceId, ContactId, HostId, SubscriptionId};
+use domain::number::Within;
 use domain::text::{Name, Subject};
 use domain::time::{Zone, iso};
 use schemars::JsonSchema;
@@ -42,8 +43,7 @@ pub struct HostExportParameters {
     /// Its id; a host may leave it out.
     pub host_id: Option<HostId>,
     /// Most entries of each list on a page, 1 to 100.
-    #[schemars(range(min = 1, max = 100))]
-    pub limit: Option<u32>,
+    pub limit: Option<Within<1, MOST>>,
     /// What `next` of the page before said.
     pub after: Option<String>,
 }
@@ -197,9 +197,7 @@ impl Endpoint for HostExport {
     type Output = Json<HostExportAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit @ 1..=MOST = asked.limit.unwrap_or(USUAL) else {
-            return Err(Refusal::invalid("limit", format_args!("must be 1 to {MOST}")).into());
-        };
+        let limit = asked.limit.map_or(USUAL, Within::value);
         let place = match &asked.after {
             Some(text) => Place::parse(text).ok_or_else(|| Refusal::invalid("after", "is not in this list"))?,
             None => Place::default(),

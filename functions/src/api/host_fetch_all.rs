@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::Paging;
 
 use super::host::{HostListed, entry};
-use super::list::{List, limit};
+use super::list::{Limit, List, limit};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
@@ -23,8 +23,7 @@ pub struct HostFetchAllParameters {
     /// Whose; a company's own admin may leave it out, and without it a reseller's admin gets all of the reseller.
     pub company_id: Option<CompanyId>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<HostId>,
 }
@@ -43,7 +42,7 @@ impl Endpoint for HostFetchAll {
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
         let paging = Paging {
             after: asked.after,
-            limit: limit(asked.limit)?,
+            limit: limit(asked.limit),
         };
         let (caller, store) = (context.caller()?, context.store());
         let Some(company) = asked.company_id.or(caller.scope.company) else {

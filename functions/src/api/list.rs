@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use domain::Error as Refusal;
 use domain::id::{CompanyId, ContactId, HookId, HostId, PlanId, SubscriptionId};
+use domain::number::Within;
 use http::{HeaderName, HeaderValue};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -19,16 +20,12 @@ const LARGEST: usize = 5_000_000;
 /// Where a list that was cut short goes on.
 const NEXT: HeaderName = HeaderName::from_static("x-next-after");
 
+/// Most entries that somebody asks for.
+pub type Limit = Within<1, MOST>;
+
 /// How many entries a page has.
-///
-/// # Errors
-///
-/// `invalid_field` outside 1 to 1000.
-pub(super) fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
-    match asked.unwrap_or(MOST) {
-        limit @ 1..=MOST => Ok(limit),
-        _ => Err(Refusal::invalid("limit", format_args!("must be 1 to {MOST}"))),
-    }
+pub(super) fn limit(asked: Option<Limit>) -> u32 {
+    asked.map_or(MOST, Limit::value)
 }
 
 /// What an entry is found again by: `after` of the next page.

@@ -8,7 +8,7 @@ use domain::time::iso;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::{List, limit};
+use super::list::{Limit, List, limit};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -48,8 +48,7 @@ pub struct PlanFetchAll;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct PlanFetchAllParameters {
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<PlanId>,
 }
@@ -65,7 +64,7 @@ impl Endpoint for PlanFetchAll {
     type Output = List<PlanAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = limit(asked.limit)?;
+        let limit = limit(asked.limit);
         let plans = context.store().plans(context.caller()?.reseller).await?;
         let all = plans.into_iter().rev().map(PlanAnswer::from).collect();
         List::within(all, asked.after.map(|after| after.to_string()), limit)

@@ -11,7 +11,7 @@ use domain::{Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::list::{List, limit};
+use super::list::{Limit, List, limit};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
 use crate::error::Error;
@@ -47,8 +47,7 @@ pub struct SubscriptionFetchAllParameters {
     /// The company; a company's own admin may leave it out.
     pub company_id: Option<CompanyId>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<SubscriptionId>,
 }
@@ -64,7 +63,7 @@ impl Endpoint for SubscriptionFetchAll {
     type Output = List<SubscriptionAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = limit(asked.limit)?;
+        let limit = limit(asked.limit);
         let caller = context.caller()?;
         let id = asked.company_id.or(caller.scope.company);
         let id = id.ok_or_else(|| Refusal::missing("company_id"))?;

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Parameters;
+use crate::outbound::Given;
 use crate::reply::Json;
 
 /// How often it is made anew where another one was made at the same time.
@@ -69,7 +70,9 @@ impl Desk<'_> {
     ) -> Result<WebhookAnswer, Error> {
         let (app, store) = (self.context.app, self.store());
         let (reseller, company) = (self.reseller(), self.company);
-        app.outbound.target(&url).map_err(|why| Refusal::invalid("url", why))?;
+        app.outbound
+            .given(&url, Given::Webhook)
+            .map_err(|why| Refusal::invalid("url", why))?;
         let kept =
             || async { tokio::try_join!(store.hooks(reseller, company), store.signing_token(reseller, company)) };
         let (known, id, first) = tokio::join!(self.company_known(), store.new_hook_id(), kept());

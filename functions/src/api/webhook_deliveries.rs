@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Delivery, DeliveryState, Page};
 
-use super::list::{Entry, List, limit};
+use super::list::{Entry, Limit, List, limit};
 use super::webhook::Desk;
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind};
@@ -106,8 +106,7 @@ pub struct WebhookDeliveriesParameters {
     /// Which.
     pub webhook_id: HookId,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     #[schemars(length(max = 36))]
     pub after: Option<String>,
@@ -124,7 +123,7 @@ impl Endpoint for WebhookDeliveries {
     type Output = List<DeliveryAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = limit(asked.limit)?;
+        let limit = limit(asked.limit);
         let desk = Desk::of_caller(context, asked.company_id)?;
         let page = desk.deliveries(asked.webhook_id, asked.after.as_deref(), limit).await?;
         List::of(page.items.into_iter().map(|delivery| Ok(delivery.into())), page.more)

@@ -6,7 +6,7 @@ use domain::id::CompanyId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::list::{List, limit};
+use super::list::{Limit, List, limit};
 use super::webhook::{Desk, WebhookAnswer};
 use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
@@ -23,8 +23,7 @@ pub struct WebhookFetchAllParameters {
     /// Whose; a company's own admin may leave it out.
     pub company_id: Option<CompanyId>,
     /// Most entries, 1 to 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub limit: Option<u32>,
+    pub limit: Option<Limit>,
     /// The last id of the page before.
     pub after: Option<domain::id::HookId>,
 }
@@ -41,7 +40,7 @@ impl Endpoint for WebhookFetchAll {
     type Output = List<WebhookAnswer>;
 
     async fn handle(context: &Context<'_>, Parameters(asked): Self::Input) -> Result<Self::Output, Error> {
-        let limit = limit(asked.limit)?;
+        let limit = limit(asked.limit);
         let desk = Desk::of_caller(context, asked.company_id)?;
         let (_, shown) = desk.all().await?;
         List::within(shown, asked.after.map(|id| id.to_string()), limit)

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::endpoint::{Access, Endpoint, Kind, Need};
 use crate::error::Error;
 use crate::input::Parameters;
+use crate::outbound::Given;
 use crate::reply::Json;
 
 /// How often it is decided anew where a delivery has changed the webhook's state meanwhile.
@@ -98,7 +99,7 @@ impl Desk<'_> {
             context
                 .app
                 .outbound
-                .target(url)
+                .given(url, Given::Webhook)
                 .map_err(|why| Refusal::invalid("url", why))?;
         }
         let mut pinged = false;

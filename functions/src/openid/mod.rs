@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::auth::known;
 use crate::context::Context;
 use crate::error::Error;
+use crate::outbound::Given;
 use crate::visit::Place;
 use id_token::Keys;
 use provider::Metadata;
@@ -86,7 +87,8 @@ pub(crate) fn check_issuer(app: &App, issuer: &str) -> Result<(), String> {
     if issuer.contains(['?', '#']) {
         return Err("must have no query and no fragment".to_owned());
     }
-    app.outbound.target(issuer).map(drop).map_err(|why| why.to_string())
+    let given = app.outbound.given(issuer, Given::Issuer);
+    given.map(drop).map_err(|why| why.to_string())
 }
 
 /// Seconds of a time, as tokens count them.

@@ -104,6 +104,7 @@ pub struct Admin {
     /// Its name.
     pub name: Name,
     /// What it signs in with.
+    #[serde(deserialize_with = "domain::given::given")]
     pub email: Email,
     /// Its password, at least 8 characters.
     pub password: String,

@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 pub use addresses::is_public;
-pub use target::Target;
+pub use target::{Given, Target};
 
 /// The most bytes of an answer's status line and headers.
 const HEAD: usize = 16 * 1_024;
@@ -206,7 +206,16 @@ impl Outbound {
         }
     }
 
-    /// Reads a URL that a tenant gave. Its host is not looked up yet.
+    /// Reads a URL that somebody gives of `kind`, to be kept as it is. Its host is not looked up yet.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboundError::Url`] says what is wrong with it.
+    pub fn given(&self, url: &str, kind: Given) -> Result<Target, OutboundError> {
+        Target::given(url, self.guard, kind)
+    }
+
+    /// Reads a URL that is kept, or that another server named. Its host is not looked up yet.
     ///
     /// # Errors
     ///

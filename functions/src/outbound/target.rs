@@ -13,6 +13,31 @@ const LONGEST: usize = 2_048;
 /// for the web, and whoever may name any finds out which ports are open.
 const PORTS: [u16; 2] = [443, 8_443];
 
+/// What somebody gives a URL of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// A company's logo.
+    Logo,
+    /// A company's icon.
+    Icon,
+    /// The server that hears of events.
+    Webhook,
+    /// An OpenID provider.
+    Issuer,
+}
+
+impl Given {
+    /// What one that is no URL is told to be.
+    const fn example(self) -> &'static str {
+        match self {
+            Self::Logo => "must be a URL such as https://www.example.com/logo.png",
+            Self::Icon => "must be a URL such as https://www.example.com/icon.png",
+            Self::Webhook => "must be a URL such as https://www.example.com/webhook",
+            Self::Issuer => "must be a URL such as https://login.example.com",
+        }
+    }
+}
+
 /// An address that requests may go to, if the host's own addresses are found to be harmless.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
@@ -37,12 +62,25 @@ impl Target {
         self.host.to_string()
     }
 
+    /// Reads a URL that somebody gives, to be kept as it is: the parser would leave out line breaks and tabs, and write spaces
+    /// otherwise.
+    pub(super) fn given(text: &str, guard: Guard, kind: Given) -> Result<Self, OutboundError> {
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(OutboundError::Url("must not hold spaces, tabs or line breaks"));
+        }
+        match Url::parse(text) {
+            Ok(_) => Self::parse(text, guard),
+            Err(_) => Err(OutboundError::Url(kind.example())),
+        }
+    }
+
+    /// Reads one that is kept.
     pub(super) fn parse(text: &str, guard: Guard) -> Result<Self, OutboundError> {
         use OutboundError::Url as Refused;
         if text.len() > LONGEST {
             return Err(Refused("must have at most 2048 characters"));
         }
-        let url = Url::parse(text).map_err(|_| Refused("must be a URL such as https://www.example.com/logo.png"))?;
+        let url = Url::parse(text).map_err(|_| Refused("must be a URL"))?;
         let is_tls = match (url.scheme(), guard) {
             ("https", _) => true,
             ("http", Guard::Loopback) => false,
@@ -128,6 +166,36 @@ mod tests {
             &format!("https://a.example/{}", "x".repeat(2_048)),
         ] {
             assert!(refused(text, Guard::Public).is_some(), "{text}");
+        }
+        for (kind, example) in [
+            (Given::Logo, "/logo.png"),
+            (Given::Icon, "/icon.png"),
+            (Given::Webhook, "/webhook"),
+            (Given::Issuer, "login.example.com"),
+        ] {
+            let given = |text| Target::given(text, Guard::Public, kind).err();
+            assert_eq!(given("https://a.example/x?y=z%20z"), None);
+            let Some(OutboundError::Url(why)) = given("a.example") else {
+                panic!("taken")
+            };
+            assert!(why.ends_with(example), "{why}");
+            for text in [
+                "https://a.example/x ",
+                " https://a.example/x",
+                "https://a.example/x y",
+                "https://a.example/\r\nx",
+                "https://a.example/x\n",
+                "ht\ttps://a.example/",
+                "https://a.example/?x=\u{85}",
+                "https://a.example/\u{3000}",
+                "https://a.example/\u{0}",
+            ] {
+                assert_eq!(
+                    given(text),
+                    Some(OutboundError::Url("must not hold spaces, tabs or line breaks")),
+                    "{text:?}"
+                );
+            }
         }
         assert_eq!(refused("http://localhost:3000/", Guard::Loopback), None);
         assert!(refused("gopher://localhost/", Guard::Loopback).is_some());

@@ -77,6 +77,44 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 }
 
 #[tokio::test]
+async fn an_address_that_would_not_be_kept_as_it_was_sent_is_refused() {
+    let site = Site::new().await;
+    let receiver = Receiver::start(says(TAKEN)).await;
+    let url = |path: &str| receiver.url("127.0.0.1", path);
+    let taken = site
+        .admin_api("webhook/create", json!({"company_id": 1, "url": url("/a%20b")}))
+        .await;
+    let spaced = "url must not hold spaces, tabs or line breaks";
+    for (url, message) in [
+        (url("/a b"), spaced),
+        (url("/hook "), spaced),
+        (format!(" {}", url("/hook")), spaced),
+        (url("/ho\tok"), spaced),
+        (url("/hook\r\n"), spaced),
+        (url("/ho\nok"), spaced),
+        (
+            "hooks.example".into(),
+            "url must be a URL such as https://www.example.com/webhook",
+        ),
+    ] {
+        for (method, asked) in [
+            ("webhook/create", json!({"company_id": 1, "url": url})),
+            (
+                "webhook/update",
+                json!({"company_id": 1, "webhook_id": taken["webhook_id"], "url": url}),
+            ),
+        ] {
+            let mut asked = asked;
+            asked["auth_token"] = site.admin.as_str().into();
+            let refused = site.api(ACME, method, asked).await;
+            assert_eq!(refused.refused(), (400, "invalid_field".into()), "{method} {url:?}");
+            assert_eq!(refused.json()["message"], message, "{method} {url:?}");
+        }
+    }
+    assert_eq!(receiver.connections(), 1, "for the ping of the one that was taken");
+}
+
+#[tokio::test]
 async fn a_webhook_must_answer_a_ping_and_shows_its_secret_once() {
     let site = Site::new().await;
     let receiver = Receiver::start(says(SPENT)).await;

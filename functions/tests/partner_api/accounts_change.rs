@@ -404,6 +404,68 @@ async fn contacts_are_kept_once_each_and_the_hosts_own_follows_the_host() {
 }
 
 #[tokio::test]
+async fn a_mail_domain_is_the_same_by_either_spelling_and_names_one_account() {
+    let world = World::new().await;
+    let acme = &world.acme;
+    let account = |name: &str, email: &str| {
+        let body = json!({"company_id": acme.id, "name": name, "email": email, "password": PASSWORD});
+        as_admin(&world, acme, "host/create", body)
+    };
+    let made = account("Ann", "Ann@bücher.example").await.ok();
+    assert_eq!(made["email"], "Ann@xn--bcher-kva.example");
+    let twice = account("Ann", "ann@XN--bcher-kva.example").await;
+    assert_eq!(twice.refused(), refusal(409, "conflict", "email"));
+    for email in ["ann@bücher.example", "ann@BÜCHER.example", "Ann@xn--bcher-kva.example"] {
+        world.sign_in(&acme.fqdn, email).await;
+    }
+    let own = |method: &'static str, body: Value| world.api(&acme.fqdn, &acme.host.token, method, body);
+    let bob = own("contact/create", json!({"name": "Bob", "email": "bob@ü.example"}))
+        .await
+        .ok();
+    assert_eq!(bob["email"], "bob@xn--tda.example");
+    let mut planned = meeting(acme.host.id);
+    planned["participant_emails"] = json!(["bob@ü.example", {"email": "cy@ü.example"}]);
+    let people = &own("conference/create", planned).await.ok()["participant_emails"];
+    let email = |at: usize| people[at]["email"].as_str().expect("an address");
+    let mut invited = [email(0), email(1)];
+    invited.sort_unstable();
+    assert_eq!(invited, ["bob@xn--tda.example", "cy@xn--tda.example"], "{people}");
+    let listed = own("contact/fetch_all", json!({})).await.ok();
+    let bobs = listed.as_array().expect("a list").iter();
+    assert_eq!(bobs.filter(|entry| entry["email"] == bob["email"]).count(), 1);
+}
+
+#[tokio::test]
+async fn what_was_kept_under_an_address_that_is_refused_now_is_shown_and_changed() {
+    let world = World::new().await;
+    let acme = &world.acme;
+    let own = |method: &'static str, body: Value| world.api(&acme.fqdn, &acme.host.token, method, body);
+    let host = domain::id::HostId::new(acme.host.id).expect("an id");
+    let reseller = domain::id::ResellerId::new(1).expect("an id");
+    for email in ["ü@g.example", "a@ü.example"] {
+        let kept = [store::NewContact {
+            name: None,
+            email: serde_json::from_value(email.into()).expect("kept as it was written"),
+            phone: None,
+        }];
+        let (store, now) = (&world.app.store, world.app.now());
+        let entered = store.contacts_ensure(reseller, host, &kept, now).await;
+        let id = entered.expect("kept").remove(0).id;
+        let shown = own("contact/fetch", json!({"contact_id": id})).await.ok();
+        assert_eq!(shown["email"], email);
+        own("contact/update", json!({"contact_id": id, "name": "Named"}))
+            .await
+            .ok();
+        let moved = own(
+            "contact/update",
+            json!({"contact_id": id, "email": format!("{id}@g.example")}),
+        );
+        assert_eq!(moved.await.ok()["email"], format!("{id}@g.example"));
+        own("contact/delete", json!({"contact_id": id})).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn the_audit_tells_who_changed_what_and_shows_no_secret() {
     let world = World::new().await;
     let acme = &world.acme;

@@ -92,6 +92,72 @@ async fn no_text_holds_a_nul_or_a_line_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_address_that_mail_servers_do_not_take_is_refused_and_says_why() {
+    let world = World::new().await;
+    let before = world.table.dump().await;
+    let mut invites = meeting(world.acme.host.id);
+    invites["participant_emails"] = json!(["ok@g.example", "ü@g.example"]);
+    let mut named = meeting(world.acme.host.id);
+    named["participant_emails"] = json!([{"email": "ü@g.example"}]);
+    let mut wrong = vec![
+        ("conference/create", invites, "participant_emails[1]"),
+        ("conference/create", named, "participant_emails[0].email"),
+    ];
+    for (method, mut body, fields) in texts(&world) {
+        if fields.contains(&"email") {
+            body["email"] = "ü@g.example".into();
+            wrong.push((method, body, "email"));
+        }
+    }
+    assert_eq!(wrong.len(), 6);
+    for (method, body, field) in wrong {
+        let answer = world.root(method, body).await;
+        assert_eq!(answer.refused(), refusal(400, "invalid_field", field), "{method}");
+        let message = format!("{field} must have ASCII characters alone before the @");
+        assert_eq!(answer.json()["message"], message, "{method}");
+    }
+    assert!(before == world.table.dump().await, "something was written");
+}
+
+#[tokio::test]
+async fn no_name_or_subject_shows_nothing() {
+    let world = World::new().await;
+    let before = world.table.dump().await;
+    let mut invites = meeting(world.acme.host.id);
+    invites["participant_emails"] = json!([{"email": "a@g.example", "name": "\u{200b}"}]);
+    let mut wrong = vec![
+        ("conference/create", invites, "participant_emails[0].name"),
+        (
+            "company/update",
+            json!({"company_id": world.acme.id, "branding": {"product_name": "\u{3164}"}}),
+            "branding.product_name",
+        ),
+        (
+            "conference/join_token",
+            json!({"conference_id": world.acme.host.conference, "name": "\u{2060}"}),
+            "name",
+        ),
+    ];
+    for (method, body, fields) in texts(&world) {
+        for field in fields.into_iter().filter(|field| matches!(*field, "name" | "subject")) {
+            for nothing in ["\u{200b}", " \u{200d}\u{ad} ", "\u{2800}"] {
+                let mut body = body.clone();
+                body[field] = nothing.into();
+                wrong.push((method, body, field));
+            }
+        }
+    }
+    assert_eq!(wrong.len(), 3 + 3 * 9);
+    for (method, body, field) in wrong {
+        let answer = world.root(method, body).await;
+        assert_eq!(answer.refused(), refusal(400, "invalid_field", field), "{method}");
+        let message = format!("{field} must hold something that can be seen");
+        assert_eq!(answer.json()["message"], message, "{method}");
+    }
+    assert!(before == world.table.dump().await, "something was written");
+}
+
+#[tokio::test]
 async fn numbers_out_of_range_are_refused_by_every_id_and_length() {
     let world = World::new().await;
     let host = world.acme.host.id;
@@ -181,6 +247,107 @@ async fn numbers_out_of_range_are_refused_by_every_id_and_length() {
             .await
             .refused();
         assert_eq!(refused, refusal(400, "invalid_field", "limit"), "{bad}");
+    }
+    assert!(before == world.table.dump().await, "something was written");
+}
+
+#[tokio::test]
+async fn a_number_outside_its_bounds_is_told_them_also_where_no_type_holds_it() {
+    let world = World::new().await;
+    let (company, host, conference) = (world.acme.id, world.acme.host.id, world.acme.host.conference);
+    let before = world.table.dump().await;
+    let settings = |group: &str, field: &str, number: &Value| {
+        let mut body = json!({"company_id": company});
+        body[group] = json!({field: number});
+        ("company/update", body)
+    };
+    for number in [
+        json!(0),
+        json!(-1),
+        json!("-1"),
+        json!(70_000),
+        json!(5_000_000_000_u64),
+        json!(i64::MIN),
+        json!(u64::MAX),
+    ] {
+        let with = |method: &'static str, mut body: Value, field: &str| {
+            body[field] = number.clone();
+            (method, body)
+        };
+        let reminders = json!([{"channel": "email", "minutes_before": number}]);
+        for ((method, body), message) in [
+            (
+                with("conference/create", meeting(host), "duration"),
+                "duration must be 1 to 1440",
+            ),
+            (
+                with(
+                    "conference/create/reservationless",
+                    json!({"host_id": host}),
+                    "duration",
+                ),
+                "duration must be 1 to 1440",
+            ),
+            (
+                with("conference/update", json!({"conference_id": conference}), "duration"),
+                "duration must be 1 to 1440",
+            ),
+            (
+                (
+                    "conference/update",
+                    json!({"conference_id": conference, "reminders": reminders}),
+                ),
+                "reminders[0].minutes_before must be 1 to 40320",
+            ),
+            (
+                with(
+                    "conference/join_token",
+                    json!({"conference_id": conference, "name": "N"}),
+                    "ttl",
+                ),
+                "ttl must be 30 to 86400",
+            ),
+            (
+                with("conference/fetch_all", json!({"host_id": host}), "limit"),
+                "limit must be 1 to 1000",
+            ),
+            (
+                with("conference/participants", json!({"conference_id": conference}), "limit"),
+                "limit must be 1 to 1000",
+            ),
+            (with("host/fetch_all", json!({}), "limit"), "limit must be 1 to 1000"),
+            (
+                with("host/export", json!({"host_id": host}), "limit"),
+                "limit must be 1 to 100",
+            ),
+            (
+                settings("media_policy", "max_participants", &number),
+                "media_policy.max_participants must be 1 to 500",
+            ),
+            (
+                settings("media_policy", "max_resolution", &number),
+                "media_policy.max_resolution must be 180, 360, 720 or 1080",
+            ),
+            (
+                settings("retention_days", "chat", &number),
+                "retention_days.chat must be 1 to 3650",
+            ),
+        ] {
+            // Long enough for a token, and for nothing else.
+            if number == 70_000 && body.get("ttl").is_some() {
+                continue;
+            }
+            let answer = world.root(method, body).await;
+            assert_eq!(
+                (answer.status(), &answer.json()["message"]),
+                (400, &json!(message)),
+                "{method} {number}"
+            );
+        }
+    }
+    for bad in [json!(-1), json!(0), json!(u64::MAX)] {
+        let answer = world.root("host/fetch", json!({"host_id": bad})).await;
+        assert_eq!(answer.json()["message"], "host_id is not a host's id", "{bad}");
     }
     assert!(before == world.table.dump().await, "something was written");
 }

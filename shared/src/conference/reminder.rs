@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Conference, Kind, later};
 use crate::id::Occurrence;
+use crate::number::whole;
 
 /// Most reminders of one meeting.
 pub const MOST_REMINDERS: usize = 5;
@@ -69,7 +70,8 @@ impl Serialize for Lead {
 
 impl<'de> Deserialize<'de> for Lead {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u32::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("must be 1 to 40320"))
+        let lead = whole(deserializer)?.and_then(Self::new);
+        lead.ok_or_else(|| serde::de::Error::custom("must be 1 to 40320"))
     }
 }
 

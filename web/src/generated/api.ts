@@ -1984,7 +1984,7 @@ export interface components {
             /** @description Only those that run, or only those that do not. */
             active?: boolean | null;
             /**
-             * Format: uint16
+             * Format: uint32
              * @description Most entries, 1 to 1000.
              */
             limit?: number | null;

@@ -117,6 +117,6 @@ mod tests {
         let address = |text: &str| mailto(&text.parse().expect("an address"));
         assert_eq!(address("anna+x@example.com"), "mailto:anna+x@example.com");
         assert_eq!(address("a%b?c#d&e@example.com"), "mailto:a%25b%3Fc%23d%26e@example.com");
-        assert_eq!(address("jörg@example.com"), "mailto:j%C3%B6rg@example.com");
+        assert_eq!(address("joerg@bücher.example"), "mailto:joerg@xn--bcher-kva.example");
     }
 }
