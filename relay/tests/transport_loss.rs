@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use transport_kit::{Client, ClientOptions, Relay};
 
-/// The longest that a join may take at 25 % loss each way; the client itself repeats its flights each second only.
+/// The longest that a join may take at 25 % loss each way.
 const LOSSY_LIMIT: Duration = Duration::from_secs(40);
 
 /// Every second client begins the handshake itself.

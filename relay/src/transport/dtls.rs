@@ -189,6 +189,11 @@ impl Dtls {
         }
     }
 
+    /// Our part.
+    pub(super) fn role(&self) -> DtlsRole {
+        self.role
+    }
+
     /// What is sent again from now on.
     fn take_flight(&mut self, now: Instant, flight: Vec<Bytes>) {
         self.flight = flight;

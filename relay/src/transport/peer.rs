@@ -31,7 +31,7 @@ pub(super) struct Peer {
     dtls: Dtls,
     channels: Channels,
     to: Option<Way>,
-    /// Our part in DTLS, once it is known.
+    /// Our part in DTLS by the descriptions, once it is known.
     role: Option<DtlsRole>,
     /// Data channels were negotiated.
     has_channels: bool,
@@ -67,8 +67,7 @@ impl Peer {
         self.has_channels |= channels;
         if self.expected.is_none() {
             self.expected = Some(fingerprint);
-            let role = *self.role.get_or_insert(role);
-            self.channels.set_role(role);
+            self.role.get_or_insert(role);
             self.begin(now, hold);
             self.verify(now, hold);
         }
@@ -77,7 +76,7 @@ impl Peer {
 
     /// Begins SCTP, if the client does not, once it may.
     fn begin_channels(&mut self, now: Instant) {
-        if self.connected && self.has_channels && self.role == Some(DtlsRole::Client) {
+        if self.connected && self.has_channels && self.dtls.role() == DtlsRole::Client {
             self.channels.begin(now);
         }
     }
@@ -141,6 +140,7 @@ impl Peer {
             return;
         }
         self.connected = true;
+        self.channels.set_role(self.dtls.role());
         self.begin_channels(now);
         self.events.push(PeerEvent::Connected(keys));
         for packet in std::mem::take(&mut self.early) {
