@@ -227,9 +227,13 @@ async fn somebody(
     (participant, moderator, region): (ParticipantNumber, bool, Option<&str>),
 ) -> Result<(), Error> {
     let room: RoomName = state.conference.room_of(occurrence);
-    let name = app.store.participant_name(&room, participant, app.now()).await?;
+    let known = app.store.participant(&room, participant, app.now()).await?;
+    let (name, contact) = known.unwrap_or_else(|| (participant.identity(), None));
     fields.insert("participant_id".into(), json!(participant));
-    fields.insert("name".into(), json!(name.unwrap_or_else(|| participant.identity())));
+    fields.insert("name".into(), json!(name));
+    if let Some(contact) = contact {
+        fields.insert("contact_id".into(), json!(contact));
+    }
     fields.insert("region".into(), json!(region));
     fields.insert("moderator".into(), json!(moderator));
     Ok(())

@@ -432,6 +432,7 @@ pub(crate) fn ticket(identity: &str) -> Ticket {
         first_use_by: None,
         expires: i64::MAX,
         number: None,
+        contact: None,
         moderator: false,
         grants: Grants {
             subscribe: true,

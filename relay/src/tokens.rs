@@ -181,6 +181,7 @@ fn ticket(claims: JoinToken, room: RoomKey, token: &str) -> Ticket {
         first_use_by,
         expires,
         number: convoke.as_ref().map(|grant| grant.participant),
+        contact: convoke.as_ref().and_then(|grant| grant.contact),
         moderator,
         grants: Grants {
             subscribe: video.can_subscribe.unwrap_or(true),
@@ -228,6 +229,7 @@ mod tests {
             issued_at: 1_000,
             grant: ConvokeGrant {
                 participant: ParticipantNumber::new(17).expect("a number"),
+                contact: None,
                 role: RoomRole::Moderator,
                 observer: false,
                 company: CompanyId::new(5).expect("an id"),

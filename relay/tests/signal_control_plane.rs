@@ -18,7 +18,7 @@ use common::{Client, LIMIT, refusal};
 use domain::{
     Code, Reason,
     error::ErrorBody,
-    id::{CompanyId, ConferenceId, ParticipantNumber, RelayId, RoomName},
+    id::{CompanyId, ConferenceId, ContactId, ParticipantNumber, RelayId, RoomName},
     join_token::{Admission, ConvokeGrant, JoinToken},
     jws::{KeySet, SigningKey, body_hash},
     relay::{
@@ -95,6 +95,7 @@ impl Plane {
             issued_at: now(),
             grant: ConvokeGrant {
                 participant: ParticipantNumber::new(participant).expect("from 1"),
+                contact: ContactId::new(participant.into()),
                 role,
                 observer: false,
                 company: CompanyId::new(5).expect("an id"),
@@ -286,12 +287,14 @@ async fn a_meeting_is_entered_reported_and_left() {
         matches!(
             kinds[..],
             [
-                EventKind::ParticipantJoin { .. },
+                EventKind::ParticipantJoin {
+                    contact: Some(contact), ..
+                },
                 EventKind::ParticipantLeave {
                     reason: Reason::Left,
                     ..
                 }
-            ]
+            ] if contact.value() == 1
         ),
         "{kinds:?}"
     );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CompanyId, ParticipantNumber, RoomName};
+use crate::id::{CompanyId, ContactId, ParticipantNumber, RoomName};
 use crate::jws::TokenError;
 use crate::room::{MuteMode, RoomRole};
 
@@ -87,6 +87,9 @@ pub struct VideoGrant {
 pub struct ConvokeGrant {
     /// The participant's number in the conference.
     pub participant: ParticipantNumber,
+    /// Which of the host's contacts it is, where that is known: webhooks name it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub contact: Option<ContactId>,
     /// What it may do in the room.
     pub role: RoomRole,
     /// No camera, no tile for others.
@@ -208,6 +211,7 @@ mod tests {
             issued_at: 1_000,
             grant: ConvokeGrant {
                 participant: ParticipantNumber::new(17).expect("a number"),
+                contact: observer.then(|| ContactId::new(11).expect("an id")),
                 role,
                 observer,
                 company: CompanyId::new(5).expect("an id"),
@@ -229,7 +233,7 @@ mod tests {
                 "video": {"room": "1/183/1790000000", "roomJoin": true, "canPublish": true, "canSubscribe": true,
                     "canPublishData": true, "canUpdateOwnMetadata": true, "roomAdmin": true, "hidden": false},
                 "attributes": {"role": "moderator", "observer": "true"},
-                "convoke": {"participant": 17, "role": "moderator", "observer": true, "company": 5,
+                "convoke": {"participant": 17, "contact": 11, "role": "moderator", "observer": true, "company": 5,
                     "max_participants": 100, "mute_mode": "conversation", "h264": true, "hard_stop": 90000}
             })
         );

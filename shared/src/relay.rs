@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ParticipantNumber, RelayId, RoomName};
+use crate::id::{ContactId, ParticipantNumber, RelayId, RoomName};
 use crate::jws::{Jwk, TokenError, body_hash};
 use crate::reason::Reason;
 use crate::room::{MuteMode, RoomSettings};
@@ -267,6 +267,9 @@ pub enum EventKind {
         jti: String,
         /// The name as shown.
         name: String,
+        /// Which of the host's contacts it is, where the token says so.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        contact: Option<ContactId>,
         /// Whether a moderator.
         moderator: bool,
         /// The relay's region.

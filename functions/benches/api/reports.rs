@@ -82,6 +82,7 @@ pub async fn rows(world: &World) -> Vec<Row> {
                 participant: ParticipantNumber::new(u32::try_from(n).expect("few") + 10).expect("a number"),
                 jti: format!("j{n}"),
                 name: "P".into(),
+                contact: None,
                 moderator: false,
                 region: "eu".into(),
             },

@@ -3,7 +3,7 @@
 use domain::company::Company;
 use domain::conference::{Conference, HARD_STOP, Opens, later};
 use domain::host::Host;
-use domain::id::{Occurrence, ParticipantNumber};
+use domain::id::{ContactId, Occurrence, ParticipantNumber};
 use domain::join::{JoinAnswer, JoinRequest, JoinedConference, MediaSettings, RelayAddress};
 use domain::join_token::{Admission, ConvokeGrant, JoinToken};
 use domain::room::RoomRole;
@@ -16,6 +16,7 @@ use super::look::Look;
 use super::{open, role};
 use crate::context::Context;
 use crate::error::Error;
+use crate::guest_pass;
 
 /// How often a decision is taken anew when others change the room meanwhile.
 const TRIES: u32 = 5;
@@ -123,6 +124,7 @@ async fn once(
         conference: &conference,
         live: &live,
         number: known.unwrap_or(number),
+        contact: contact(context, asked, earlier, look, (&host, &conference)),
         role,
         name,
     };
@@ -177,11 +179,30 @@ fn name(asked: &JoinRequest, earlier: Option<&JoinToken>, look: &Look, host: &Ho
     }
 }
 
+/// Which of the host's contacts comes: the host itself by its session, a guest by its own link; who was in already stays
+/// who it was.
+fn contact(
+    context: &Context<'_>,
+    asked: &JoinRequest,
+    earlier: Option<&JoinToken>,
+    look: &Look,
+    (host, conference): (&Host, &Conference),
+) -> Option<ContactId> {
+    let before = || earlier?.convoke.as_ref()?.contact;
+    let guest = || guest_pass::guest(context.app, conference, asked.pass.as_deref()).map(|guest| guest.contact);
+    look.is_host()
+        .then_some(host.own_contact)
+        .or_else(guest)
+        .or_else(before)
+}
+
 /// A participant's place in a meeting.
 pub(super) struct Seat<'a> {
     pub(super) conference: &'a Conference,
     pub(super) live: &'a LiveRoom,
     pub(super) number: ParticipantNumber,
+    /// Which of the host's contacts it is, where that is known.
+    pub(super) contact: Option<ContactId>,
     pub(super) role: RoomRole,
     pub(super) name: Name,
 }
@@ -202,6 +223,7 @@ impl Seat<'_> {
             issued_at: context.now.as_second(),
             grant: ConvokeGrant {
                 participant: self.number,
+                contact: self.contact,
                 role: self.role,
                 observer,
                 company: conference.company,

@@ -135,6 +135,7 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
         conference: &conference,
         live: &live,
         number,
+        contact: None,
         role,
         name: who.name.clone(),
     };

@@ -65,7 +65,7 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "relay_events" => {
             return Some(json!({"relay": RELAY, "epoch": EPOCH, "n": 1, "events": [{
                 "room": ROOM, "at": EPOCH, "kind": "participant_join", "participant": 17, "jti": TOKEN, "name": "Ann",
-                "moderator": false, "region": "eu",
+                "contact": 11, "moderator": false, "region": "eu",
             }]}));
         }
         "company_create" => json!({"subdomain": "joe", "name": "The Joe Company"}),

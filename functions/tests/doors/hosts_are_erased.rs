@@ -58,6 +58,13 @@ pub(crate) fn joins(name: &str) -> Value {
     json!({"kind": "participant_join", "name": name, "moderator": false, "region": "eu"})
 }
 
+/// The same of one of the host's contacts.
+pub(crate) fn known(name: &str, contact: u64) -> Value {
+    let mut event = joins(name);
+    event["contact"] = contact.into();
+    event
+}
+
 pub(crate) fn leaves() -> Value {
     json!({"kind": "participant_leave", "reason": "left", "duration_ms": 1_000})
 }
@@ -109,7 +116,7 @@ async fn marked(site: &Site) -> (Host, Value, String) {
     let now = site.now().as_second();
     let events = [
         event(&room, now, 1, joins("Marker Ann")),
-        event(&room, now, 2, joins("Marker guest")),
+        event(&room, now, 2, known("Marker guest", 424_242)),
         event(&room, now + 90, 2, leaves()),
     ];
     batch(site, 1, &events).await;
@@ -147,6 +154,7 @@ async fn nothing_of_a_person_is_left_but_numbers_and_the_word_that_it_was_erased
     let after = table(&site).await;
     let left: Vec<&str> = after.lines().filter(|line| line.contains("marker")).collect();
     assert!(left.is_empty(), "{jobs} jobs left {left:#?}");
+    assert!(before.matches("424242").count() == 2 && !after.contains("424242"));
     assert!(!after.contains("+1555000111") && !after.contains("job#"), "{after}");
     let again = site.admin_api("host/erase", json!({"host_id": host.id})).await;
     assert_eq!(again, json!({"host_id": host.id, "erased": true}));
@@ -187,9 +195,10 @@ async fn nothing_of_a_person_is_left_but_numbers_and_the_word_that_it_was_erased
     assert_eq!(names, ["p2", "p1"]);
 
     // A report that comes late names nobody either.
-    let late = event(&room, site.now().as_second(), 3, joins("Marker late"));
+    let late = event(&room, site.now().as_second(), 3, known("Marker late", 424_242));
     batch(&site, 2, &[late]).await;
-    assert!(!table(&site).await.contains("marker"));
+    let after = table(&site).await;
+    assert!(!after.contains("marker") && !after.contains("424242"));
 }
 
 #[tokio::test]

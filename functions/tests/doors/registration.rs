@@ -5,6 +5,7 @@ use mail_parser::MessageParser;
 use serde_json::{Value, json};
 
 use crate::asked::work_of;
+use crate::join_admits::claims;
 use crate::site::{ACME, Answer, Host, OTHER, Site};
 
 const OWN: &str = "https://acme.demo.test";
@@ -117,8 +118,14 @@ async fn who_registers_gets_a_link_that_lets_in() {
     );
     let inside = join(&site, &made, json!({"pin": "4711", "pass": pass})).await.ok();
     assert_eq!(inside["role"], "guest");
-    // Who was in comes back by the token of that.
-    join(&site, &made, json!({"token": inside["token"]})).await.ok();
+    let invited = site
+        .admin_api("conference/fetch", json!({"conference_id": made["conference_id"]}))
+        .await;
+    let contact = claims(&site, &inside).convoke.expect("our own").contact;
+    assert_eq!(json!(contact), invited["participants"][2], "webhooks tell who she is");
+    // Who was in comes back by the token of that, as the same contact.
+    let back = join(&site, &made, json!({"token": inside["token"]})).await.ok();
+    assert_eq!(claims(&site, &back).convoke.expect("our own").contact, contact);
 
     let room = link.strip_prefix(OWN).expect("our own");
     assert_eq!(

@@ -11,7 +11,7 @@ use mail_parser::MessageParser;
 use serde_json::{Value, json};
 
 use crate::asked::work_of;
-use crate::hosts_are_erased::{batch, entered, event, joins, leaves, relay_up};
+use crate::hosts_are_erased::{batch, entered, event, known, leaves, relay_up};
 use crate::site::receiver::{Deed, Receiver, TestNames};
 use crate::site::{ACME, Site};
 
@@ -225,7 +225,10 @@ async fn all_that_happens_to_a_meeting_and_an_account_is_told_in_order() {
     relay_up(&site).await;
     let (meeting, room) = entered(&site, &host).await;
     let now = site.now().as_second();
-    let events = [event(&room, now, 1, joins("Bob")), event(&room, now + 60, 1, leaves())];
+    let events = [
+        event(&room, now, 1, known("Bob", 4)),
+        event(&room, now + 60, 1, leaves()),
+    ];
     batch(&site, 1, &events).await;
     site.advance(90);
     site.admin_api(
@@ -270,14 +273,16 @@ async fn all_that_happens_to_a_meeting_and_an_account_is_told_in_order() {
             "{text}"
         );
     }
-    let joined = &of_meeting[2].3;
     for (name, value) in [
         ("participant_id", json!(1)),
         ("name", json!("Bob")),
+        ("contact_id", json!(4)),
         ("region", json!("eu")),
         ("moderator", json!(false)),
     ] {
-        assert_eq!(joined[name], value, "{name}");
+        for (event, .., payload) in &of_meeting[2..4] {
+            assert_eq!(payload[name], value, "{event} {name}");
+        }
     }
     assert_eq!(
         (&of_meeting[3].3["reason"], &of_meeting[3].3["duration"]),

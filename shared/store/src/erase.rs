@@ -197,8 +197,9 @@ impl Store {
         let nobody = |item: &Item| -> Result<Option<Op>> {
             let known: Participant = from_item("participant", item)?;
             let name = known.participant.identity();
-            let update = Op::update(key_of(item), "SET #name = :name").value(":name", &name);
-            Ok((known.name != name).then(|| update.when_there(Failure::Raced)))
+            let update = Op::update(key_of(item), "SET #name = :name REMOVE #contact").value(":name", &name);
+            let named = known.name != name || known.contact.is_some();
+            Ok(named.then(|| update.when_there(Failure::Raced)))
         };
         self.rewrite(keys::participants(reseller, id), nobody).await?;
         let identity = |item: &Item| -> Result<Option<Op>> { Ok(Some(Op::delete(key_of(item)))) };
@@ -330,10 +331,17 @@ impl Store {
     }
 }
 
-/// The same event with the participant's number in place of the name.
+/// The same event with the participant's number in place of the name and the contact.
 pub(crate) fn nameless(event: &mut Event) {
-    if let EventKind::ParticipantJoin { participant, name, .. } = &mut event.kind {
+    if let EventKind::ParticipantJoin {
+        participant,
+        name,
+        contact,
+        ..
+    } = &mut event.kind
+    {
         *name = participant.identity();
+        *contact = None;
     }
 }
 

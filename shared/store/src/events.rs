@@ -299,6 +299,7 @@ impl Part {
                 participant,
                 jti,
                 name,
+                contact,
                 moderator,
                 region,
             } => {
@@ -324,6 +325,7 @@ impl Part {
                     participant: *participant,
                     jti: jti.clone(),
                     name: name.clone(),
+                    contact: *contact,
                     moderator: *moderator,
                     region: Some(region.clone()),
                     relay: source.relay.clone(),

@@ -1,7 +1,7 @@
 //! Who is or was in an occurrence, and at which start of which relay.
 
 use domain::Reason;
-use domain::id::{ConferenceId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
+use domain::id::{ConferenceId, ContactId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
 use domain::relay::{Event, EventKind};
 use domain::time::{millis, millis_option};
 use jiff::Timestamp;
@@ -21,6 +21,9 @@ pub(crate) struct Participant {
     pub(crate) participant: ParticipantNumber,
     pub(crate) jti: String,
     pub(crate) name: String,
+    /// Which of the host's contacts it is, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) contact: Option<ContactId>,
     pub(crate) moderator: bool,
     /// The region that it joined in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -218,17 +221,17 @@ impl Store {
         Ok((found, true))
     }
 
-    /// The name of somebody who is or was in a room, as it is kept. One read.
-    pub async fn participant_name(
+    /// Who somebody is who is or was in a room, as it is kept: the name, and which contact. One read.
+    pub async fn participant(
         &self,
         room: &RoomName,
         participant: ParticipantNumber,
         now: Timestamp,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<(String, Option<ContactId>)>> {
         let item = self.get(keys::participant(room, participant)).await?;
         let item = item.filter(|item| !has_run_out(item, now));
         let known: Option<Participant> = item.map(|item| from_item("participant", &item)).transpose()?;
-        Ok(known.map(|known| known.name))
+        Ok(known.map(|known| (known.name, known.contact)))
     }
 
     /// The same of several conferences, each from its newest or behind somebody on, all at once.

@@ -2367,6 +2367,8 @@ export interface components {
             jti: string;
             /** @description The name as shown. */
             name: string;
+            /** @description Which of the host's contacts it is, where the token says so. */
+            contact?: number | null;
             /** @description Whether a moderator. */
             moderator: boolean;
             /** @description The relay's region. */
@@ -11146,6 +11148,7 @@ export interface operations {
                  *           "participant": 17,
                  *           "jti": "dd6d5d51-9ea5-4c4c-82c8-677267aece98",
                  *           "name": "Ann",
+                 *           "contact": 11,
                  *           "moderator": false,
                  *           "region": "eu"
                  *         }

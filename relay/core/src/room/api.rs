@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
 use domain::{
     Reason,
-    id::{ParticipantNumber, RoomName},
+    id::{ContactId, ParticipantNumber, RoomName},
     relay::{Entered, Event},
 };
 use livekit_protocol::{
@@ -90,6 +90,8 @@ pub struct Ticket {
     pub expires: i64,
     /// The participant's number; absent for classic keys.
     pub number: Option<ParticipantNumber>,
+    /// Which of the host's contacts it is, where that is known.
+    pub contact: Option<ContactId>,
     /// May end the room.
     pub moderator: bool,
     /// What it may do.

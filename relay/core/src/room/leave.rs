@@ -264,6 +264,7 @@ impl Room {
                     participant: number,
                     jti: participant.ticket.jti.clone(),
                     name: participant.name.clone(),
+                    contact: participant.ticket.contact,
                     moderator: participant.leads,
                     region: ctx.config.region.clone(),
                 },

@@ -116,6 +116,7 @@ fn ticket(identity: &str, number: Option<u32>) -> Ticket {
         first_use_by: None,
         expires: START_MS / 1000 + 3_600,
         number: number.map(|number| ParticipantNumber::new(number).expect("from 1")),
+        contact: None,
         moderator: false,
         grants: Grants {
             subscribe: true,

@@ -129,6 +129,7 @@ fn ticket(identity: &str) -> Ticket {
         first_use_by: None,
         expires: i64::MAX / 2_000,
         number: None,
+        contact: None,
         moderator: false,
         grants: Grants {
             subscribe: true,

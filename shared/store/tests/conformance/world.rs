@@ -345,6 +345,7 @@ pub fn joins(room: RoomName, number: u32, moderator: bool) -> Event {
         participant: ParticipantNumber::new(number).expect("a number"),
         jti: format!("j{number}"),
         name: format!("P{number}"),
+        contact: None,
         moderator,
         region: "eu".into(),
     };
