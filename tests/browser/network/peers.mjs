@@ -1,28 +1,38 @@
-// The rows on our relay and, with LIVEKIT_SERVER, on LiveKit's server, row by row in turn. Prints a table and, last, one line
-// of JSON. Fails where ours misses a figure or is behind.
+// The rows on our relay and, with LIVEKIT_SERVER, on LiveKit's server, in turn, CONVOKE_RUNS times, each run with losses of its own.
+// Prints a table of medians and, last, one line of JSON. Fails where ours misses a figure or is behind.
 import { Meeting } from './meeting.mjs';
 import { chosen, isBehind, isMet } from './rows.mjs';
 import { livekit, ours } from './servers.mjs';
 
 const servers = { ours, ...(process.env.LIVEKIT_SERVER ? { peer: livekit } : {}) };
+const runs = Number(process.env.CONVOKE_RUNS ?? 1);
 const table = [];
 let net = 0;
 
+const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+// Figure by figure.
+const medians = (results) => results[0].map((figure, index) => (
+  { ...figure, value: median(results.map((figures) => figures[index].value)) }
+));
+
 for (const row of chosen(() => true)) {
-  const figures = {};
-  for (const [side, start] of Object.entries(servers)) {
-    net += 1;
-    const meeting = await Meeting.open(`87.${net}`, start, { seed: 7, camera: row.camera, ...row.link });
-    try {
-      const result = await row.run(meeting);
-      figures[side] = result.figures;
-      console.error(`${row.name}, ${side}: ${JSON.stringify(result)}`);
-    } finally {
-      await meeting.close();
+  const results = Object.fromEntries(Object.keys(servers).map((side) => [side, []]));
+  for (let run = 0; run < runs; run += 1) {
+    for (const [side, start] of Object.entries(servers)) {
+      net += 1;
+      const meeting = await Meeting.open(`87.${net}`, start, { seed: 7 + run, camera: row.camera, ...row.link });
+      try {
+        const result = await row.run(meeting);
+        results[side].push(result.figures);
+        console.error(`${row.name}, ${side}: ${JSON.stringify(result)}`);
+      } finally {
+        await meeting.close();
+      }
     }
   }
-  figures.ours.forEach((figure, index) => {
-    const peer = figures.peer?.[index];
+  const peers = servers.peer && medians(results.peer);
+  medians(results.ours).forEach((figure, index) => {
+    const peer = peers?.[index];
     const { name, unit, value, limit, atLeast } = figure;
     table.push({
       name: `${row.name}: ${name}`, unit, ours: value, peer: peer?.value ?? null, target: limit ?? atLeast,
@@ -42,7 +52,7 @@ console.log(`# pass ${table.length - bad}\n# fail ${bad}`);
 const never = (value) => (value === Infinity ? null : value);
 const { BENCH_MACHINE: machine, BENCH_COMMIT: commit } = process.env;
 console.log(JSON.stringify({
-  bench: 'network', machine, commit, peer: servers.peer ? 'LiveKit' : null,
+  bench: 'network', machine, commit, runs, peer: servers.peer ? 'LiveKit' : null,
   rows: table.map((row) => ({ ...row, ours: never(row.ours), peer: never(row.peer) })),
 }));
 process.exitCode = bad ? 1 : 0;
