@@ -171,6 +171,7 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
     for (reason, count) in [
         ("garbage", sum(|w| w.garbage)),
         ("stranger", sum(|w| w.strangers)),
+        ("early", sum(|w| w.dropped_early)),
         ("stun_refused", sum(|w| w.checks_refused)),
         ("forged", sum(|w| w.forged)),
         ("replayed", sum(|w| w.replayed)),

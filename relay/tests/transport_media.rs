@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 
 use relay::engine::EngineConfig;
 use relay_core::types::Codec;
+use rtc::peer_connection::state::RTCPeerConnectionState;
 use transport_kit::{Client, ClientOptions, Peer, Relay, SOUND};
 
 fn forwarded(mut relay: Relay) -> (Relay, Client, Client, Peer) {
@@ -53,6 +54,35 @@ fn sound_is_forwarded_in_order_and_whole() {
     let worker = &stats.workers[0];
     assert_eq!((worker.forged, worker.replayed), (0, 0));
     assert_eq!((worker.dropped_unsealed, worker.dropped_full), (0, 0));
+}
+
+#[test]
+fn sound_that_comes_before_the_keys_waits_for_them() {
+    let mut relay = Relay::start();
+    let address = relay.engine.udp_addr();
+    let mut publisher = Client::new(address, SOUND);
+    let mut subscriber = Client::new(address, ClientOptions::default());
+    publisher.link.holds_end = true;
+    let up = relay.join(&mut publisher);
+    let source = relay.publish(&up);
+    let down = relay.subscribe(&mut subscriber, source, Codec::Opus);
+    let both = &mut [&mut publisher, &mut subscriber];
+    relay.until("the publisher has its keys", both, |relay, clients| {
+        relay.connected(&down) && clients[0].state == RTCPeerConnectionState::Connected
+    });
+    assert!(!relay.connected(&up));
+    for sent in 0..5 {
+        publisher.send_sound(&[sent; 80]);
+    }
+    let both = &mut [&mut publisher, &mut subscriber];
+    relay.until("all is kept", both, |relay, _| {
+        relay.engine.stats().workers[0].early >= 5
+    });
+    publisher.link.release();
+    let both = &mut [&mut publisher, &mut subscriber];
+    relay.until("all has come", both, |_, clients| clients[1].packets.len() >= 5);
+    let first: Vec<u8> = subscriber.packets.iter().map(|packet| packet.payload[0]).collect();
+    assert_eq!(first, [0, 1, 2, 3, 4]);
 }
 
 #[test]

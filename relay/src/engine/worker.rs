@@ -30,9 +30,11 @@ use super::{
 };
 use crate::transport::TransportInput;
 
+mod early;
 mod ingress;
 mod strays;
 
+use early::Early;
 use strays::Strays;
 
 /// How often counters are published and silence is looked for.
@@ -133,6 +135,7 @@ pub(super) struct Worker {
     /// not to keep this one's clients from being followed.
     strays: Strays,
     passed_strays: Strays,
+    early: Early,
     running: bool,
 }
 
@@ -149,6 +152,7 @@ impl Worker {
             reports_wait: now,
             strays: Strays::new(now),
             passed_strays: Strays::new(now),
+            early: Early::default(),
             running: true,
             parts,
         }
@@ -268,6 +272,9 @@ impl Worker {
                 let sealer = Sealer::new(&keys.ours, crypto);
                 let opener = Opener::new(&keys.theirs, crypto);
                 self.contexts.insert(id, sealer, opener);
+                for mut datagram in self.early.take(id) {
+                    self.handle_media(now, id, &mut datagram);
+                }
             }
             WorkerInput::Remove(id) => {
                 for path in self.agents.remove(id) {
@@ -276,6 +283,7 @@ impl Worker {
                     }
                 }
                 self.contexts.remove(id);
+                self.early.take(id);
             }
             WorkerInput::Forward(command) => self.shard.handle_command(now, command),
             WorkerInput::View(ids, answer) => {
@@ -322,6 +330,7 @@ impl Worker {
 
     fn tick(&mut self, now: Instant) {
         self.next_tick = now + TICK;
+        self.early.forget(now);
         let mut lives = Vec::new();
         self.agents.handle_timeout(now, |life| lives.push(life));
         for life in lives {

@@ -61,6 +61,9 @@ pub struct Link {
     pub longest: usize,
     /// No check is sent any more.
     pub unchecked: bool,
+    /// What ends a DTLS handshake is held back: the client has its keys, and the relay has none.
+    pub holds_end: bool,
+    held: Vec<Vec<u8>>,
 }
 
 impl Link {
@@ -85,6 +88,8 @@ impl Link {
             sent: VecDeque::new(),
             longest: 0,
             unchecked: false,
+            holds_end: false,
+            held: Vec::new(),
         }
     }
 
@@ -132,7 +137,20 @@ impl Link {
         }
     }
 
+    /// Sends what was held back.
+    pub fn release(&mut self) {
+        self.holds_end = false;
+        for datagram in std::mem::take(&mut self.held) {
+            self.send(&datagram);
+        }
+    }
+
     pub fn send(&mut self, datagram: &[u8]) {
+        // ChangeCipherSpec, or a record of the handshake under the new keys (RFC 6347 §4.1).
+        if self.holds_end && matches!(datagram, [20, ..] | [22, _, _, 0, 1, ..]) {
+            self.held.push(datagram.to_vec());
+            return;
+        }
         self.sent.push_back(datagram.to_vec());
         if self.sent.len() > 50 {
             self.sent.pop_front();

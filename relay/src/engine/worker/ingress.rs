@@ -99,9 +99,12 @@ impl Worker {
     }
 
     /// Whether it opened.
-    fn handle_media(&mut self, now: Instant, id: TransportId, bytes: &mut [u8]) -> bool {
+    pub(super) fn handle_media(&mut self, now: Instant, id: TransportId, bytes: &mut [u8]) -> bool {
         let Some(context) = self.contexts.context(id) else {
-            self.counts.strangers += 1;
+            match self.early.keep(now, id, bytes) {
+                true => self.counts.early += 1,
+                false => self.counts.dropped_early += 1,
+            }
             return false;
         };
         let is_rtcp = is_rtcp(bytes);
