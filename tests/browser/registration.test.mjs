@@ -1,20 +1,37 @@
 // Registering for a meeting: from its plain link to a form, to a mail, to a link of one's own, to the meeting.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { focused, wellMade } from './look.mjs';
 import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
 import { inside } from './room.mjs';
 
-let platform, browser, partner, host;
+let platform, browser, partner, host, server;
+// What the company's webhook was told.
+const told = [];
 
 before(async () => {
   platform = await startPlatform();
   browser = await launchChromium();
   partner = await Partner.signIn(platform);
   ({ host } = await partner.company());
+  server = createServer(async (incoming, answer) => {
+    const parts = [];
+    for await (const part of incoming) parts.push(part);
+    const { event, payload } = JSON.parse(Buffer.concat(parts));
+    if (event !== 'ping') told.push([event, JSON.parse(payload)]);
+    answer.writeHead(204).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await partner.call('webhook/create', {
+    company_id: host.company_id, url: `http://127.0.0.1:${server.address().port}/`, events: ['participant_join', 'participant_leave'],
+  });
 });
 after(async () => {
   await browser?.close();
+  server?.close();
   await platform?.stop();
 });
 
@@ -70,6 +87,15 @@ test('a guest registers, and comes in by the link in the mail', async () => {
   await other.goto(page.url());
   await other.getByRole('heading', { name: 'Please register for this meeting' }).waitFor();
   for (const one of [page, other]) await one.context().close();
+
+  // The partner hears who came, by her contact.
+  await until('her leaving', async () => told.some(([event]) => event === 'participant_leave'));
+  const contacts = await partner.call('contact/fetch_all', { host_id: host.host_id });
+  const rita = contacts.find(({ email }) => email === 'rita@guest.test').contact_id;
+  assert.deepEqual(
+    told.map(([event, { name, contact_id: contact }]) => [event, name, contact]),
+    [['participant_join', 'Rita', rita], ['participant_leave', 'Rita', rita]],
+  );
 });
 
 test('moderators come in by their own link, and an unknown meeting has no form', async () => {
