@@ -126,6 +126,14 @@ async fn who_registers_gets_a_link_that_lets_in() {
     // Who was in comes back by the token of that, as the same contact.
     let back = join(&site, &made, json!({"token": inside["token"]})).await.ok();
     assert_eq!(claims(&site, &back).convoke.expect("our own").contact, contact);
+    // By whatever link: number and contact are one person's.
+    register(&site, &made, "Bob", "bob@guest.test").await.ok();
+    let sent = links(&site).await;
+    let other = self::pass(&sent[0].1).expect("a link of his own");
+    let back = join(&site, &made, json!({"token": inside["token"], "pass": other}))
+        .await
+        .ok();
+    assert_eq!(claims(&site, &back).convoke.expect("our own").contact, contact);
 
     let room = link.strip_prefix(OWN).expect("our own");
     assert_eq!(
