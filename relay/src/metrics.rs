@@ -165,6 +165,11 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
         "Clients followed to another address by what they sent from there.",
         |w| w.followed,
     );
+    each(
+        "early_total",
+        "Packets of media that came before the keys that open them, and were kept for these.",
+        |w| w.early,
+    );
     each("stun_answered_total", "STUN requests answered.", |w| w.checks_answered);
     let sum = |of: fn(&WorkerStats) -> u64| workers.iter().map(of).sum::<u64>();
     text.counter("received_dropped_total", "Datagrams received and dropped, by why.");

@@ -89,7 +89,7 @@ test('a guest registers, and comes in by the link in the mail', async () => {
   for (const one of [page, other]) await one.context().close();
 
   // The partner hears who came, by her contact.
-  await until('her leaving', async () => told.some(([event]) => event === 'participant_leave'));
+  await until('her leaving', async () => told.some(([event]) => event === 'participant_leave'), 60_000);
   const contacts = await partner.call('contact/fetch_all', { host_id: host.host_id });
   const rita = contacts.find(({ email }) => email === 'rita@guest.test').contact_id;
   assert.deepEqual(

@@ -179,8 +179,8 @@ fn name(asked: &JoinRequest, earlier: Option<&JoinToken>, look: &Look, host: &Ho
     }
 }
 
-/// Which of the host's contacts comes: the host itself by its session, who was in already as who it was, a guest by its own
-/// link.
+/// Which of the host's contacts comes: the host itself by its session, a guest by its own link. Who was in already stays who it
+/// was: number and contact are one person's.
 fn contact(
     context: &Context<'_>,
     asked: &JoinRequest,
@@ -188,12 +188,11 @@ fn contact(
     look: &Look,
     (host, conference): (&Host, &Conference),
 ) -> Option<ContactId> {
-    let before = || earlier?.convoke.as_ref()?.contact;
+    if let Some(earlier) = earlier {
+        return earlier.convoke.as_ref()?.contact;
+    }
     let guest = || guest_pass::guest(context.app, conference, asked.pass.as_deref()).map(|guest| guest.contact);
-    look.is_host()
-        .then_some(host.own_contact)
-        .or_else(before)
-        .or_else(guest)
+    look.is_host().then_some(host.own_contact).or_else(guest)
 }
 
 /// A participant's place in a meeting.

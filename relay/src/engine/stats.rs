@@ -15,9 +15,9 @@ pub struct WorkerStats {
     pub garbage: u64,
     /// Datagrams from addresses that proved to be nobody's.
     pub strangers: u64,
-    /// Datagrams of media that came before the keys that open them, kept until these are there,
+    /// Packets of media that came before the keys that open them, and were kept for these;
     pub early: u64,
-    /// and those that were not: too many.
+    /// those that were too many or waited too long, and all reports.
     pub dropped_early: u64,
     /// Transports followed to another address by what they sent from there, before a check said so.
     pub followed: u64,

@@ -283,7 +283,7 @@ impl Worker {
                     }
                 }
                 self.contexts.remove(id);
-                self.early.take(id);
+                self.counts.dropped_early += self.early.take(id).len() as u64;
             }
             WorkerInput::Forward(command) => self.shard.handle_command(now, command),
             WorkerInput::View(ids, answer) => {
@@ -330,7 +330,7 @@ impl Worker {
 
     fn tick(&mut self, now: Instant) {
         self.next_tick = now + TICK;
-        self.early.forget(now);
+        self.counts.dropped_early += self.early.forget(now) as u64;
         let mut lives = Vec::new();
         self.agents.handle_timeout(now, |life| lives.push(life));
         for life in lives {

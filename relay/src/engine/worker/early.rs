@@ -50,16 +50,18 @@ impl Early {
         datagrams
     }
 
-    /// Forgets what nobody will see in time any more.
-    pub(super) fn forget(&mut self, now: Instant) {
-        let bytes = &mut self.bytes;
+    /// Forgets what nobody will see in time any more; how many datagrams.
+    pub(super) fn forget(&mut self, now: Instant) -> usize {
+        let (bytes, mut forgotten) = (&mut self.bytes, 0);
         self.of.retain(|_, kept| {
             let keep = now.saturating_duration_since(kept.since) < KEPT;
             if !keep {
                 *bytes -= kept.datagrams.iter().map(|datagram| datagram.len()).sum::<usize>();
+                forgotten += kept.datagrams.len();
             }
             keep
         });
+        forgotten
     }
 }
 
@@ -82,7 +84,8 @@ mod tests {
         assert_eq!(early.take(TransportId(1)).len(), OF_ONE);
         assert!(early.take(TransportId(1)).is_empty());
         assert!(early.keep(now + KEPT, TransportId(1), &[7]));
-        early.forget(now + KEPT);
+        let others = early.of.values().map(|kept| kept.datagrams.len()).sum::<usize>() - 1;
+        assert_eq!(early.forget(now + KEPT), others);
         assert_eq!((early.bytes, early.of.len()), (1, 1));
         assert_eq!(early.take(TransportId(1)), [Box::from([7])]);
         assert_eq!(early.bytes, 0);

@@ -101,7 +101,8 @@ impl Worker {
     /// Whether it opened.
     pub(super) fn handle_media(&mut self, now: Instant, id: TransportId, bytes: &mut [u8]) -> bool {
         let Some(context) = self.contexts.context(id) else {
-            match self.early.keep(now, id, bytes) {
+            // A report tells of the time at which it comes.
+            match !is_rtcp(bytes) && self.early.keep(now, id, bytes) {
                 true => self.counts.early += 1,
                 false => self.counts.dropped_early += 1,
             }
