@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use relay_core::{intmap::IntMap, types::TransportId};
 
-/// Datagrams kept of one client,
+/// Packets kept of one client,
 const OF_ONE: usize = 128;
 /// bytes kept of all,
 const OF_ALL: usize = 4 << 20;
@@ -23,6 +23,12 @@ pub(super) struct Early {
 struct Kept {
     since: Instant,
     datagrams: Vec<Box<[u8]>>,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.datagrams.iter().map(|datagram| datagram.len()).sum()
+    }
 }
 
 impl Early {
@@ -45,9 +51,11 @@ impl Early {
 
     /// What came of a client, in its order; nothing of it is kept any more.
     pub(super) fn take(&mut self, id: TransportId) -> Vec<Box<[u8]>> {
-        let datagrams = self.of.remove(&id).map(|kept| kept.datagrams).unwrap_or_default();
-        self.bytes -= datagrams.iter().map(|datagram| datagram.len()).sum::<usize>();
-        datagrams
+        let Some(kept) = self.of.remove(&id) else {
+            return Vec::new();
+        };
+        self.bytes -= kept.bytes();
+        kept.datagrams
     }
 
     /// Forgets what nobody will see in time any more; how many datagrams.
@@ -56,7 +64,7 @@ impl Early {
         self.of.retain(|_, kept| {
             let keep = now.saturating_duration_since(kept.since) < KEPT;
             if !keep {
-                *bytes -= kept.datagrams.iter().map(|datagram| datagram.len()).sum::<usize>();
+                *bytes -= kept.bytes();
                 forgotten += kept.datagrams.len();
             }
             keep
