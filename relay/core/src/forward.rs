@@ -140,6 +140,10 @@ pub struct SourceSpec {
 /// Most layers of one source.
 pub const MAX_LAYERS: usize = 4;
 
+/// Bytes that a packet takes on the way besides its payload: header with the usual extensions 28, tag 16, UDP and IP 28. A slow link
+/// counts them.
+const OVERHEAD: usize = 72;
+
 /// How one source is sent to one transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinkSpec {

@@ -305,3 +305,39 @@ fn several_cameras_share_a_link() {
         assert!(low > 0.9, "{low}");
     }
 }
+
+/// What fits a link with a fifth to spare is shown all the time, whatever its pictures' sizes, and whoever speaks meanwhile.
+#[test]
+fn what_fits_a_slow_link_is_kept() {
+    let three = |high| [(320, 140_000), (640, 400_000), (1280, high)];
+    for (bits, queue, layers, layer) in [
+        (300_000, 12_000, &three(1_500_000)[..2], 0),
+        (1_000_000, 40_000, &three(720_000), 2),
+        (2_500_000, 60_000, &three(1_700_000), 2),
+    ] {
+        for seed in 1..21 {
+            let mut world = World::new(seed * 1_000);
+            let camera = Publisher::wavering(Codec::Vp8, layers, seed, world.now);
+            let source = world.publish(camera, NEAR);
+            let voice = world.publish(Publisher::microphone(world.now), NEAR);
+            world.run(2 * SECOND + 37 * MS * u32::try_from(seed).expect("small"));
+            let subscriber = world.join(rate(bits, queue));
+            // As browsers: what is missing may come for three seconds.
+            world.subscribers[subscriber].model.patience = 3 * SECOND;
+            world.subscribe(subscriber, voice, Codec::Opus, Want::default());
+            let sink = world.subscribe(subscriber, source, Codec::Vp8, common::tile(1280));
+            world.run(6 * SECOND);
+            let since = world.now;
+            world.run(15 * SECOND);
+            let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+            let shown: Vec<_> = stream.decoded.iter().filter(|decoded| decoded.at >= since).collect();
+            let others = shown.iter().filter(|decoded| decoded.layer != layer).count();
+            let frozen = stream.frozen(since, world.now);
+            assert!(
+                shown.len() > 285 && others <= 15 && frozen < 750 * MS,
+                "{others} of {} of other layers and {frozen:?} frozen at {bits} bit/s with seed {seed}",
+                shown.len()
+            );
+        }
+    }
+}

@@ -17,6 +17,8 @@ pub(super) struct Demand {
     pub(super) thinned: bool,
     /// Highest layer that is of use.
     pub(super) wanted: u8,
+    /// Highest layer that it may get now.
+    pub(super) most: u8,
     /// Whether it may get nothing.
     pub(super) may_pause: bool,
     /// What it has now.
@@ -32,7 +34,7 @@ impl Demand {
                 .filter_map(|(layer, cost)| Some((layer, cost?)))
         };
         let lowest = all().next().map(|(layer, _)| layer);
-        all().filter(move |(layer, _)| *layer <= self.wanted || Some(*layer) == lowest)
+        all().filter(move |(layer, _)| *layer <= self.wanted.min(self.most) || Some(*layer) == lowest)
     }
 }
 
@@ -120,6 +122,7 @@ mod tests {
             thinned_cost: None,
             thinned: false,
             wanted: 2,
+            most: 2,
             may_pause: true,
             current: None,
         }
@@ -201,7 +204,7 @@ mod tests {
             budget in 0_u64..20_000_000,
         ) {
             let mut demands: Vec<Demand> = costs.iter().zip(0..).map(|((costs, wanted, size), sink)| Demand {
-                sink, rank: (0, false, *size), costs: *costs, thinned_cost: None, thinned: false, wanted: *wanted, may_pause: true, current: None,
+                sink, rank: (0, false, *size), costs: *costs, thinned_cost: None, thinned: false, wanted: *wanted, most: *wanted, may_pause: true, current: None,
             }).collect();
             let mut out = Vec::new();
             allocate(&mut demands, budget, &mut out);

@@ -18,8 +18,14 @@ use crate::rtcp::twcc::Feedback;
 
 /// Least estimate, bits per second: one voice and its overhead.
 pub(super) const MIN_BITRATE: u64 = 50_000;
-/// Share of the acknowledged rate that an overused link is set to.
+/// Share of the acknowledged rate that an overused link is set to,
 const DECREASE: f64 = 0.85;
+/// and at first, for a keyframe makes a queue, too, which drains by itself.
+const FIRST_DECREASE: f64 = 0.95;
+/// A queue that has not drained for so long is no burst's,
+const BURST: Micros = 600_000;
+/// and what is drained, in microseconds of delay.
+const DRAINED: i64 = 30_000;
 /// Growth in a second while far from the known capacity.
 const GROWTH: f64 = 1.08;
 /// A packet that was not spoken of for so long, and a round trip, lies in a queue.
@@ -64,6 +70,10 @@ pub(super) struct Estimator {
     hold: bool,
     changed_at: Micros,
     overused_at: Micros,
+    /// Since when a queue has not drained that was found to grow, 0 for none.
+    queued_since: Micros,
+    /// When a queue was last found to grow, 0 for never.
+    queued_at: Micros,
     /// When the last probe was answered, 0 for never.
     probed_at: Micros,
     /// When a probe last raised the estimate, 0 once that is judged.
@@ -93,6 +103,8 @@ impl Estimator {
             hold: false,
             changed_at: 0,
             overused_at: 0,
+            queued_since: 0,
+            queued_at: 0,
             probed_at: 0,
             raised_at: 0,
             probe_from: 0,
@@ -129,6 +141,11 @@ impl Estimator {
     /// When the link was last found overused, 0 for never.
     pub(super) const fn overused_at(&self) -> Micros {
         self.overused_at
+    }
+
+    /// Whether a queue of the link was found to grow in the last `span`: what is lost then is lost for lack of room.
+    pub(super) const fn was_full(&self, now: Micros, span: Micros) -> bool {
+        self.queued_at != 0 && now < self.queued_at + span
     }
 
     /// The earliest time for a probe.
@@ -203,6 +220,7 @@ impl Estimator {
             let acked = self.acked.peak().unwrap_or(self.by_delay);
             self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
             self.hold = true;
+            self.queued_at = now;
             self.overused(now);
         }
         let dark = now > outstanding.max(self.feedback_at) + SILENT;
@@ -244,13 +262,22 @@ impl Estimator {
 
     fn adapt(&mut self, now: Micros, rtt: Micros) {
         let since = now.saturating_sub(self.changed_at).min(1_000_000);
+        if self.delay.queue() < DRAINED {
+            self.queued_since = 0;
+        }
         match self.delay.usage() {
             Usage::Over => {
+                self.queued_at = now;
                 let acked = self.acked.peak().unwrap_or(self.by_delay);
                 // One step down per round trip; the queue needs that long to show it.
-                let own = self.probed_at != 0 && now < self.probed_at + OWN_QUEUE;
+                let own = self.prober.is_under_way() || self.probed_at != 0 && now < self.probed_at + OWN_QUEUE;
                 if !own && now > self.overused_at + rtt.clamp(50_000, 300_000) || acked < self.by_delay / 2.0 {
-                    self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));
+                    if self.queued_since == 0 {
+                        self.queued_since = now;
+                    }
+                    let lasts = now > self.queued_since + BURST;
+                    let share = if lasts { DECREASE } else { FIRST_DECREASE };
+                    self.by_delay = self.by_delay.min(acked * share).max(to_f64(MIN_BITRATE));
                     self.capacity = Some(acked);
                     self.overused(now);
                 }

@@ -368,7 +368,7 @@ impl<T: Transmit> Egress<'_, T> {
         // The number is taken when the packet's size is known; its place is written before.
         let payload_len = payload[0].len() + payload[1].len();
         let number_id = exts.id(ExtKind::TransportCc);
-        let bytes = payload_len + 20;
+        let bytes = payload_len + super::OVERHEAD;
         if let Some(id) = number_id {
             let number = self.transport.estimator.sent(self.now, bytes, cluster);
             header.ext(id, &number.to_be_bytes());

@@ -9,6 +9,9 @@ use crate::{
 /// Packets asked for by one message that are looked at.
 pub(super) const MAX_ASKED: usize = 512;
 
+/// The time that a receiver's report is about, and its way.
+const REPORTED: Micros = 1_500_000;
+
 impl Shard {
     pub(super) fn read_rtcp(&mut self, now: Micros, from: TransportId, compound: &[u8]) {
         let Some(&key) = self.transport_keys.get(&from.0) else {
@@ -91,7 +94,10 @@ impl Shard {
                 transport.quality.fractions += u32::from(block.fraction_lost);
                 transport.quality.reports += 1;
                 transport.estimator.report_loss(now, block.fraction_lost);
-                transport.losses.reported(now, block.fraction_lost);
+                // What a full queue lost is no reason to send more.
+                if !transport.estimator.was_full(now, REPORTED) {
+                    transport.losses.reported(now, block.fraction_lost);
+                }
             }
             if block.last_report != 0 {
                 transport.report_answered(now, block.last_report, block.delay);

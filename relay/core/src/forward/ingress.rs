@@ -168,7 +168,7 @@ impl Shard {
             layer.keyframe_came(now, start);
         }
         let index = source.layer_of(stream.layer, media.descriptor.as_ref());
-        let bytes = media.payload.len() + 20;
+        let bytes = media.payload.len() + super::OVERHEAD;
         let layer = &mut source.layers[usize::from(index)];
         layer.rate.add(now, bytes);
         let sublayer = media.descriptor.as_ref().and_then(Descriptor::sublayer);

@@ -7,6 +7,7 @@ use super::{
     layer::Listener,
     sink::Sink,
     source::Source,
+    transport::MAX_COPIES,
 };
 use crate::{rtcp, types::SourceId};
 
@@ -46,8 +47,7 @@ impl Shard {
         let mut grants = std::mem::take(&mut self.scratch.grants);
         demands.clear();
         let measured = self.transports[key as usize].may_pause(now);
-        let copies = u64::from(self.transports[key as usize].sound_copies(now));
-        let (mut audio_bits, mut wanted_bits) = (0, 0);
+        let (mut audio_bits, mut copied_bits, mut wanted_bits) = (0, 0, 0);
         for place in 0..self.transports[key as usize].sinks.len() {
             let sink_key = self.transports[key as usize].sinks[place];
             let sink = &self.sinks[sink_key as usize];
@@ -60,8 +60,9 @@ impl Shard {
             } else if source.is_audio() {
                 // One that has no place on its floor costs nothing.
                 if source.audible {
-                    let copies = sink.spec.red_pt.map_or(0, |_| copies);
-                    audio_bits += source.layers[0].cost(now, source.spec.codec) * (1 + copies);
+                    let bits = source.layers[0].cost(now, source.spec.codec);
+                    audio_bits += bits;
+                    copied_bits += sink.spec.red_pt.map_or(0, |_| bits);
                 }
                 self.listen_to_audio(sink_key);
             } else {
@@ -76,15 +77,31 @@ impl Shard {
             }
         }
         let transport = &mut self.transports[key as usize];
-        transport.wanted = wanted_bits + audio_bits;
         let budget = transport.budget(now).saturating_sub(audio_bits);
-        allocate(&mut demands, budget, &mut grants);
+        // No picture is stopped for copies of sound.
+        transport.most_copies = MAX_COPIES;
+        loop {
+            let copies = transport.sound_copies(now);
+            let copied_bits = copied_bits * u64::from(copies);
+            transport.wanted = wanted_bits + audio_bits + copied_bits;
+            allocate(&mut demands, budget.saturating_sub(copied_bits), &mut grants);
+            if copies == 0 || !grants.contains(&None) {
+                break;
+            }
+            transport.most_copies = copies - 1;
+        }
         let mut constrained = false;
         for (demand, grant) in demands.iter().zip(&grants) {
             let best = (0..=demand.wanted)
                 .rev()
                 .find(|layer| demand.costs[usize::from(*layer)].is_some());
             constrained |= *grant < best || demand.thinned;
+            let raises = &mut self.sinks[demand.sink as usize].raises;
+            match demand.current {
+                Some(had) if *grant > Some(had) => raises.raised(now),
+                Some(had) if *grant < Some(had) && had <= demand.wanted => raises.fell(now),
+                _ => {}
+            }
             self.give(now, demand.sink, *grant);
             if let Some(gate) = &mut self.sinks[demand.sink as usize].gate {
                 gate.thin(demand.thinned);
@@ -293,6 +310,7 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
     };
     let wanted = wanted_layer(sink, source);
     let costs = source.costs(now);
+    let current = sink.target.or(sink.current);
     Demand {
         sink: sink_key,
         rank: (sink.spec.priority, sink.spec.is_screen, size),
@@ -300,7 +318,8 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
         thinned_cost: source.thinned_cost(now),
         thinned: false,
         wanted,
+        most: current.filter(|_| !sink.raises.is_due(now)).unwrap_or(wanted),
         may_pause: sink.spec.allow_pause,
-        current: sink.target.or(sink.current),
+        current,
     }
 }

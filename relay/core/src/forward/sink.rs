@@ -28,6 +28,8 @@ pub(super) struct Sink {
     pub(super) current: Option<u8>,
     /// The layer that it waits for.
     pub(super) target: Option<u8>,
+    /// Whether it may be raised.
+    pub(super) raises: Raises,
     pub(super) runs: Runs,
     /// What passes of a source whose layers come in one stream.
     pub(super) gate: Option<Box<Gate>>,
@@ -55,6 +57,44 @@ pub(super) struct Sink {
     repaired_next: usize,
 }
 
+/// A layer that could not be kept for so long was too much, and is left alone for a while,
+const KEPT: Micros = 5_000_000;
+/// at first, and at most.
+const FIRST_PAUSE: Micros = 2_000_000;
+const LONGEST_PAUSE: Micros = 30_000_000;
+
+/// Raises to a higher layer that did not last: each begins with a keyframe, which costs the publisher and the link.
+#[derive(Debug, Default)]
+pub(super) struct Raises {
+    /// When it was raised last, 0 for never.
+    at: Micros,
+    /// None before, and how long the next one that fails stops them.
+    from: Micros,
+    pause: Micros,
+}
+
+impl Raises {
+    pub(super) const fn is_due(&self, now: Micros) -> bool {
+        now >= self.from
+    }
+
+    pub(super) const fn raised(&mut self, now: Micros) {
+        self.at = now;
+    }
+
+    /// It fell for lack of bandwidth.
+    pub(super) fn fell(&mut self, now: Micros) {
+        let failed = self.at != 0 && now < self.at + KEPT;
+        self.pause = if failed {
+            (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
+        } else {
+            0
+        };
+        self.from = now + self.pause;
+        self.at = 0;
+    }
+}
+
 impl Sink {
     /// A sink that sends nothing yet; `firsts` are its first number, first RTX number and first shift of timestamps.
     pub(super) fn new(
@@ -75,6 +115,7 @@ impl Sink {
             want,
             current: None,
             target: None,
+            raises: Raises::default(),
             runs: Runs::new(first),
             gate: None,
             run_since: 0,
@@ -159,4 +200,32 @@ impl Sink {
 /// Whether an extension that is written has an id above 14 (RFC 8285 §4.2).
 fn needs_two_bytes(spec: &SinkSpec) -> bool {
     spec.exts.iter().any(|(_, id)| id > 14)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_cannot_be_kept_is_tried_less_and_less() {
+        let mut raises = Raises::default();
+        let mut now = 1_000_000;
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            raises.raised(now);
+            now += 1_000_000;
+            raises.fell(now);
+            let fell = now;
+            while !raises.is_due(now) {
+                now += 100_000;
+            }
+            waits.push((now - fell) / 1_000_000);
+        }
+        assert_eq!(waits, [2, 4, 8, 16, 30, 30]);
+        // One that lasted was no mistake.
+        raises.raised(now);
+        now += KEPT;
+        raises.fell(now);
+        assert!(raises.is_due(now));
+    }
 }

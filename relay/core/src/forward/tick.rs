@@ -244,8 +244,10 @@ impl Shard {
         let estimate = transport.estimator.target();
         if transport.numbered && transport.estimator.is_measured() {
             let from = transport.estimator.probe_from();
-            let (wanted, prober) = (transport.wanted, &mut transport.estimator.prober);
-            prober.consider(now, estimate, wanted + wanted / 8, from);
+            // Where nothing is missing, a probe would only fill the queue.
+            let spare = if transport.constrained { transport.wanted / 8 } else { 0 };
+            let (wanted, prober) = (transport.wanted + spare, &mut transport.estimator.prober);
+            prober.consider(now, estimate, wanted, from);
             if prober.cluster() != 0 {
                 self.ready.mark_urgent(transport, key);
             }

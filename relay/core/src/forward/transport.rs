@@ -59,6 +59,8 @@ pub(super) struct Transport {
     pub(super) wanted: u64,
     /// Whether somebody's wish was not met.
     pub(super) constrained: bool,
+    /// Copies of sound that stop no picture.
+    pub(super) most_copies: u8,
     /// When layers were chosen last.
     pub(super) chosen_at: Micros,
     pub(super) told_estimate: u64,
@@ -87,6 +89,9 @@ pub(super) struct Quality {
     pub(super) media: bool,
 }
 
+/// Copies of earlier sound that a packet carries at most.
+pub(super) const MAX_COPIES: u8 = 2;
+
 impl Transport {
     pub(super) fn new(id: TransportId, now: Micros, config: &Config) -> Self {
         // Spread over the second, so that not all reports of a shard fall together.
@@ -114,6 +119,7 @@ impl Transport {
             unsettled: false,
             wanted: 0,
             constrained: false,
+            most_copies: MAX_COPIES,
             chosen_at: 0,
             told_estimate: 0,
             rtt: None,
@@ -158,7 +164,8 @@ impl Transport {
 
     /// Copies of earlier sound that each packet of it carries. Where pictures have to do with less, sound may not double.
     pub(super) fn sound_copies(&self, now: Micros) -> u8 {
-        self.losses.level(now).min(if self.constrained { 1 } else { 2 })
+        let most = if self.constrained { 1 } else { MAX_COPIES };
+        self.losses.level(now).min(most).min(self.most_copies)
     }
 
     /// A sender report with that middle of its NTP time goes out.

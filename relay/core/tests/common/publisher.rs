@@ -87,6 +87,8 @@ pub struct Publisher {
     with_rids: bool,
     /// Whom it competes with for being sent.
     pub floor: Option<FloorId>,
+    /// Of what the sizes of pictures waver by, if they do.
+    wavers: Option<u64>,
 }
 
 impl Publisher {
@@ -127,6 +129,7 @@ impl Publisher {
             repairs: VecDeque::new(),
             with_rids: true,
             floor: None,
+            wavers: None,
         }
     }
 
@@ -134,6 +137,14 @@ impl Publisher {
     pub fn camera(codec: Codec, now: Instant) -> Self {
         let layers = [(320, 150_000), (640, 500_000), (1280, 1_500_000)];
         Self::new(codec, &layers, Duration::from_micros(33_333), now)
+    }
+
+    /// A camera with these layers, as (width, bits per second), of 20 pictures a second whose sizes waver by two fifths.
+    pub fn wavering(codec: Codec, layers: &[(u32, u32)], seed: u64, now: Instant) -> Self {
+        Self {
+            wavers: Some(seed),
+            ..Self::new(codec, layers, 50 * MS, now)
+        }
     }
 
     /// A camera with three spatial layers in one stream, each predicted from the one below in keyframes only (L3T2_KEY).
@@ -310,6 +321,12 @@ impl Publisher {
             reason = "a picture's bytes"
         )]
         let mut size = (f64::from(layer.bitrate) / 8.0 * interval) as usize;
+        if let Some(state) = &mut self.wavers {
+            *state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            size = size * usize::try_from(60 + (*state >> 33) % 81).expect("small") / 100;
+        }
         if keyframe && codec != Codec::Opus {
             size *= 5;
             layer.keyframes += 1;

@@ -71,6 +71,8 @@ pub struct Subscriber {
     pub bytes: u64,
     /// Asks for what is missing.
     pub repairs: bool,
+    /// How long it waits for a picture before it asks for a keyframe.
+    pub patience: Duration,
     arrivals: BTreeMap<u64, u64>,
     transport_seq: ExtendedSeq,
     feedback_number: u8,
@@ -91,6 +93,7 @@ impl Subscriber {
             plis: 0,
             bytes: 0,
             repairs: true,
+            patience: 300 * MS,
             arrivals: BTreeMap::new(),
             transport_seq: ExtendedSeq::default(),
             feedback_number: 0,
@@ -226,7 +229,7 @@ impl Subscriber {
                     self.nacks += seqs.len() as u64;
                     write::nack(&mut bytes, 77, *ssrc, &seqs);
                 }
-                if stream.is_stuck(now) {
+                if stream.is_stuck(now, self.patience) {
                     self.plis += 1;
                     write::pli(&mut bytes, 77, *ssrc);
                 }
@@ -332,15 +335,15 @@ impl Received {
         .collect()
     }
 
-    /// Whether nothing could be decoded for 300 ms though packets come.
-    fn is_stuck(&mut self, now: Instant) -> bool {
+    /// Whether nothing could be decoded for so long though packets come.
+    fn is_stuck(&mut self, now: Instant, patience: Duration) -> bool {
         let fresh = self
             .packets
             .last_key_value()
             .is_some_and(|(_, packet)| now < packet.at + 200 * MS);
         let last = self.decoded.last().map_or(self.since, |decoded| decoded.at);
         let since = self.stuck_since.unwrap_or(last).max(last);
-        if fresh && now > since + 300 * MS {
+        if fresh && now > since + patience {
             self.stuck_since = Some(now);
             return true;
         }

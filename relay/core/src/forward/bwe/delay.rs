@@ -121,6 +121,11 @@ impl DelayDetector {
         self.usage
     }
 
+    /// Microseconds that a packet lies in the link's queue.
+    pub(super) fn queue(&self) -> i64 {
+        self.base.queue()
+    }
+
     fn trend(&mut self, now: Micros, delta: f64, sent_delta: f64, received: f64) {
         if self.deltas == 0.0 {
             self.first_received = received;

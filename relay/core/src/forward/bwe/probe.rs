@@ -106,6 +106,11 @@ impl Prober {
             .map_or(0, |cluster| cluster.id)
     }
 
+    /// Whether a cluster is being sent or waits for its answers.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.cluster.is_some()
+    }
+
     /// Bytes of padding that are due now.
     pub(in super::super) fn due(&self, now: Micros) -> u64 {
         let Some(cluster) = self.cluster.filter(|cluster| cluster.done.is_none()) else {
