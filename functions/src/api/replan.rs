@@ -291,7 +291,10 @@ impl Replan<'_, '_> {
             None => view.slot.start,
         };
         let moved = start != view.slot.start;
-        if view.slot.cancelled || self.state.is_over(named) {
+        if view.slot.cancelled {
+            return Err(fixed("occurrence", "This date is cancelled").with_reason(Reason::Ended));
+        }
+        if self.state.is_over(named) {
             return Err(fixed("occurrence", OVER).with_reason(Reason::Ended));
         }
         if moved {

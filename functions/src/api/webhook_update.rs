@@ -170,7 +170,7 @@ fn replaced(context: &Context<'_>, company: CompanyId, before: &SigningToken) ->
     SigningToken {
         token: app.seal(&SigningToken::place(company), &hex::encode(app.random::<32>())),
         former: Some(Former {
-            token: before.sent(now).clone(),
+            token: before.token.clone(),
             until: domain::conference::later(now, OVERLAP),
         }),
         version: before.version,

@@ -102,6 +102,8 @@ impl<'a> Letters<'a> {
 
     /// What one person is told by a job.
     pub(super) fn news(&self, job: &Job, person: &Invited, said: Said, news: &News) -> Mail {
+        let elsewhere = news.gone_from(person).filter(|_| said == Said::Uninvited);
+        let person = elsewhere.unwrap_or(person);
         let (sequence, contact) = (self.told.conference.sequence.to_string(), person.contact.to_string());
         let letter = Letter {
             id: notify::message_id(&[job.root(), &sequence, &contact, &format!("{said:?}")], &self.sender),

@@ -1,17 +1,18 @@
 //! Mails that jobs send: to those who are invited to meetings, and to new accounts. A mail that goes out again, since it is
 //! not known whether it did, has the same Message-ID, UID and SEQUENCE, as long as what it tells of is the same.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use domain::company::Company;
 use domain::conference::{Invited, News, later};
 use domain::host::Host;
-use domain::id::{ConferenceId, ContactId, HookId, HostId};
+use domain::id::{ConferenceId, ContactId, HookId, HostId, ResellerId};
 use domain::sealed::{Sealed, token_hash};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::SignedDuration;
-use notify::{Account, Envelope, Mail, MailError, PasswordLink};
+use notify::{Account, EnableHook, Envelope, Mail, MailError, PasswordLink};
 use store::{Job, Suppressed, Work};
 
 use super::dispatch::Step;
@@ -85,6 +86,23 @@ where
     Ok(Written { last, more, outcomes })
 }
 
+/// Has these people reached where their entries in the host's address book say now: they may have been invited with others.
+pub(super) async fn reach(
+    app: &App,
+    (reseller, host): (ResellerId, HostId),
+    contacts: &[ContactId],
+    people: impl Iterator<Item = &mut Invited>,
+) -> Result<(), Error> {
+    let entries = app.store.contacts(reseller, host, contacts).await?;
+    let entries: BTreeMap<_, _> = entries.into_iter().flatten().map(|entry| (entry.id, entry)).collect();
+    for person in people {
+        if let Some(entry) = entries.get(&person.contact) {
+            (person.email, person.phone) = (entry.email.clone(), entry.phone.clone());
+        }
+    }
+    Ok(())
+}
+
 /// The mails that are left to jobs of their own.
 ///
 /// # Errors
@@ -113,21 +131,32 @@ pub(super) async fn tell(
     news: &News,
     (after, only): (Option<ContactId>, Option<ContactId>),
 ) -> Result<Step, Error> {
-    let Some(told) = app.store.meeting_told(job.reseller, conference).await? else {
+    let Some(mut told) = app.store.meeting_told(job.reseller, conference).await? else {
         return Ok(Step::Done);
     };
-    let mut people = news.told(&told.conference);
-    people.retain(|(person, _)| {
-        let contact = person.contact;
-        Some(contact) > after && only.is_none_or(|only| only == contact)
-    });
-    let next = people.iter().take(PEOPLE).map(|(person, _)| person.contact);
+    let is_next = |contact: ContactId| Some(contact) > after && only.is_none_or(|only| only == contact);
+    let next = news
+        .told(&told.conference)
+        .into_iter()
+        .map(|(person, _)| person.contact);
+    let next: Vec<_> = next.filter(|contact| is_next(*contact)).take(PEOPLE).collect();
+    let mut reached = news.clone();
+    // Who is told to stay away is told where it was invited.
+    let off = reached.gone.iter_mut().filter(|_| news.off);
+    let book = (job.reseller, told.conference.host);
+    reach(app, book, &next, told.conference.invited.iter_mut().chain(off)).await?;
     let replies = app.store.replies(&told.conference, next).await?;
+    let mut people = reached.told(&told.conference);
+    people.retain(|(person, _)| is_next(person.contact));
     let letters = &Letters::of(app, &told)?.replied(replies);
     let written = write_beside(app, job, people, async |person, said, why| {
         let mut outcomes = Vec::new();
         for said in said {
-            let outcome = hand_on(app, job, &letters.news(job, person, said, news), why).await;
+            let mail = letters.news(job, person, said, news);
+            let outcome = match mail.to == person.email {
+                true => hand_on(app, job, &mail, why).await,
+                false => hand_on_elsewhere(app, job, &mail).await,
+            };
             let failed = outcome.is_err();
             outcomes.push((person.contact, outcome));
             if failed {
@@ -202,8 +231,16 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
         .target(&hook.url)
         .map(|target| target.host())
         .unwrap_or_default();
-    let hooks = format!("{}/admin/webhooks", app.config.origin(company.fqdn.as_str()));
-    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server, &hooks);
+    let (page, id) = (
+        format!("{}/admin/webhooks", app.config.origin(company.fqdn.as_str())),
+        hook.id.to_string(),
+    );
+    // A reseller's administrator has no account at the pages of the companies that it makes webhooks for.
+    let enable = match host.company == job.company {
+        true => EnableHook::Page(&page),
+        false => EnableHook::Api(&id),
+    };
+    let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server, &enable);
     write_to(app, job, "hook", (&host, &company), mail).await?;
     Ok(Step::Done)
 }
@@ -250,6 +287,13 @@ pub(super) async fn hand_on(app: &App, job: &Job, mail: &Mail, why: Option<Suppr
         Some(_) => out(app, job, mail, why).await,
         None => quota::within(app, job, out(app, job, mail, None)).await,
     }
+}
+
+/// The same at an address that is not that of whoever is told something else beside it.
+async fn hand_on_elsewhere(app: &App, job: &Job, mail: &Mail) -> Result<(), Error> {
+    let sender = (job.reseller, job.company);
+    let why = app.store.mail_suppressed(sender, &mail.to, app.now()).await?;
+    hand_on(app, job, mail, why).await
 }
 
 /// One that will never go out is given up by itself, so that the others do.

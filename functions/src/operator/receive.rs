@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::code::{Email, Fqdn};
 use domain::conference::{Conference, Reply};
-use domain::id::Occurrence;
+use domain::id::{ContactId, Occurrence};
 use jiff::Timestamp;
 use notify::{ReplyMail, Unread};
 use serde::{Deserialize, Serialize};
@@ -146,24 +146,35 @@ async fn take(app: &App, notification: &Notification) -> Result<Result<bool, Dro
         let Some(conference) = app.store.conference_by_uid(reseller.id, &reply.uid).await? else {
             return Ok(Err(Dropped::Meeting));
         };
-        let folded = reply.attendee.folded();
-        let person = conference.invited.iter().find(|person| person.email.folded() == folded);
-        let Some(person) = person else {
+        let Some(contact) = invited_as(app, &conference, &reply.attendee).await? else {
             return Ok(Err(Dropped::Uninvited));
         };
         let Some(said) = said(&reply, &conference, app.now()) else {
             return Ok(Err(Dropped::Occurrence));
         };
-        match app.store.replies_take(&conference, person.contact, &said).await {
+        match app.store.replies_take(&conference, contact, &said).await {
             Err(store::Error::Raced) => {}
             kept => {
                 let kept = kept?;
-                tracing::info!(conference = %conference.id, contact = %person.contact, kept, "an invitation was answered");
+                tracing::info!(conference = %conference.id, %contact, kept, "an invitation was answered");
                 return Ok(Ok(kept));
             }
         }
     }
     Ok(Err(Dropped::Changing))
+}
+
+/// Who of those who are invited has that mail address: had it when invited, or has it by now.
+async fn invited_as(app: &App, conference: &Conference, email: &Email) -> Result<Option<ContactId>, Error> {
+    let invited = &conference.invited;
+    if let Some(person) = invited.iter().find(|person| person.email.folded() == email.folded()) {
+        return Ok(Some(person.contact));
+    }
+    let by_now = app
+        .store
+        .contact_by_email(conference.reseller, conference.host, email)
+        .await?;
+    Ok(by_now.filter(|contact| invited.iter().any(|person| person.contact == *contact)))
 }
 
 /// The answer in a mail, where it is to be believed.

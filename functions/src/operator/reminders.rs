@@ -11,7 +11,7 @@ use store::{Job, OWED, Suppressed, ToldMeeting, Work};
 
 use super::dispatch::Step;
 use super::letters::Letters;
-use super::mails::{AGAIN, PEOPLE, hand_on, left, write_beside};
+use super::mails::{AGAIN, PEOPLE, hand_on, left, reach, write_beside};
 use super::texts;
 use crate::app::App;
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub(super) async fn remind(
     since: Timestamp,
     after: Option<ContactId>,
 ) -> Result<Step, Error> {
-    let Some(told) = held(app, job, conference).await? else {
+    let Some(mut told) = held(app, job, conference).await? else {
         return Ok(Step::Done);
     };
     let now = app.now();
@@ -52,6 +52,12 @@ pub(super) async fn remind(
             return Ok(Step::Dropped(stale, Some(work(next, None))));
         }
     }
+    let mut step: Vec<ContactId> = told.conference.invited.iter().map(|person| person.contact).collect();
+    step.retain(|contact| !due.is_empty() && Some(*contact) > after);
+    step.sort();
+    step.truncate(PEOPLE);
+    let book = (job.reseller, told.conference.host);
+    reach(app, book, &step, told.conference.invited.iter_mut()).await?;
     let letters = Letters::of(app, &told)?;
     let mut people: Vec<&Invited> = match due.is_empty() {
         true => Vec::new(),
@@ -108,11 +114,13 @@ pub(super) async fn remind_one(
     due: Due,
     contact: ContactId,
 ) -> Result<Step, Error> {
-    let Some(told) = held(app, job, conference).await? else {
+    let Some(mut told) = held(app, job, conference).await? else {
         return Ok(Step::Done);
     };
     let before = later(due.at, SignedDuration::from_millis(-1));
     let planned = told.conference.reminders_after(before).contains(&due);
+    let book = (job.reseller, told.conference.host);
+    reach(app, book, &[contact], told.conference.invited.iter_mut()).await?;
     let person = told.conference.invited.iter().find(|person| person.contact == contact);
     if let Some(person) = person.filter(|_| planned) {
         let letters = Letters::of(app, &told)?;

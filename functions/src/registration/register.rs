@@ -61,7 +61,8 @@ impl Endpoint for ConferenceRegister {
 
     async fn handle(context: &Context<'_>, JsonBody(asked): Self::Input) -> Result<Self::Output, Error> {
         auth::own_page(context)?;
-        if asked.name.as_str().contains("://") {
+        let name = asked.name.as_str();
+        if name.contains("://") || name.to_lowercase().contains("www.") {
             // What strangers write here goes out by mail.
             return Err(Refusal::invalid("name", "must be a name").into());
         }

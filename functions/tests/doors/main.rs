@@ -3,6 +3,7 @@
 
 mod a_meeting_is_kept_in_a_calendar;
 mod a_moved_company_is_found;
+mod addresses_change;
 mod an_end_reaches_the_relays;
 mod api_tokens;
 #[path = "../asked/mod.rs"]

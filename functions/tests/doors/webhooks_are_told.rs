@@ -614,9 +614,10 @@ async fn a_signing_token_is_replaced_with_a_day_to_spare_and_a_deleted_webhook_i
     let id = json!({"company_id": 1, "webhook_id": made["webhook_id"]});
     let mut change = id.clone();
     change["new_signing_token"] = true.into();
-    let changed = site.admin_api("webhook/update", change).await;
+    let changed = site.admin_api("webhook/update", change.clone()).await;
     assert_ne!(changed["signing_token"], made["signing_token"]);
     assert_eq!(changed["signing_token_from"], "2026-06-02T12:00:00.000Z");
+    let mut before = changed["signing_token"].clone();
     let sent = |receiver: &Receiver| header(&receiver.heads().pop().expect("a head"), "x-signing-token").to_owned();
     site.host("Ann").await;
     tell(&site).await;
@@ -626,6 +627,16 @@ async fn a_signing_token_is_replaced_with_a_day_to_spare_and_a_deleted_webhook_i
     site.host("Bob").await;
     tell(&site).await;
     assert_eq!(sent(&receiver), changed["signing_token"].as_str().expect("a token"));
+
+    // Twice within a day: the one right before.
+    for key in ["second", "third"] {
+        change["idempotency_key"] = key.into();
+        let second = site.admin_api("webhook/update", change.clone()).await["signing_token"].clone();
+        site.host(key).await;
+        tell(&site).await;
+        assert_eq!(sent(&receiver), before.as_str().expect("a token"));
+        before = second;
+    }
 
     let told = got(&receiver).len();
     site.host("Cid").await;

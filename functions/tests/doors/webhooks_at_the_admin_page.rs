@@ -1,5 +1,7 @@
 //! A company's administrators make, change, look into and delete its webhooks at `/admin/webhooks`; nobody else does.
 
+use functions::operator;
+use mail_parser::MessageParser;
 use serde_json::{Value, json};
 
 use crate::api_tokens::{OWN, admin, signed_in};
@@ -239,4 +241,30 @@ async fn only_administrators_see_to_them_from_their_own_pages_and_to_their_own_c
     // Nothing of all this was sent anywhere.
     receiver.does(Deed::Hang);
     assert_eq!(receiver.bodies().len(), 2, "the two pings");
+}
+
+#[tokio::test]
+async fn who_has_no_account_at_the_page_is_told_how_to_enable_one_by_the_api() {
+    let site = Site::new().await;
+    let company = json!({"subdomain": "third", "name": "Third"});
+    let company = site.admin_api("company/create", company).await["id"].clone();
+    let receiver = Receiver::start(says(TAKEN)).await;
+    let new = json!({"company_id": company, "url": receiver.url("127.0.0.1", "/hook")});
+    let made = site.admin_api("webhook/create", new).await;
+    receiver.does(says(SPENT));
+    let host = json!({"company_id": company, "name": "Ann", "email": "ann@third.test", "no_welcome_email": true});
+    site.admin_api("host/create", host).await;
+    for _ in 0..5 {
+        tell(&site).await;
+        site.advance(DAY);
+    }
+    operator::dispatch(&site.app, &[]).await.expect("dispatched");
+    let mails = site.mails.take();
+    let [mail] = &mails[..] else {
+        panic!("one mail: {}", mails.len())
+    };
+    let mail = MessageParser::default().parse(&mail.raw).expect("a mail");
+    let text = mail.body_text(0).expect("text");
+    let way = format!("webhook/update with webhook_id {}", made["webhook_id"]);
+    assert!(text.contains(&way) && !text.contains("/admin/webhooks"), "{text}");
 }

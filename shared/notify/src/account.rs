@@ -23,6 +23,15 @@ pub struct Account<'a> {
     pub room_url: &'a str,
 }
 
+/// How whoever made a webhook enables it again.
+#[derive(Debug, Clone, Copy)]
+pub enum EnableHook<'a> {
+    /// At this page.
+    Page(&'a str),
+    /// By the API, as no page of the account's shows it; by this id.
+    Api(&'a str),
+}
+
 /// A link by which a password is set, once.
 #[derive(Clone, Copy)]
 pub struct PasswordLink<'a> {
@@ -83,17 +92,25 @@ impl Account<'_> {
 
     /// Tells whoever made a webhook that it was disabled. `server`: the host of its URL; `hooks`: where it is enabled again.
     #[must_use]
-    pub fn hook_disabled(&self, envelope: &Envelope<'_>, server: &str, hooks: &str) -> Mail {
+    pub fn hook_disabled(&self, envelope: &Envelope<'_>, server: &str, enable: &EnableHook<'_>) -> Mail {
         let words = self.language.words();
         let subject = fill(words.hook_off, &[("server", server)]);
+        let mut notes = vec![words.hook_again.to_owned()];
+        let button = match enable {
+            EnableHook::Page(url) => Some((words.hooks, *url)),
+            EnableHook::Api(id) => {
+                notes.push(fill(words.hook_by_api, &[("id", id)]));
+                None
+            }
+        };
         let letter = Letter {
             language: self.language,
             brand: self.brand,
             heading: &subject,
             lead: words.hook_failed.to_owned(),
             details: vec![(words.server, vec![server.to_owned()])],
-            button: Some((words.hooks, hooks)),
-            notes: vec![words.hook_again.to_owned()],
+            button,
+            notes,
         };
         build(envelope, &subject, &letter, None)
     }

@@ -16,7 +16,7 @@ pub mod sns;
 mod text;
 mod words;
 
-pub use account::{Account, PasswordLink};
+pub use account::{Account, EnableHook, PasswordLink};
 pub use calendar::{Attendee, File, Method, Part, Person};
 pub use letter::Brand;
 pub use mail::{Envelope, message_id};

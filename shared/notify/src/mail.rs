@@ -3,6 +3,7 @@
 use domain::code::Email;
 use jiff::Timestamp;
 use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
@@ -76,13 +77,13 @@ pub(crate) fn build(
         multipart("multipart/mixed", boundary("m"), attached)
     };
     let to = match envelope.name {
-        Some(name) => mail_builder::headers::address::Address::from((name, envelope.to.as_str())),
+        Some(name) => named(name, envelope.to),
         None => envelope.to.as_str().into(),
     };
     let mut message = MessageBuilder::new()
-        .from((letter.brand.product, envelope.sender.as_str()))
+        .from(named(letter.brand.product, envelope.sender))
         .to(to)
-        .subject(subject)
+        .subject(literal(subject))
         .date(envelope.date.as_second())
         .message_id(envelope.id)
         // RFC 3834: no answer by itself; the second is what Exchange looks at.
@@ -90,7 +91,7 @@ pub(crate) fn build(
         .header("X-Auto-Response-Suppress", Raw::new("OOF, AutoReply"))
         .header("Content-Language", Raw::new(letter.language.tag()));
     if let Some((name, email)) = envelope.reply_to {
-        message = message.reply_to((name, email.as_str()));
+        message = message.reply_to(named(name, email));
     }
     let mut raw = Vec::new();
     message.body(body).serialize(&mut raw);
@@ -101,4 +102,14 @@ pub(crate) fn build(
         raw,
         until: None,
     }
+}
+
+/// A text of a header that readers show as it is written: what looks like an encoded word (RFC 2047) would be read as what it
+/// encodes, be that a line break. A word joiner, which nobody sees, ends that, and has the text encoded as a whole.
+fn literal(text: &str) -> String {
+    text.replace("=?", "=\u{2060}?")
+}
+
+fn named<'a>(name: &str, email: &Email) -> Address<'a> {
+    (literal(name), email.as_str().to_owned()).into()
 }

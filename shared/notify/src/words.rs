@@ -121,6 +121,7 @@ pub(crate) struct Words {
     pub(crate) not_you: &'static str,
     pub(crate) server: &'static str,
     pub(crate) hook_again: &'static str,
+    pub(crate) hook_by_api: &'static str,
     pub(crate) hooks: &'static str,
     pub(crate) sent_by: &'static str,
     // A text message; no letters that phones' own alphabet lacks.

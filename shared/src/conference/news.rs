@@ -80,10 +80,15 @@ impl News {
         if before.kind == Kind::AdHoc || !(is_to_come(before, now) || is_to_come(after, now)) {
             return None;
         }
-        let among = |people: &[Invited], contact| people.iter().find(|known| known.contact == contact).cloned();
+        // Who has another mail address now is invited there, and no longer at the former one.
+        let among = |people: &[Invited], person: &Invited| {
+            let same =
+                |known: &&Invited| known.contact == person.contact && known.email.folded() == person.email.folded();
+            people.iter().find(same).cloned()
+        };
         let mut news = Self::default();
         for person in &after.invited {
-            match among(&before.invited, person.contact) {
+            match among(&before.invited, person) {
                 None => news.invited.push(person.contact),
                 Some(known) if known.moderator != person.moderator => news.roles.push(person.contact),
                 Some(_) => {}
@@ -92,7 +97,7 @@ impl News {
         let gone = before
             .invited
             .iter()
-            .filter(|person| among(&after.invited, person.contact).is_none());
+            .filter(|person| among(&after.invited, person).is_none());
         news.gone = gone.cloned().collect();
         news.changed = is_another(before, after);
         if !news.changed {
@@ -124,6 +129,14 @@ impl News {
         Some(news).filter(|_| told)
     }
 
+    /// The same person at the mail address at which it is invited no longer.
+    #[must_use]
+    pub fn gone_from(&self, person: &Invited) -> Option<&Invited> {
+        let elsewhere =
+            |gone: &&Invited| gone.contact == person.contact && gone.email.folded() != person.email.folded();
+        self.gone.iter().find(elsewhere)
+    }
+
     /// What of it concerns one person.
     #[must_use]
     pub fn of(&self, contact: ContactId) -> Self {
@@ -145,8 +158,10 @@ impl News {
         let away = self.gone.iter().filter(|person| !again(person));
         let mut told: Vec<(&Invited, Vec<Said>)> = away.map(|person| (person, vec![gone])).collect();
         for person in &conference.invited {
+            let elsewhere = self.gone_from(person);
             let said = if invited.contains(&person.contact) {
-                vec![Said::Invited]
+                let away = elsewhere.map(|_| Said::Uninvited);
+                away.into_iter().chain([Said::Invited]).collect()
             } else if self.changed || roles.contains(&person.contact) {
                 vec![Said::Changed]
             } else {
@@ -156,7 +171,9 @@ impl News {
                     .map(|(said, _)| said)
                     .collect()
             };
-            if !said.is_empty() && !self.gone.iter().any(|gone| gone.contact == person.contact) {
+            let stays =
+                invited.contains(&person.contact) || !self.gone.iter().any(|gone| gone.contact == person.contact);
+            if !said.is_empty() && stays {
                 told.push((person, said));
             }
         }

@@ -30,7 +30,9 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Check], &[Conference, Text]),
             (
                 &[BatchGet],
-                &[Company, Host, Conference, Code, Relay, Reseller, Suppressed, Mails],
+                &[
+                    Company, Host, Contact, Conference, Code, Relay, Reseller, Suppressed, Mails,
+                ],
             ),
         ],
     ),
@@ -47,7 +49,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "mail_receive",
         &[
-            (&[Get], &[Fqdn, Reseller, Uid, Conference]),
+            (&[Get], &[Fqdn, Reseller, Uid, Conference, Host]),
             (&[Put, Check], &[Conference]),
         ],
     ),

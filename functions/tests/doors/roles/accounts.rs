@@ -325,8 +325,11 @@ async fn reminded(walk: &mut Walk) {
     walk.book("mail_feedback").await;
     walk.site.mails.trouble(&[Some(notify::TextError::OptedOut)]);
     let made = walk.site.admin_api("conference/create", meeting).await;
+    // Somebody answers from another address than it was invited at.
+    let moved = json!({"contact_id": made["participants"][2], "email": "new@guest.test"});
+    walk.site.admin_api("contact/update", moved).await;
     walk.fresh().await;
-    crate::invitations_are_answered::answer(&walk.site, &made, "two@guest.test", "TENTATIVE").await;
+    crate::invitations_are_answered::answer(&walk.site, &made, "new@guest.test", "TENTATIVE").await;
     walk.book("mail_receive").await;
     // Somebody asks for a link, and for another one.
     let new = json!({"company_id": 1, "name": "Lost", "email": "lost@acme.test"});
