@@ -420,8 +420,8 @@ async fn step(app: &App, job: &Job) -> Result<Step, Error> {
         } => reminders::remind_one(app, job, conference, due, contact).await,
         Work::PasswordReset { email, link } => passwords::reset(app, job, &email, &link).await,
         Work::PasswordMail { host, link } => passwords::mail(app, job, host, &link).await,
-        Work::RepliesForget { conference } => {
-            app.store.replies_forget(job.reseller, conference).await?;
+        Work::RepliesForget { conference, moved } => {
+            app.store.replies_forget(job.reseller, conference, &moved).await?;
             Ok(Step::Done)
         }
         Work::Help => Ok(help(app, job)),

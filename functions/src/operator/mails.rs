@@ -1,7 +1,7 @@
 //! Mails that jobs send: to those who are invited to meetings, and to new accounts. A mail that goes out again, since it is
 //! not known whether it did, has the same Message-ID, UID and SEQUENCE, as long as what it tells of is the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use domain::company::Company;
@@ -86,7 +86,8 @@ where
     Ok(Written { last, more, outcomes })
 }
 
-/// Has these people reached where their entries in the host's address book say now: they may have been invited with others.
+/// Has mail reach these people where their entries in the host's address book say now: they may have been invited at another
+/// address. A phone may have been given with the invitation, and counts.
 pub(super) async fn reach(
     app: &App,
     (reseller, host): (ResellerId, HostId),
@@ -97,7 +98,7 @@ pub(super) async fn reach(
     let entries: BTreeMap<_, _> = entries.into_iter().flatten().map(|entry| (entry.id, entry)).collect();
     for person in people {
         if let Some(entry) = entries.get(&person.contact) {
-            (person.email, person.phone) = (entry.email.clone(), entry.phone.clone());
+            person.email = entry.email.clone();
         }
     }
     Ok(())
@@ -141,18 +142,23 @@ pub(super) async fn tell(
         .map(|(person, _)| person.contact);
     let next: Vec<_> = next.filter(|contact| is_next(*contact)).take(PEOPLE).collect();
     let mut reached = news.clone();
-    // Who is told to stay away is told where it was invited.
-    let off = reached.gone.iter_mut().filter(|_| news.off);
+    let stay: BTreeSet<_> = match news.off {
+        true => BTreeSet::new(),
+        false => told.conference.invited.iter().map(|person| person.contact).collect(),
+    };
+    // Who is invited at another address by now is told to stay away at the former one.
+    let gone = reached.gone.iter_mut().filter(|person| !stay.contains(&person.contact));
     let book = (job.reseller, told.conference.host);
-    reach(app, book, &next, told.conference.invited.iter_mut().chain(off)).await?;
+    reach(app, book, &next, told.conference.invited.iter_mut().chain(gone)).await?;
     let replies = app.store.replies(&told.conference, next).await?;
+    let reached = &reached;
     let mut people = reached.told(&told.conference);
     people.retain(|(person, _)| is_next(person.contact));
     let letters = &Letters::of(app, &told)?.replied(replies);
     let written = write_beside(app, job, people, async |person, said, why| {
         let mut outcomes = Vec::new();
         for said in said {
-            let mail = letters.news(job, person, said, news);
+            let mail = letters.news(job, person, said, reached);
             let outcome = match mail.to == person.email {
                 true => hand_on(app, job, &mail, why).await,
                 false => hand_on_elsewhere(app, job, &mail).await,
@@ -231,14 +237,15 @@ pub(super) async fn hook_disabled(app: &App, job: &Job, hook: HookId) -> Result<
         .target(&hook.url)
         .map(|target| target.host())
         .unwrap_or_default();
-    let (page, id) = (
-        format!("{}/admin/webhooks", app.config.origin(company.fqdn.as_str())),
-        hook.id.to_string(),
-    );
+    let page = format!("{}/admin/webhooks", app.config.origin(company.fqdn.as_str()));
+    let (of, webhook) = (job.company.to_string(), hook.id.to_string());
     // A reseller's administrator has no account at the pages of the companies that it makes webhooks for.
     let enable = match host.company == job.company {
         true => EnableHook::Page(&page),
-        false => EnableHook::Api(&id),
+        false => EnableHook::Api {
+            company: &of,
+            webhook: &webhook,
+        },
     };
     let mail = |account: &Account<'_>, envelope: &Envelope<'_>| account.hook_disabled(envelope, &server, &enable);
     write_to(app, job, "hook", (&host, &company), mail).await?;

@@ -164,17 +164,16 @@ async fn take(app: &App, notification: &Notification) -> Result<Result<bool, Dro
     Ok(Err(Dropped::Changing))
 }
 
-/// Who of those who are invited has that mail address: had it when invited, or has it by now.
+/// Who of those who are invited has that mail address by now, or had it when invited.
 async fn invited_as(app: &App, conference: &Conference, email: &Email) -> Result<Option<ContactId>, Error> {
     let invited = &conference.invited;
-    if let Some(person) = invited.iter().find(|person| person.email.folded() == email.folded()) {
-        return Ok(Some(person.contact));
-    }
-    let by_now = app
+    let entry = app
         .store
         .contact_by_email(conference.reseller, conference.host, email)
         .await?;
-    Ok(by_now.filter(|contact| invited.iter().any(|person| person.contact == *contact)))
+    let by_now = invited.iter().find(|person| Some(person.contact) == entry);
+    let then = || invited.iter().find(|person| person.email.folded() == email.folded());
+    Ok(by_now.or_else(then).map(|person| person.contact))
 }
 
 /// The answer in a mail, where it is to be believed.

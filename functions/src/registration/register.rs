@@ -2,6 +2,7 @@
 
 use domain::code::Email;
 use domain::conference::{Invited, MOST_PARTICIPANTS};
+use domain::host::Contact;
 use domain::text::Name;
 use domain::{Code, Error as Refusal, Reason};
 use http::Method;
@@ -151,6 +152,11 @@ async fn enter(
     let known = store.contacts_known(place.reseller, meeting.host, &person);
     let (known, (.., around)) = tokio::try_join!(known, store.conference_around(&scope, state))?;
     let (contacts, new) = store.contacts_prepare(meeting.host, &person, known, now).await?;
+    // At another address than it has by now.
+    let invited = |contact: &&Contact| meeting.invited.iter().any(|person| person.contact == contact.id);
+    if let Some(known) = contacts.iter().find(invited) {
+        return store.conference_invite_again(meeting, known.id, now).await;
+    }
     let mut after = meeting.clone();
     after.invited.extend(contacts.into_iter().map(|contact| Invited {
         contact: contact.id,

@@ -114,3 +114,91 @@ async fn an_answer_from_an_address_that_came_later_is_heard() {
     site.admin_api("contact/update", right).await;
     crate::invitations_are_answered::answer(&site, &made, "right@guest.test", "DECLINED").await;
 }
+
+/// Three people with addresses of their own, and the meeting to which two of them are invited.
+async fn three(site: &Site) -> (Value, Vec<Value>) {
+    let host = site.host("John").await;
+    let mut contacts = Vec::new();
+    for name in ["one", "two", "three"] {
+        let new =
+            json!({"host_id": host.id, "name": name, "email": format!("{name}@guest.test"), "idempotency_key": name});
+        contacts.push(site.admin_api("contact/create", new).await["contact_id"].clone());
+    }
+    let asked = json!({"host_id": host.id, "participants": [contacts[0], contacts[1]]});
+    (meeting(site, asked).await, contacts)
+}
+
+async fn moves(site: &Site, contact: &Value, email: &str) {
+    let moved = json!({"contact_id": contact, "email": email});
+    site.admin_api("contact/update", moved).await;
+}
+
+#[tokio::test]
+async fn people_who_exchange_addresses_are_told_to_stay_away_at_none() {
+    let site = Site::new().await;
+    let (made, contacts) = three(&site).await;
+    crate::invitations_are_answered::answer(&site, &made, "one@guest.test", "DECLINED").await;
+    moves(&site, &contacts[0], "between@guest.test").await;
+    moves(&site, &contacts[1], "one@guest.test").await;
+    moves(&site, &contacts[0], "two@guest.test").await;
+    update(&site, &made, json!({"participants": [contacts[0], contacts[1]]})).await;
+    let told = mails(&site).await;
+    is(&told, &[("one@guest.test", "REQUEST"), ("two@guest.test", "REQUEST")]);
+    // What was answered by whoever read that address then says nothing of who reads it now.
+    let uid = made["ics_uid"].as_str().expect("a UID");
+    let reseller = domain::id::ResellerId::new(1).expect("an id");
+    let conference = site.app.store.conference_by_uid(reseller, uid).await.expect("read");
+    let conference = conference.expect("a meeting");
+    let everybody = conference.invited.iter().map(|person| person.contact);
+    let replies = site.app.store.replies(&conference, everybody).await.expect("read");
+    assert!(replies.is_empty(), "{replies:?}");
+    // The answer counts for whoever has the address now.
+    crate::invitations_are_answered::answer(&site, &made, "one@guest.test", "ACCEPTED").await;
+    let everybody = conference.invited.iter().map(|person| person.contact);
+    let replies = site.app.store.replies(&conference, everybody).await.expect("read");
+    let of: Vec<String> = replies.keys().map(ToString::to_string).collect();
+    assert_eq!(of, [contacts[1].to_string()]);
+}
+
+#[tokio::test]
+async fn who_is_taken_off_hears_so_at_its_present_address() {
+    let site = Site::new().await;
+    let (made, contacts) = three(&site).await;
+    moves(&site, &contacts[0], "new@guest.test").await;
+    update(&site, &made, json!({"participants": [contacts[1], contacts[2]]})).await;
+    is(
+        &mails(&site).await,
+        &[("new@guest.test", "CANCEL"), ("three@guest.test", "REQUEST")],
+    );
+}
+
+#[tokio::test]
+async fn who_registers_by_its_new_address_is_there_once() {
+    let site = Site::new().await;
+    let host = site.host("John").await;
+    let asked = json!({"host_id": host.id, "registration": true, "participant_emails": ["anna@guest.test"]});
+    let made = meeting(&site, asked).await;
+    moves(&site, &made["participants"][1], "new@guest.test").await;
+    crate::registration::register(&site, &made, "Anna", "new@guest.test")
+        .await
+        .ok();
+    is(&mails(&site).await, &[("new@guest.test", "REQUEST")]);
+    let people = json!({"conference_id": made["conference_id"]});
+    let people = site.admin_api("conference/fetch", people).await["participants"].clone();
+    assert_eq!(people, made["participants"]);
+}
+
+#[tokio::test]
+async fn a_phone_that_was_given_with_an_invitation_counts() {
+    let site = Site::new().await;
+    let host = site.host("John").await;
+    let new = json!({"host_id": host.id, "name": "Anna", "email": "anna@guest.test"});
+    site.admin_api("contact/create", new).await;
+    let asked = json!({"host_id": host.id, "reminders": [{"channel": "sms", "minutes_before": 10}],
+        "participant_emails": [{"email": "anna@guest.test", "phone": "+15551230003"}]});
+    meeting(&site, asked).await;
+    site.advance(110 * 60);
+    mails(&site).await;
+    let texts: Vec<String> = site.mails.take_texts().iter().map(|text| text.to.to_string()).collect();
+    assert_eq!(texts, ["+15551230003"]);
+}

@@ -28,7 +28,7 @@ fn path(made: &Value) -> String {
     format!("/register/{}", made["conference_id"])
 }
 
-async fn register(site: &Site, made: &Value, name: &str, email: &str) -> Answer {
+pub(crate) async fn register(site: &Site, made: &Value, name: &str, email: &str) -> Answer {
     let call = site.post(ACME, &path(made)).header("origin", OWN);
     call.json(&json!({"name": name, "email": email})).send().await
 }

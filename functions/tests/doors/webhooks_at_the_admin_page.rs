@@ -265,6 +265,9 @@ async fn who_has_no_account_at_the_page_is_told_how_to_enable_one_by_the_api() {
     };
     let mail = MessageParser::default().parse(&mail.raw).expect("a mail");
     let text = mail.body_text(0).expect("text");
-    let way = format!("webhook/update with webhook_id {}", made["webhook_id"]);
+    let way = format!(
+        "company_id {company}, webhook_id {} and enabled true",
+        made["webhook_id"]
+    );
     assert!(text.contains(&way) && !text.contains("/admin/webhooks"), "{text}");
 }

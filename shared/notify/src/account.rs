@@ -28,8 +28,13 @@ pub struct Account<'a> {
 pub enum EnableHook<'a> {
     /// At this page.
     Page(&'a str),
-    /// By the API, as no page of the account's shows it; by this id.
-    Api(&'a str),
+    /// By the API, as no page of the account's shows it.
+    Api {
+        /// The company's id.
+        company: &'a str,
+        /// The webhook's.
+        webhook: &'a str,
+    },
 }
 
 /// A link by which a password is set, once.
@@ -90,7 +95,7 @@ impl Account<'_> {
         build(envelope, &subject, &letter, None)
     }
 
-    /// Tells whoever made a webhook that it was disabled. `server`: the host of its URL; `hooks`: where it is enabled again.
+    /// Tells whoever made a webhook that it was disabled. `server`: the host of its URL; `enable`: how it is enabled again.
     #[must_use]
     pub fn hook_disabled(&self, envelope: &Envelope<'_>, server: &str, enable: &EnableHook<'_>) -> Mail {
         let words = self.language.words();
@@ -98,8 +103,8 @@ impl Account<'_> {
         let mut notes = vec![words.hook_again.to_owned()];
         let button = match enable {
             EnableHook::Page(url) => Some((words.hooks, *url)),
-            EnableHook::Api(id) => {
-                notes.push(fill(words.hook_by_api, &[("id", id)]));
+            EnableHook::Api { company, webhook } => {
+                notes.push(fill(words.hook_by_api, &[("company", company), ("id", webhook)]));
                 None
             }
         };

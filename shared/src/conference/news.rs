@@ -156,9 +156,17 @@ impl News {
         let again =
             |person: &Invited| !self.off && conference.invited.iter().any(|other| other.contact == person.contact);
         let away = self.gone.iter().filter(|person| !again(person));
+        let reached: BTreeSet<String> = conference
+            .invited
+            .iter()
+            .map(|person| person.email.folded().to_string())
+            .collect();
         let mut told: Vec<(&Invited, Vec<Said>)> = away.map(|person| (person, vec![gone])).collect();
         for person in &conference.invited {
-            let elsewhere = self.gone_from(person);
+            // Not where somebody else is reached who is invited.
+            let elsewhere = self
+                .gone_from(person)
+                .filter(|gone| !reached.contains(gone.email.folded().as_str()));
             let said = if invited.contains(&person.contact) {
                 let away = elsewhere.map(|_| Said::Uninvited);
                 away.into_iter().chain([Said::Invited]).collect()

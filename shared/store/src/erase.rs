@@ -193,7 +193,7 @@ impl Store {
     /// Fails with [`crate::Error::Raced`] while something of it is not over.
     pub async fn conference_erase(&self, reseller: ResellerId, id: ConferenceId, now: Timestamp) -> Result<()> {
         unraced(|| self.try_erase(reseller, id, now)).await?;
-        self.replies_forget(reseller, id).await?;
+        self.replies_forget(reseller, id, &[]).await?;
         let nobody = |item: &Item| -> Result<Option<Op>> {
             let known: Participant = from_item("participant", item)?;
             let name = known.participant.identity();

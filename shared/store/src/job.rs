@@ -106,6 +106,9 @@ pub enum Work {
     RepliesForget {
         /// The meeting.
         conference: ConferenceId,
+        /// Who is invited at another address than before: nor is theirs kept.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        moved: Vec<ContactId>,
     },
     /// Nothing of its own: whoever is woken for it does what else is due.
     Help,

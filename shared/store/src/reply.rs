@@ -1,8 +1,9 @@
 //! What people answered to being invited: beside the conference, an item for each who did. It holds no address.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domain::conference::{Conference, Replies, Reply};
+use domain::code::Email;
+use domain::conference::{Conference, Invited, Replies, Reply};
 use domain::id::{ConferenceId, ContactId, Occurrence, ResellerId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,7 @@ impl Store {
 
     /// Takes away what people answered who are not invited any more, all of it where the conference was cancelled as a whole
     /// or is not there. Harmless when repeated.
-    pub async fn replies_forget(&self, reseller: ResellerId, id: ConferenceId) -> Result<()> {
+    pub async fn replies_forget(&self, reseller: ResellerId, id: ConferenceId, moved: &[ContactId]) -> Result<()> {
         let item = self.get(keys::conference(reseller, id)).await?;
         let conference: Option<Conference> = item.map(|item| from_item("conference", &item)).transpose()?;
         let invited: HashSet<ContactId> = conference
@@ -114,7 +115,8 @@ impl Store {
             .unwrap_or_default();
         let gone = |item: &Item| -> Result<Option<Op>> {
             let kept: Kept = from_item("replies", item)?;
-            Ok((!invited.contains(&kept.contact)).then(|| Op::delete(key_of(item))))
+            let stays = invited.contains(&kept.contact) && !moved.contains(&kept.contact);
+            Ok((!stays).then(|| Op::delete(key_of(item))))
         };
         self.rewrite(keys::replies_list(reseller, id), gone).await
     }
@@ -133,10 +135,29 @@ pub(crate) fn uid_gone(conference: &Conference) -> Op {
     Op::delete(keys::conference_uid(conference.reseller, &conference.ics_uid))
 }
 
-/// The job that forgets what people answered, where somebody was invited who is not any more.
+/// The job that forgets what people answered, where somebody was invited who is not any more, or not at that address: whoever
+/// answered there may have been another.
 pub(crate) fn forgets(before: &Conference, after: &Conference, now: Timestamp) -> Option<Op> {
-    let stays: HashSet<ContactId> = after.invited.iter().map(|person| person.contact).collect();
-    let gone = before.invited.iter().any(|person| !stays.contains(&person.contact));
-    let work = Work::RepliesForget { conference: after.id };
-    gone.then(|| Job::new(after.reseller, after.company, work, now).create())
+    let stays: HashMap<ContactId, &Email> = after
+        .invited
+        .iter()
+        .map(|person| (person.contact, &person.email))
+        .collect();
+    let gone = before.invited.iter().any(|person| !stays.contains_key(&person.contact));
+    let moved = |person: &&Invited| {
+        let now = stays.get(&person.contact);
+        now.is_some_and(|email| email.folded() != person.email.folded())
+    };
+    let moved: Vec<ContactId> = before
+        .invited
+        .iter()
+        .filter(moved)
+        .map(|person| person.contact)
+        .collect();
+    let forgets = gone || !moved.is_empty();
+    let work = Work::RepliesForget {
+        conference: after.id,
+        moved,
+    };
+    forgets.then(|| Job::new(after.reseller, after.company, work, now).create())
 }

@@ -181,6 +181,9 @@ fn compare(case: &Case, share: Option<f64>, ours: &Runs, peer: &Runs) -> Vec<ser
         row("delay p99", "ms", None, &|outcome| {
             outcome.delay_p99.as_secs_f64() * 1e3
         }),
+        row("sent on in 2 ms", "%", None, &|outcome| {
+            outcome.in_time.map_or(f64::NAN, |share| share * 100.0)
+        }),
         row("delivered", "packets/s", None, &|outcome| outcome.rate),
         json!({
             "name": format!("{} runs left out", case.name), "unit": "runs", "ours": ours.bad,
@@ -195,7 +198,9 @@ fn mebibytes(bytes: u64) -> f64 {
 }
 
 fn rounded(figure: Option<f64>) -> Option<f64> {
-    figure.map(|figure| (figure * 1000.0).round() / 1000.0)
+    figure
+        .filter(|figure| figure.is_finite())
+        .map(|figure| (figure * 1000.0).round() / 1000.0)
 }
 
 fn table(rows: &[serde_json::Value]) -> String {
@@ -279,6 +284,7 @@ listen = \"{operator}\"
             "info".to_owned(),
         ],
         listen,
+        operator: Some(operator),
         core,
         log: folder.join("relay.log"),
     };
@@ -334,6 +340,7 @@ logging: {{ level: warn }}
         program,
         arguments: vec!["--config".to_owned(), config.display().to_string()],
         listen,
+        operator: None,
         core,
         log: folder.join("livekit.log"),
     })

@@ -57,6 +57,8 @@ pub struct Outcome {
     pub delay_p50: Duration,
     /// The same, 99 of 100.
     pub delay_p99: Duration,
+    /// Share of packets that our relay sent on within 2 ms of their arrival, by its own count.
+    pub in_time: Option<f64>,
     /// Repeated packets in the window.
     pub repeats: u64,
 }
@@ -112,6 +114,7 @@ pub async fn run(server: &Server, key: &ApiKey, case: &Case, window: Duration) -
     until(&mut clients, "streams", || tally.borrow().streams >= streams).await?;
     pause(&mut clients, WARM_UP).await?;
 
+    let forwarded = server.forwarded().await?;
     let before = (*tally.borrow()).snapshot();
     tally.borrow_mut().begin();
     let (started, cpu, own) = (Instant::now(), server.cpu()?, cpu_of(std::process::id())?);
@@ -120,6 +123,8 @@ pub async fn run(server: &Server, key: &ApiKey, case: &Case, window: Duration) -
     let own = cpu_of(std::process::id())?.saturating_sub(own);
     let after = (*tally.borrow()).snapshot();
     let memory = server.memory()?;
+    let in_time = forwarded.zip(server.forwarded().await?);
+    let in_time = in_time.map(|((all, quick), now)| real(now.1 - quick) / real(now.0 - all));
 
     let delay = |share| tally.borrow_mut().delay(share).unwrap_or_default();
     let (delay_p50, delay_p99) = (delay(0.5), delay(0.99));
@@ -141,6 +146,7 @@ pub async fn run(server: &Server, key: &ApiKey, case: &Case, window: Duration) -
         memory,
         delay_p50,
         delay_p99,
+        in_time,
         repeats: count(after.repeats, before.repeats),
     })
 }

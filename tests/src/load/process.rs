@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// How long a server may take until it accepts connections.
@@ -23,6 +24,8 @@ pub struct Spec {
     pub arguments: Vec<String>,
     /// Where its signalling listens.
     pub listen: SocketAddr,
+    /// Where our own relay tells its figures.
+    pub operator: Option<SocketAddr>,
     /// Core that it is pinned to.
     pub core: usize,
     /// Where its output goes.
@@ -35,6 +38,7 @@ pub struct Server {
     child: Child,
     /// Where its signalling listens.
     pub listen: SocketAddr,
+    operator: Option<SocketAddr>,
 }
 
 /// What a process holds.
@@ -72,6 +76,7 @@ impl Server {
         let mut server = Self {
             child,
             listen: spec.listen,
+            operator: spec.operator,
         };
         let started = Instant::now();
         while TcpStream::connect(spec.listen).await.is_err() {
@@ -90,6 +95,23 @@ impl Server {
     /// When `/proc` cannot be read.
     pub fn cpu(&self) -> Result<Duration> {
         cpu_of(self.child.id())
+    }
+
+    /// How many packets it sent on so far, and how many of them within 2.048 ms of their arrival, if it tells.
+    ///
+    /// # Errors
+    /// When our relay does not answer.
+    pub async fn forwarded(&self) -> Result<Option<(u64, u64)>> {
+        let Some(operator) = self.operator else {
+            return Ok(None);
+        };
+        let text = metrics(operator).await?;
+        let count = |series: &str| {
+            let name = format!("convoke_relay_forwarding_delay_seconds{series} ");
+            let line = text.lines().find_map(|line| line.strip_prefix(&name));
+            line.and_then(|count| count.parse().ok()).context(name)
+        };
+        Ok(Some((count("_count")?, count("_bucket{le=\"0.002048\"}")?)))
     }
 
     /// What it holds now.
@@ -182,4 +204,18 @@ pub fn machine() -> String {
         kib.div_ceil(1024 * 1024),
         release.trim()
     )
+}
+
+/// Our relay's own figures, as its operator's door tells them.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn metrics(operator: SocketAddr) -> Result<String> {
+    let mut stream = TcpStream::connect(operator).await.context("the operator's door")?;
+    let request = format!("GET /metrics HTTP/1.1\r\nhost: {operator}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    ensure!(text.starts_with("HTTP/1.1 200"), "metrics: {text}");
+    Ok(text)
 }

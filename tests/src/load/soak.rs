@@ -8,8 +8,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use rand::Rng as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -17,7 +15,7 @@ use super::bench::{self, Ports};
 use super::client::{self, Options, Shared};
 use super::flood;
 use super::media::Media;
-use super::process::{Server, Usage, machine};
+use super::process::{Server, Usage, machine, metrics};
 use super::tally::Tally;
 use super::token::ApiKey;
 
@@ -340,17 +338,6 @@ async fn calm(ports: &Ports) -> Result<u64> {
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-}
-
-/// The relay's own figures.
-async fn metrics(operator: SocketAddr) -> Result<String> {
-    let mut stream = TcpStream::connect(operator).await.context("the operator's door")?;
-    let request = format!("GET /metrics HTTP/1.1\r\nhost: {operator}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    ensure!(text.starts_with("HTTP/1.1 200"), "metrics: {text}");
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -267,10 +267,12 @@ impl Estimator {
         }
         match self.delay.usage() {
             Usage::Over => {
-                self.queued_at = now;
                 let acked = self.acked.peak().unwrap_or(self.by_delay);
                 // One step down per round trip; the queue needs that long to show it.
                 let own = self.prober.is_under_way() || self.probed_at != 0 && now < self.probed_at + OWN_QUEUE;
+                if !own {
+                    self.queued_at = now;
+                }
                 if !own && now > self.overused_at + rtt.clamp(50_000, 300_000) || acked < self.by_delay / 2.0 {
                     if self.queued_since == 0 {
                         self.queued_since = now;

@@ -1,7 +1,7 @@
 //! Which layer each sink gets: from what is wanted, what arrives and what the link carries.
 
 use super::{
-    Event, Shard,
+    Event, OVERHEAD, Shard,
     allocate::{Demand, allocate},
     clock::Micros,
     layer::Listener,
@@ -62,7 +62,9 @@ impl Shard {
                 if source.audible {
                     let bits = source.layers[0].cost(now, source.spec.codec);
                     audio_bits += bits;
-                    copied_bits += sink.spec.red_pt.map_or(0, |_| bits);
+                    // A copy has no header of its own; sound comes in packets of 20 ms.
+                    let copy = bits.saturating_sub(50 * 8 * OVERHEAD as u64);
+                    copied_bits += sink.spec.red_pt.map_or(0, |_| copy);
                 }
                 self.listen_to_audio(sink_key);
             } else {
@@ -78,28 +80,39 @@ impl Shard {
         }
         let transport = &mut self.transports[key as usize];
         let budget = transport.budget(now).saturating_sub(audio_bits);
-        // No picture is stopped for copies of sound.
+        // Sound is copied as long as that stops no picture that would go on without copies.
         transport.most_copies = MAX_COPIES;
-        loop {
-            let copies = transport.sound_copies(now);
-            let copied_bits = copied_bits * u64::from(copies);
-            transport.wanted = wanted_bits + audio_bits + copied_bits;
-            allocate(&mut demands, budget.saturating_sub(copied_bits), &mut grants);
-            if copies == 0 || !grants.contains(&None) {
-                break;
-            }
-            transport.most_copies = copies - 1;
+        let most = transport.sound_copies(now);
+        let mut stopped_by = |copies: u8| {
+            let budget = budget.saturating_sub(copied_bits * u64::from(copies));
+            allocate(&mut demands, budget, &mut grants);
+            grants.iter().filter(|grant| grant.is_none()).count()
+        };
+        let mut copies = most;
+        if stopped_by(most) > 0 && most > 0 {
+            let least = stopped_by(0);
+            copies = (0..=most)
+                .rev()
+                .find(|copies| stopped_by(*copies) == least)
+                .unwrap_or(0);
+            transport.most_copies = copies;
         }
+        transport.wanted = wanted_bits + audio_bits + copied_bits * u64::from(copies);
         let mut constrained = false;
         for (demand, grant) in demands.iter().zip(&grants) {
             let best = (0..=demand.wanted)
                 .rev()
                 .find(|layer| demand.costs[usize::from(*layer)].is_some());
             constrained |= *grant < best || demand.thinned;
-            let raises = &mut self.sinks[demand.sink as usize].raises;
+            let sink = &mut self.sinks[demand.sink as usize];
+            let comes = |layer: u8| demand.costs[usize::from(layer)].is_some();
+            let muted = self.sources[sink.source as usize].spec.muted;
             match demand.current {
-                Some(had) if *grant > Some(had) => raises.raised(now),
-                Some(had) if *grant < Some(had) && had <= demand.wanted => raises.fell(now),
+                Some(had) if *grant > Some(had) => sink.raises.raised(now),
+                // Not where it is no longer wanted, or no longer comes.
+                Some(had) if *grant < Some(had) && had <= demand.wanted && comes(had) && !muted => {
+                    sink.raises.fell(now, had);
+                }
                 _ => {}
             }
             self.give(now, demand.sink, *grant);
@@ -318,7 +331,7 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
         thinned_cost: source.thinned_cost(now),
         thinned: false,
         wanted,
-        most: current.filter(|_| !sink.raises.is_due(now)).unwrap_or(wanted),
+        most: sink.raises.most(now, wanted),
         may_pause: sink.spec.allow_pause,
         current,
     }

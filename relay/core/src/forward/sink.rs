@@ -68,30 +68,39 @@ const LONGEST_PAUSE: Micros = 30_000_000;
 pub(super) struct Raises {
     /// When it was raised last, 0 for never.
     at: Micros,
-    /// None before, and how long the next one that fails stops them.
+    /// The layer that failed is left alone until then, and how long it was.
     from: Micros,
     pause: Micros,
+    layer: u8,
 }
 
 impl Raises {
-    pub(super) const fn is_due(&self, now: Micros) -> bool {
-        now >= self.from
+    /// The highest layer that may be tried now, of those that are wanted.
+    pub(super) fn most(&self, now: Micros, wanted: u8) -> u8 {
+        if now < self.from {
+            wanted.min(self.layer.saturating_sub(1))
+        } else {
+            wanted
+        }
     }
 
     pub(super) const fn raised(&mut self, now: Micros) {
+        // One that lasted was no mistake.
+        if self.at != 0 && now >= self.at + KEPT {
+            self.pause = 0;
+        }
         self.at = now;
     }
 
-    /// It fell for lack of bandwidth.
-    pub(super) fn fell(&mut self, now: Micros) {
-        let failed = self.at != 0 && now < self.at + KEPT;
-        self.pause = if failed {
-            (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
-        } else {
-            0
-        };
-        self.from = now + self.pause;
-        self.at = 0;
+    /// It fell from a layer for lack of bandwidth.
+    pub(super) fn fell(&mut self, now: Micros, layer: u8) {
+        let raised = std::mem::take(&mut self.at);
+        if raised != 0 && now < raised + KEPT {
+            self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            (self.from, self.layer) = (now + self.pause, layer);
+        } else if now >= self.from {
+            self.pause = 0;
+        }
     }
 }
 
@@ -214,9 +223,13 @@ mod tests {
         for _ in 0..6 {
             raises.raised(now);
             now += 1_000_000;
-            raises.fell(now);
+            raises.fell(now, 2);
+            // On the way down it passes another one.
+            raises.fell(now + 100_000, 1);
+            assert_eq!(raises.most(now, 2), 1, "lower ones may be had");
+            assert_eq!(raises.most(now, 0), 0);
             let fell = now;
-            while !raises.is_due(now) {
+            while raises.most(now, 2) < 2 {
                 now += 100_000;
             }
             waits.push((now - fell) / 1_000_000);
@@ -225,7 +238,12 @@ mod tests {
         // One that lasted was no mistake.
         raises.raised(now);
         now += KEPT;
-        raises.fell(now);
-        assert!(raises.is_due(now));
+        raises.fell(now, 2);
+        assert_eq!(raises.most(now, 2), 2);
+        raises.raised(now);
+        now += 1_000_000;
+        raises.fell(now, 2);
+        let after = |wait| raises.most(now + wait, 2);
+        assert_eq!((after(1_900_000), after(2_000_000)), (1, 2));
     }
 }

@@ -43,7 +43,7 @@ pub(super) const WORDS: Words = Words {
     not_you: "Waren Sie es nicht? Dann tun Sie nichts: Ihr Passwort bleibt, wie es ist.",
     server: "Server",
     hook_again: "Ereignisse werden ab jetzt nicht mehr dorthin gesendet. Sobald der Server wieder antwortet, schalten Sie den Webhook ein: Er wird dabei geprüft.",
-    hook_by_api: "Schalten Sie ihn über die API ein: webhook/update mit webhook_id {id}.",
+    hook_by_api: "Schalten Sie ihn über die API ein: webhook/update mit company_id {company}, webhook_id {id} und enabled true.",
     hooks: "Webhooks öffnen",
     sent_by: "Gesendet von {product}",
     text: "{product}: {subject} beginnt um {time}. {url}",

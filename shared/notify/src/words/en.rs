@@ -43,7 +43,7 @@ pub(super) const WORDS: Words = Words {
     not_you: "Was it not you? Then do nothing: your password stays as it is.",
     server: "Server",
     hook_again: "Events from now on are not sent to it. Once the server answers again, enable the webhook: it is tried first.",
-    hook_by_api: "Enable it by the API: webhook/update with webhook_id {id}.",
+    hook_by_api: "Enable it by the API: webhook/update with company_id {company}, webhook_id {id} and enabled true.",
     hooks: "Open the webhooks",
     sent_by: "Sent by {product}",
     text: "{product}: {subject} starts at {time}. {url}",

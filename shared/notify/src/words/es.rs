@@ -43,7 +43,7 @@ pub(super) const WORDS: Words = Words {
     not_you: "¿No ha sido usted? Entonces no haga nada: su contraseña no cambia.",
     server: "Servidor",
     hook_again: "A partir de ahora no se le envían eventos. Cuando el servidor vuelva a responder, active el webhook: antes se comprueba.",
-    hook_by_api: "Actívelo mediante la API: webhook/update con webhook_id {id}.",
+    hook_by_api: "Actívelo mediante la API: webhook/update con company_id {company}, webhook_id {id} y enabled true.",
     hooks: "Abrir los webhooks",
     sent_by: "Enviado por {product}",
     text: "{product}: {subject} empieza a las {time}. {url}",

@@ -43,7 +43,7 @@ pub(super) const WORDS: Words = Words {
     not_you: "Ce n’était pas vous ? Ne faites rien : votre mot de passe ne change pas.",
     server: "Serveur",
     hook_again: "Les événements ne lui sont plus envoyés. Dès que le serveur répond de nouveau, activez le webhook : il est d’abord vérifié.",
-    hook_by_api: "Activez-le par l’API : webhook/update avec webhook_id {id}.",
+    hook_by_api: "Activez-le par l’API : webhook/update avec company_id {company}, webhook_id {id} et enabled true.",
     hooks: "Ouvrir les webhooks",
     sent_by: "Envoyé par {product}",
     text: "{product} : {subject} commence à {time}. {url}",

@@ -43,7 +43,7 @@ pub(super) const WORDS: Words = Words {
     not_you: "Não foi você? Então não faça nada: sua senha continua a mesma.",
     server: "Servidor",
     hook_again: "A partir de agora, nenhum evento será enviado a ele. Quando o servidor voltar a responder, ative o webhook: ele será verificado primeiro.",
-    hook_by_api: "Ative-o pela API: webhook/update com webhook_id {id}.",
+    hook_by_api: "Ative-o pela API: webhook/update com company_id {company}, webhook_id {id} e enabled true.",
     hooks: "Abrir os webhooks",
     sent_by: "Enviado por {product}",
     text: "{product}: {subject} vai iniciar: {time}. {url}",

@@ -73,7 +73,13 @@ async fn delete(world: &World, id: ConferenceId) {
 /// Whether a job waits that forgets what people answered who are not invited any more.
 async fn forgets(world: &World, id: ConferenceId) -> bool {
     let due = world.store.jobs_due(minute(1), 1_000).await.expect("read");
-    due.iter().any(|job| job.work == Work::RepliesForget { conference: id })
+    due.iter().any(|job| {
+        job.work
+            == (Work::RepliesForget {
+                conference: id,
+                moved: Vec::new(),
+            })
+    })
 }
 
 pub async fn what_people_answer_is_kept_while_they_are_invited(store: &Store) {
@@ -124,7 +130,10 @@ pub async fn what_people_answer_is_kept_while_they_are_invited(store: &Store) {
     .await;
     assert!(forgets(&world, conference.id).await);
     for _ in 0..2 {
-        store.replies_forget(reseller, conference.id).await.expect("forgotten");
+        store
+            .replies_forget(reseller, conference.id, &[])
+            .await
+            .expect("forgotten");
     }
     let replies = store.replies(&left, [ann, bob]).await.expect("read");
     assert_eq!(replies.keys().copied().collect::<Vec<_>>(), [ann]);
@@ -141,7 +150,10 @@ pub async fn what_people_answer_is_kept_while_they_are_invited(store: &Store) {
         .replies_take(&left, ann, &[(None, said(9, 9, PartStat::Accepted))])
         .await;
     assert!(matches!(late, Err(Error::Raced)), "{late:?}");
-    store.replies_forget(reseller, conference.id).await.expect("forgotten");
+    store
+        .replies_forget(reseller, conference.id, &[])
+        .await
+        .expect("forgotten");
     assert!(store.replies(&left, [ann, bob]).await.expect("read").is_empty());
 }
 
