@@ -155,18 +155,13 @@ impl News {
         // Who was invited again meanwhile is not told to stay away.
         let again =
             |person: &Invited| !self.off && conference.invited.iter().any(|other| other.contact == person.contact);
-        let away = self.gone.iter().filter(|person| !again(person));
-        let reached: BTreeSet<String> = conference
-            .invited
-            .iter()
-            .map(|person| person.email.folded().to_string())
-            .collect();
+        let reached: BTreeSet<String> = conference.invited.iter().map(|person| person.email.folded()).collect();
+        // Nor is anybody where somebody else is reached who is invited.
+        let taken = |person: &Invited| !self.off && reached.contains(&person.email.folded());
+        let away = self.gone.iter().filter(|person| !again(person) && !taken(person));
         let mut told: Vec<(&Invited, Vec<Said>)> = away.map(|person| (person, vec![gone])).collect();
         for person in &conference.invited {
-            // Not where somebody else is reached who is invited.
-            let elsewhere = self
-                .gone_from(person)
-                .filter(|gone| !reached.contains(gone.email.folded().as_str()));
+            let elsewhere = self.gone_from(person).filter(|gone| !taken(gone));
             let said = if invited.contains(&person.contact) {
                 let away = elsewhere.map(|_| Said::Uninvited);
                 away.into_iter().chain([Said::Invited]).collect()
