@@ -1,7 +1,7 @@
 //! Mails that jobs send: to those who are invited to meetings, and to new accounts. A mail that goes out again, since it is
 //! not known whether it did, has the same Message-ID, UID and SEQUENCE, as long as what it tells of is the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use domain::company::Company;
@@ -91,14 +91,13 @@ where
 pub(super) async fn reach(
     app: &App,
     (reseller, host): (ResellerId, HostId),
-    contacts: &[ContactId],
-    people: impl Iterator<Item = &mut Invited>,
+    people: Vec<&mut Invited>,
 ) -> Result<(), Error> {
-    let entries = app.store.contacts(reseller, host, contacts).await?;
-    let entries: BTreeMap<_, _> = entries.into_iter().flatten().map(|entry| (entry.id, entry)).collect();
-    for person in people {
-        if let Some(entry) = entries.get(&person.contact) {
-            person.email = entry.email.clone();
+    let contacts: Vec<_> = people.iter().map(|person| person.contact).collect();
+    let entries = app.store.contacts(reseller, host, &contacts).await?;
+    for (person, entry) in people.into_iter().zip(entries) {
+        if let Some(entry) = entry {
+            person.email = entry.email;
         }
     }
     Ok(())
@@ -149,7 +148,13 @@ pub(super) async fn tell(
     // Who is invited at another address by now is told to stay away at the former one.
     let gone = reached.gone.iter_mut().filter(|person| !stay.contains(&person.contact));
     let book = (job.reseller, told.conference.host);
-    reach(app, book, &next, told.conference.invited.iter_mut().chain(gone)).await?;
+    let people = told.conference.invited.iter_mut().chain(gone);
+    reach(
+        app,
+        book,
+        people.filter(|person| next.contains(&person.contact)).collect(),
+    )
+    .await?;
     let replies = app.store.replies(&told.conference, next).await?;
     let reached = &reached;
     let mut people = reached.told(&told.conference);

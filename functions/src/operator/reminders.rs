@@ -52,19 +52,13 @@ pub(super) async fn remind(
             return Ok(Step::Dropped(stale, Some(work(next, None))));
         }
     }
-    let mut step: Vec<ContactId> = told.conference.invited.iter().map(|person| person.contact).collect();
-    step.retain(|contact| !due.is_empty() && Some(*contact) > after);
-    step.sort();
-    step.truncate(PEOPLE);
+    told.conference.invited.sort_by_key(|person| person.contact);
+    let invited = &mut told.conference.invited;
+    invited.retain(|person| !due.is_empty() && Some(person.contact) > after);
     let book = (job.reseller, told.conference.host);
-    reach(app, book, &step, told.conference.invited.iter_mut()).await?;
+    reach(app, book, invited.iter_mut().take(PEOPLE).collect()).await?;
     let letters = Letters::of(app, &told)?;
-    let mut people: Vec<&Invited> = match due.is_empty() {
-        true => Vec::new(),
-        false => told.conference.invited.iter().collect(),
-    };
-    people.retain(|person| Some(person.contact) > after);
-    people.sort_by_key(|person| person.contact);
+    let people: Vec<&Invited> = told.conference.invited.iter().collect();
     let people = wanted(app, &told, people, &due).await?;
     let letters = &letters;
     let written = write_beside(app, job, people, async |person, due, why| {
@@ -120,8 +114,9 @@ pub(super) async fn remind_one(
     let before = later(due.at, SignedDuration::from_millis(-1));
     let planned = told.conference.reminders_after(before).contains(&due);
     let book = (job.reseller, told.conference.host);
-    reach(app, book, &[contact], told.conference.invited.iter_mut()).await?;
-    let person = told.conference.invited.iter().find(|person| person.contact == contact);
+    told.conference.invited.retain(|person| person.contact == contact);
+    reach(app, book, told.conference.invited.iter_mut().collect()).await?;
+    let person = told.conference.invited.first();
     if let Some(person) = person.filter(|_| planned) {
         let letters = Letters::of(app, &told)?;
         let (due, mut late) = to_come(app, &told, vec![due], app.now()).await?;

@@ -246,6 +246,7 @@ async fn bad_registrations_change_nothing() {
         ("", "a@b.test", "name"),
         ("Ann\r\nBcc: x@y.test", "a@b.test", "name"),
         ("Cheap pills at https://evil.test", "a@b.test", "name"),
+        ("WWW.evil.test WIN", "a@b.test", "name"),
         (&"x".repeat(101), "a@b.test", "name"),
         ("Ann", "", "email"),
         ("Ann", "no address", "email"),

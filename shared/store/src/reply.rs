@@ -104,7 +104,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes away what people answered who are not invited any more, all of it where the conference was cancelled as a whole
+    /// Takes away what people answered who are not invited any more, and what these did who `moved`; all of it where the conference was cancelled as a whole
     /// or is not there. Harmless when repeated.
     pub async fn replies_forget(&self, reseller: ResellerId, id: ConferenceId, moved: &[ContactId]) -> Result<()> {
         let item = self.get(keys::conference(reseller, id)).await?;
