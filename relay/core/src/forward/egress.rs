@@ -109,9 +109,9 @@ struct Head<'a> {
 
 impl<T: Transmit> Egress<'_, T> {
     fn drain(&mut self) {
-        let relaxed = self.transport.is_relaxed(self.now);
+        let pace = self.transport.pace(self.now);
         let estimate = self.transport.estimator.target();
-        self.transport.pacer.refill(self.now, estimate, relaxed);
+        self.transport.pacer.refill(self.now, estimate, pace);
         while let Some(packet) = self.transport.pacer.audio.pop_front() {
             self.send(&packet);
         }
@@ -120,12 +120,13 @@ impl<T: Transmit> Egress<'_, T> {
         {
             self.repair(&packet);
         }
-        self.probe();
         while self.transport.pacer.is_open()
             && let Some(packet) = self.transport.pacer.pop_video()
         {
             self.send(&packet);
         }
+        // After the pictures, which are part of a probe themselves: its padding shall not take their time.
+        self.probe();
     }
 
     fn next_due(&self) -> Option<Micros> {

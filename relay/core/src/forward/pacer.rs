@@ -9,22 +9,35 @@ use super::clock::Micros;
 
 /// The budget that passes at once, as time at the pacing rate.
 const QUANTUM: Micros = 5_000;
-/// Pacing rate over estimate, in halves: 2.5.
-const FACTOR_HALVES: u64 = 5;
-/// What waits shall be gone in this time, whatever the estimate.
+/// What waits shall be gone in this time, whatever the estimate,
 const MAX_WAIT: Micros = 250_000;
+/// and on a link that was full of late.
+const MAX_GENTLE_WAIT: Micros = 400_000;
 /// Least pacing rate, bits per second.
 const MIN_RATE: u64 = 300_000;
 /// Share of the estimate for repairs,
 const REPAIR_PERCENT: u64 = 40;
 /// and how much of it may pass at once, as time.
 const REPAIR_BURST: Micros = 500_000;
-/// The same on a link that has shown no limit: a picture of up to 12 kB goes at once.
+/// The same where the pace is relaxed: a picture of up to 12 kB goes at once.
 const RELAXED_RATE: u64 = 20_000_000;
 /// Packets that may wait; further ones are dropped, as a full link would.
 const MAX_QUEUED: usize = 4096;
 /// Repairs that may wait.
 const MAX_REPAIRS: usize = 512;
+
+/// How fast pictures may go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// In one piece: the link has shown no limit.
+    Relaxed,
+    /// At 2.5 times the estimate.
+    #[default]
+    Ordinary,
+    /// At so many bits per second, the estimate or a probe's: the link was full of late, and its queue may hold less than
+    /// a keyframe.
+    Gentle(u64),
+}
 
 /// A packet that waits.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +66,7 @@ pub(super) struct Pacer {
     /// Bits that repairs may take, in millionths.
     repair_budget: i64,
     refilled: Micros,
-    relaxed: bool,
+    pace: Pace,
 }
 
 impl Pacer {
@@ -96,9 +109,9 @@ impl Pacer {
         self.repairs.retain(|packet| packet.sink != sink);
     }
 
-    /// Adds the budget of the time since the last call; `relaxed` says that the link has shown no limit.
-    pub(super) fn refill(&mut self, now: Micros, estimate: u64, relaxed: bool) {
-        self.relaxed = relaxed;
+    /// Adds the budget of the time since the last call.
+    pub(super) fn refill(&mut self, now: Micros, estimate: u64, pace: Pace) {
+        self.pace = pace;
         let rate = self.rate(estimate);
         let since = now.saturating_sub(self.refilled).min(1_000_000);
         self.refilled = now;
@@ -149,9 +162,12 @@ impl Pacer {
     }
 
     fn rate(&self, estimate: u64) -> u64 {
-        (estimate * FACTOR_HALVES / 2)
-            .max(self.video_bytes * 8_000_000 / MAX_WAIT)
-            .max(if self.relaxed { RELAXED_RATE } else { MIN_RATE })
+        let (rate, longest, least) = match self.pace {
+            Pace::Relaxed => (estimate * 5 / 2, MAX_WAIT, RELAXED_RATE),
+            Pace::Ordinary => (estimate * 5 / 2, MAX_WAIT, MIN_RATE),
+            Pace::Gentle(rate) => (rate, MAX_GENTLE_WAIT, MIN_RATE),
+        };
+        rate.max(self.video_bytes * 8_000_000 / longest).max(least)
     }
 }
 
@@ -175,7 +191,7 @@ mod tests {
 
     /// Sends all that may pass at `now`; how many packets.
     fn drain(pacer: &mut Pacer, now: Micros, estimate: u64) -> usize {
-        pacer.refill(now, estimate, false);
+        pacer.refill(now, estimate, Pace::Ordinary);
         let mut sent = 0;
         while pacer.is_open() && pacer.pop_video().is_some() {
             pacer.spend(1_000);

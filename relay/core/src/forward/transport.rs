@@ -1,12 +1,24 @@
 //! One client connection: streams coming in, sinks going out, and what both share.
 
-use super::{Config, arrivals::Arrivals, bwe::Estimator, clock::Micros, losses::Losses, pacer::Pacer};
+use super::{
+    Config,
+    arrivals::Arrivals,
+    bwe::Estimator,
+    clock::Micros,
+    losses::Losses,
+    pacer::{Pace, Pacer},
+};
 use crate::{intmap::IntMap, types::TransportId};
 
 /// Sender reports remembered to measure the round trip by.
 const REPORTS: usize = 8;
 /// Round trip assumed before one is measured.
 const DEFAULT_RTT: Micros = 100_000;
+
+/// How long a link that was full is treated with care,
+const OVERUSED: Micros = 20_000_000;
+/// and the least estimate, bits per second, at which it gets pictures no faster: below, a keyframe would take too long.
+const LEAST_GENTLE: u64 = 500_000;
 
 /// What an SSRC that arrives stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,10 +161,18 @@ impl Transport {
         self.estimator.target()
     }
 
-    /// Whether pictures may pass in one piece: the link has shown no limit of late.
-    pub(super) const fn is_relaxed(&self, now: Micros) -> bool {
+    /// How fast pictures may go.
+    pub(super) fn pace(&self, now: Micros) -> Pace {
         let overused_at = self.estimator.overused_at();
-        !self.constrained && (overused_at == 0 || now > overused_at + 10_000_000)
+        let overused = overused_at != 0 && now < overused_at + OVERUSED;
+        let estimate = self.estimator.target();
+        if overused && estimate >= LEAST_GENTLE {
+            Pace::Gentle(estimate.max(self.estimator.prober.rate()))
+        } else if overused || self.constrained {
+            Pace::Ordinary
+        } else {
+            Pace::Relaxed
+        }
     }
 
     /// Whether enough is known of the link to stop pictures on it.

@@ -106,6 +106,13 @@ impl Prober {
             .map_or(0, |cluster| cluster.id)
     }
 
+    /// Bits per second of the cluster that is being sent; 0 for none.
+    pub(in super::super) fn rate(&self) -> u64 {
+        self.cluster
+            .filter(|cluster| cluster.done.is_none())
+            .map_or(0, |cluster| cluster.rate)
+    }
+
     /// Whether a cluster is being sent or waits for its answers.
     pub(super) const fn is_under_way(&self) -> bool {
         self.cluster.is_some()
