@@ -7,7 +7,7 @@ import { join, type Admission, type Fetch, type Refusal } from './join';
 import { outcomeOf, postToRelay, type OrderOutcome } from './orders';
 import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
-import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
+import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS, relayTries } from './retry';
 import type { Roster } from './roster';
 import { parseRules, type Order } from './rules';
 import { RelayRefused, type OpenSession, type Session } from './session';
@@ -77,6 +77,8 @@ export class Meeting {
   private entry: Entry | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private relayUrl: string | null = null;
+  /** Milliseconds that the platform took to answer last. */
+  private answeredIn = 0;
   /** What the next session is to switch on. */
   private want = { mic: false, camera: false };
   /** Past the door in this visit, so that we come back as we were. */
@@ -226,7 +228,8 @@ export class Meeting {
 
   private async ask(name: string, token: string | null) {
     const { page, params } = this;
-    return join(
+    const asked = this.around.now();
+    const outcome = await join(
       this.around.fetch,
       {
         code: page.code,
@@ -240,6 +243,8 @@ export class Meeting {
       },
       this.frameSession?.token ?? null,
     );
+    this.answeredIn = this.around.now() - asked;
+    return outcome;
   }
 
   private refused(refusal: Refusal): void {
@@ -349,6 +354,7 @@ export class Meeting {
     return {
       admission,
       relay,
+      tries: relayTries(this.answeredIn),
       roster: around.roster,
       observer: params.observer,
       lines: Math.min(params.resolution, admission.media.maxResolution),
