@@ -21,7 +21,7 @@ pub use self::news::{News, Said};
 pub use self::opens::{Live, Opens, Planned, opens};
 pub use self::reminder::{Channel, Due, Lead, MOST_REMINDERS, Reminder};
 pub use self::reply::{PartStat, Replies, Reply, TimesSince};
-pub use self::rule::{MOST_OCCURRENCES, Rule};
+pub use self::rule::{Frequency, MOST_OCCURRENCES, Rule};
 pub use self::series::{Exception, Series, Slot};
 use crate::code::{AccessCode, Email, Invalid, Phone};
 use crate::id::{CompanyId, ConferenceId, ContactId, HostId, Occurrence, ResellerId, RoomName, string_on_the_wire};

@@ -58,6 +58,11 @@ impl Zone {
         self.rules.to_ambiguous_timestamp(local).compatible().ok()
     }
 
+    /// Whether the wall-clock time of this instant means this instant: not where the clocks show a time for the second time.
+    pub fn leads_back(&self, at: Timestamp) -> bool {
+        self.instant(self.local(at)) == Some(at)
+    }
+
     /// Reads `YYYY-MM-DD HH:MM:SS` as wall clock of this zone, or ISO 8601 with an offset.
     ///
     /// A time that a gap skips is moved forward by the gap; one that happens twice means the first. Fractions of a
@@ -109,6 +114,12 @@ impl FromStr for Zone {
         const WHAT: Invalid = Invalid("must be a time zone such as Europe/Berlin");
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
         if text.is_empty() || text.len() > 64 || !text.bytes().all(plain) {
+            return Err(WHAT);
+        }
+        // Files of a machine's database that are no zone, or another one on each machine.
+        let file = ["localtime", "posixrules", "Factory"];
+        if file.iter().any(|name| name.eq_ignore_ascii_case(text)) || text.contains("posix/") || text.contains("right/")
+        {
             return Err(WHAT);
         }
         let rules = TimeZone::get(text).map_err(|_| WHAT)?;
@@ -177,7 +188,17 @@ mod tests {
         ] {
             assert!(zone("UTC").read(text).is_err(), "{text}");
         }
-        for name in ["", "Mars/Base", "Etc/Unknown", "../etc/passwd", "UTC\n"] {
+        for name in [
+            "",
+            "Mars/Base",
+            "Etc/Unknown",
+            "../etc/passwd",
+            "UTC\n",
+            "localtime",
+            "posixrules",
+            "Factory",
+            "right/UTC",
+        ] {
             assert!(name.parse::<Zone>().is_err(), "{name}");
         }
     }

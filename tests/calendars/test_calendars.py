@@ -87,3 +87,28 @@ def test_the_file_at_the_door_is_the_meeting_of_the_invitation(platform):
     mailed = platform.calendar(GUEST, "Invitation: Door")
     assert event["UID"] == mailed.walk("VEVENT")[0]["UID"]
     assert event["SEQUENCE"] >= mailed.walk("VEVENT")[0]["SEQUENCE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "duration"),
+    [("First", "02:30:00", 60), ("Second", "T02:30:00+01:00", 60), ("Across", "01:30:00", 120), ("After", "03:00:00", 30)],
+)
+def test_the_hour_that_happens_twice_is_not_mistaken(platform, name, start, duration):
+    year = datetime.datetime.now(UTC).year + 1
+    day = max(day for day in range(25, 32) if datetime.date(year, 10, day).weekday() == 6)
+    date = f"{year}-10-{day}"
+    host = platform.api("host/create", company_id=1, name=name, email=f"{name.lower()}@company.test", no_welcome_email=True)
+    platform.api(
+        "conference/create",
+        host_id=host["host_id"],
+        subject=name,
+        start=f"{date}{start}" if start.startswith("T") else f"{date} {start}",
+        time_zone="Europe/Berlin",
+        duration=duration,
+        participant_emails=[GUEST],
+    )
+    begins = {"First": "00:30", "Second": "01:30", "Across": "23:30", "After": "02:00"}[name]
+    begins = datetime.datetime.fromisoformat(f"{date}T{begins}:00+00:00") - datetime.timedelta(days=name == "Across")
+    (event,) = platform.calendar(GUEST, f"Invitation: {name}").walk("VEVENT")
+    assert event["DTSTART"].dt.astimezone(UTC) == begins
+    assert event["DTEND"].dt.astimezone(UTC) == begins + datetime.timedelta(minutes=duration)

@@ -32,7 +32,7 @@ fn write(app: &App, action: &'static str) -> Write<'static> {
 }
 
 /// Ends what a deleted host holds, cancels what it planned, and takes away what it had: twice, since the lists that say
-/// what there is may be behind.
+/// what there is may be behind. Its address book stays a while longer: it says where people hear of what is cancelled.
 pub(super) async fn host(
     app: &App,
     job: &Job,
@@ -55,8 +55,14 @@ pub(super) async fn host(
     if let Some(next) = page.next {
         return Ok(Step::On(at(pass, Some(next)), SignedDuration::ZERO));
     }
+    let book = async {
+        match pass {
+            1 => Ok(false),
+            _ => store.contacts_forget(job.reseller, host).await,
+        }
+    };
     let (contacts, sessions, (), ()) = tokio::try_join!(
-        store.contacts_forget(job.reseller, host),
+        book,
         store.sessions_forget(job.reseller, host),
         store.api_tokens_forget(job.reseller, host),
         store.oauth_grants_forget(job.reseller, host)

@@ -65,7 +65,7 @@ impl Endpoint for ConferenceRegister {
         let name = asked.name.as_str();
         if name.contains("://") || name.to_lowercase().contains("www.") {
             // What strangers write here goes out by mail.
-            return Err(Refusal::invalid("name", "must be a name").into());
+            return Err(Refusal::invalid("name", "must be a name, without a link in it").into());
         }
         let place = Place::of(context).await?;
         let mut state = open(context, place).await?;

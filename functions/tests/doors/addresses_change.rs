@@ -68,6 +68,28 @@ async fn a_hosts_mails_go_to_its_present_address() {
     is(&mails(&site).await, &[("jane@acme.test", "CANCEL")]);
 }
 
+/// The address book goes with the host, but not before it has said where people hear of what is cancelled.
+#[tokio::test]
+async fn a_deleted_hosts_meetings_are_taken_back_where_people_are_now() {
+    let site = Site::new().await;
+    let host = site.host("John").await;
+    let new = json!({"host_id": host.id, "name": "Anna", "email": "old@guest.test"});
+    let contact = site.admin_api("contact/create", new).await["contact_id"].clone();
+    meeting(&site, json!({"host_id": host.id, "participants": [contact]})).await;
+    let moved = json!({"contact_id": contact, "email": "new@guest.test"});
+    site.admin_api("contact/update", moved).await;
+    let moved = json!({"host_id": host.id, "email": "jane@acme.test"});
+    site.admin_api("host/update", moved).await;
+    site.admin_api("host/delete", json!({"host_id": host.id})).await;
+    let mut told = mails(&site).await;
+    for _ in 0..3 {
+        site.advance(61);
+        told.extend(mails(&site).await);
+    }
+    told.retain(|(_, method, _)| !method.is_empty());
+    is(&told, &[("jane@acme.test", "CANCEL"), ("new@guest.test", "CANCEL")]);
+}
+
 #[tokio::test]
 async fn who_is_invited_again_at_another_address_is_invited_there() {
     let site = Site::new().await;

@@ -179,10 +179,11 @@ impl File<'_> {
         lines.push(&self.time("DTEND", domain::conference::later(start, duration.duration())));
     }
 
-    /// A time in the meeting's zone.
+    /// A time in the meeting's zone, or in UTC where that time of day means another: it happens twice there, and this is not
+    /// the first (RFC 5545 §3.3.5).
     fn time(&self, name: &str, at: Timestamp) -> String {
         let zone = &self.conference.zone;
-        match zone::id(zone) {
+        match zone::id(zone).filter(|_| zone.leads_back(at)) {
             Some(id) => format!("{name};TZID={id}:{}", zone::local(zone.local(at))),
             None => format!("{name}:{}", utc(at)),
         }

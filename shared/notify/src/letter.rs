@@ -42,15 +42,16 @@ impl Letter<'_> {
 
     /// As text.
     pub(crate) fn text(&self) -> String {
+        let colon = self.words().colon;
         let mut text = format!("{}\n\n{}\n", self.heading, self.lead);
         for (label, lines) in &self.details {
-            text.push_str(&format!("\n{label}:\n"));
+            text.push_str(&format!("\n{label}{colon}\n"));
             for line in lines {
                 text.push_str(&format!("  {line}\n"));
             }
         }
         if let Some((label, url)) = self.button {
-            text.push_str(&format!("\n{label}:\n{url}\n"));
+            text.push_str(&format!("\n{label}{colon}\n{url}\n"));
         }
         for note in &self.notes {
             text.push_str(&format!("\n{note}\n"));
@@ -62,7 +63,7 @@ impl Letter<'_> {
     /// As HTML.
     pub(crate) fn html(&self) -> String {
         let mut inner = format!(
-            "<h1 style=\"font-size:22px;line-height:1.3;margin:0 0 12px\" dir=\"auto\">{}</h1>\n<p class=\"p\">{}</p>\n",
+            "<h1 style=\"font-size:22px;line-height:1.3;margin:0 0 12px;overflow-wrap:anywhere;word-break:break-word\" dir=\"auto\">{}</h1>\n<p class=\"p\">{}</p>\n",
             escaped(self.heading),
             escaped(&self.lead)
         );

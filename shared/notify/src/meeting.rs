@@ -1,10 +1,13 @@
 //! Mails about meetings: invitation, change, cancellation, reminder. Each is for one person, with that person's own link.
 
+use std::collections::BTreeSet;
+
 use domain::code::Email;
-use domain::conference::{Conference, Invited, Replies, Slot};
+use domain::conference::{Conference, Frequency, Invited, Replies, Rule, Slot};
 use domain::id::Occurrence;
 use domain::time::Zone;
 use jiff::Timestamp;
+use jiff::civil::Weekday;
 
 use crate::calendar::{Attendee, File, Method, Part, Person};
 use crate::letter::{Brand, Letter};
@@ -158,9 +161,9 @@ impl Meeting<'_> {
         let words = reader.language.words();
         let mut description = self.conference.agenda.clone().unwrap_or_default();
         if method == Method::Request {
-            let mut lines = vec![format!("{}: {}", words.join, reader.url)];
-            lines.push(format!("{}: {}", words.code, self.conference.code));
-            lines.extend(self.pin.map(|pin| format!("{}: {pin}", words.pin)));
+            let mut lines = vec![format!("{}{} {}", words.join, words.colon, reader.url)];
+            lines.push(format!("{}{} {}", words.code, words.colon, self.conference.code));
+            lines.extend(self.pin.map(|pin| format!("{}{} {pin}", words.pin, words.colon)));
             if !description.is_empty() {
                 lines.push(String::new());
             }
@@ -203,7 +206,8 @@ impl Meeting<'_> {
             Some(host) => format!("{} · {host}", self.brand.product),
             None => self.brand.product.to_owned(),
         };
-        let mut description = format!("{}: {}", link.language.words().join, link.url);
+        let words = link.language.words();
+        let mut description = format!("{}{} {}", words.join, words.colon, link.url);
         if let Some(agenda) = self.conference.agenda.as_ref().filter(|_| link.agenda) {
             description = format!("{description}\n\n{agenda}");
         }
@@ -265,12 +269,21 @@ impl Meeting<'_> {
             News::Changed(Part::Occurrences(named)) | News::Cancelled(Part::Occurrences(named)) => some(named),
             News::Starts(occurrence) => some(&[occurrence]),
             _ => {
-                // The next one, or the first of all when none is to come.
-                let to_come = |slot: &&Slot| !slot.cancelled && slot.end() > self.at;
-                slots.iter().find(to_come).or(slots.first()).into_iter().collect()
+                // The next one that is as planned, and those that are not; or the first of all when none is to come.
+                let mut to_come: Vec<&Slot> = slots
+                    .iter()
+                    .filter(|slot| !slot.cancelled && slot.end() > self.at)
+                    .collect();
+                let next = to_come.iter().find(|slot| !slot.changed).map(|slot| slot.occurrence);
+                to_come.retain(|slot| slot.changed || Some(slot.occurrence) == next);
+                to_come.sort_by_key(|slot| slot.start);
+                if to_come.is_empty() {
+                    to_come.extend(slots.first());
+                }
+                to_come
             }
         };
-        let moved = matches!(news, News::Changed(Part::Occurrences(_)));
+        let moved = conference.series.is_some() && !matches!(news, News::Starts(_) | News::Cancelled(_));
         let time = |slot: &&Slot| {
             let now = span(words, reader.zone, slot);
             let first = slot.occurrence.start();
@@ -293,15 +306,16 @@ impl Meeting<'_> {
             news,
             News::Invited | News::Changed(Part::Whole) | News::Cancelled(Part::Whole) | News::Uninvited
         );
-        if conference.series.is_some() && whole {
+        if let Some(series) = conference.series.as_ref().filter(|_| whole) {
             let held: Vec<&Slot> = slots
                 .iter()
                 .filter(|slot| !slot.cancelled && slot.end() > self.at)
                 .collect();
             if let (count @ 2.., Some(last)) = (held.len(), held.iter().map(|slot| slot.start).max()) {
                 let date = words.day(reader.zone.local(last));
-                let text = fill(words.times, &[("count", &count.to_string()), ("date", &date)]);
-                details.push((words.repeats, vec![text]));
+                let often = often(words, reader.zone, &series.rule, &held);
+                let times = fill(words.times, &[("count", &count.to_string()), ("date", &date)]);
+                details.push((words.repeats, vec![format!("{often}, {times}")]));
             }
         }
         if let Some(name) = self.host.and_then(|host| host.name).filter(|_| !reader.host) {
@@ -327,6 +341,21 @@ fn visible(line: &str) -> String {
     line.chars().filter(|c| !hidden(*c)).collect()
 }
 
+/// How often, and on which days of the week where it goes by weeks: `every week (Monday, Thursday)`.
+fn often(words: &Words, zone: &Zone, rule: &Rule, held: &[&Slot]) -> String {
+    let often = words.often(rule.every());
+    if rule.every().0 != Frequency::Weekly {
+        return often;
+    }
+    let planned = held.iter().map(|slot| zone.local(slot.occurrence.start()).weekday());
+    let days: BTreeSet<i8> = planned.map(Weekday::to_monday_zero_offset).collect();
+    let names: Vec<&str> = days
+        .iter()
+        .filter_map(|day| words.weekdays.get(usize::try_from(*day).ok()?).copied())
+        .collect();
+    format!("{often} ({})", names.join(", "))
+}
+
 /// From when to when: `Monday, 1 June 2026, 14:00 – 15:00 (Europe/Berlin, UTC+02:00)`.
 fn span(words: &Words, zone: &Zone, slot: &Slot) -> String {
     let (start, end) = (zone.local(slot.start), zone.local(slot.end()));
@@ -336,17 +365,24 @@ fn span(words: &Words, zone: &Zone, slot: &Slot) -> String {
     } else {
         format!("{}, {until}", words.day(end))
     };
-    let seconds = zone.rules().to_offset(slot.start).seconds();
-    let offset = match seconds.unsigned_abs() {
-        0 => String::new(),
-        all => {
-            let sign = if seconds < 0 { '-' } else { '+' };
-            format!("{sign}{:02}:{:02}", all / 3_600, all / 60 % 60)
+    let offset = |at: Timestamp| {
+        let seconds = zone.rules().to_offset(at).seconds();
+        match seconds.unsigned_abs() {
+            0 => "UTC".to_owned(),
+            all => {
+                let sign = if seconds < 0 { '-' } else { '+' };
+                format!("UTC{sign}{:02}:{:02}", all / 3_600, all / 60 % 60)
+            }
         }
+    };
+    // Where the clocks change meanwhile, the time of day alone does not say how long it takes.
+    let offsets = match (offset(slot.start), offset(slot.end())) {
+        (first, last) if first == last => first,
+        (first, last) => format!("{first} – {last}"),
     };
     let zone = match zone.name() {
         "UTC" => "UTC".to_owned(),
-        name => format!("{name}, UTC{offset}"),
+        name => format!("{name}, {offsets}"),
     };
     format!("{}, {} – {until} ({zone})", words.day(start), start.strftime("%H:%M"))
 }

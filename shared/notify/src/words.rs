@@ -6,6 +6,7 @@ mod es;
 mod fr;
 mod pt;
 
+use domain::conference::Frequency;
 use jiff::civil::DateTime;
 
 /// A language that mails are written in.
@@ -98,7 +99,8 @@ pub(crate) struct Words {
     pub(crate) account: &'static str,
     pub(crate) asked: &'static str,
     pub(crate) hook_failed: &'static str,
-    // Labels.
+    // Labels, and what stands between one and what it names.
+    pub(crate) colon: &'static str,
     pub(crate) when: &'static str,
     pub(crate) repeats: &'static str,
     pub(crate) host: &'static str,
@@ -109,6 +111,9 @@ pub(crate) struct Words {
     pub(crate) email: &'static str,
     // What else is said.
     pub(crate) times: &'static str,
+    // Each day, week, month, year; and each so many of them.
+    pub(crate) each: [&'static str; 4],
+    pub(crate) every: [&'static str; 4],
     pub(crate) originally: &'static str,
     pub(crate) more: &'static str,
     pub(crate) join: &'static str,
@@ -134,6 +139,20 @@ pub(crate) struct Words {
 }
 
 impl Words {
+    /// How often: `every week`, `every 2 months`.
+    pub(crate) fn often(&self, (frequency, interval): (Frequency, i32)) -> String {
+        let place = match frequency {
+            Frequency::Daily => 0,
+            Frequency::Weekly => 1,
+            Frequency::Monthly => 2,
+            Frequency::Yearly => 3,
+        };
+        match interval {
+            1 => self.each[place].to_owned(),
+            count => fill(self.every[place], &[("count", &count.to_string())]),
+        }
+    }
+
     /// A day: `Monday, 1 June 2026`.
     pub(crate) fn day(&self, at: DateTime) -> String {
         let weekday = usize::from(at.weekday().to_monday_zero_offset().unsigned_abs());

@@ -19,11 +19,16 @@ pub(super) const LONGEST_DAYS: i64 = 731;
 /// The longest rule, in characters.
 const LONGEST_TEXT: usize = 500;
 
+/// What a rule counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Frequency {
+pub enum Frequency {
+    /// Days.
     Daily,
+    /// Weeks.
     Weekly,
+    /// Months.
     Monthly,
+    /// Years.
     Yearly,
 }
 
@@ -63,6 +68,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What it counts in, and how many of these lie between those that have occurrences.
+    #[must_use]
+    pub const fn every(&self) -> (Frequency, i32) {
+        (self.frequency, self.interval)
+    }
+
     /// The starts of all occurrences, the first of them `start` itself. A time that a gap skips is moved forward by the gap; one
     /// that happens twice means the first.
     ///

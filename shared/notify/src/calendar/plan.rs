@@ -77,7 +77,7 @@ impl Plan {
 }
 
 /// The last occurrences, as far back as the rule gives them all; those before have begun, under another rule. None where the
-/// time of day is not the same for all, since readers differ in what a rule means then.
+/// time of day is not the same for all, or means another instant, since readers differ in what a rule means then.
 fn ruled<'a>(conference: &Conference, series: &'a Series) -> &'a [Occurrence] {
     let zone = &conference.zone;
     let Ok(given) = series.rule.starts(conference.start, zone) else {
@@ -87,10 +87,10 @@ fn ruled<'a>(conference: &Conference, series: &'a Series) -> &'a [Occurrence] {
     let common = back.take_while(|(start, given)| start.start() == **given).count();
     let last = &series.starts[series.starts.len() - common..];
     let time = |occurrence: &Occurrence| zone.local(occurrence.start()).time();
-    let skipped = last
-        .iter()
-        .any(|occurrence| time(occurrence) != zone.local(conference.start).time());
-    if skipped { &[] } else { last }
+    let other = |occurrence: &Occurrence| {
+        time(occurrence) != zone.local(conference.start).time() || !zone.leads_back(occurrence.start())
+    };
+    if last.iter().any(other) { &[] } else { last }
 }
 
 /// The rule with the number of its occurrences in place of its end, which calendars read in different zones.

@@ -218,6 +218,50 @@ fn times_that_a_clock_change_moves_are_listed() {
     assert_eq!(times(all[0], "RDATE"), ["20270328T033000", "20270329T023000"]);
 }
 
+/// A time of day that happens twice means the first of both (RFC 5545 §3.3.5); the second is said in UTC.
+#[test]
+fn the_hour_that_happens_twice_is_not_mistaken() {
+    let of = |start: &str, minutes: u16| {
+        let mut conference = sample::meeting();
+        conference.start = conference.zone.read(start).expect("a time");
+        conference.duration = Minutes::new(minutes).expect("minutes");
+        let calendar = read(&file(&conference, Method::Request, Part::Whole).render());
+        let all = events(&calendar);
+        ["DTSTART", "DTEND"].map(|name| value(all[0], name).expect("a time").to_owned())
+    };
+    assert_eq!(of("2027-10-31 02:30:00", 30), ["20271031T023000", "20271031T010000Z"]);
+    assert_eq!(of("2027-10-31 02:30:00", 60), ["20271031T023000", "20271031T013000Z"]);
+    assert_eq!(of("2027-10-31 01:30:00", 120), ["20271031T013000", "20271031T013000Z"]);
+    assert_eq!(
+        of("2027-10-31T02:30:00+01:00", 60),
+        ["20271031T013000Z", "20271031T033000"]
+    );
+
+    let mut conference = sample::weekly("FREQ=WEEKLY;COUNT=3");
+    let second = "2027-10-31T01:30:00Z".parse().expect("a time");
+    let series = conference.series.as_mut().expect("a series");
+    let moved = series.starts[1];
+    let exception = Exception {
+        start: Some(second),
+        ..Exception::default()
+    };
+    series.set(moved, exception);
+    let calendar = read(&file(&conference, Method::Request, Part::Whole).render());
+    let all = events(&calendar);
+    assert_eq!(value(all[1], "DTSTART"), Some("20271031T013000Z"));
+
+    // A rule that begins with it means the first hour to its readers: its times are listed.
+    let rule: Rule = "FREQ=DAILY;COUNT=2".parse().expect("a rule");
+    let starts = [second, "2027-11-01T01:30:00Z".parse().expect("a time")];
+    conference.start = second;
+    conference.series = Some(Series::new(rule, &starts));
+    let calendar = read(&file(&conference, Method::Request, Part::Whole).render());
+    let all = events(&calendar);
+    assert_eq!(value(all[0], "RRULE"), None);
+    assert_eq!(value(all[0], "DTSTART"), Some("20271031T013000Z"));
+    assert_eq!(times(all[0], "RDATE"), ["20271101T023000"]);
+}
+
 #[test]
 fn what_is_published_asks_nobody_and_is_called_as_it_is_told() {
     let conference = sample::meeting();

@@ -221,6 +221,45 @@ fn what_was_moved_is_named_by_when_it_was_to_be() {
 }
 
 #[test]
+fn a_series_says_how_often_it_is_and_what_is_not_as_planned() {
+    let mut conference = sample::weekly("FREQ=WEEKLY;BYDAY=MO,TH;COUNT=6");
+    let said = |conference: &Conference, language| {
+        let sent = mail(conference, &person(None, false), language, News::Invited);
+        read(&sent).body_text(0).expect("text").into_owned()
+    };
+    let text = said(&conference, Language::English);
+    let when = "Monday, 6 July 2026, 14:00 – 15:00 (Europe/Berlin, UTC+02:00)\n";
+    assert!(text.replace('\r', "").contains(when), "{text}");
+    let often = "every week (Monday, Thursday), 6 times, the last on Thursday, 23 July 2026";
+    assert!(text.contains(often), "{text}");
+    let german = said(&conference, Language::German);
+    assert!(
+        german.contains("jede Woche (Montag, Donnerstag), 6-mal, zuletzt am"),
+        "{german}"
+    );
+    let exception = Exception {
+        start: Some("2026-07-07T08:30:00Z".parse().expect("a time")),
+        ..Exception::default()
+    };
+    let series = conference.series.as_mut().expect("a series");
+    series.set(series.starts[0], exception);
+    let text = said(&conference, Language::English).replace('\r', "");
+    let when = "  Tuesday, 7 July 2026, 10:30 – 11:30 (Europe/Berlin, UTC+02:00), originally Monday, 6 July 2026, 14:00\n  \
+                Thursday, 9 July 2026, 14:00 – 15:00 (Europe/Berlin, UTC+02:00)\n";
+    assert!(text.contains(when), "{text}");
+}
+
+#[test]
+fn clocks_that_change_meanwhile_are_named() {
+    let mut conference = sample::meeting();
+    conference.start = conference.zone.read("2027-10-31 02:30:00").expect("a time");
+    let sent = mail(&conference, &person(None, false), Language::English, News::Invited);
+    let text = read(&sent).body_text(0).expect("text").into_owned();
+    let when = "Sunday, 31 October 2027, 02:30 – 02:30 (Europe/Berlin, UTC+02:00 – UTC+01:00)";
+    assert!(text.contains(when), "{text}");
+}
+
+#[test]
 fn a_reminder_says_when_and_holds_no_calendar() {
     let conference = sample::meeting();
     let sent = mail(
