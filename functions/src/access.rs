@@ -116,12 +116,20 @@ pub(crate) async fn session(
     if requests > limit {
         return Err(Error::rate_limited(seconds_left(now)));
     }
-    if session.role < lowest {
-        return Err(Refusal::forbidden().into());
-    }
     let caller = caller(session, hash);
-    if caller.reads_only() && !is_fetch(route) {
-        return Err(Error::InsufficientScope);
+    let refused = if caller.role < lowest {
+        Some(Refusal::forbidden().into())
+    } else if caller.reads_only() && !is_fetch(route) {
+        Some(Error::InsufficientScope)
+    } else {
+        None
+    };
+    if let Some(refused) = refused {
+        // Who has no session any more is told that before anything else: only then is a new one asked for.
+        return Err(match app.store.session_stands(&caller.held).await? {
+            true => refused,
+            false => expired().into(),
+        });
     }
     Ok(Entered {
         tenant: Some(tenant),

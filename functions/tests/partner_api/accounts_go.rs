@@ -20,7 +20,7 @@ pub(crate) async fn work(world: &World) {
 
 #[tokio::test]
 async fn sessions_end_with_a_reset_token_and_those_above_a_lowered_role() {
-    let world = World::new().await;
+    let world = &World::new().await;
     let acme = &world.acme;
     world.advance(1);
     let made = world.root("host/fetch", json!({"host_id": acme.host.id})).await.ok();
@@ -38,8 +38,20 @@ async fn sessions_end_with_a_reset_token_and_those_above_a_lowered_role() {
         )
         .await;
     assert_eq!(own.refused(), refusal(401, "unauthenticated", ""));
+    // Also where it would not be let in: that it has to sign in comes first.
+    let above = |token: String| async move {
+        world
+            .api(&acme.fqdn, &token, "host/fetch_all", json!({}))
+            .await
+            .refused()
+    };
+    assert_eq!(
+        above(acme.host.token.clone()).await,
+        refusal(401, "unauthenticated", "")
+    );
     world.advance(1);
     let again = world.sign_in(&acme.fqdn, &acme.host.email).await;
+    assert_eq!(above(again.clone()).await, refusal(403, "forbidden", ""));
     world
         .api(&acme.fqdn, &again, "host/fetch", json!({"host_id": acme.host.id}))
         .await
@@ -51,7 +63,7 @@ async fn sessions_end_with_a_reset_token_and_those_above_a_lowered_role() {
         .ok();
     let before = world.table.dump().await;
     let write = as_admin(
-        &world,
+        world,
         acme,
         "host/update",
         json!({"host_id": acme.sibling.id, "name": "X"}),
