@@ -45,6 +45,6 @@ export class Backoff {
  * `answeredIn`. A lost first packet of TCP is sent again only after a second (RFC 6298), so a new connection is faster.
  */
 export function relayTries(answeredIn: number): number[] {
-  const soon = Math.max(400, 3 * answeredIn);
-  return soon < 2_000 ? [soon, soon, RELAY_SILENT_MS] : [RELAY_SILENT_MS];
+  const first = Math.max(400, 3 * answeredIn);
+  return [...[first, 2 * first].filter((wait) => wait < RELAY_SILENT_MS), RELAY_SILENT_MS];
 }
