@@ -7,7 +7,7 @@ import { join, type Admission, type Fetch, type Refusal } from './join';
 import { outcomeOf, postToRelay, type OrderOutcome } from './orders';
 import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
-import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS, relayTries } from './retry';
+import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
 import type { Roster } from './roster';
 import { parseRules, type Order } from './rules';
 import { RelayRefused, type OpenSession, type Session } from './session';
@@ -77,8 +77,6 @@ export class Meeting {
   private entry: Entry | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private relayUrl: string | null = null;
-  /** Milliseconds that the platform took to answer last. */
-  private answeredIn = 0;
   /** What the next session is to switch on. */
   private want = { mic: false, camera: false };
   /** Past the door in this visit, so that we come back as we were. */
@@ -228,8 +226,7 @@ export class Meeting {
 
   private async ask(name: string, token: string | null) {
     const { page, params } = this;
-    const asked = this.around.now();
-    const outcome = await join(
+    return join(
       this.around.fetch,
       {
         code: page.code,
@@ -243,8 +240,6 @@ export class Meeting {
       },
       this.frameSession?.token ?? null,
     );
-    this.answeredIn = this.around.now() - asked;
-    return outcome;
   }
 
   private refused(refusal: Refusal): void {
@@ -354,7 +349,6 @@ export class Meeting {
     return {
       admission,
       relay,
-      tries: relayTries(this.answeredIn),
       roster: around.roster,
       observer: params.observer,
       lines: Math.min(params.resolution, admission.media.maxResolution),

@@ -4,8 +4,6 @@
 export const OPENS_BEFORE_MS = 15 * 60_000;
 const LONGEST_TIMER_MS = 60 * 60_000;
 const KNOCK_EVERY_MS = 8_000;
-/** A relay that does not answer within this time has not heard us. */
-const RELAY_SILENT_MS = 8_000;
 
 /** Whether it makes sense to ask at the door. Where the host opens, it always does. */
 export function doorOpen(opensAt: number | null, now: number): boolean {
@@ -38,13 +36,4 @@ export class Backoff {
   pause(): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, this.next()));
   }
-}
-
-/**
- * How long each try waits for a relay to open the connection, in milliseconds, where the platform has just answered in
- * `answeredIn`. A lost first packet of TCP is sent again only after a second (RFC 6298), so a new connection is faster.
- */
-export function relayTries(answeredIn: number): number[] {
-  const first = Math.max(400, 3 * answeredIn);
-  return [...[first, 2 * first].filter((wait) => wait < RELAY_SILENT_MS), RELAY_SILENT_MS];
 }

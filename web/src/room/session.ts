@@ -8,8 +8,6 @@ import type { Rules } from './rules';
 export interface SessionOptions {
   admission: Admission;
   relay: RelayAddress;
-  /** How long each try waits for the relay to open the connection, in milliseconds. */
-  tries: readonly number[];
   roster: Roster;
   observer: boolean;
   /** Highest resolution to send, in lines. */

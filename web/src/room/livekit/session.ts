@@ -83,29 +83,21 @@ class LivekitSession implements Session {
   }
 
   async connect(): Promise<void> {
-    const { tries } = this.options;
-    for (const [count, wait] of tries.entries()) {
-      try {
-        await this.tryToConnect(wait);
-        break;
-      } catch (error) {
-        await this.room.disconnect();
-        if (!unheard(error) || count === tries.length - 1) throw refusal(error) ?? error;
-      }
+    const { admission, relay } = this.options;
+    try {
+      await this.room.connect(signalUrl(relay), admission.token, {
+        websocketTimeout: 8_000,
+        peerConnectionTimeout: 12_000,
+        maxRetries: 0,
+      });
+    } catch (error) {
+      await this.room.disconnect();
+      throw refusal(error) ?? error;
     }
     this.live = true;
     this.rules.value = parseRules(this.room.metadata);
     this.syncEverybody();
     if (!this.waiting.peek()) this.goIn();
-  }
-
-  private async tryToConnect(websocketTimeout: number): Promise<void> {
-    const { admission, relay } = this.options;
-    await this.room.connect(signalUrl(relay), admission.token, {
-      websocketTimeout,
-      peerConnectionTimeout: 12_000,
-      maxRetries: 0,
-    });
   }
 
   // The visitor is in; their devices follow.
@@ -431,11 +423,6 @@ function describe(person: Person, participant: Participant): void {
   person.micOn.value = participant.isMicrophoneEnabled;
   person.camera.value = shownCamera(participant.getTrackPublication(Track.Source.Camera));
   person.screen.value = shown(participant.getTrackPublication(Track.Source.ScreenShare));
-}
-
-// The relay has not answered in time.
-function unheard(error: unknown): boolean {
-  return error instanceof ConnectionError && error.reason === ConnectionErrorReason.Timeout;
 }
 
 function refusal(error: unknown): RelayRefused | null {
