@@ -313,9 +313,10 @@ impl Meeting<'_> {
                 .collect();
             if let (count @ 2.., Some(last)) = (held.len(), held.iter().map(|slot| slot.start).max()) {
                 let date = words.day(reader.zone.local(last));
-                let often = often(words, reader.zone, &series.rule, &held);
+                let begins: Vec<&Slot> = held.iter().copied().filter(|slot| slot.start > self.at).collect();
+                let often = often(words, reader.zone, conference, &series.rule, &begins);
                 let times = fill(words.times, &[("count", &count.to_string()), ("date", &date)]);
-                details.push((words.repeats, vec![format!("{often}, {times}")]));
+                details.push((words.repeats, vec![format!("{often}{times}")]));
             }
         }
         if let Some(name) = self.host.and_then(|host| host.name).filter(|_| !reader.host) {
@@ -341,19 +342,26 @@ fn visible(line: &str) -> String {
     line.chars().filter(|c| !hidden(*c)).collect()
 }
 
-/// How often, and on which days of the week where it goes by weeks: `every week (Monday, Thursday)`.
-fn often(words: &Words, zone: &Zone, rule: &Rule, held: &[&Slot]) -> String {
-    let often = words.often(rule.every());
-    if rule.every().0 != Frequency::Weekly {
-        return often;
+/// How often, and on which days of the week where it goes by weeks: `every week (Monday, Thursday), `. Nothing where that takes
+/// more words; no days where they are others in the reader's zone now and then.
+fn often(words: &Words, zone: &Zone, conference: &Conference, rule: &Rule, to_come: &[&Slot]) -> String {
+    let Some(every) = rule.every() else {
+        return String::new();
+    };
+    let often = words.often(every);
+    let days = |zone: &Zone| -> BTreeSet<i8> {
+        let planned = to_come.iter().map(|slot| zone.local(slot.occurrence.start()).weekday());
+        planned.map(Weekday::to_monday_zero_offset).collect()
+    };
+    let here = days(zone);
+    if every.0 != Frequency::Weekly || here.is_empty() || here.len() != days(&conference.zone).len() {
+        return format!("{often}, ");
     }
-    let planned = held.iter().map(|slot| zone.local(slot.occurrence.start()).weekday());
-    let days: BTreeSet<i8> = planned.map(Weekday::to_monday_zero_offset).collect();
-    let names: Vec<&str> = days
+    let names: Vec<&str> = here
         .iter()
         .filter_map(|day| words.weekdays.get(usize::try_from(*day).ok()?).copied())
         .collect();
-    format!("{often} ({})", names.join(", "))
+    format!("{often} ({}), ", names.join(", "))
 }
 
 /// From when to when: `Monday, 1 June 2026, 14:00 – 15:00 (Europe/Berlin, UTC+02:00)`.

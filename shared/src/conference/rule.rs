@@ -68,10 +68,18 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// What it counts in, and how many of these lie between those that have occurrences.
+    /// What it counts in, and how many of these it goes on by, where this says how often it is: once in each, or in weeks on
+    /// the same days of each.
     #[must_use]
-    pub const fn every(&self) -> (Frequency, i32) {
-        (self.frequency, self.interval)
+    pub fn every(&self) -> Option<(Frequency, i32)> {
+        let dates = self.month_days.len() + self.year_days.len() + self.positions.len();
+        let once = match self.frequency {
+            Frequency::Daily => self.months.is_empty() && self.days.is_empty() && dates == 0,
+            Frequency::Weekly => self.months.is_empty() && dates == 0,
+            Frequency::Monthly => self.months.is_empty() && self.days.is_empty() && dates <= 1,
+            Frequency::Yearly => self.months.len() <= 1 && self.days.is_empty() && dates <= 1,
+        };
+        once.then_some((self.frequency, self.interval))
     }
 
     /// The starts of all occurrences, the first of them `start` itself. A time that a gap skips is moved forward by the gap; one

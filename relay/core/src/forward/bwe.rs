@@ -70,6 +70,8 @@ pub(super) struct Estimator {
     hold: bool,
     changed_at: Micros,
     overused_at: Micros,
+    /// When it was last found to carry less than was sent, 0 for never: not of one that was silent.
+    exceeded_at: Micros,
     /// Since when a queue has not drained that was found to grow, 0 for none.
     queued_since: Micros,
     /// When a queue was last found to grow, 0 for never.
@@ -103,6 +105,7 @@ impl Estimator {
             hold: false,
             changed_at: 0,
             overused_at: 0,
+            exceeded_at: 0,
             queued_since: 0,
             queued_at: 0,
             probed_at: 0,
@@ -141,6 +144,11 @@ impl Estimator {
     /// When the link was last found overused, 0 for never.
     pub(super) const fn overused_at(&self) -> Micros {
         self.overused_at
+    }
+
+    /// Whether it was found to carry less than was sent in the last `span`.
+    pub(super) const fn was_exceeded(&self, now: Micros, span: Micros) -> bool {
+        self.exceeded_at != 0 && now < self.exceeded_at + span
     }
 
     /// Whether a queue of the link was found to grow in the last `span`: what is lost then is lost for lack of room.
@@ -252,7 +260,7 @@ impl Estimator {
     }
 
     fn overused(&mut self, now: Micros) {
-        self.overused_at = now;
+        (self.overused_at, self.exceeded_at) = (now, now);
         if self.raised_at != 0 && now < self.raised_at + DECEIVED {
             self.probe_from = now + self.wait;
             self.wait = (self.wait * 2).min(MAX_WAIT);

@@ -125,8 +125,10 @@ impl<T: Transmit> Egress<'_, T> {
         {
             self.send(&packet);
         }
-        // After the pictures, which are part of a probe themselves: its padding shall not take their time.
-        self.probe();
+        // What waits is part of a probe itself: padding shall not take its time.
+        if self.transport.pacer.is_empty() {
+            self.probe();
+        }
     }
 
     fn next_due(&self) -> Option<Micros> {

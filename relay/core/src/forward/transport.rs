@@ -166,7 +166,7 @@ impl Transport {
         let overused_at = self.estimator.overused_at();
         let overused = overused_at != 0 && now < overused_at + OVERUSED;
         let estimate = self.estimator.target();
-        if overused && estimate >= LEAST_GENTLE {
+        if self.estimator.was_exceeded(now, OVERUSED) && estimate >= LEAST_GENTLE {
             Pace::Gentle(estimate.max(self.estimator.prober.rate()))
         } else if overused || self.constrained {
             Pace::Ordinary

@@ -335,6 +335,10 @@ impl Control {
         let Some(id) = self.by_key.get(&key).copied() else {
             return;
         };
+        // It is asked anew for who comes after all who waited are gone: the first answer counts.
+        if !matches!(self.rooms.get(&id), Some(room) if matches!(room.phase, Phase::Entering { .. })) {
+            return;
+        }
         if let Err(refusal @ Refusal::Because(_)) = answer {
             self.remember(key, refusal, now.unix_ms + REFUSAL_MS);
         }

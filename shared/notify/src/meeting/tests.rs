@@ -250,6 +250,36 @@ fn a_series_says_how_often_it_is_and_what_is_not_as_planned() {
 }
 
 #[test]
+fn how_often_is_said_only_where_a_word_says_it() {
+    let said = |rule: &str, zone: &str| {
+        let mut conference = sample::weekly(rule);
+        // The reader's zone is the meeting's: the starts stay what they are.
+        conference.zone = zone.parse().expect("a zone");
+        let sent = mail(&conference, &person(None, false), Language::English, News::Invited);
+        let text = read(&sent).body_text(0).expect("text").replace('\r', "");
+        let (_, text) = text.split_once("Repeats:\n  ").expect("how often");
+        text.lines().next().expect("a line").to_owned()
+    };
+    let often = |rule| {
+        said(rule, "Europe/Berlin")
+            .split(" times")
+            .next()
+            .expect("words")
+            .to_owned()
+    };
+    assert_eq!(often("FREQ=DAILY;COUNT=5"), "every day, 5");
+    assert_eq!(often("FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR;COUNT=5"), "5");
+    assert_eq!(often("FREQ=WEEKLY;INTERVAL=2;COUNT=5"), "every 2 weeks (Monday), 5");
+    assert_eq!(often("FREQ=MONTHLY;COUNT=5"), "every month, 5");
+    assert_eq!(often("FREQ=MONTHLY;BYDAY=MO;COUNT=5"), "5");
+    assert_eq!(often("FREQ=YEARLY;COUNT=2"), "every year, 2");
+    assert_eq!(
+        said("FREQ=WEEKLY;COUNT=2", "Pacific/Auckland").split(',').next(),
+        Some("every week (Tuesday)")
+    );
+}
+
+#[test]
 fn clocks_that_change_meanwhile_are_named() {
     let mut conference = sample::meeting();
     conference.start = conference.zone.read("2027-10-31 02:30:00").expect("a time");

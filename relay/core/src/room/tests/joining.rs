@@ -130,6 +130,36 @@ fn a_refusal_of_the_control_plane_reaches_all_who_wait_and_is_remembered() {
     assert_eq!(world.entering.len(), 2);
 }
 
+/// Whoever was first is gone before the answer, and it is asked anew for the next one: only one answer may count.
+#[test]
+fn a_second_answer_of_the_control_plane_changes_nothing() {
+    for late in [Err(Refusal::Unavailable), Err(Refusal::Because(Reason::Moved))] {
+        let mut world = World::new();
+        enter_meeting(&mut world, 1, 1);
+        world.handle(Input::SignalClosed {
+            connection: ConnectionId(1),
+        });
+        enter_meeting(&mut world, 2, 2);
+        assert_eq!(world.entering, [meeting(), meeting()]);
+        world.handle(Input::Entered {
+            room: meeting(),
+            answer: Ok(Entered {
+                settings: settings(),
+                members: Default::default(),
+            }),
+        });
+        world.handle(Input::Entered {
+            room: meeting(),
+            answer: late,
+        });
+        assert_eq!(world.accepted, [2]);
+        // The room is there, and open to others.
+        enter_meeting(&mut world, 3, 3);
+        assert_eq!(world.accepted, [2, 3]);
+        assert!(world.refused.is_empty());
+    }
+}
+
 #[test]
 fn a_full_meeting_refuses_but_not_those_who_are_in() {
     let mut world = opened();
