@@ -262,6 +262,10 @@ impl Meeting<'_> {
     fn details(&self, reader: &Reader<'_>, words: &'static Words, news: News<'_>) -> Vec<(&'static str, Vec<String>)> {
         let conference = self.conference;
         let slots = conference.slots();
+        let held: Vec<&Slot> = slots
+            .iter()
+            .filter(|slot| !slot.cancelled && slot.end() > self.at)
+            .collect();
         let some = |named: &[Occurrence]| -> Vec<&Slot> {
             slots.iter().filter(|slot| named.contains(&slot.occurrence)).collect()
         };
@@ -270,17 +274,14 @@ impl Meeting<'_> {
             News::Starts(occurrence) => some(&[occurrence]),
             _ => {
                 // The next one that is as planned, and those that are not; or the first of all when none is to come.
-                let mut to_come: Vec<&Slot> = slots
-                    .iter()
-                    .filter(|slot| !slot.cancelled && slot.end() > self.at)
-                    .collect();
-                let next = to_come.iter().find(|slot| !slot.changed).map(|slot| slot.occurrence);
-                to_come.retain(|slot| slot.changed || Some(slot.occurrence) == next);
-                to_come.sort_by_key(|slot| slot.start);
-                if to_come.is_empty() {
-                    to_come.extend(slots.first());
+                let next = held.iter().find(|slot| !slot.changed).map(|slot| slot.occurrence);
+                let mut told = held.clone();
+                told.retain(|slot| slot.changed || Some(slot.occurrence) == next);
+                told.sort_by_key(|slot| slot.start);
+                if told.is_empty() {
+                    told.extend(slots.first());
                 }
-                to_come
+                told
             }
         };
         let moved = conference.series.is_some() && !matches!(news, News::Starts(_) | News::Cancelled(_));
@@ -306,18 +307,14 @@ impl Meeting<'_> {
             news,
             News::Invited | News::Changed(Part::Whole) | News::Cancelled(Part::Whole) | News::Uninvited
         );
-        if let Some(series) = conference.series.as_ref().filter(|_| whole) {
-            let held: Vec<&Slot> = slots
-                .iter()
-                .filter(|slot| !slot.cancelled && slot.end() > self.at)
-                .collect();
-            if let (count @ 2.., Some(last)) = (held.len(), held.iter().map(|slot| slot.start).max()) {
-                let date = words.day(reader.zone.local(last));
-                let begins: Vec<&Slot> = held.iter().copied().filter(|slot| slot.start > self.at).collect();
-                let often = often(words, reader.zone, conference, &series.rule, &begins);
-                let times = fill(words.times, &[("count", &count.to_string()), ("date", &date)]);
-                details.push((words.repeats, vec![format!("{often}{times}")]));
-            }
+        if let Some(series) = conference.series.as_ref().filter(|_| whole)
+            && let (count @ 2.., Some(last)) = (held.len(), held.iter().map(|slot| slot.start).max())
+        {
+            let date = words.day(reader.zone.local(last));
+            let begins: Vec<&Slot> = held.iter().copied().filter(|slot| slot.start > self.at).collect();
+            let often = often(words, reader.zone, conference, &series.rule, &begins);
+            let times = fill(words.times, &[("count", &count.to_string()), ("date", &date)]);
+            details.push((words.repeats, vec![format!("{often}{times}")]));
         }
         if let Some(name) = self.host.and_then(|host| host.name).filter(|_| !reader.host) {
             details.push((words.host, vec![name.to_owned()]));

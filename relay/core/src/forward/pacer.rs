@@ -13,14 +13,14 @@ const QUANTUM: Micros = 5_000;
 const MAX_WAIT: Micros = 250_000;
 /// and on a link that was full of late.
 const MAX_GENTLE_WAIT: Micros = 400_000;
-/// Least pacing rate, bits per second.
+/// Least pacing rate, bits per second,
 const MIN_RATE: u64 = 300_000;
+/// and where the pace is relaxed: a picture of up to 12 kB goes at once.
+const RELAXED_RATE: u64 = 20_000_000;
 /// Share of the estimate for repairs,
 const REPAIR_PERCENT: u64 = 40;
 /// and how much of it may pass at once, as time.
 const REPAIR_BURST: Micros = 500_000;
-/// The same where the pace is relaxed: a picture of up to 12 kB goes at once.
-const RELAXED_RATE: u64 = 20_000_000;
 /// Packets that may wait; further ones are dropped, as a full link would.
 const MAX_QUEUED: usize = 4096;
 /// Repairs that may wait.
