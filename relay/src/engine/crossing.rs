@@ -18,6 +18,8 @@ use super::{
 const WAITING: usize = 128;
 /// Messages and datagrams of one batch.
 const LARGEST: usize = 64;
+/// Bytes of one batch that there is room for from the start: packets of an Ethernet link.
+const ROOM: usize = LARGEST * 1_500;
 
 /// What another worker sent.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(super) enum Crossed<'a> {
 }
 
 /// Some of it from one worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Batch {
     from: usize,
     items: Vec<Item>,
@@ -66,6 +68,16 @@ enum Item {
 }
 
 impl Batch {
+    /// One that is full before it grows.
+    fn new() -> Self {
+        Self {
+            from: 0,
+            items: Vec::with_capacity(LARGEST),
+            bytes: Vec::with_capacity(ROOM),
+            seqs: Vec::with_capacity(LARGEST),
+        }
+    }
+
     fn push(&mut self, message: Message<'_>) {
         self.items.push(match message {
             Message::Packet(packet) => {
@@ -196,12 +208,17 @@ impl Crossings {
             })
             .unzip();
         let spare = crossbeam_channel::bounded(WAITING);
+        // As many as a worker can be late by; the kernel gives memory to those that are ever used.
+        let made = if wakers.len() > 1 { WAITING } else { 0 };
+        for batch in std::iter::repeat_with(Batch::new).take(made) {
+            let _ = spare.0.try_send(batch);
+        }
         let ends = inboxes.into_iter().enumerate();
         ends.map(|(number, inbox)| Self {
             number,
             inbox,
             ways: ways.clone(),
-            begun: ways.iter().map(|_| Batch::default()).collect(),
+            begun: ways.iter().map(|_| Batch::new()).collect(),
             spare: spare.clone(),
             crossed: 0,
             lost: 0,
@@ -257,7 +274,7 @@ impl Crossings {
     }
 
     fn hand_over(&mut self, to: usize) {
-        let next = self.spare.1.try_recv().unwrap_or_default();
+        let next = self.spare.1.try_recv().unwrap_or_else(|_| Batch::new());
         let mut batch = std::mem::replace(&mut self.begun[to], next);
         batch.from = self.number;
         match self.ways[to].inbox.try_send(batch) {
