@@ -32,6 +32,7 @@ mod layer;
 mod losses;
 pub mod mesh;
 mod nack;
+mod openings;
 mod outbox;
 mod pacer;
 mod ready;

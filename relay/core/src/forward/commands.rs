@@ -244,6 +244,7 @@ impl Shard {
                 transport.retired.insert(rtx.0, sink.rtx_next);
             }
             transport.pacer.forget(key);
+            transport.openings.forget(key);
         }
         self.unsettle(sink.transport);
     }

@@ -375,6 +375,9 @@ impl<T: Transmit> Egress<'_, T> {
         if let Some(id) = number_id {
             let number = self.transport.estimator.sent(self.now, bytes, cluster);
             header.ext(id, &number.to_be_bytes());
+            if !sink.known && !head.padding && spec.rtx_ssrc.is_some() {
+                self.transport.openings.sent(number, key, head.number);
+            }
         }
         if let Some(id) = exts.id(ExtKind::AbsSendTime) {
             // 6.18 fixed point seconds of the NTP time.

@@ -2,7 +2,7 @@
 
 use super::{Shard, clock::Micros, pacer::Queued};
 use crate::{
-    rtcp::{Compound, NackSeqs, ReportBlocks, RtcpPacket},
+    rtcp::{Compound, NackSeqs, ReportBlocks, RtcpPacket, twcc::Feedback},
     types::TransportId,
 };
 
@@ -31,6 +31,7 @@ impl Shard {
                 RtcpPacket::ReceiverReport { blocks } => self.receiver_reported(now, key, blocks),
                 RtcpPacket::Nack { media, seqs } => self.asked_again(key, media, seqs),
                 RtcpPacket::TransportFeedback(feedback) => {
+                    self.repair_openings(key, &feedback);
                     let transport = &mut self.transports[key as usize];
                     let rtt = transport.rtt_or_default();
                     let before = transport.estimator.target();
@@ -105,6 +106,21 @@ impl Shard {
         }
     }
 
+    /// Queues what a new stream has lost of its beginning to be sent again.
+    fn repair_openings(&mut self, key: u32, feedback: &Feedback<'_>) {
+        let (transport, sinks) = (&mut self.transports[key as usize], &self.sinks);
+        let pacer = &mut transport.pacer;
+        transport.openings.told(feedback, |sink, number| {
+            let runs = &sinks[sink as usize].runs;
+            if runs.is_current(number) && runs.find(number).is_some() {
+                pacer.push_repair(Queued::again(sink, number));
+            }
+        });
+        if !transport.pacer.repairs.is_empty() {
+            self.ready.mark(transport, key);
+        }
+    }
+
     /// A subscriber misses packets: they are queued to be sent again, if they are still there.
     fn asked_again(&mut self, key: u32, media: u32, seqs: NackSeqs<'_>) {
         let transport = &mut self.transports[key as usize];
@@ -124,13 +140,7 @@ impl Shard {
             if !sink.runs.is_current(number) || sink.runs.find(number).is_none() {
                 continue;
             }
-            transport.pacer.push_repair(Queued {
-                sink: sink_key,
-                layer: 0,
-                starts: false,
-                bytes: 0,
-                seq: number,
-            });
+            transport.pacer.push_repair(Queued::again(sink_key, number));
         }
         if !transport.pacer.repairs.is_empty() {
             self.ready.mark(transport, key);

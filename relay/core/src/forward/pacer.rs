@@ -54,6 +54,19 @@ pub(super) struct Queued {
     pub(super) seq: u64,
 }
 
+impl Queued {
+    /// A repair of what went out to a sink under that number.
+    pub(super) const fn again(sink: u32, number: u64) -> Self {
+        Self {
+            sink,
+            layer: 0,
+            starts: false,
+            bytes: 0,
+            seq: number,
+        }
+    }
+}
+
 /// The queues of one transport.
 #[derive(Debug, Default)]
 pub(super) struct Pacer {

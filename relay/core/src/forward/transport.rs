@@ -6,6 +6,7 @@ use super::{
     bwe::Estimator,
     clock::Micros,
     losses::Losses,
+    openings::Openings,
     pacer::{Pace, Pacer},
 };
 use crate::{intmap::IntMap, types::TransportId};
@@ -54,6 +55,7 @@ pub(super) struct Transport {
     pub(super) arrivals: Arrivals,
     pub(super) pacer: Pacer,
     pub(super) estimator: Estimator,
+    pub(super) openings: Openings,
     /// What the subscriber's reports say of loss.
     pub(super) losses: Losses,
     /// Whether anything that is sent carries the transport-wide number.
@@ -122,6 +124,7 @@ impl Transport {
             arrivals: Arrivals::default(),
             pacer: Pacer::default(),
             estimator: Estimator::new(config.initial_bitrate, config.max_bitrate),
+            openings: Openings::default(),
             losses: Losses::default(),
             numbered: false,
             numbered_since: 0,

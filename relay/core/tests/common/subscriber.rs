@@ -194,6 +194,10 @@ impl Subscriber {
                 }
             }
         }
+        // What was sent before the first that came counts, as long as nothing was shown.
+        if again && stream.decoded.is_empty() {
+            stream.next = stream.next.min(seq);
+        }
         stream.missing.remove(&seq);
         let payload = if packet.pt == 110 {
             stream.take_copies(now, seq, packet.timestamp, payload)
