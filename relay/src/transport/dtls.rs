@@ -45,8 +45,8 @@ const HANDSHAKE: u8 = 22;
 
 /// How long a handshake may take.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
-/// First wait before a flight is sent again; doubles each time.
-const RESEND_FIRST: Duration = Duration::from_millis(100);
+/// First wait before a flight is sent again; half as long again each time.
+const RESEND_FIRST: Duration = Duration::from_millis(60);
 const RESEND_LONGEST: Duration = Duration::from_millis(1_600);
 /// Least time between two times of sending a flight: a client's flight may come in several datagrams.
 const RESEND_SPACING: Duration = Duration::from_millis(20);
@@ -366,7 +366,7 @@ impl Dtls {
                 DtlsRole::Client => self.send_anew(now),
                 DtlsRole::Server => self.resend(now),
             }
-            self.backoff = (self.backoff * 2).min(RESEND_LONGEST);
+            self.backoff = (self.backoff * 3 / 2).min(RESEND_LONGEST);
             let goes_on = self.resends < RESENDS && self.phase == Phase::Handshaking;
             self.resend_at = goes_on.then(|| now + self.backoff);
         }
