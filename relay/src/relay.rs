@@ -192,7 +192,7 @@ impl Relay {
         let (stop, stopped) = watch::channel(false);
         let router = router(app);
         let mut servers = JoinSet::new();
-        servers.spawn(serve(ListenerNoDelay(listener), router.clone(), stopped.clone()));
+        servers.spawn(serve(SignallingListener(listener), router.clone(), stopped.clone()));
         if let Some(https) = access.https() {
             servers.spawn(serve(https, router, stopped));
         }
@@ -432,16 +432,16 @@ where
     while connections.join_next().await.is_some() {}
 }
 
-/// Signalling is small messages that must not wait for each other.
-struct ListenerNoDelay(TcpListener);
+/// Sets connections up as signalling wants them.
+struct SignallingListener(TcpListener);
 
-impl axum::serve::Listener for ListenerNoDelay {
+impl axum::serve::Listener for SignallingListener {
     type Io = tokio::net::TcpStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-        let _ = stream.set_nodelay(true);
+        crate::sockets::for_signalling(&stream);
         (stream, address)
     }
 

@@ -45,6 +45,13 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener>
     tokio::net::TcpListener::from_std(socket.into())
 }
 
+/// Sets a connection up for signalling: few and small messages, which must not wait for each other, nor long for an answer.
+pub(crate) fn for_signalling(stream: &tokio::net::TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(stream).set_tcp_thin_linear_timeouts(true);
+    crate::engine::resend_soon(stream);
+}
+
 /// Opens a UDP port, with buffers of as many bytes as asked for, or as the system allows.
 pub(crate) fn bind_udp(address: SocketAddr, buffer: usize) -> io::Result<tokio::net::UdpSocket> {
     let (socket, address) = socket(address, Type::DGRAM, Protocol::UDP)?;

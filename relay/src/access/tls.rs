@@ -20,6 +20,7 @@ use tokio::{
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::{Shared, admission::Admitted, certificate::Certificate, stream};
+use crate::sockets;
 
 /// A client that has not finished its handshake by then is cut.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -85,6 +86,9 @@ impl Port {
         let is_turn = hello
             .server_name()
             .is_some_and(|name| name.eq_ignore_ascii_case(&self.turn_name));
+        if !is_turn {
+            sockets::for_signalling(&start.io.stream);
+        }
         let config = if is_turn { &self.turn } else { &self.https };
         Ok((is_turn, start.into_stream(config.clone()).await?))
     }
