@@ -463,6 +463,7 @@ pub(crate) fn join(n: u64) -> Join {
             moderator: n == 1,
             ..ticket(&format!("p{n}"))
         },
+        attempt: 0,
         client: ClientInfo {
             protocol: 17,
             ..ClientInfo::default()

@@ -51,6 +51,8 @@ pub(crate) enum BadRequest {
     TooLarge,
     #[error("attributes cannot be read")]
     Attributes,
+    #[error("attempt is not a whole number")]
+    Attempt,
 }
 
 /// What a client asks for, from its query.
@@ -58,6 +60,7 @@ pub(crate) enum BadRequest {
 pub(crate) struct Asked {
     request: JoinRequest,
     mode: Mode,
+    attempt: u64,
 }
 
 /// The access token in a query or in the headers.
@@ -82,22 +85,26 @@ fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
 impl Asked {
     /// Reads a query of `/rtc` or, with `v1`, of `/rtc/v1`.
     pub(crate) fn read(query: &[(String, String)], v1: bool) -> Result<Self, BadRequest> {
-        match value(query, "join_request") {
-            Some(text) => Ok(Self {
-                request: unwrap(text)?,
-                mode: Mode::Single,
-            }),
-            None if v1 => Err(BadRequest::Missing),
-            None => Ok(Self {
-                request: from_query(query)?,
-                mode: Mode::Dual,
-            }),
-        }
+        let (request, mode) = match value(query, "join_request") {
+            Some(text) => (unwrap(text)?, Mode::Single),
+            None if v1 => return Err(BadRequest::Missing),
+            None => (from_query(query)?, Mode::Dual),
+        };
+        let attempt = value(query, "attempt").map_or(Ok(0), str::parse);
+        Ok(Self {
+            request,
+            mode,
+            attempt: attempt.map_err(|_| BadRequest::Attempt)?,
+        })
     }
 
     /// What the rooms are told about it.
     pub(crate) fn into_input(self, connection: ConnectionId, ticket: Ticket) -> Input {
-        let Self { mut request, mode } = self;
+        let Self {
+            mut request,
+            mode,
+            attempt,
+        } = self;
         if request.reconnect {
             return Input::Resume(Box::new(Resume {
                 connection,
@@ -130,6 +137,7 @@ impl Asked {
         Input::Join(Box::new(Join {
             connection,
             ticket,
+            attempt,
             client: request.client_info.unwrap_or_default(),
             mode,
             auto_subscribe: settings.auto_subscribe,
@@ -351,6 +359,10 @@ mod tests {
         assert!(!settings.auto_subscribe && asked.mode == Mode::Dual);
         assert_eq!(asked.request.client_info.expect("client").sdk(), Sdk::Go);
         assert_eq!(Asked::read(&query, true).err(), Some(BadRequest::Missing));
+        assert_eq!(asked.attempt, 0);
+        let attempt = |text: &str| Asked::read(&pairs(&format!("attempt={text}")), false).map(|asked| asked.attempt);
+        assert_eq!(attempt("1796000000000"), Ok(1_796_000_000_000));
+        assert_eq!(attempt("-1"), Err(BadRequest::Attempt));
     }
 
     /// What a token of a meeting, or of a classic key, shows once a client has added this attribute.
@@ -367,6 +379,7 @@ mod tests {
         let asked = Asked {
             request,
             mode: Mode::Single,
+            attempt: 0,
         };
         match asked.into_input(ConnectionId(1), ticket) {
             Input::Join(join) => join.ticket.attributes.get(key).cloned(),

@@ -144,6 +144,7 @@ async fn begin(
         Input::Join(Box::new(Join {
             connection,
             ticket,
+            attempt: 0,
             client: ClientInfo::default(),
             mode: Mode::Single,
             auto_subscribe: false,

@@ -7,7 +7,7 @@ import { join, type Admission, type Fetch, type Refusal } from './join';
 import { outcomeOf, postToRelay, type OrderOutcome } from './orders';
 import { raceRelays } from './race';
 import type { Ending, Reason } from './reasons';
-import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS } from './retry';
+import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS, relayTries } from './retry';
 import type { Roster } from './roster';
 import { parseRules, type Order } from './rules';
 import { RelayRefused, type OpenSession, type Session } from './session';
@@ -77,6 +77,8 @@ export class Meeting {
   private entry: Entry | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private relayUrl: string | null = null;
+  /** Milliseconds that the platform took to answer last: what a relay may need, where there is one alone. */
+  private answeredIn = 0;
   /** What the next session is to switch on. */
   private want = { mic: false, camera: false };
   /** Past the door in this visit, so that we come back as we were. */
@@ -226,7 +228,8 @@ export class Meeting {
 
   private async ask(name: string, token: string | null) {
     const { page, params } = this;
-    return join(
+    const asked = this.around.now();
+    const outcome = await join(
       this.around.fetch,
       {
         code: page.code,
@@ -240,6 +243,8 @@ export class Meeting {
       },
       this.frameSession?.token ?? null,
     );
+    this.answeredIn = this.around.now() - asked;
+    return outcome;
   }
 
   private refused(refusal: Refusal): void {
@@ -315,14 +320,18 @@ export class Meeting {
     let failure: Reason = 'connection_lost';
     try {
       const { openSession } = await this.around.loadMedia();
+      const { now } = this.around;
+      const raced = now();
       const relays = await raceRelays(admission.relays, {
         fetch: this.around.fetch,
         timeout: 3_000,
       });
+      const answeredIn = relays.length < 2 ? this.answeredIn : now() - raced;
       for (const relay of relays) {
         if (visit !== this.visit) return null;
         try {
-          const session = await openSession(this.options(admission, relay, visit));
+          const tries = relayTries(answeredIn);
+          const session = await openSession(this.options(admission, relay, tries, visit));
           if (visit !== this.visit) {
             await session.leave();
             return null;
@@ -344,11 +353,18 @@ export class Meeting {
     return failure;
   }
 
-  private options(admission: Admission, relay: Admission['relays'][number], visit: number) {
+  private options(
+    admission: Admission,
+    relay: Admission['relays'][number],
+    tries: readonly number[],
+    visit: number,
+  ) {
     const { params, around, entry, want } = this;
     return {
       admission,
       relay,
+      tries,
+      wanted: () => visit === this.visit,
       roster: around.roster,
       observer: params.observer,
       lines: Math.min(params.resolution, admission.media.maxResolution),

@@ -42,6 +42,8 @@ test('no token travels, and one address alone is not asked', async () => {
 });
 
 test('signalling is the web socket at the same place', () => {
-  expect(signalUrl({ url: 'http://127.0.0.1:7880', region: '' })).toBe('ws://127.0.0.1:7880');
-  expect(signalUrl(a)).toBe('wss://a.example');
+  expect(signalUrl({ url: 'http://127.0.0.1:7880', region: '' }, 5)).toBe(
+    'ws://127.0.0.1:7880?attempt=5',
+  );
+  expect(signalUrl(a, 6)).toBe('wss://a.example?attempt=6');
 });

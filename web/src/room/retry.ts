@@ -4,6 +4,10 @@
 export const OPENS_BEFORE_MS = 15 * 60_000;
 const LONGEST_TIMER_MS = 60 * 60_000;
 const KNOCK_EVERY_MS = 8_000;
+/** A relay nearby that does not answer within this time has not heard us (the delay between attempts of RFC 8305 §8). */
+const RELAY_SOON_MS = 250;
+/** No relay takes longer. */
+const RELAY_SILENT_MS = 8_000;
 
 /** Whether it makes sense to ask at the door. Where the host opens, it always does. */
 export function doorOpen(opensAt: number | null, now: number): boolean {
@@ -36,4 +40,13 @@ export class Backoff {
   pause(): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, this.next()));
   }
+}
+
+/**
+ * How long each try waits for a relay to open the connection, in milliseconds, where it, or the platform, has just answered
+ * in `answeredIn`. A lost first packet of TCP is sent again only after a second (RFC 6298), so a new connection is faster.
+ */
+export function relayTries(answeredIn: number): number[] {
+  const soon = Math.max(RELAY_SOON_MS, 4 * answeredIn);
+  return soon < 2_000 ? [soon, soon, 2 * soon, RELAY_SILENT_MS] : [RELAY_SILENT_MS];
 }

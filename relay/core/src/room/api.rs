@@ -147,6 +147,8 @@ pub struct Join {
     pub connection: ConnectionId,
     /// The verified token.
     pub ticket: Ticket,
+    /// Which attempt of its client with this token it is: later ones have higher numbers, 0 is for clients that do not count.
+    pub attempt: u64,
     /// What the client says about itself.
     pub client: ClientInfo,
     /// One or two connections.

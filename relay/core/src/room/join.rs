@@ -81,6 +81,19 @@ impl Room {
         Ok(())
     }
 
+    /// What a client has given up may arrive behind what took its place, as TCP goes on sending for a page that is gone.
+    fn is_latest(&self, join: &Join) -> Result<(), Refusal> {
+        let present = self
+            .session_of(&join.ticket.identity)
+            .and_then(|session| self.participants.get(&session));
+        match present {
+            Some(present) if present.ticket.jti == join.ticket.jti && present.attempt > join.attempt => {
+                Err(Refusal::Because(Reason::Duplicate))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Somebody asks to come in: at once when the room is open, after the control plane's answer otherwise.
     pub(super) fn join(&mut self, ctx: &mut Context<'_>, join: Join) {
         match &mut self.phase {
@@ -141,7 +154,7 @@ impl Room {
 
     fn admit(&mut self, ctx: &mut Context<'_>, join: Join) {
         let sid = ctx.name("PA_");
-        let admitted = self.admission(&join.ticket);
+        let admitted = self.admission(&join.ticket).and_then(|()| self.is_latest(&join));
         if let Err(refusal) = admitted.and_then(|()| self.serves(&join, &sid)) {
             let connection = join.connection;
             ctx.out.push_back(Output::Refuse { connection, refusal });
@@ -150,6 +163,7 @@ impl Room {
         let Join {
             connection,
             ticket,
+            attempt,
             client,
             mode,
             auto_subscribe,
@@ -192,6 +206,7 @@ impl Room {
             name: ticket.name.clone(),
             metadata: ticket.metadata.clone(),
             attributes: ticket.attributes.clone(),
+            attempt,
             client,
             mode,
             auto_subscribe,

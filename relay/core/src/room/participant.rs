@@ -110,6 +110,8 @@ pub(super) struct Participant {
     pub(super) name: String,
     pub(super) metadata: String,
     pub(super) attributes: BTreeMap<String, String>,
+    /// Which attempt of its client brought it here.
+    pub(super) attempt: u64,
     pub(super) client: ClientInfo,
     pub(super) mode: Mode,
     pub(super) auto_subscribe: bool,

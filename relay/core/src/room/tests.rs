@@ -194,6 +194,7 @@ fn join(connection: u64, ticket: Ticket, mode: Mode) -> Join {
     Join {
         connection: ConnectionId(connection),
         ticket,
+        attempt: 0,
         client: ClientInfo {
             protocol: 17,
             ..ClientInfo::default()

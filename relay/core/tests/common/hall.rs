@@ -277,6 +277,7 @@ impl Hall {
         self.handle(Input::Join(Box::new(Join {
             connection: ConnectionId(connection),
             ticket: ticket(identity),
+            attempt: 0,
             client: ClientInfo {
                 protocol: 17,
                 ..ClientInfo::default()

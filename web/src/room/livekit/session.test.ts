@@ -1,6 +1,6 @@
 // What a session makes of what the library and the relay tell. The library's room is replaced.
 import { EventEmitter } from 'node:events';
-import { DisconnectReason, RoomEvent, TrackEvent } from 'livekit-client';
+import { ConnectionError, DisconnectReason, RoomEvent, TrackEvent } from 'livekit-client';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { parseAdmission } from '../join';
 import { admission } from '../meeting.fixture';
@@ -75,8 +75,11 @@ beforeEach(() => vi.stubGlobal('document', { body: {} }));
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A session that has come to its relay, to the door or past it. */
-async function open(options: { waits?: boolean } & Partial<SessionOptions> = {}) {
+async function open(
+  options: { waits?: boolean; failures?: Error[] } & Partial<SessionOptions> = {},
+) {
   const room = new RoomDouble();
+  for (const failure of options.failures ?? []) room.connect.mockRejectedValueOnce(failure);
   rooms.push(room);
   if (options.waits) {
     room.localParticipant.attributes = { waiting: 'true' };
@@ -90,6 +93,8 @@ async function open(options: { waits?: boolean } & Partial<SessionOptions> = {})
   const session = await openSession({
     admission: admitted,
     relay: admitted.relays[0],
+    tries: [400, 8_000],
+    wanted: () => true,
     roster,
     observer: false,
     lines: 720,
@@ -189,4 +194,21 @@ test('only the relay itself asks to unmute', async () => {
   expect(askedToUnmute).not.toHaveBeenCalled();
   room.emit(RoomEvent.DataReceived, payload, undefined, 0, ASK_UNMUTE, 0, '');
   expect(askedToUnmute.mock.calls).toEqual([[7]]);
+});
+
+test('a relay that has not heard us is asked once more, one that refuses is not', async () => {
+  const silent = () => ConnectionError.timeout('no answer');
+  const { room, session } = await open({ failures: [silent()] });
+  const attempt = expect.stringMatching(/^ws.*\?attempt=[0-9]{13,}$/) as string;
+  expect(room.connect.mock.calls).toMatchObject([
+    [attempt, 't1', { websocketTimeout: 400 }],
+    [attempt, 't1', { websocketTimeout: 8_000 }],
+  ]);
+  expect(session.micOn.value).toBe(true);
+  await expect(open({ failures: [silent(), silent()] })).rejects.toThrow('no answer');
+  const refused = ConnectionError.notAllowed('could not establish: full', 403);
+  await expect(open({ failures: [refused] })).rejects.toThrow('the relay refused: full');
+  // Who has gone meanwhile does not come in by another try.
+  const gone = { failures: [silent()], wanted: () => false };
+  await expect(open(gone)).rejects.toThrow('no answer');
 });

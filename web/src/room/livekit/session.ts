@@ -83,21 +83,30 @@ class LivekitSession implements Session {
   }
 
   async connect(): Promise<void> {
-    const { admission, relay } = this.options;
-    try {
-      await this.room.connect(signalUrl(relay), admission.token, {
-        websocketTimeout: 8_000,
-        peerConnectionTimeout: 12_000,
-        maxRetries: 0,
-      });
-    } catch (error) {
-      await this.room.disconnect();
-      throw refusal(error) ?? error;
+    const { tries, wanted } = this.options;
+    for (const [count, wait] of tries.entries()) {
+      try {
+        await this.tryToConnect(wait);
+        break;
+      } catch (error) {
+        await this.room.disconnect();
+        const last = count === tries.length - 1 || !wanted();
+        if (last || !unheard(error)) throw refusal(error) ?? error;
+      }
     }
     this.live = true;
     this.rules.value = parseRules(this.room.metadata);
     this.syncEverybody();
     if (!this.waiting.peek()) this.goIn();
+  }
+
+  private async tryToConnect(websocketTimeout: number): Promise<void> {
+    const { admission, relay } = this.options;
+    await this.room.connect(signalUrl(relay, sinceLongAgo()), admission.token, {
+      websocketTimeout,
+      peerConnectionTimeout: 12_000,
+      maxRetries: 0,
+    });
   }
 
   // The visitor is in; their devices follow.
@@ -423,6 +432,16 @@ function describe(person: Person, participant: Participant): void {
   person.micOn.value = participant.isMicrophoneEnabled;
   person.camera.value = shownCamera(participant.getTrackPublication(Track.Source.Camera));
   person.screen.value = shown(participant.getTrackPublication(Track.Source.ScreenShare));
+}
+
+// Milliseconds that never go back while the page is open, nor usually when it is loaded again.
+function sinceLongAgo(): number {
+  return Math.round(performance.timeOrigin + performance.now());
+}
+
+// The relay has not answered in time.
+function unheard(error: unknown): boolean {
+  return error instanceof ConnectionError && error.reason === ConnectionErrorReason.Timeout;
 }
 
 function refusal(error: unknown): RelayRefused | null {

@@ -189,6 +189,30 @@ fn a_second_session_replaces_the_first_without_a_second_join_in_the_reports() {
 }
 
 #[test]
+fn an_attempt_that_was_given_up_does_not_put_out_the_one_that_took_its_place() {
+    let mut world = World::new();
+    let attempt = |connection, jti: &str, attempt| {
+        let mut ticket = ticket("a", None);
+        ticket.jti = jti.to_owned();
+        Input::Join(Box::new(Join {
+            attempt,
+            ..join(connection, ticket, Mode::Single)
+        }))
+    };
+    world.handle(attempt(1, "one", 20));
+    world.handle(attempt(2, "one", 10));
+    assert_eq!(world.refused, [(2, Refusal::Because(Reason::Duplicate))]);
+    assert!(world.leave(1).is_none());
+    // A library that begins anew goes by the same address.
+    world.handle(attempt(3, "one", 20));
+    // With another token it is another visit.
+    world.handle(attempt(4, "two", 0));
+    assert_eq!(world.accepted, [1, 3, 4]);
+    assert_eq!(world.closed, [1, 3]);
+    assert_eq!(world.refused.len(), 1);
+}
+
+#[test]
 fn who_does_not_connect_is_put_out() {
     let mut world = World::new();
     world.handle(Input::Join(Box::new(join(1, ticket("a", None), Mode::Single))));

@@ -92,6 +92,7 @@ impl Site {
         let join = Join {
             connection: ConnectionId(connection),
             ticket: ticket(&client.identity),
+            attempt: 0,
             client: ClientInfo {
                 protocol: 17,
                 ..ClientInfo::default()
