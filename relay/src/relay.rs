@@ -120,6 +120,7 @@ impl Relay {
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|error| StartError::Listen(config.listen, error))?;
+        crate::sockets::for_signalling(&listener);
         let http = listener
             .local_addr()
             .map_err(|error| StartError::Listen(config.listen, error))?;
@@ -192,7 +193,7 @@ impl Relay {
         let (stop, stopped) = watch::channel(false);
         let router = router(app);
         let mut servers = JoinSet::new();
-        servers.spawn(serve(SignallingListener(listener), router.clone(), stopped.clone()));
+        servers.spawn(serve(listener, router.clone(), stopped.clone()));
         if let Some(https) = access.https() {
             servers.spawn(serve(https, router, stopped));
         }
@@ -430,22 +431,4 @@ where
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
-}
-
-/// Sets connections up as signalling wants them.
-struct SignallingListener(TcpListener);
-
-impl axum::serve::Listener for SignallingListener {
-    type Io = tokio::net::TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-        crate::sockets::for_signalling(&stream);
-        (stream, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
 }

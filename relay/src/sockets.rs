@@ -3,9 +3,10 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::fd::AsFd,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1_024;
@@ -45,11 +46,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener>
     tokio::net::TcpListener::from_std(socket.into())
 }
 
-/// Sets a connection up for signalling: few and small messages, which must not wait for each other, nor long for an answer.
-pub(crate) fn for_signalling(stream: &tokio::net::TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let _ = socket2::SockRef::from(stream).set_tcp_thin_linear_timeouts(true);
-    crate::engine::resend_soon(stream);
+/// Sets a connection up for signalling, or a port for all that come to it: few and small messages, which must not wait for each other, nor long for an answer.
+pub(crate) fn for_signalling(socket: &impl AsFd) {
+    let socket = SockRef::from(socket);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_thin_linear_timeouts(true);
+    crate::engine::resend_soon(&*socket);
 }
 
 /// Opens a UDP port, with buffers of as many bytes as asked for, or as the system allows.

@@ -208,7 +208,7 @@ impl Crossings {
             })
             .unzip();
         let spare = crossbeam_channel::bounded(WAITING);
-        // As many as a worker can be late by; the kernel gives memory to those that are ever used.
+        // As many as one worker can be late by; the kernel gives memory only to as much of each as was ever used.
         let made = if wakers.len() > 1 { WAITING } else { 0 };
         for batch in std::iter::repeat_with(Batch::new).take(made) {
             let _ = spare.0.try_send(batch);

@@ -52,6 +52,8 @@ const RESEND_LONGEST: Duration = Duration::from_millis(1_600);
 const RESEND_SPACING: Duration = Duration::from_millis(20);
 /// Times that flights are sent again in one association.
 const RESENDS: u32 = 60;
+/// Times that the library sends one flight again before it gives the handshake up. Not ours: then copies go on.
+const ANEW: u32 = 7;
 /// Bytes of datagrams taken before the handshake is complete; then of handshake datagrams after it.
 const HANDSHAKE_BYTES: usize = 128 * 1024;
 
@@ -133,6 +135,8 @@ pub(super) struct Dtls {
     /// Datagrams of our last flight.
     flight: Vec<Bytes>,
     resends: u32,
+    /// How often the library sent it again.
+    anew: u32,
     last_sent: Option<Instant>,
     resend_at: Option<Instant>,
     backoff: Duration,
@@ -163,6 +167,7 @@ impl Dtls {
             phase: Phase::Handshaking,
             flight: Vec::new(),
             resends: 0,
+            anew: 0,
             last_sent: None,
             resend_at: None,
             backoff: RESEND_FIRST,
@@ -197,6 +202,7 @@ impl Dtls {
     /// What is sent again from now on.
     fn take_flight(&mut self, now: Instant, flight: Vec<Bytes>) {
         self.flight = flight;
+        self.anew = 0;
         self.last_sent = Some(now);
         self.backoff = RESEND_FIRST;
         self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
@@ -331,14 +337,16 @@ impl Dtls {
     }
 
     /// Has the library send its flight once more. As client, copies do not do: a server that has our last flight sends its own
-    /// again when it hears of ours again, and takes a record with a number that it knows for a replay.
+    /// again when it hears of ours again, and takes a record with a number that it knows for a replay. Where seven of them were lost,
+    /// a copy of the eighth is not known.
     fn send_anew(&mut self, now: Instant) {
-        let Some(at) = self.endpoint.poll_timeout(&PEER) else {
+        let Some(at) = self.endpoint.poll_timeout(&PEER).filter(|_| self.anew < ANEW) else {
             return self.resend(now);
         };
         if self.resends >= RESENDS {
             return;
         }
+        self.anew += 1;
         // Its timer is due whenever ours is.
         if let Err(error) = self.endpoint.handle_timeout(PEER, at) {
             return self.handle_error(&error);
@@ -473,6 +481,30 @@ mod tests {
         assert_eq!(inspect(&[record(23, 5), record(22, 0)].concat()), Some(true));
         assert_eq!(inspect(&record(22, 5)[..17]), None);
         assert_eq!(inspect(&[]), None);
+    }
+
+    #[test]
+    fn a_handshake_goes_on_in_the_dark_until_its_limit() {
+        let mut dtls = server();
+        let start = Instant::now();
+        dtls.begin(start);
+        let mut sent = Vec::new();
+        while let Some(at) = dtls.poll_timeout() {
+            dtls.handle_timeout(at);
+            while dtls.poll_transmit().is_some() {
+                sent.push(at - start);
+            }
+        }
+        assert!(
+            sent.windows(2).all(|pair| pair[1] - pair[0] <= RESEND_LONGEST),
+            "{sent:?}"
+        );
+        let last = sent.last().expect("sent");
+        assert!(
+            *last > HANDSHAKE_LIMIT - 2 * RESEND_LONGEST && *last <= HANDSHAKE_LIMIT,
+            "{sent:?}"
+        );
+        assert_eq!(dtls.phase, Phase::Over);
     }
 
     proptest! {

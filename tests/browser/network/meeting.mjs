@@ -61,7 +61,7 @@ export class Meeting {
     const joins = [];
     for (let number = 0; number < count; number += 1) {
       const page = await open(this.browsers[1], this.server);
-      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [250, 250, 500, 8_000], limit: 15_000 };
+      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [250, 250, 1_000, 8_000], limit: 15_000 };
       joins.push(await page.evaluate((settings) => window.join(settings), settings));
       await page.context().close();
     }

@@ -330,7 +330,7 @@ export class Meeting {
       for (const relay of relays) {
         if (visit !== this.visit) return null;
         try {
-          const tries = relayTries(answeredIn);
+          const tries = relayTries(relay === relays[0] ? answeredIn : Infinity);
           const session = await openSession(this.options(admission, relay, tries, visit));
           if (visit !== this.visit) {
             await session.leave();

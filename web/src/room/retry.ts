@@ -48,5 +48,5 @@ export class Backoff {
  */
 export function relayTries(answeredIn: number): number[] {
   const soon = Math.max(RELAY_SOON_MS, 4 * answeredIn);
-  return soon < 2_000 ? [soon, soon, 2 * soon, RELAY_SILENT_MS] : [RELAY_SILENT_MS];
+  return soon <= 1_000 ? [soon, soon, 4 * soon, RELAY_SILENT_MS] : [RELAY_SILENT_MS];
 }

@@ -108,12 +108,13 @@ impl Shard {
 
     /// Queues what a new stream has lost of its beginning to be sent again.
     fn repair_openings(&mut self, key: u32, feedback: &Feedback<'_>) {
-        let (transport, sinks) = (&mut self.transports[key as usize], &self.sinks);
+        let (transport, sinks) = (&mut self.transports[key as usize], &mut self.sinks);
         let pacer = &mut transport.pacer;
-        transport.openings.told(feedback, |sink, number| {
-            let runs = &sinks[sink as usize].runs;
-            if runs.is_current(number) && runs.find(number).is_some() {
-                pacer.push_repair(Queued::again(sink, number));
+        transport.openings.told(feedback, |sink_key, number| {
+            let sink = &mut sinks[sink_key as usize];
+            if sink.runs.is_current(number) && sink.runs.find(number).is_some() {
+                sink.repair_lost(number);
+                pacer.push_repair(Queued::again(sink_key, number));
             }
         });
         if !transport.pacer.repairs.is_empty() {

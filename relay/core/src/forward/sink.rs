@@ -194,6 +194,15 @@ impl Sink {
         self.gate.as_ref().is_some_and(|gate| gate.is_empty(seq))
     }
 
+    /// A repair is known to be lost: it may go out again at once.
+    pub(super) fn repair_lost(&mut self, number: u64) {
+        for repaired in &mut self.repaired {
+            if repaired.0 == number {
+                *repaired = (0, 0);
+            }
+        }
+    }
+
     /// Whether a packet may be sent again now: not twice within `interval`.
     pub(super) fn may_repair(&mut self, now: Micros, number: u64, interval: Micros) -> bool {
         let recent = |(sent, at): &(u64, Micros)| *at != 0 && *sent == number && now < *at + interval;

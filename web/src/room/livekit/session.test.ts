@@ -118,6 +118,10 @@ async function open(
 test('who is sent back to the waiting room starts anew, and leaves no device running', async () => {
   const { room, me, session, roster, ended } = await open();
   expect(me.setMicrophoneEnabled).toHaveBeenCalledWith(true, { deviceId: 'm1' });
+  const attempts = room.connect.mock.calls.map((call: unknown[]) =>
+    Number(new URL(String(call[0])).searchParams.get('attempt')),
+  );
+  expect(attempts).toEqual([...attempts].sort((a, b) => a - b));
   expect(session.micOn.value).toBe(true);
   await session.setMic(false, null);
   const camera = Object.assign(new EventEmitter(), { stop: vi.fn() });

@@ -205,10 +205,12 @@ fn an_attempt_that_was_given_up_does_not_put_out_the_one_that_took_its_place() {
     assert!(world.leave(1).is_none());
     // A library that begins anew goes by the same address.
     world.handle(attempt(3, "one", 20));
-    // With another token it is another visit.
-    world.handle(attempt(4, "two", 0));
-    assert_eq!(world.accepted, [1, 3, 4]);
-    assert_eq!(world.closed, [1, 3]);
+    // One that does not count, and with another token it is another visit.
+    world.handle(attempt(4, "one", 0));
+    world.handle(attempt(5, "one", 30));
+    world.handle(attempt(6, "two", 10));
+    assert_eq!(world.accepted, [1, 3, 4, 5, 6]);
+    assert_eq!(world.closed, [1, 3, 4, 5]);
     assert_eq!(world.refused.len(), 1);
 }
 
