@@ -130,16 +130,7 @@ fn poll_until(fds: &mut [libc::pollfd], timeout: Duration) {
 pub(crate) fn force_buffers(socket: &impl AsRawFd, bytes: usize) {
     let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     for option in [libc::SO_RCVBUFFORCE, libc::SO_SNDBUFFORCE] {
-        // SAFETY: the value is an int of the size given, and outlives the call.
-        unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                option,
-                (&raw const bytes).cast(),
-                size_of_val(&bytes) as libc::socklen_t,
-            );
-        }
+        set(socket, libc::SOL_SOCKET, option, bytes);
     }
 }
 
@@ -151,34 +142,27 @@ const TCP_RTO_MIN_US: libc::c_int = 45;
 
 /// Sends again soon what a connection of few and small messages loses.
 pub(crate) fn resend_soon(socket: &impl AsRawFd) {
-    let wait = RESEND_AFTER_US;
+    set(socket, libc::IPPROTO_TCP, TCP_RTO_MIN_US, RESEND_AFTER_US);
+}
+
+/// Sets an option that is an int; returns what the system does.
+fn set(socket: &impl AsRawFd, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> libc::c_int {
     // SAFETY: the value is an int of the size given, and outlives the call.
     unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            TCP_RTO_MIN_US,
-            (&raw const wait).cast(),
-            size_of_val(&wait) as libc::socklen_t,
-        );
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
+        )
     }
 }
 
 /// Makes the kernel refuse segmentation on this socket, as with a device that cannot compute checksums.
 #[cfg(test)]
 pub(crate) fn refuse_segments(socket: &UdpSocket) {
-    let on: libc::c_int = 1;
-    // SAFETY: the value is an int of the size given, and outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_NO_CHECK,
-            (&raw const on).cast(),
-            size_of_val(&on) as libc::socklen_t,
-        )
-    };
-    check(result).expect("an option of every UDP socket");
+    check(set(socket, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1)).expect("an option of every UDP socket");
 }
 
 /// Processor time that the calling thread has used.
