@@ -273,14 +273,20 @@ fn write_forwarding(text: &mut Text, workers: &[WorkerStats]) {
         &[("direction", "out")],
         sum(|f| f.keyframe_requests),
     );
-    let mut delays = Delays::default();
+    let (mut delays, mut unpaced) = (Delays::default(), Delays::default());
     for worker in workers {
         delays.merge(&worker.forward.delays);
+        unpaced.merge(&worker.forward.delays_unpaced);
     }
     text.histogram(
         "forwarding_delay_seconds",
         "From a packet's arrival to its first sending to a subscriber, pacing included.",
         &delays,
+    );
+    text.histogram(
+        "unpaced_delay_seconds",
+        "The same of packets that were within the pacer's budget.",
+        &unpaced,
     );
 }
 

@@ -57,8 +57,9 @@ pub struct Outcome {
     pub delay_p50: Duration,
     /// The same, 99 of 100.
     pub delay_p99: Duration,
-    /// Share of packets that our relay sent on within 2 ms of their arrival, by its own count.
-    pub in_time: Option<f64>,
+    /// Share of packets that our relay sent on within 2 ms of their arrival, by its own count: of all, and of those within
+    /// its pacer's budget.
+    pub in_time: Option<[f64; 2]>,
     /// Repeated packets in the window.
     pub repeats: u64,
 }
@@ -124,7 +125,12 @@ pub async fn run(server: &Server, key: &ApiKey, case: &Case, window: Duration) -
     let after = (*tally.borrow()).snapshot();
     let memory = server.memory()?;
     let in_time = forwarded.zip(server.forwarded().await?);
-    let in_time = in_time.map(|((all, quick), now)| real(now.1 - quick) / real(now.0 - all));
+    let in_time = in_time.map(|(then, now)| {
+        [0, 1].map(|n| {
+            let ((all, quick), now) = (then[n], now[n]);
+            real(now.1 - quick) / real(now.0 - all)
+        })
+    });
 
     let delay = |share| tally.borrow_mut().delay(share).unwrap_or_default();
     let (delay_p50, delay_p99) = (delay(0.5), delay(0.99));

@@ -97,21 +97,29 @@ impl Server {
         cpu_of(self.child.id())
     }
 
-    /// How many packets it sent on so far, and how many of them within 2.048 ms of their arrival, if it tells.
+    /// How many packets it sent on so far, and how many of them within 2.048 ms of their arrival, if it tells; then the same
+    /// of those that were within its pacer's budget.
     ///
     /// # Errors
     /// When our relay does not answer.
-    pub async fn forwarded(&self) -> Result<Option<(u64, u64)>> {
+    pub async fn forwarded(&self) -> Result<Option<[(u64, u64); 2]>> {
         let Some(operator) = self.operator else {
             return Ok(None);
         };
         let text = metrics(operator).await?;
         let count = |series: &str| {
-            let name = format!("convoke_relay_forwarding_delay_seconds{series} ");
+            let name = format!("convoke_relay_{series} ");
             let line = text.lines().find_map(|line| line.strip_prefix(&name));
             line.and_then(|count| count.parse().ok()).context(name)
         };
-        Ok(Some((count("_count")?, count("_bucket{le=\"0.002048\"}")?)))
+        let counts = |name: &str| {
+            let quick = count(&format!("{name}_bucket{{le=\"0.002048\"}}"))?;
+            anyhow::Ok((count(&format!("{name}_count"))?, quick))
+        };
+        Ok(Some([
+            counts("forwarding_delay_seconds")?,
+            counts("unpaced_delay_seconds")?,
+        ]))
     }
 
     /// What it holds now.

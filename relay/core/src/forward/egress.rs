@@ -113,7 +113,7 @@ impl<T: Transmit> Egress<'_, T> {
         let estimate = self.transport.estimator.target();
         self.transport.pacer.refill(self.now, estimate, pace);
         while let Some(packet) = self.transport.pacer.audio.pop_front() {
-            self.send(&packet);
+            self.send(&packet, false);
         }
         while self.transport.pacer.is_open()
             && let Some(packet) = self.transport.pacer.repairs.pop_front()
@@ -121,10 +121,11 @@ impl<T: Transmit> Egress<'_, T> {
             self.repair(&packet);
         }
         while self.transport.pacer.is_open()
-            && let Some(packet) = self.transport.pacer.pop_video()
+            && let Some((packet, held)) = self.transport.pacer.pop_video()
         {
-            self.send(&packet);
+            self.send(&packet, held);
         }
+        self.transport.pacer.hold();
         // What waits is part of a probe itself: padding shall not take its time.
         if self.transport.pacer.is_empty() {
             self.probe();
@@ -144,8 +145,8 @@ impl<T: Transmit> Egress<'_, T> {
         }
     }
 
-    /// Sends a packet for the first time.
-    fn send(&mut self, packet: &Queued) {
+    /// Sends a packet for the first time; `held` says that the pacer's budget held it back.
+    fn send(&mut self, packet: &Queued, held: bool) {
         let sources = self.sources;
         let Some(sink) = self.sinks.get_mut(packet.sink as usize) else {
             return;
@@ -173,7 +174,11 @@ impl<T: Transmit> Egress<'_, T> {
             return;
         };
         if slot.at >= sink.run_since {
-            self.stats.delays.add(self.now.saturating_sub(slot.at));
+            let delay = self.now.saturating_sub(slot.at);
+            self.stats.delays.add(delay);
+            if !held {
+                self.stats.delays_unpaced.add(delay);
+            }
         }
         let timestamp = slot.timestamp.wrapping_add(run.ts_shift);
         let last = LastSent {

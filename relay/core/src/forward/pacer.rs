@@ -74,6 +74,8 @@ pub(super) struct Pacer {
     pub(super) repairs: VecDeque<Queued>,
     video: VecDeque<Queued>,
     video_bytes: u64,
+    /// How many of the first packets of pictures the budget has held back once.
+    held: usize,
     /// Bits that may pass, in millionths; below zero is debt.
     budget: i64,
     /// Bits that repairs may take, in millionths.
@@ -101,21 +103,31 @@ impl Pacer {
         }
     }
 
-    /// The next picture's packet.
-    pub(super) fn pop_video(&mut self) -> Option<Queued> {
+    /// The next picture's packet, and whether the budget has held it back.
+    pub(super) fn pop_video(&mut self) -> Option<(Queued, bool)> {
         let packet = self.video.pop_front()?;
         self.video_bytes -= u64::from(packet.bytes);
-        Some(packet)
+        let held = self.held > 0;
+        self.held -= usize::from(held);
+        Some((packet, held))
+    }
+
+    /// All that may pass now has passed: what still waits is held back.
+    pub(super) fn hold(&mut self) {
+        self.held = self.video.len();
     }
 
     /// Drops what waits for a sink.
     pub(super) fn forget(&mut self, sink: u32) {
-        let bytes = &mut self.video_bytes;
+        let (bytes, held) = (&mut self.video_bytes, self.held);
+        let mut place = 0;
         self.video.retain(|packet| {
             let keep = packet.sink != sink;
             if !keep {
                 *bytes -= u64::from(packet.bytes);
+                self.held -= usize::from(place < held);
             }
+            place += 1;
             keep
         });
         self.audio.retain(|packet| packet.sink != sink);
@@ -241,13 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn what_the_budget_held_back_is_known() {
+        let mut pacer = Pacer::default();
+        for sink in [1, 2, 1, 2] {
+            pacer.push_video(packet(sink));
+        }
+        pacer.pop_video();
+        pacer.hold();
+        pacer.push_video(packet(3));
+        pacer.forget(1);
+        let left = std::iter::from_fn(|| pacer.pop_video()).map(|(packet, held)| (packet.sink, held));
+        assert_eq!(left.collect::<Vec<_>>(), [(2, true), (2, true), (3, false)]);
+    }
+
+    #[test]
     fn a_sinks_packets_are_forgotten() {
         let mut pacer = Pacer::default();
         pacer.push_video(packet(1));
         pacer.push_video(packet(2));
         pacer.push_repair(packet(1));
         pacer.forget(1);
-        assert_eq!(pacer.pop_video().map(|packet| packet.sink), Some(2));
+        assert_eq!(pacer.pop_video().map(|(packet, _)| packet.sink), Some(2));
         assert!(pacer.is_empty() && pacer.video_bytes == 0);
     }
 }

@@ -93,6 +93,8 @@ pub struct Stats {
     /// From the arrival of a packet to its first sending to a subscriber: the time that the pacer and the rest of a picture
     /// take. What newcomers are given from the cache is not in it.
     pub delays: Delays,
+    /// Those of them that the pacer's budget did not hold back.
+    pub delays_unpaced: Delays,
 }
 
 impl Shard {
