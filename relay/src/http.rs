@@ -20,7 +20,7 @@ use crate::{
     operator::Refusals,
     orders::{self, Pace, Seen, SessionName},
     service,
-    signal::{self, Asked, MAX_FRAME, access_token, pairs},
+    signal::{self, Asked, MAX_FRAME, READ_BUFFER, access_token, pairs},
     tokens::{Refused, Tokens},
     whip::{self, Sessions},
 };
@@ -153,6 +153,7 @@ async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool)
     upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
+        .read_buffer_size(READ_BUFFER)
         .on_upgrade(move |socket| signal::run(socket, connection))
 }
 

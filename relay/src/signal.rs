@@ -11,8 +11,8 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use livekit_protocol::{
-    ClientInfo, JoinRequest, SignalRequest, SignalResponse, WrappedJoinRequest, client_info::Sdk,
-    wrapped_join_request::Compression,
+    ClientInfo, JoinRequest, Pong, SignalRequest, SignalResponse, WrappedJoinRequest, client_info::Sdk, signal_request,
+    signal_response, wrapped_join_request::Compression,
 };
 use prost::Message as _;
 use relay_core::room::{ConnectionId, Input, Join, Mode, RESERVED_ATTRIBUTES, Resume, RoomKey, Ticket};
@@ -20,13 +20,16 @@ use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::{
-    control::{Connection, ToClient},
+    control::{Connection, ToClient, unix_ms},
     limit::Limit,
     tokens::credentials,
 };
 
 /// Largest frame of a client, in bytes: an offer of five hundred sections.
 pub(crate) const MAX_FRAME: usize = 1 << 20;
+
+/// What is read of a connection at once, in bytes. So much is held for each of them, and cleared before each read.
+pub(crate) const READ_BUFFER: usize = 8 << 10;
 
 /// Largest join request once unpacked, in bytes.
 const MAX_JOIN_REQUEST: u64 = 1 << 20;
@@ -251,6 +254,19 @@ pub(crate) fn read(frame: &Frame) -> Option<(SignalRequest, Form)> {
     }
 }
 
+/// The answer to a client's ping. Rooms have nothing to do with it, and there is one every five seconds for each participant.
+fn pong(message: &signal_request::Message) -> Option<SignalResponse> {
+    let answer = match message {
+        signal_request::Message::Ping(_) => signal_response::Message::Pong(unix_ms()),
+        signal_request::Message::PingReq(ping) => signal_response::Message::PongResp(Pong {
+            last_ping_timestamp: ping.timestamp,
+            timestamp: unix_ms(),
+        }),
+        _ => return None,
+    };
+    Some(SignalResponse { message: Some(answer) })
+}
+
 /// Runs an admitted connection until one side closes it.
 pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
     let mut form = Form::Binary;
@@ -288,13 +304,24 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
                 };
                 form = answers;
                 // A message of a kind unknown to us is no fault of the client.
-                if let Some(message) = request.message {
+                let Some(message) = request.message else {
+                    continue;
+                };
+                let Some(answer) = pong(&message) else {
                     connection.signal(message);
+                    continue;
+                };
+                if !matches!(timeout(SEND_TIMEOUT, socket.send(form.write(&answer))).await, Ok(Ok(()))) {
+                    return;
                 }
             }
             _ = pings.tick() => {
                 if heard.elapsed() > SILENCE {
                     return;
+                }
+                // Most clients ping by themselves.
+                if heard.elapsed() < PING_EVERY {
+                    continue;
                 }
                 if !matches!(timeout(SEND_TIMEOUT, socket.send(Frame::Ping(Default::default()))).await, Ok(Ok(()))) {
                     return;

@@ -89,7 +89,6 @@ pub(super) struct Estimator {
     /// The same of a dark link, while it is.
     before_dark: Option<f64>,
     max: u64,
-    scratch: Vec<Acked>,
 }
 
 impl Estimator {
@@ -116,7 +115,6 @@ impl Estimator {
             at_feedback: to_f64(initial),
             before_dark: None,
             max,
-            scratch: Vec::with_capacity(512),
         }
     }
 
@@ -165,16 +163,22 @@ impl Estimator {
         })
     }
 
-    /// The subscriber tells what arrived. True when the link was dark before: all that was sent meanwhile is lost.
-    pub(super) fn feedback(&mut self, now: Micros, feedback: &Feedback<'_>, rtt: Micros) -> bool {
+    /// The subscriber tells what arrived; `acked` is room to list it. True when the link was dark before: all that was sent
+    /// meanwhile is lost.
+    pub(super) fn feedback(
+        &mut self,
+        now: Micros,
+        feedback: &Feedback<'_>,
+        rtt: Micros,
+        acked: &mut Vec<Acked>,
+    ) -> bool {
         self.feedback_at = now;
         let was_dark = self.light(now);
-        let mut acked = std::mem::take(&mut self.scratch);
         acked.clear();
         let counted = self.loss.counts_after();
-        let lost = self.history.acknowledge(feedback, counted, &mut acked);
+        let lost = self.history.acknowledge(feedback, counted, acked);
         let mut arrived = 0;
-        for packet in &acked {
+        for packet in &*acked {
             arrived += usize::from(packet.sent > counted);
             self.acked.add(packet.received, packet.bytes);
             self.delay.add(now, packet.sent, packet.received);
@@ -185,7 +189,6 @@ impl Estimator {
         if self.loss.add(now, lost, arrived, self.target(), self.acked.rate()) {
             self.overused(now);
         }
-        self.scratch = acked;
         self.adapt(now, rtt);
         if let Some(found) = self.prober.result(now) {
             self.raise(now, found);

@@ -5,6 +5,9 @@ use super::{
 };
 use crate::types::{ExtKind, SinkId, SourceId, TransportId};
 
+/// When a transport that is none is due.
+const NEVER: Micros = Micros::MAX;
+
 impl Shard {
     pub(super) fn obey(&mut self, now: Micros, command: Command) {
         match command {
@@ -55,6 +58,8 @@ impl Shard {
             self.next_window = now + super::speakers::WINDOW;
         }
         let key = self.transports.insert(Transport::new(id, now, &self.config));
+        self.due.resize(self.due.len().max(key + 1), NEVER);
+        self.due[key] = now;
         self.transport_keys.insert(id.0, key_of(key));
     }
 
@@ -89,6 +94,7 @@ impl Shard {
         self.ready.forget(key);
         self.unsettled.retain(|unsettled| *unsettled != key);
         self.transports.remove(key as usize);
+        self.due[key as usize] = NEVER;
     }
 
     pub(super) fn source_add(&mut self, id: SourceId, transport: TransportId, spec: SourceSpec) {
@@ -259,7 +265,7 @@ impl Shard {
             .iter()
             .find_map(|source| self.sources[*source as usize].spec.exts.id(ExtKind::TransportCc))
             .unwrap_or(0);
-        transport.next_tick = 0;
+        self.due[key as usize] = 0;
     }
 
     fn learn_numbered(&mut self, now: Micros, key: u32) {

@@ -35,7 +35,8 @@ impl Shard {
                     let transport = &mut self.transports[key as usize];
                     let rtt = transport.rtt_or_default();
                     let before = transport.estimator.target();
-                    let was_dark = transport.estimator.feedback(now, &feedback, rtt);
+                    let acked = &mut self.scratch.acked;
+                    let was_dark = transport.estimator.feedback(now, &feedback, rtt, acked);
                     let after = transport.estimator.target();
                     // A fall is acted on at once, a rise too when somebody waits for it.
                     if after < before && after < transport.wanted

@@ -7,6 +7,7 @@ use slab::Slab;
 use super::{
     Command, Config, Delays, Event, Transmit,
     allocate::Demand,
+    bwe::Acked,
     clock::{Clock, Micros},
     mesh::{Crossings, Message},
     outbox::Outbox,
@@ -42,6 +43,8 @@ pub struct Shard {
     pub(super) crossings: Crossings,
     pub(super) events: VecDeque<Event>,
     pub(super) next_tick: Micros,
+    /// When transports are due for what they do by the clock, by their keys. Apart from them: each tick looks at all of these.
+    pub(super) due: Vec<Micros>,
     pub(super) next_window: Micros,
     pub(super) last_packet: Micros,
     pub(super) stats: Stats,
@@ -57,6 +60,7 @@ pub(super) struct Scratch {
     pub(super) keys: Vec<u32>,
     pub(super) ready: Vec<u32>,
     pub(super) stranded: Vec<u32>,
+    pub(super) acked: Vec<Acked>,
     /// Layers that taps need a keyframe of, with the keys of their sources.
     pub(super) needed: Vec<(u32, u8)>,
 }
@@ -120,6 +124,7 @@ impl Shard {
             crossings: Crossings::default(),
             events: VecDeque::new(),
             next_tick: 0,
+            due: Vec::new(),
             next_window: 0,
             last_packet: 0,
             stats: Stats::default(),

@@ -5,7 +5,6 @@ use super::{
     clock::{Micros, ntp_middle, ticks},
     select::OWN_SSRC,
     speakers,
-    transport::Transport,
 };
 use crate::rtcp::write::{self, SenderInfo};
 
@@ -21,8 +20,10 @@ const FEEDBACK: Micros = 50_000;
 const REPORT: Micros = 1_000_000;
 /// Time between looks at bandwidth.
 const CHOICE: Micros = 100_000;
-/// Time between quality events.
+/// Time between quality events,
 const QUALITY: Micros = 5_000_000;
+/// which fall together, as each instant of them wakes room control once.
+const QUALITY_STEP: Micros = 250_000;
 
 impl Shard {
     pub(super) fn tick(&mut self, now: Micros) {
@@ -39,12 +40,11 @@ impl Shard {
             self.close_window();
         }
         keys.clear();
-        let due = |transport: &Transport| now >= transport.next_tick;
         keys.extend(
-            self.transports
-                .iter()
-                .filter(|(_, transport)| due(transport))
-                .map(|(key, _)| key as u32),
+            (0_u32..)
+                .zip(&self.due)
+                .filter(|(_, due)| now >= **due)
+                .map(|(key, _)| key),
         );
         for key in &keys {
             self.tick_transport(now, *key);
@@ -168,7 +168,7 @@ impl Shard {
             .min(transport.next_choice)
             .min(transport.next_quality);
         // Who sends nothing that is numbered is told nothing.
-        transport.next_tick = if transport.feedback_ext == 0 {
+        self.due[key as usize] = if transport.feedback_ext == 0 {
             next
         } else {
             next.min(transport.next_feedback)
@@ -269,7 +269,7 @@ impl Shard {
 
     fn tell_quality(&mut self, now: Micros, key: u32) {
         let transport = &mut self.transports[key as usize];
-        transport.next_quality = now + QUALITY;
+        transport.next_quality = next_quality(now);
         let (mut expected, mut lost) = (0, 0);
         let mut rtt_up = None;
         for source in &transport.sources {
@@ -306,6 +306,11 @@ impl Shard {
             score: score(loss_up.max(loss_down), rtt_ms.unwrap_or(0), transport.constrained),
         });
     }
+}
+
+/// When the quality of what happens from now on is told.
+pub(super) const fn next_quality(now: Micros) -> Micros {
+    (now + QUALITY) / QUALITY_STEP * QUALITY_STEP
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]

@@ -8,6 +8,7 @@ use super::{
     losses::Losses,
     openings::Openings,
     pacer::{Pace, Pacer},
+    tick::next_quality,
 };
 use crate::{intmap::IntMap, types::TransportId};
 
@@ -81,8 +82,6 @@ pub(super) struct Transport {
     pub(super) rtt: Option<Micros>,
     /// The shortest round trip.
     pub(super) least_rtt: Option<Micros>,
-    /// The first of the times below.
-    pub(super) next_tick: Micros,
     pub(super) next_feedback: Micros,
     pub(super) next_report: Micros,
     pub(super) next_choice: Micros,
@@ -139,11 +138,10 @@ impl Transport {
             told_estimate: 0,
             rtt: None,
             least_rtt: None,
-            next_tick: now,
             next_feedback: now,
             next_report: now + phase,
             next_choice: now + phase % 100_000,
-            next_quality: now + 5_000_000,
+            next_quality: next_quality(now),
             quality: Quality::default(),
             reports: [(0, 0); REPORTS],
             reports_next: 0,

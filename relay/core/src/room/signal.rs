@@ -2,7 +2,7 @@
 #![expect(deprecated, reason = "the match over messages names them all")]
 
 use livekit_protocol::{
-    Pong, RequestResponse, SimulateScenario,
+    RequestResponse, SimulateScenario,
     request_response::{Reason as Refused, Request as Refusable},
     signal_request,
     signal_response::Message,
@@ -45,20 +45,14 @@ impl Room {
             Request::UpdateVideoTrack(update) => self.update_track(session, &update.track_sid, |track| {
                 (track.info.width, track.info.height) = (update.width, update.height);
             }),
-            Request::Ping(_) => self.answer(ctx, session, Message::Pong(ctx.now.unix_ms)),
-            Request::PingReq(ping) => {
-                let pong = Pong {
-                    last_ping_timestamp: ping.timestamp,
-                    timestamp: ctx.now.unix_ms,
-                };
-                self.answer(ctx, session, Message::PongResp(pong));
-            }
             Request::PublishDataTrackRequest(request) => {
                 self.refuse(ctx, session, Refusable::PublishDataTrack(request))
             }
             Request::UnpublishDataTrackRequest(request) => {
                 self.refuse(ctx, session, Refusable::UnpublishDataTrack(request))
             }
+            // Who holds the connection answers these.
+            Request::Ping(_) | Request::PingReq(_) => {}
             // The client's candidates are of no use to an ICE-lite agent: its checks bring its address.
             Request::Trickle(_)
             | Request::UpdateLayers(_)

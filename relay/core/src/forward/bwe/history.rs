@@ -3,8 +3,12 @@
 use super::Acked;
 use crate::{forward::clock::Micros, rtcp::twcc::Feedback};
 
-/// Packets remembered: more than two seconds at 10 Mbit/s.
-const KEPT: u64 = 2048;
+/// Packets remembered at most: more than two seconds at 10 Mbit/s,
+const KEPT: usize = 2048;
+/// and at first. Few links have more under way, and what is written again soon is still in the processor's caches.
+const KEPT_AT_FIRST: usize = 256;
+/// Of what is remembered so much may be under way before more is remembered: feedback may come late, and twice.
+const SHARE_UNDER_WAY: u64 = 4;
 
 /// A pause in sending after which earlier packets are past telling.
 const PAUSE: Micros = 200_000;
@@ -32,6 +36,7 @@ struct Sent {
 /// A ring of the packets sent last.
 #[derive(Debug, Default)]
 pub(super) struct History {
+    /// As many as a power of two, once anything was sent.
     sent: Vec<Sent>,
     next: u64,
     /// Behind the highest number that feedback spoke of.
@@ -40,22 +45,42 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn push(&mut self, now: Micros, bytes: usize, cluster: u8) -> u16 {
-        if self.sent.is_empty() {
-            self.sent.resize(usize::try_from(KEPT).expect("small"), Sent::default());
-        }
         let number = self.next;
+        let kept = self.sent.len();
+        if kept < KEPT && (number - self.told) * SHARE_UNDER_WAY >= kept as u64 {
+            self.grow();
+        }
         // After a pause what was sent before it is past telling: a lost tail is never spoken of.
-        if number > 0 && now > self.sent[index(number - 1)].at + PAUSE {
+        if number > 0 && now > self.at(number - 1) + PAUSE {
             self.told = number;
         }
         self.next += 1;
-        self.sent[index(number)] = Sent {
+        *self.entry(number) = Sent {
             at: now,
             bytes: u16::try_from(bytes).unwrap_or(u16::MAX),
             cluster,
             state: State::UnderWay,
         };
         u16::try_from(number & 0xffff).expect("masked")
+    }
+
+    fn grow(&mut self) {
+        let kept = self.sent.len();
+        let more = (kept * 2).max(KEPT_AT_FIRST);
+        let mut larger = vec![Sent::default(); more];
+        for number in self.next.saturating_sub(kept as u64)..self.next {
+            larger[index(number, more)] = *self.entry(number);
+        }
+        self.sent = larger;
+    }
+
+    fn entry(&mut self, number: u64) -> &mut Sent {
+        let index = index(number, self.sent.len());
+        &mut self.sent[index]
+    }
+
+    fn at(&self, number: u64) -> Micros {
+        self.sent[index(number, self.sent.len())].at
     }
 
     /// What was sent until now lies in no queue, whether it is spoken of or not.
@@ -66,18 +91,19 @@ impl History {
     /// Appends what newly arrived; returns how many packets sent after `since` are newly known to be lost.
     pub(super) fn acknowledge(&mut self, feedback: &Feedback<'_>, since: Micros, acked: &mut Vec<Acked>) -> usize {
         let mut lost = 0;
+        let kept = self.sent.len();
         // A message may claim to tell about 65,535 packets; we remember fewer.
-        for arrival in feedback.packets().take(index(KEPT - 1) + 1) {
+        for arrival in feedback.packets().take(kept) {
             let Some(highest) = self.next.checked_sub(1) else {
                 break;
             };
             let low = u16::try_from(highest & 0xffff).expect("masked");
             let back = u64::from(low.wrapping_sub(arrival.seq));
-            let Some(number) = highest.checked_sub(back).filter(|_| back < KEPT) else {
+            let Some(number) = highest.checked_sub(back).filter(|_| back < kept as u64) else {
                 continue;
             };
             self.told = self.told.max(number + 1);
-            let sent = &mut self.sent[index(number)];
+            let sent = self.entry(number);
             match (sent.state, arrival.at_us) {
                 (State::UnderWay | State::Lost, Some(received)) => {
                     sent.state = State::Arrived;
@@ -101,15 +127,16 @@ impl History {
     /// When the oldest packet was sent that no feedback spoke of; `None` unless enough were sent after it to tell a
     /// full queue from a lost tail.
     pub(super) fn outstanding_since(&self) -> Option<Micros> {
-        let oldest = self.told.max(self.next.saturating_sub(KEPT));
+        let oldest = self.told.max(self.next.saturating_sub(self.sent.len() as u64));
         if self.next < oldest + MIN_OUTSTANDING {
             return None;
         }
-        let (since, until) = (self.sent[index(oldest)].at, self.sent[index(self.next - 1)].at);
+        let (since, until) = (self.at(oldest), self.at(self.next - 1));
         (until > since + MIN_SPAN).then_some(since)
     }
 }
 
-fn index(number: u64) -> usize {
-    usize::try_from(number % KEPT).expect("below a usize")
+/// The place of a number in a ring of `kept`, a power of two.
+fn index(number: u64, kept: usize) -> usize {
+    usize::try_from(number & (kept as u64 - 1)).expect("below a usize")
 }
