@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use relay_core::types::DtlsRole;
+use relay_core::{intmap::IntMap, types::DtlsRole};
 use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use rtc::crypto::{BlockCipherAlgorithm, RTCCrypto};
 use thiserror::Error;
@@ -178,7 +178,7 @@ pub(crate) struct Sealer {
     rtcp: Session,
     /// Index of the next RTCP packet, one count for all SSRCs.
     rtcp_index: u32,
-    slots: HashMap<u32, usize>,
+    slots: IntMap<usize>,
     /// Indices used, per SSRC; never forgotten while the key lives.
     used: Vec<Window>,
     /// SSRC of the last packet and its slot: packets come in runs.
@@ -192,7 +192,7 @@ impl Sealer {
             rtp: Session::rtp(master, crypto),
             rtcp: Session::rtcp(master, crypto),
             rtcp_index: 0,
-            slots: HashMap::new(),
+            slots: IntMap::default(),
             used: Vec::new(),
             last: None,
         }

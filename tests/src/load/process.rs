@@ -81,7 +81,9 @@ impl Server {
         let started = Instant::now();
         while TcpStream::connect(spec.listen).await.is_err() {
             if let Some(status) = server.child.try_wait()? {
-                bail!("{} ended with {status}, see {}", spec.name, spec.log.display());
+                let log = fs::read_to_string(&spec.log).unwrap_or_default();
+                let last = log.lines().last().unwrap_or_default();
+                bail!("{} ended with {status}: {last}", spec.name);
             }
             ensure!(started.elapsed() < START, "{} does not listen", spec.name);
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -207,10 +209,16 @@ pub fn machine() -> String {
     let release = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
     let load = load.split_whitespace().next().unwrap_or("?").to_owned();
+    let steered = read("/sys/class/net/lo/queues/rx-0/rps_cpus").contains(|digit| !"0,\n".contains(digit));
     format!(
-        "{cores} x {model}, {} GiB, Linux {}, load average {load} at start",
+        "{cores} x {model}, {} GiB, Linux {}, load average {load} at start{}",
         kib.div_ceil(1024 * 1024),
-        release.trim()
+        release.trim(),
+        if steered {
+            ", loopback receives on a core of its own"
+        } else {
+            ""
+        }
     )
 }
 
