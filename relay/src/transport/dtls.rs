@@ -45,7 +45,10 @@ const HANDSHAKE: u8 = 22;
 
 /// How long a handshake may take.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
-/// First wait before a flight is sent again; half as long again each time.
+/// A flight of ours that is not answered goes a second time so soon, lost or not: it is small, and until it is there nothing is
+/// seen or heard.
+const RESEND_EARLY: Duration = Duration::from_millis(25);
+/// Wait before it goes a third time; half as long again each time.
 const RESEND_FIRST: Duration = Duration::from_millis(60);
 const RESEND_LONGEST: Duration = Duration::from_millis(1_600);
 /// Least time between two times of sending a flight: a client's flight may come in several datagrams.
@@ -170,7 +173,7 @@ impl Dtls {
             anew: 0,
             last_sent: None,
             resend_at: None,
-            backoff: RESEND_FIRST,
+            backoff: Duration::ZERO,
             deadline: None,
             allowance: HANDSHAKE_BYTES,
             events: VecDeque::new(),
@@ -204,8 +207,8 @@ impl Dtls {
         self.flight = flight;
         self.anew = 0;
         self.last_sent = Some(now);
-        self.backoff = RESEND_FIRST;
-        self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
+        self.backoff = Duration::ZERO;
+        self.resend_at = (self.phase == Phase::Handshaking).then(|| now + RESEND_EARLY);
     }
 
     /// Takes a datagram of the client.
@@ -374,7 +377,7 @@ impl Dtls {
                 DtlsRole::Client => self.send_anew(now),
                 DtlsRole::Server => self.resend(now),
             }
-            self.backoff = (self.backoff * 3 / 2).min(RESEND_LONGEST);
+            self.backoff = (self.backoff * 3 / 2).clamp(RESEND_FIRST, RESEND_LONGEST);
             let goes_on = self.resends < RESENDS && self.phase == Phase::Handshaking;
             self.resend_at = goes_on.then(|| now + self.backoff);
         }

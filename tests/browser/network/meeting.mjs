@@ -55,13 +55,14 @@ export class Meeting {
   /**
    * Somebody joins so many times behind the link, as `[{signalled, connected, picture}]` in milliseconds, or `{failed}` with the
    * reason. Until signalled it is TCP's time: whose first packet is lost waits a second for another try (RFC 6298), or tries
-   * anew before, as our room page does where the platform has answered within 60 ms (`relayTries` in web/src/room/retry.ts).
+   * anew before, as our room page does where the platform has answered in 45 ms, hardly more than a round trip (`relayTries` in
+   * web/src/room/retry.ts).
    */
   async joins(count) {
     const joins = [];
     for (let number = 0; number < count; number += 1) {
       const page = await open(this.browsers[1], this.server);
-      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [250, 250, 1_000, 8_000], limit: 15_000 };
+      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [180, 180, 720, 8_000], limit: 15_000 };
       joins.push(await page.evaluate((settings) => window.join(settings), settings));
       await page.context().close();
     }
