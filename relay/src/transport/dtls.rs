@@ -498,6 +498,8 @@ mod tests {
                 sent.push(at - start);
             }
         }
+        // What was sent at the start is taken at the first look.
+        assert_eq!(sent[..3], [25, 25, 85].map(Duration::from_millis));
         assert!(
             sent.windows(2).all(|pair| pair[1] - pair[0] <= RESEND_LONGEST),
             "{sent:?}"
