@@ -140,3 +140,44 @@ impl History {
 fn index(number: u64, kept: usize) -> usize {
     usize::try_from(number & (kept as u64 - 1)).expect("below a usize")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtcp::{Compound, RtcpPacket, twcc};
+
+    /// How many packets feedback finds that tells of the last `told` of `sent`, none of which was told of before.
+    fn found(sent: u64, told: u16) -> usize {
+        let mut history = History::default();
+        for number in 0..sent {
+            history.push(1 + number * 1_000, 1_000, 0);
+        }
+        let base = u16::try_from((sent - u64::from(told)) & 0xffff).expect("masked");
+        let mut acked = Vec::new();
+        for first in (0..told).step_by(twcc::MAX_TOLD) {
+            let arrivals: Vec<_> = (first..told)
+                .map(|at| Some(1_000_000 + u64::from(at) * 1_000))
+                .collect();
+            let mut message = Vec::new();
+            twcc::write(&mut message, 1, 2, 0, base.wrapping_add(first), &arrivals);
+            for packet in Compound::new(&message) {
+                if let RtcpPacket::TransportFeedback(feedback) = packet {
+                    history.acknowledge(&feedback, 0, &mut acked);
+                }
+            }
+        }
+        // Each as it was sent.
+        for (acked, number) in acked.iter().zip(sent - u64::from(told)..) {
+            assert_eq!(acked.sent, 1 + number * 1_000);
+        }
+        acked.len()
+    }
+
+    #[test]
+    fn all_that_is_under_way_is_remembered_up_to_the_bound() {
+        for told in [60, 300, 1_500, 2_048] {
+            assert_eq!(found(u64::from(told), told), usize::from(told));
+        }
+        assert_eq!(found(70_000, 2_048), 2_048);
+    }
+}
