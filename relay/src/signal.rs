@@ -267,6 +267,11 @@ fn pong(message: &signal_request::Message) -> Option<SignalResponse> {
     Some(SignalResponse { message: Some(answer) })
 }
 
+/// Whether the client took a frame in time.
+async fn send(socket: &mut WebSocket, frame: Frame) -> bool {
+    matches!(timeout(SEND_TIMEOUT, socket.send(frame)).await, Ok(Ok(())))
+}
+
 /// Runs an admitted connection until one side closes it.
 pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
     let mut form = Form::Binary;
@@ -282,7 +287,7 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
                     Some(ToClient::Accept) => continue,
                     Some(ToClient::Refuse(_) | ToClient::Close) | None => break close_code::NORMAL,
                 };
-                if !matches!(timeout(SEND_TIMEOUT, socket.send(frame)).await, Ok(Ok(()))) {
+                if !send(&mut socket, frame).await {
                     return;
                 }
             }
@@ -311,7 +316,7 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
                     connection.signal(message);
                     continue;
                 };
-                if !matches!(timeout(SEND_TIMEOUT, socket.send(form.write(&answer))).await, Ok(Ok(()))) {
+                if !send(&mut socket, form.write(&answer)).await {
                     return;
                 }
             }
@@ -323,7 +328,7 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
                 if heard.elapsed() < PING_EVERY {
                     continue;
                 }
-                if !matches!(timeout(SEND_TIMEOUT, socket.send(Frame::Ping(Default::default()))).await, Ok(Ok(()))) {
+                if !send(&mut socket, Frame::Ping(Default::default())).await {
                     return;
                 }
             }
@@ -333,7 +338,7 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
         code,
         reason: Default::default(),
     }));
-    let _ = timeout(SEND_TIMEOUT, socket.send(close)).await;
+    send(&mut socket, close).await;
 }
 
 #[cfg(test)]

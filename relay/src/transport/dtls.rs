@@ -173,7 +173,7 @@ impl Dtls {
             anew: 0,
             last_sent: None,
             resend_at: None,
-            backoff: Duration::ZERO,
+            backoff: RESEND_EARLY,
             deadline: None,
             allowance: HANDSHAKE_BYTES,
             events: VecDeque::new(),
@@ -207,8 +207,8 @@ impl Dtls {
         self.flight = flight;
         self.anew = 0;
         self.last_sent = Some(now);
-        self.backoff = Duration::ZERO;
-        self.resend_at = (self.phase == Phase::Handshaking).then(|| now + RESEND_EARLY);
+        self.backoff = RESEND_EARLY;
+        self.resend_at = (self.phase == Phase::Handshaking).then(|| now + self.backoff);
     }
 
     /// Takes a datagram of the client.

@@ -121,9 +121,9 @@ impl<T: Transmit> Egress<'_, T> {
             self.repair(&packet);
         }
         while self.transport.pacer.is_open()
-            && let Some((packet, held)) = self.transport.pacer.pop_video()
+            && let Some((packet, paced)) = self.transport.pacer.pop_video()
         {
-            self.send(&packet, held);
+            self.send(&packet, paced);
         }
         self.transport.pacer.hold();
         // What waits is part of a probe itself: padding shall not take its time.
@@ -145,8 +145,8 @@ impl<T: Transmit> Egress<'_, T> {
         }
     }
 
-    /// Sends a packet for the first time; `held` says that the pacer's budget held it back.
-    fn send(&mut self, packet: &Queued, held: bool) {
+    /// Sends a packet for the first time; `paced` says that the pacer's budget held it back.
+    fn send(&mut self, packet: &Queued, paced: bool) {
         let sources = self.sources;
         let Some(sink) = self.sinks.get_mut(packet.sink as usize) else {
             return;
@@ -176,7 +176,7 @@ impl<T: Transmit> Egress<'_, T> {
         if slot.at >= sink.run_since {
             let delay = self.now.saturating_sub(slot.at);
             self.stats.delays.add(delay);
-            if !held {
+            if !paced {
                 self.stats.delays_unpaced.add(delay);
             }
         }

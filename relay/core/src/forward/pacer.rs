@@ -75,7 +75,7 @@ pub(super) struct Pacer {
     video: VecDeque<Queued>,
     video_bytes: u64,
     /// How many of the first packets of pictures the budget has held back once.
-    held: usize,
+    paced: usize,
     /// Bits that may pass, in millionths; below zero is debt.
     budget: i64,
     /// Bits that repairs may take, in millionths.
@@ -107,25 +107,25 @@ impl Pacer {
     pub(super) fn pop_video(&mut self) -> Option<(Queued, bool)> {
         let packet = self.video.pop_front()?;
         self.video_bytes -= u64::from(packet.bytes);
-        let held = self.held > 0;
-        self.held -= usize::from(held);
-        Some((packet, held))
+        let paced = self.paced > 0;
+        self.paced -= usize::from(paced);
+        Some((packet, paced))
     }
 
     /// All that may pass now has passed: what still waits is held back.
     pub(super) fn hold(&mut self) {
-        self.held = self.video.len();
+        self.paced = self.video.len();
     }
 
     /// Drops what waits for a sink.
     pub(super) fn forget(&mut self, sink: u32) {
-        let (bytes, held) = (&mut self.video_bytes, self.held);
+        let (bytes, paced) = (&mut self.video_bytes, self.paced);
         let mut place = 0;
         self.video.retain(|packet| {
             let keep = packet.sink != sink;
             if !keep {
                 *bytes -= u64::from(packet.bytes);
-                self.held -= usize::from(place < held);
+                self.paced -= usize::from(place < paced);
             }
             place += 1;
             keep
@@ -262,7 +262,7 @@ mod tests {
         pacer.hold();
         pacer.push_video(packet(3));
         pacer.forget(1);
-        let left = std::iter::from_fn(|| pacer.pop_video()).map(|(packet, held)| (packet.sink, held));
+        let left = std::iter::from_fn(|| pacer.pop_video()).map(|(packet, paced)| (packet.sink, paced));
         assert_eq!(left.collect::<Vec<_>>(), [(2, true), (2, true), (3, false)]);
     }
 
