@@ -122,7 +122,6 @@ fn meeting(now: Instant) -> Shard {
             red_pt: (!video).then_some(Pt(63)),
             exts: ids(),
             mid: spec.mid,
-            priority: 0,
             is_screen: false,
             allow_pause: true,
         };

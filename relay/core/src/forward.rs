@@ -162,8 +162,6 @@ pub struct SinkSpec {
     pub exts: ExtMap,
     /// The subscriber's m-section.
     pub mid: Mid,
-    /// Higher goes first when bandwidth is short; tiles of equal priority are ordered by their size.
-    pub priority: u8,
     /// A shared screen: goes before cameras of equal priority.
     pub is_screen: bool,
     /// Whether the stream may stop when bandwidth is short ([`Event::StreamState`]); otherwise the lowest layer goes on.
@@ -181,6 +179,8 @@ pub struct Want {
     pub height: u32,
     /// Highest layer (index into [`SourceSpec::layers`]) to send whatever the size.
     pub max_layer: Option<u8>,
+    /// Higher goes first when bandwidth is short; tiles of equal priority are ordered by their size.
+    pub priority: u8,
 }
 
 impl Default for Want {
@@ -190,6 +190,7 @@ impl Default for Want {
             width: 0,
             height: 0,
             max_layer: None,
+            priority: 0,
         }
     }
 }
@@ -235,6 +236,8 @@ pub enum Command {
         id: SourceId,
         /// Muted or not.
         muted: bool,
+        /// Somebody else muted it: its pictures are not sent on though they may go on arriving. Sound never is while muted.
+        ordered: bool,
     },
     /// The track is no longer published; its sinks go too.
     SourceRemove {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use common::{MS, SECOND, World, publisher::Publisher};
 use relay_core::{
-    forward::{Event, Want},
+    forward::{Command, Event, Want},
     link::LinkConfig,
-    types::{Codec, SinkId},
+    types::{Codec, ExtKind, SinkId},
 };
 
 const NEAR: LinkConfig = LinkConfig {
@@ -84,6 +84,59 @@ fn a_link_that_opens_gets_the_high_layer_back_within_seconds() {
     assert_eq!(stream.layer(), Some(2));
     world.run(10 * SECOND);
     assert!(shares(&world, subscriber, sink, 8 * SECOND)[2] > 0.97);
+}
+
+#[test]
+fn a_muted_camera_leaves_its_bandwidth_to_the_others() {
+    let share = |muted: bool| {
+        let mut world = World::new(41);
+        let cameras = [0, 1].map(|_| world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR));
+        let subscriber = world.join(rate(900_000, 40_000));
+        let sinks = cameras.map(|camera| world.subscribe(subscriber, camera, Codec::Vp8, Want::default()));
+        world.run(5 * SECOND);
+        if muted {
+            world.command(Command::SourceMute {
+                id: cameras[0],
+                muted: true,
+                ordered: false,
+            });
+            world.publishers[0].model.silent = true;
+        }
+        world.run(20 * SECOND);
+        shares(&world, subscriber, sinks[1], 8 * SECOND)
+    };
+    let [_, beside, _] = share(false);
+    let [_, alone, _] = share(true);
+    assert!(
+        beside < 0.5 && alone > 0.9,
+        "middle layer: {beside} beside another, {alone} beside a muted one"
+    );
+}
+
+#[test]
+fn a_probe_is_padded_with_what_carries_its_number() {
+    let mut world = World::new(42);
+    let cameras = [0, 1].map(|_| world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR));
+    let subscriber = world.join(rate(700_000, 40_000));
+    // The client's first section has not taken the extension of transport-wide numbers.
+    let number = world.next_id();
+    let mut spec = world.sink_spec(number, Codec::Vp8);
+    spec.exts = [(ExtKind::Mid, 5)].into_iter().collect();
+    let transport = world.subscribers[subscriber].id;
+    let model = &mut world.subscribers[subscriber].model;
+    model.expect(world.now, number * 1_000, Codec::Vp8);
+    model.unnumbered.push(number * 1_000);
+    world.command(Command::SinkAdd {
+        id: SinkId(number),
+        transport,
+        source: cameras[0],
+        spec,
+        want: Want::default(),
+    });
+    world.subscribe(subscriber, cameras[1], Codec::Vp8, Want::default());
+    world.run(20 * SECOND);
+    let padding = world.shard.stats().padding;
+    assert!((1..2_000).contains(&padding), "{padding} packets of padding");
 }
 
 /// How long until pictures of this layer come steadily (ten in a row) from `since` on.

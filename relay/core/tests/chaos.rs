@@ -43,7 +43,6 @@ fn sink_spec(ssrc: u32) -> SinkSpec {
         red_pt: Some(Pt(63)),
         exts: sink_exts(),
         mid: Mid::new(b"7").expect("a name"),
-        priority: 0,
         is_screen: false,
         allow_pause: true,
     }
@@ -202,12 +201,12 @@ proptest! {
                     world.command(Command::SinkRemove { id });
                 }
                 Step::Want(sink, width, enabled) if sink < sinks.len() => {
-                    let want = Want { enabled, width, height: width * 9 / 16, max_layer: None };
+                    let want = Want { enabled, width, height: width * 9 / 16, max_layer: None, priority: 0 };
                     world.command(Command::SinkSet { id: sinks[sink], want });
                 }
                 Step::Mute(source, muted) => {
                     world.publishers[source].model.silent = muted;
-                    world.command(Command::SourceMute { id: sources[source].0, muted });
+                    world.command(Command::SourceMute { id: sources[source].0, muted, ordered: false });
                 }
                 Step::Restart(source) => world.publishers[source].model.restart(),
                 Step::Layer(source, layer, on) => world.publishers[source].model.layers[layer].enabled = on,

@@ -226,6 +226,7 @@ fn a_muted_camera_goes_on_after_its_pause() {
     world.command(Command::SourceMute {
         id: source,
         muted: true,
+        ordered: false,
     });
     world.publishers[0].model.silent = true;
     let requests = world.publishers[0].model.layers[2].requests;
@@ -240,6 +241,7 @@ fn a_muted_camera_goes_on_after_its_pause() {
     world.command(Command::SourceMute {
         id: source,
         muted: false,
+        ordered: false,
     });
     world.publishers[0].model.silent = false;
     let unmuted = world.now;
@@ -247,6 +249,56 @@ fn a_muted_camera_goes_on_after_its_pause() {
     let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
     assert!(stream.longest_freeze(unmuted + 200 * MS, world.now) < 150 * MS);
     stream.assert_ordered();
+}
+
+#[test]
+fn what_somebody_else_muted_is_not_sent_on_until_it_is_unmuted() {
+    for codec in [Codec::Vp8, Codec::Vp9] {
+        let mut world = World::new(31);
+        let publisher = match codec {
+            Codec::Vp9 => Publisher::svc(codec, world.now),
+            _ => Publisher::camera(codec, world.now),
+        };
+        let source = world.publish(publisher, NEAR);
+        let subscriber = world.join(NEAR);
+        let sink = world.subscribe(subscriber, source, codec, tile(1280));
+        world.run(2 * SECOND);
+        let mute = |muted| Command::SourceMute {
+            id: source,
+            muted,
+            ordered: muted,
+        };
+        world.command(mute(true));
+        world.run(200 * MS);
+        let newcomer = world.join(NEAR);
+        let late = world.subscribe(newcomer, source, codec, tile(1280));
+        let count = |world: &World| {
+            let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+            (
+                stream.packets.len(),
+                world.subscribers[newcomer]
+                    .model
+                    .stream(World::ssrc(late))
+                    .packets
+                    .len(),
+            )
+        };
+        let (sent, _) = count(&world);
+        // Its client does not obey.
+        world.run(3 * SECOND);
+        assert_eq!(count(&world), (sent, 0));
+        world.command(mute(false));
+        let unmuted = world.now;
+        world.run(2 * SECOND);
+        for (who, sink) in [(subscriber, sink), (newcomer, late)] {
+            let stream = world.subscribers[who].model.stream(World::ssrc(sink));
+            assert!(
+                stream.longest_freeze(unmuted + 300 * MS, world.now) < 150 * MS,
+                "{codec:?}"
+            );
+            stream.assert_ordered();
+        }
+    }
 }
 
 #[test]

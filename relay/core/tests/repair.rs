@@ -68,6 +68,30 @@ fn a_picture_that_loses_its_beginning_comes_soon() {
 }
 
 #[test]
+fn what_is_too_much_to_be_asked_for_is_made_good_by_a_keyframe() {
+    let mut world = World::new(9);
+    let near = link(0.0, 1.0, 0.0);
+    let source = world.publish(Publisher::single(Codec::Vp8, 1_500_000, world.now), near);
+    let subscriber = world.join(near);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, Want::default());
+    world.subscribers[subscriber].model.patience = 60 * SECOND;
+    world.run(3 * SECOND);
+    let before = world.shard.stats().packets_in;
+    world.publishers[0].up.configure(LinkConfig {
+        black_out: true,
+        ..near
+    });
+    world.run(1_900 * MS);
+    world.publishers[0].up.configure(near);
+    let since = world.now;
+    world.run(SECOND);
+    let missed = 1_500_000 / 8 / 1_200 * 19 / 10;
+    assert!((257..512).contains(&missed), "{missed} of {before}");
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+    assert!(stream.longest_freeze(since + 300 * MS, world.now) < 150 * MS);
+}
+
+#[test]
 fn disorder_is_no_loss() {
     let (frozen, seen) = minute(4, Codec::H264, link(0.0, 1.0, 0.03), link(0.0, 1.0, 0.03));
     assert!(frozen <= 0.001, "frozen {frozen}");

@@ -57,8 +57,50 @@ fn who_speaks_is_told_when_it_changes() {
     world.command(Command::SourceMute {
         id: second,
         muted: true,
+        ordered: false,
     });
     assert_eq!(levels(&world, second).last(), Some(&0));
+}
+
+#[test]
+fn a_muted_microphone_is_not_sent_on_whether_it_tells_levels_or_not() {
+    for (tells, floor) in [
+        (true, None),
+        (false, None),
+        (true, Some(FloorId(1))),
+        (false, Some(FloorId(1))),
+    ] {
+        let mut world = World::new(21);
+        let mut microphone = Publisher::microphone(world.now);
+        (microphone.tells, microphone.floor) = (tells, floor);
+        let source = world.publish(microphone, near());
+        let subscriber = world.join(near());
+        let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+        let count = |world: &World| {
+            let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+            stream.packets.len()
+        };
+        world.run(2 * SECOND);
+        assert!(count(&world) > 90, "{tells} {floor:?}");
+        for ordered in [false, true] {
+            world.command(Command::SourceMute {
+                id: source,
+                muted: true,
+                ordered,
+            });
+            world.run(200 * MS);
+            let sent = count(&world);
+            world.run(2 * SECOND);
+            assert_eq!(count(&world), sent, "{tells} {floor:?}");
+            world.command(Command::SourceMute {
+                id: source,
+                muted: false,
+                ordered: false,
+            });
+            world.run(SECOND);
+            assert!(count(&world) > sent + 40, "{tells} {floor:?}");
+        }
+    }
 }
 
 #[test]
@@ -285,6 +327,7 @@ fn a_click_takes_no_place_and_a_mute_gives_one() {
     world.command(Command::SourceMute {
         id: tracks[muted].0,
         muted: true,
+        ordered: false,
     });
     world.publishers[muted].model.silent = true;
     world.run(100 * MS);

@@ -110,7 +110,7 @@ impl Spread {
                     routed.extend(source.there.iter().map(|(worker, _)| (*worker, command.clone())));
                 }
             }
-            Command::SourceMute { id, muted } => {
+            Command::SourceMute { id, muted, .. } => {
                 if let Some(source) = self.sources.get_mut(id) {
                     source.spec.muted = *muted;
                     routed.extend(source.there.iter().map(|(worker, _)| (*worker, command.clone())));

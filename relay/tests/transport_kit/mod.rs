@@ -303,7 +303,6 @@ impl Relay {
                 red_pt: None,
                 exts: sending.exts,
                 mid: sending.mid,
-                priority: 0,
                 is_screen: false,
                 allow_pause: false,
             },

@@ -16,7 +16,7 @@ impl Shard {
             Command::TransportRemove { id } => self.transport_remove(now, id),
             Command::SourceAdd { id, transport, spec } => self.source_add(id, transport, spec),
             Command::SourceUpdate { id, spec } => self.source_update(id, spec),
-            Command::SourceMute { id, muted } => self.source_mute(now, id, muted),
+            Command::SourceMute { id, muted, ordered } => self.source_mute(now, id, muted, muted && ordered),
             Command::SourceRemove { id } => self.source_remove(id),
             Command::SinkAdd {
                 id,
@@ -119,22 +119,44 @@ impl Shard {
         self.unsettle_sinks_of(key);
     }
 
-    fn source_mute(&mut self, now: Micros, id: SourceId, muted: bool) {
+    fn source_mute(&mut self, now: Micros, id: SourceId, muted: bool, silenced: bool) {
         let Some(&key) = self.source_keys.get(&id.0) else {
             return;
         };
         let source = &mut self.sources[key as usize];
         source.spec.muted = muted;
+        let is_audio = source.is_audio();
         if muted && let Some(eighths) = source.level.silence() {
             self.tell_level(id, eighths);
         }
         if muted {
             self.leave_floor(key);
         }
+        if is_audio && muted {
+            self.sources[key as usize].audible = false;
+        } else if is_audio && !self.has_floor(key) {
+            self.hear(key);
+        }
+        let source = &mut self.sources[key as usize];
         // Silence counts from now on.
-        for layer in &mut self.sources[key as usize].layers {
+        for layer in &mut source.layers {
             layer.last_packet = now;
         }
+        if is_audio {
+            return;
+        }
+        if std::mem::replace(&mut source.silenced, silenced) && !silenced {
+            // What came meanwhile is nobody's to see.
+            let mut starts = Vec::new();
+            for (layer, index) in source.layers.iter_mut().zip(0..) {
+                layer.forget_keyframe();
+                starts.extend(layer.seq.highest().map(|highest| (index, highest + 1)));
+            }
+            for (index, start) in starts {
+                self.restart_taps(key, index, start);
+            }
+        }
+        self.unsettle_sinks_of(key);
     }
 
     pub(super) fn source_remove(&mut self, id: SourceId) {

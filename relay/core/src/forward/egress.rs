@@ -298,7 +298,8 @@ impl<T: Transmit> Egress<'_, T> {
         // A picture that has never been sent can be padded, too: else one that did not fit at first never would.
         let padded = |key: &&u32| {
             let spec = &self.sinks[**key as usize].spec;
-            spec.rtx_ssrc.is_some() && spec.rtx_pt.is_some()
+            // Without its number a packet is no part of a probe.
+            spec.rtx_ssrc.is_some() && spec.rtx_pt.is_some() && spec.exts.id(ExtKind::TransportCc).is_some()
         };
         let Some(&key) = self.transport.sinks.iter().find(padded) else {
             self.transport.estimator.prober.abandon(self.now);

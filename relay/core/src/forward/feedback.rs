@@ -12,11 +12,15 @@ pub(super) const MAX_ASKED: usize = 512;
 /// The time that a receiver's report is about, and its way.
 const REPORTED: Micros = 1_500_000;
 
+/// Messages of transport-wide feedback that are read of one compound packet.
+const MAX_FEEDBACKS: usize = 4;
+
 impl Shard {
     pub(super) fn read_rtcp(&mut self, now: Micros, from: TransportId, compound: &[u8]) {
         let Some(&key) = self.transport_keys.get(&from.0) else {
             return;
         };
+        let mut feedbacks = 0;
         for packet in Compound::new(compound) {
             match packet {
                 RtcpPacket::SenderReport {
@@ -30,7 +34,10 @@ impl Shard {
                 }
                 RtcpPacket::ReceiverReport { blocks } => self.receiver_reported(now, key, blocks),
                 RtcpPacket::Nack { media, seqs } => self.asked_again(key, media, seqs),
+                // Each may be some work; clients send one at a time.
+                RtcpPacket::TransportFeedback(_) if feedbacks == MAX_FEEDBACKS => {}
                 RtcpPacket::TransportFeedback(feedback) => {
+                    feedbacks += 1;
                     self.repair_openings(key, &feedback);
                     let transport = &mut self.transports[key as usize];
                     let rtt = transport.rtt_or_default();

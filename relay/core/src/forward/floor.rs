@@ -80,7 +80,7 @@ impl Shard {
         };
         let voice = &mut source.voice;
         let Some(level) = level else {
-            if !voice.tells {
+            if !voice.tells && !source.spec.muted {
                 self.hear(key);
             }
             return;
@@ -140,8 +140,13 @@ impl Shard {
         }
     }
 
+    /// Whether it is sent only while it has a place among the loudest.
+    pub(super) fn has_floor(&self, key: u32) -> bool {
+        self.config.voices > 0 && self.sources[key as usize].spec.floor.is_some()
+    }
+
     /// Sends a microphone from its next packet on, which follows what was sent last.
-    fn hear(&mut self, key: u32) {
+    pub(super) fn hear(&mut self, key: u32) {
         let source = &mut self.sources[key as usize];
         if !std::mem::replace(&mut source.audible, true) {
             for layer in &mut source.layers {

@@ -180,6 +180,9 @@ impl Shard {
         for layer in started {
             self.layer_started(stream, layer);
         }
+        if self.sources[stream.source as usize].silenced {
+            return Some(());
+        }
         self.cross(stream, media.seq);
         if svc {
             if let Some(start) = keyframe {

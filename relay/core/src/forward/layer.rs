@@ -227,8 +227,13 @@ impl Layer {
         self.nack.clear();
         self.reception = Reception::default();
         self.clock = SenderClock::default();
-        self.keyframe = None;
         self.structure = None;
+        self.forget_keyframe();
+    }
+
+    /// Whoever begins to listen waits for the next keyframe.
+    pub(super) const fn forget_keyframe(&mut self) {
+        self.keyframe = None;
         self.pending_idr = None;
     }
 
@@ -284,9 +289,9 @@ impl Layer {
         match (self.spec.max_bitrate, codec.kind()) {
             (0, MediaKind::Audio) => 40_000,
             // About what browsers spend: 2 bits a pixel and second and then some.
-            (0, MediaKind::Video) => {
-                (u64::from(self.spec.width) * u64::from(self.spec.height) * 2).clamp(100_000, 3_000_000)
-            }
+            (0, MediaKind::Video) => u64::from(self.spec.width)
+                .saturating_mul(u64::from(self.spec.height) * 2)
+                .clamp(100_000, 3_000_000),
             (announced, _) => u64::from(announced),
         }
     }

@@ -52,7 +52,7 @@ impl Shard {
             let sink_key = self.transports[key as usize].sinks[place];
             let sink = &self.sinks[sink_key as usize];
             let source = &mut self.sources[sink.source as usize];
-            if !sink.want.enabled {
+            if !sink.want.enabled || source.silenced {
                 if sink.current.is_some() || sink.target.is_some() {
                     self.stop(sink_key);
                 }
@@ -322,13 +322,19 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
         size => size,
     };
     let wanted = wanted_layer(sink, source);
-    let costs = source.costs(now);
+    let mut costs = source.costs(now);
+    let mut thinned_cost = source.thinned_cost(now);
+    if source.spec.muted {
+        // Nothing comes of it, and it keeps what it has.
+        costs = costs.map(|cost| cost.map(|_| 0));
+        thinned_cost = None;
+    }
     let current = sink.target.or(sink.current);
     Demand {
         sink: sink_key,
-        rank: (sink.spec.priority, sink.spec.is_screen, size),
+        rank: (sink.want.priority, sink.spec.is_screen, size),
         costs,
-        thinned_cost: source.thinned_cost(now),
+        thinned_cost,
         thinned: false,
         wanted,
         most: sink.raises.most(now, wanted),

@@ -35,6 +35,8 @@ pub(super) struct Source {
     pub(super) voice: Voice,
     /// It is sent to who listens. False for a microphone that has no place on its floor.
     pub(super) audible: bool,
+    /// Somebody else muted its pictures: they are not sent on.
+    pub(super) silenced: bool,
     /// Kinds of extensions by id, for ids below 16.
     ext_kinds: [Option<ExtKind>; 16],
     /// The highest layer that anybody wants now.
@@ -62,7 +64,9 @@ impl Source {
         let mut source = Self {
             id,
             transport,
-            audible: spec.floor.is_none() || config.voices == 0,
+            audible: (spec.floor.is_none() || config.voices == 0)
+                && !(spec.muted && spec.codec.kind() == MediaKind::Audio),
+            silenced: false,
             origin: None,
             spec,
             layers,

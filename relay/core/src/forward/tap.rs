@@ -156,6 +156,9 @@ impl Shard {
         needed.clear();
         for (_, tap) in &mut self.taps {
             let source = &self.sources[tap.source as usize];
+            if source.silenced {
+                continue;
+            }
             needed.extend(tap.read(now, source, out).map(|layer| (tap.source, layer)));
         }
         for (source, layer) in &needed {

@@ -58,7 +58,8 @@ impl Shard {
         let seqs = &mut self.scratch.seqs;
         let origin = source.origin;
         for (layer, index) in source.layers.iter_mut().zip(0_u8..) {
-            if layer.nack.is_empty() && !layer.nack.take_given_up() {
+            let mut given_up = layer.nack.take_given_up();
+            if layer.nack.is_empty() && !given_up {
                 continue;
             }
             seqs.clear();
@@ -73,7 +74,8 @@ impl Shard {
                 }
             }
             // What was given up on leaves broken pictures behind.
-            if layer.nack.take_given_up() && !layer.listeners.is_empty() && !layer.keyframe_is_newer_than_losses() {
+            given_up |= layer.nack.take_given_up();
+            if given_up && !layer.listeners.is_empty() && !layer.keyframe_is_newer_than_losses() {
                 layer.want_keyframe(now);
             }
         }

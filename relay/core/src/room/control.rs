@@ -13,7 +13,7 @@ use super::{
     leave::Departure,
     resume::turn_away,
     service::Failure,
-    state::{Limits, Phase, Room},
+    state::{Limits, Phase, PutOut, Room},
     view::{Counts, Sample},
 };
 use crate::{
@@ -24,8 +24,8 @@ use crate::{
 /// Ended rooms and refused meetings remembered, so that those who ask again hear the same.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// Sessions remembered as begun.
-const MAX_BEGUN: usize = 200_000;
+/// Sessions remembered as begun: those before so many others, twice, are forgotten.
+const MAX_BEGUN: usize = 100_000;
 
 /// A refusal of the control plane is believed this long, in milliseconds; an end until the memory is full.
 const REFUSAL_MS: i64 = 5_000;
@@ -50,8 +50,10 @@ pub struct Control {
     waiting: HashMap<ConnectionId, RoomId>,
     /// Why rooms that are not here do not open, and until when (Unix milliseconds).
     refused: HashMap<RoomKey, (Refusal, i64)>,
-    /// Sessions that have begun, by `jti`.
-    begun: HashSet<String>,
+    /// Sessions that have begun, by `jti`: the latest, and those before them.
+    begun: [HashSet<String>; 2],
+    /// Who was put out of meetings that are not here at the moment.
+    put_out: HashMap<RoomKey, PutOut>,
     out: VecDeque<Output>,
 }
 
@@ -85,7 +87,8 @@ impl Control {
             deadline_of: HashMap::new(),
             waiting: HashMap::new(),
             refused: HashMap::new(),
-            begun: HashSet::new(),
+            begun: <[HashSet<String>; 2]>::default(),
+            put_out: HashMap::new(),
             out: VecDeque::new(),
         }
     }
@@ -194,10 +197,13 @@ impl Control {
             });
             return;
         }
-        if self.begun.len() >= MAX_BEGUN {
-            self.begun.clear();
+        if matches!(join.ticket.room, RoomKey::Meeting(_)) {
+            if self.begun[0].len() >= MAX_BEGUN {
+                self.begun.swap(0, 1);
+                self.begun[0].clear();
+            }
+            self.begun[0].insert(join.ticket.jti.clone());
         }
-        self.begun.insert(join.ticket.jti.clone());
         let key = join.ticket.room.clone();
         let id = match self.by_key.get(&key) {
             Some(id) => *id,
@@ -259,6 +265,7 @@ impl Control {
             &mut self.out,
         );
         let mut room = Room::new(&mut ctx, key.clone());
+        room.put_out = self.put_out.remove(&key).unwrap_or_default();
         if named {
             let limits = room.limits;
             room.open(&mut ctx, limits);
@@ -308,7 +315,7 @@ impl Control {
         let missed = ticket
             .first_use_by
             .is_some_and(|by| now.unix_ms / 1000 >= by.saturating_add(LEEWAY_SECONDS));
-        if missed && !self.begun.contains(&ticket.jti) {
+        if missed && !self.begun.iter().any(|begun| begun.contains(&ticket.jti)) {
             return Err(Refusal::Because(Reason::Expired));
         }
         let known = self
@@ -432,10 +439,17 @@ impl Control {
             self.waiting.retain(|_, waits_for| *waits_for != id);
         }
         if let Phase::Closed { reason } = room.phase {
-            let key = room.key.clone();
+            let (key, put_out) = (room.key.clone(), std::mem::take(&mut room.put_out));
             self.rooms.remove(&id);
             self.by_key.remove(&key);
             self.set_deadline(id, None);
+            // An emptied meeting may be opened again: who was put out of it stays out.
+            if reason.is_none() && !put_out.is_empty() {
+                if self.put_out.len() >= MAX_REMEMBERED {
+                    self.put_out.clear();
+                }
+                self.put_out.insert(key.clone(), put_out);
+            }
             // An end is for good; a refusal of the control plane was noted with its own time.
             if let Some(reason) = reason
                 && !self.refused.contains_key(&key)

@@ -1,7 +1,10 @@
 //! Data messages between participants: who sent them is written by us, whom they reach by the sender.
 #![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use livekit_protocol::{
@@ -13,7 +16,9 @@ use prost::Message as _;
 
 use super::{
     context::{Context, SessionId},
+    participant::Participant,
     state::Room,
+    subscription::MAX_NAMES,
 };
 use crate::types::TransportCommand;
 
@@ -35,19 +40,48 @@ pub(super) struct History {
 struct Kept {
     publisher_sid: String,
     sequence: u32,
-    destinations: Vec<String>,
+    /// Unix milliseconds.
+    at: i64,
+    destinations: Destinations,
     data: Bytes,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.data.len() + self.destinations.bytes()
+    }
+}
+
+/// Whom a message is for, by identity or sid; nobody named is everybody.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Destinations(BTreeSet<String>);
+
+impl Destinations {
+    fn include(&self, receiver: &Participant) -> bool {
+        self.0.is_empty() || self.0.contains(&receiver.ticket.identity) || self.0.contains(&receiver.sid)
+    }
+
+    /// Bytes that are held for it, about.
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|name| size_of::<String>() + name.len()).sum()
+    }
+}
+
+impl FromIterator<String> for Destinations {
+    fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
+        Self(names.into_iter().collect())
+    }
 }
 
 impl History {
     fn keep(&mut self, kept: Kept) {
-        self.bytes += kept.data.len();
+        self.bytes += kept.bytes();
         self.kept.push_back(kept);
         while self.kept.len() > MAX_KEPT || self.bytes > MAX_KEPT_BYTES {
             let Some(oldest) = self.kept.pop_front() else {
                 break;
             };
-            self.bytes -= oldest.data.len();
+            self.bytes -= oldest.bytes();
         }
     }
 }
@@ -76,7 +110,9 @@ impl Room {
             }
             sender.last_sequence = packet.sequence;
         }
-        let destinations = destinations(&mut packet);
+        let Some(destinations) = destinations(&mut packet) else {
+            return;
+        };
         packet.participant_sid.clone_from(&sender.sid);
         packet.participant_identity.clone_from(&sender.ticket.identity);
         packet.set_kind(kind);
@@ -95,6 +131,7 @@ impl Room {
             self.history.keep(Kept {
                 publisher_sid: sid,
                 sequence,
+                at: ctx.now.unix_ms,
                 destinations: destinations.clone(),
                 data: bytes.clone(),
             });
@@ -109,14 +146,12 @@ impl Room {
         ctx: &mut Context<'_>,
         from: Option<SessionId>,
         label: &Arc<str>,
-        destinations: &[String],
+        destinations: &Destinations,
         data: &Bytes,
     ) {
         let waits = &**label == "_reliable";
         for receiver in self.participants.values() {
-            let is_meant = destinations.is_empty()
-                || destinations.contains(&receiver.ticket.identity)
-                || destinations.contains(&receiver.sid);
+            let is_meant = destinations.include(receiver);
             let is_there = receiver.state == State::Active || waits && receiver.state == State::Joined;
             if Some(receiver.session) != from && is_meant && !receiver.waits && is_there {
                 ctx.transports(TransportCommand::Send {
@@ -128,19 +163,20 @@ impl Room {
         }
     }
 
-    /// Sends again what a participant whose connection was broken has not got.
+    /// Sends again what a participant whose connection was broken has not got. What was said before it came in is not for it.
     pub(super) fn replay(&self, ctx: &mut Context<'_>, session: SessionId, received: &[DataChannelReceiveState]) {
         let Some(receiver) = self.participants.get(&session).filter(|one| !one.waits) else {
             return;
         };
+        let received: HashMap<&str, u32> = received
+            .iter()
+            .take(MAX_NAMES)
+            .map(|state| (state.publisher_sid.as_str(), state.last_seq))
+            .collect();
         for kept in &self.history.kept {
-            let missed = received
-                .iter()
-                .any(|state| state.publisher_sid == kept.publisher_sid && state.last_seq < kept.sequence);
-            let is_meant = kept.destinations.is_empty()
-                || kept.destinations.contains(&receiver.ticket.identity)
-                || kept.destinations.contains(&receiver.sid);
-            if missed && is_meant && kept.publisher_sid != receiver.sid {
+            let last = received.get(kept.publisher_sid.as_str());
+            let missed = last.is_some_and(|last| *last < kept.sequence) && kept.at >= receiver.present_since_ms;
+            if missed && kept.destinations.include(receiver) && kept.publisher_sid != receiver.sid {
                 ctx.transports(TransportCommand::Send {
                     id: receiver.receiving_transport(),
                     label: Arc::from("_reliable"),
@@ -151,14 +187,14 @@ impl Room {
     }
 }
 
-/// Identities and sids that a message is for, from where newer and older clients write them; empty is everybody.
-fn destinations(packet: &mut DataPacket) -> Vec<String> {
-    let mut destinations = packet.destination_identities.clone();
+/// Whom a message is for, from where newer and older clients write it; none if they are too many.
+fn destinations(packet: &mut DataPacket) -> Option<Destinations> {
+    let mut names = packet.destination_identities.clone();
     if let Some(Value::User(user)) = &mut packet.value {
-        destinations.extend(std::mem::take(&mut user.destination_identities));
-        destinations.extend(std::mem::take(&mut user.destination_sids));
+        names.append(&mut user.destination_identities);
+        names.append(&mut user.destination_sids);
     }
-    destinations
+    (names.len() <= MAX_NAMES).then(|| names.into_iter().collect())
 }
 
 /// The message as it came, with the sender written over: fields that come later in a protobuf message win, so that a

@@ -14,6 +14,8 @@ use super::{
     api::{Errand, Join, Mode, Output, Refusal, RoomKey, Ticket},
     context::{Context, SessionId},
     participant::{Participant, Peer},
+    publish::MAX_TRACKS,
+    signal::MAX_ITEMS,
     state::{Limits, Phase, Room, Timer},
     waiting::WAITING,
 };
@@ -58,10 +60,10 @@ impl Room {
         if let Phase::Closed { reason } = &self.phase {
             return Err(reason.map_or(Refusal::Unavailable, Refusal::Because));
         }
-        if let Some(reason) = self.revoked.get(&ticket.jti) {
+        if let Some(reason) = self.put_out.sessions.get(&ticket.jti) {
             return Err(Refusal::Because(*reason));
         }
-        if let Some((at, reason)) = self.expelled.get(&ticket.identity)
+        if let Some((at, reason)) = self.put_out.people.get(&ticket.identity)
             && ticket.issued.is_some_and(|issued| issued <= *at)
         {
             return Err(Refusal::Because(*reason));
@@ -164,7 +166,7 @@ impl Room {
             connection,
             ticket,
             attempt,
-            client,
+            mut client,
             mode,
             auto_subscribe,
             errand,
@@ -173,6 +175,8 @@ impl Room {
             offer,
             add_tracks,
         } = join;
+        // The others are told of these.
+        client.capabilities.truncate(MAX_ITEMS);
         let before = self.session_of(&ticket.identity);
         let present_since_ms = before
             .and_then(|session| self.participants.get(&session))
@@ -267,7 +271,7 @@ impl Room {
         }
         // Who speaks at once comes in muted where one has to ask for the word; to publish later is to unmute.
         let muted = self.rules.mute_mode == MuteMode::QuestionsAndAnswers && !leads;
-        for mut request in add_tracks {
+        for mut request in add_tracks.into_iter().take(MAX_TRACKS) {
             request.muted |= muted && request.r#type() == lk::TrackType::Audio;
             self.add_track(ctx, session, request);
         }

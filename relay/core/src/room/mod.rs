@@ -9,6 +9,7 @@
 //! AddTrack, offer ─→ source ─→ update to all ─→ their connections are negotiated anew ─→ sinks start
 //! ```
 
+mod allowed;
 mod api;
 mod backup;
 mod context;

@@ -154,11 +154,11 @@ impl Room {
     /// Puts somebody out for good: its token opens nothing any more.
     pub(super) fn remove(&mut self, ctx: &mut Context<'_>, session: SessionId, reason: Reason) {
         if let Some(participant) = self.participants.get(&session) {
-            self.revoked.insert(participant.ticket.jti.clone(), reason);
+            self.put_out.sessions.insert(participant.ticket.jti.clone(), reason);
             let identity = participant.ticket.identity.clone();
             self.standings.remove(&identity);
             if participant.ticket.number.is_some() {
-                self.expelled.insert(identity, (ctx.now.unix_ms / 1_000, reason));
+                self.put_out.people.insert(identity, (ctx.now.unix_ms / 1_000, reason));
             }
         }
         self.put_out(ctx, session, reason);
@@ -199,7 +199,7 @@ impl Room {
             sid: sid.to_owned(),
             muted: true,
         };
-        self.mute(ctx, session, &order);
+        self.mute(ctx, session, &order, true);
         if let Some(track) = self.tracks.get_mut(sid) {
             track.silence_due = !track.arrived;
         }
@@ -240,7 +240,7 @@ impl Room {
             ..DataPacket::default()
         };
         packet.set_kind(Kind::Reliable);
-        let destinations = [participant.sid.clone()];
+        let destinations = [participant.sid.clone()].into_iter().collect();
         let label = Arc::from("_reliable");
         self.deliver(ctx, None, &label, &destinations, &packet.encode_to_vec().into());
     }

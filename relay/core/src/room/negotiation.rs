@@ -210,7 +210,6 @@ impl Room {
                     red_pt: sending.red_pt.filter(|_| track.may_be_copied()),
                     exts: sending.exts,
                     mid: sending.mid,
-                    priority: 0,
                     is_screen: track.is_screen(),
                     allow_pause: participant.allow_pause,
                 },

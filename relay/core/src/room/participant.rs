@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use livekit_protocol::{
-    ClientInfo, ConnectionQuality, ParticipantInfo, ParticipantPermission, SubscriptionPermission, TrackInfo,
-    TrackSource, TrackType, participant_info::State,
+    ClientInfo, ConnectionQuality, ParticipantInfo, ParticipantPermission, TrackInfo, TrackSource, TrackType,
+    participant_info::State,
 };
 
 use super::{
+    allowed::Allowed,
     api::{ConnectionId, Grants, Mode, Ticket},
     context::{Context, SessionId, TrackSid},
     subscription::Subscription,
@@ -136,7 +137,7 @@ pub(super) struct Participant {
     /// Codecs that its client refused or has no section for.
     pub(super) cannot_decode: BTreeSet<Codec>,
     /// Who may subscribe to this participant's tracks; `None` is everybody.
-    pub(super) allowed: Option<SubscriptionPermission>,
+    pub(super) allowed: Option<Allowed>,
     /// Tracks announced or published, in order.
     pub(super) published: Vec<TrackSid>,
     /// How each connection did last.
@@ -235,18 +236,9 @@ impl Participant {
 
     /// May somebody with this identity and sid subscribe to the track?
     pub(super) fn lets(&self, identity: &str, sid: &str, track: &str) -> bool {
-        let Some(allowed) = &self.allowed else {
-            return true;
-        };
-        allowed.all_participants
-            || allowed.track_permissions.iter().any(|permission| {
-                let meant = if permission.participant_identity.is_empty() {
-                    permission.participant_sid == sid
-                } else {
-                    permission.participant_identity == identity
-                };
-                meant && (permission.all_tracks || permission.track_sids.iter().any(|sid| sid == track))
-            })
+        self.allowed
+            .as_ref()
+            .is_none_or(|allowed| allowed.lets(identity, sid, track))
     }
 
     /// What the others and itself are told about it, with the tracks given.

@@ -10,13 +10,14 @@ use super::{
     api::Grants,
     context::{Context, SessionId, TrackSid},
     participant::real_source,
+    signal::MAX_ITEMS,
     state::Room,
     track::{Track, short_name},
 };
 use crate::{forward, sdp::Receiving, types::Mid};
 
 /// Tracks of one participant, announced or published.
-const MAX_TRACKS: usize = 32;
+pub(super) const MAX_TRACKS: usize = 32;
 
 /// Longest name or id that a client gives a track, in bytes.
 pub(super) const MAX_NAME: usize = 256;
@@ -229,8 +230,14 @@ impl Room {
         self.counts_changed = true;
     }
 
-    /// The client muted or unmuted one of its tracks.
-    pub(super) fn mute(&mut self, ctx: &mut Context<'_>, session: SessionId, request: &MuteTrackRequest) {
+    /// The client muted or unmuted one of its tracks, or somebody else muted it in its place (`ordered`).
+    pub(super) fn mute(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        request: &MuteTrackRequest,
+        ordered: bool,
+    ) {
         let Some(track) = self
             .tracks
             .get_mut(request.sid.as_str())
@@ -251,11 +258,13 @@ impl Room {
             return;
         }
         track.info.muted = request.muted;
+        track.silenced = ordered && request.muted;
         let sources: Vec<_> = track.streams().map(|media| media.source).collect();
         for id in &sources {
             ctx.forward(forward::Command::SourceMute {
                 id: *id,
                 muted: request.muted,
+                ordered,
             });
         }
         if !sources.is_empty()
@@ -290,6 +299,8 @@ pub(super) fn objection(
         || request.cid.len() > MAX_NAME
         || request.name.len() > MAX_NAME
         || request.stream.len() > MAX_NAME
+        || request.simulcast_codecs.len() > MAX_ITEMS
+        || request.simulcast_codecs.iter().any(|codec| codec.cid.len() > MAX_NAME)
     {
         Some((Refused::InvalidRequest, "cid, name or stream cannot be used"))
     } else if !request.sid.is_empty() {

@@ -1,6 +1,6 @@
 //! Coming back with a new signalling connection while the media goes on.
 
-use livekit_protocol::{ReconnectResponse, signal_response::Message};
+use livekit_protocol::{MuteTrackRequest, ReconnectResponse, signal_response::Message};
 
 use super::{
     api::{Output, Resume},
@@ -52,6 +52,7 @@ impl Room {
         self.timers.clear(&Timer::Resume(session));
         self.tell_all(ctx, session);
         self.refresh_token(ctx, session);
+        self.tell_of_own_tracks(ctx, session);
         if let Some(state) = &resume.sync_state {
             self.replay(ctx, session, &state.datachannel_receive_states);
         }
@@ -59,6 +60,22 @@ impl Room {
         self.unsettled.insert(session);
         ctx.counts.resumed += 1;
         tracing::info!(room = %self.key, participant = %resume.sid, "participant resumed");
+    }
+
+    /// What was said of its own tracks while its connection was away is said again.
+    fn tell_of_own_tracks(&self, ctx: &mut Context<'_>, session: SessionId) {
+        for track in self.published_by(session) {
+            if track.streams().any(|media| media.wanted.is_some()) {
+                self.tell_wanted(ctx, &track.sid);
+            }
+            if track.silenced {
+                let order = MuteTrackRequest {
+                    sid: track.sid.to_string(),
+                    muted: true,
+                };
+                self.order_mute(ctx, session, order);
+            }
+        }
     }
 
     /// With two connections the server restarts ICE on its own one; the client does so on the other.

@@ -251,7 +251,10 @@ impl Control {
                 Kind::Lossy => "_lossy",
             };
             #[expect(deprecated, reason = "a server names receivers by their sids, too")]
-            let destinations = [request.destination_identities, request.destination_sids].concat();
+            let destinations = [request.destination_identities, request.destination_sids]
+                .into_iter()
+                .flatten()
+                .collect();
             let mut packet = DataPacket {
                 value: Some(Value::User(UserPacket {
                     payload: request.data,

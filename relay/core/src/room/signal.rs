@@ -15,8 +15,8 @@ use super::{
     state::Room,
 };
 
-/// Most audio features or layers in one message.
-const MAX_ITEMS: usize = 32;
+/// Most features, codecs or capabilities in one message.
+pub(super) const MAX_ITEMS: usize = 32;
 
 impl Room {
     /// One message of a client.
@@ -31,7 +31,7 @@ impl Room {
             Request::Offer(offer) => self.client_offer(ctx, session, &offer),
             Request::Answer(answer) => self.client_answer(ctx, session, &answer),
             Request::AddTrack(request) => self.add_track(ctx, session, request),
-            Request::Mute(request) => self.mute(ctx, session, &request),
+            Request::Mute(request) => self.mute(ctx, session, &request, false),
             Request::Subscription(request) => self.update_subscription(ctx, session, &request),
             Request::TrackSetting(request) => self.set_tracks(ctx, session, &request),
             Request::SubscriptionPermission(permission) => self.set_permission(ctx, session, permission),

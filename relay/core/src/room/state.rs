@@ -77,6 +77,22 @@ pub(super) struct Limits {
     pub(super) empty_grace: Duration,
 }
 
+/// Who was put out of a room.
+#[derive(Debug, Default)]
+pub(super) struct PutOut {
+    /// Sessions, by `jti`, and why: their tokens open nothing any more.
+    pub(super) sessions: HashMap<String, Reason>,
+    /// When people of a meeting were put out for good, in Unix seconds, and why, by identity: what was issued until then opens
+    /// nothing either.
+    pub(super) people: HashMap<String, (i64, Reason)>,
+}
+
+impl PutOut {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.people.is_empty()
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Room {
@@ -95,11 +111,7 @@ pub(super) struct Room {
     pub(super) rules: RoomRules,
     /// What moderators have made of people, by identity.
     pub(super) standings: HashMap<String, Standing>,
-    /// Sessions that were put out, by `jti`, and why: their tokens open nothing any more.
-    pub(super) revoked: HashMap<String, Reason>,
-    /// When people of a meeting were put out for good, in Unix seconds, and why, by identity: what was issued until then opens
-    /// nothing either.
-    pub(super) expelled: HashMap<String, (i64, Reason)>,
+    pub(super) put_out: PutOut,
     /// Sessions whose connection broke: they come back through a lock.
     pub(super) broken: HashSet<String>,
     /// Last information of those who went and whom the others still see.
@@ -147,8 +159,7 @@ impl Room {
             timers: Timers::default(),
             rules: RoomRules::default(),
             standings: HashMap::new(),
-            revoked: HashMap::new(),
-            expelled: HashMap::new(),
+            put_out: PutOut::default(),
             broken: HashSet::new(),
             departed: Vec::new(),
             recently_departed: VecDeque::new(),

@@ -1,10 +1,13 @@
 //! Subscriptions: which tracks go to whom, and at what size.
 
+use std::collections::HashSet;
+
 use livekit_protocol::{
     SubscriptionPermission, SubscriptionPermissionUpdate, UpdateSubscription, signal_response::Message,
 };
 
 use super::{
+    allowed::Allowed,
     context::{Context, SessionId, TrackSid},
     participant::Participant,
     state::{Room, Timer},
@@ -136,12 +139,11 @@ impl Room {
             .track_sids
             .iter()
             .chain(request.participant_tracks.iter().flat_map(|tracks| &tracks.track_sids));
-        let mut done: Vec<&str> = Vec::new();
+        let mut done = HashSet::new();
         for name in names.take(MAX_NAMES) {
-            if done.contains(&name.as_str()) {
+            if !done.insert(name.as_str()) {
                 continue;
             }
-            done.push(name);
             let Some(sid) = self
                 .tracks
                 .get(name.as_str())
@@ -175,7 +177,7 @@ impl Room {
         let Some(participant) = self
             .participants
             .get(&session)
-            .filter(|participant| participant.grants.subscribe)
+            .filter(|participant| participant.grants.subscribe && self.sees(participant, publisher))
         else {
             return;
         };
@@ -284,7 +286,7 @@ impl Room {
         if everybody && publisher.allowed.is_none() {
             return;
         }
-        publisher.allowed = (!everybody).then_some(permission);
+        publisher.allowed = (!everybody).then(|| Allowed::new(permission));
         let publisher_sid = publisher.sid.clone();
         let tracks = publisher.published.clone();
         let others: Vec<SessionId> = self

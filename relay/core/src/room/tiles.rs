@@ -65,49 +65,51 @@ impl Room {
 
 /// What the client's settings mean after `now`, and how long to wait before believing them.
 fn wanted(now: Want, request: &UpdateTrackSettings, tells_sizes: bool) -> (Want, Option<Duration>) {
+    let now = Want {
+        priority: priority(request.priority),
+        ..now
+    };
     if request.disabled {
         return (Want { enabled: false, ..now }, Some(DISABLE_AFTER));
     }
+    let shown = Want { enabled: true, ..now };
     if request.width > 0 && request.height > 0 {
-        return (
-            Want {
-                enabled: true,
-                width: request.width,
-                height: request.height,
-                max_layer: None,
-            },
-            None,
-        );
+        let want = Want {
+            width: request.width,
+            height: request.height,
+            max_layer: None,
+            ..shown
+        };
+        return (want, None);
     }
     let quality = match request.quality() {
         VideoQuality::Low | VideoQuality::Off => 0,
         VideoQuality::Medium => 1,
         VideoQuality::High => 2,
     };
+    let by_quality = Want {
+        width: 0,
+        height: 0,
+        max_layer: Some(quality),
+        ..shown
+    };
     if !tells_sizes {
-        return (
-            Want {
-                enabled: true,
-                width: 0,
-                height: 0,
-                max_layer: Some(quality),
-            },
-            None,
-        );
+        return (by_quality, None);
     }
     // It only says "shown again"; its size follows.
     if now.enabled && now.max_layer.is_none() && (now.width, now.height) == FIRST_SIZE {
-        return (
-            Want {
-                enabled: true,
-                width: 0,
-                height: 0,
-                max_layer: Some(quality),
-            },
-            Some(QUALITY_AFTER),
-        );
+        return (by_quality, Some(QUALITY_AFTER));
     }
-    (Want { enabled: true, ..now }, None)
+    (shown, None)
+}
+
+/// A client calls 1 the highest priority, and none 0 (`UpdateTrackSettings.priority`).
+fn priority(asked: u32) -> u8 {
+    match u8::try_from(asked) {
+        Ok(0) => 0,
+        Ok(asked) => u8::MAX - (asked - 1),
+        Err(_) => 1,
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +145,19 @@ mod tests {
             (want.enabled, want.width, want.max_layer, delay),
             (true, 1280, None, None)
         );
+    }
+
+    #[test]
+    fn one_is_the_highest_priority_and_every_one_goes_before_none() {
+        assert_eq!([0, 1, 2, 255, 256, u32::MAX].map(priority), [0, 255, 254, 1, 1, 1]);
+        let request = UpdateTrackSettings {
+            priority: 2,
+            ..settings(false, (640, 360), VideoQuality::Low)
+        };
+        let (want, _) = wanted(Want::default(), &request, true);
+        assert_eq!((want.priority, want.width), (254, 640));
+        let (want, _) = wanted(want, &settings(false, (0, 0), VideoQuality::High), false);
+        assert_eq!(want.priority, 0, "each message says all");
     }
 
     #[test]

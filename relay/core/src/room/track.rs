@@ -11,6 +11,7 @@ use livekit_protocol::{
 use super::{
     backup::Backup,
     context::{Context, SessionId, TrackSid},
+    signal::MAX_ITEMS,
 };
 use crate::{
     forward::{self, LayerSpec, SourceSpec},
@@ -52,6 +53,8 @@ pub(super) struct Track {
     /// A moderator muted it before that: a client ignores orders about a track that it is still publishing, and later
     /// tells the server that the track is not muted.
     pub(super) silence_due: bool,
+    /// Somebody else muted it, and it has not been unmuted since.
+    pub(super) silenced: bool,
     /// Subscribers that get it.
     pub(super) subscribers: usize,
     /// Loudness in eighths of full scale.
@@ -164,7 +167,7 @@ impl Track {
                 unix_micro: unix_ms * 1000,
                 ticks: 0,
             }),
-            audio_features: request.audio_features,
+            audio_features: request.audio_features.into_iter().take(MAX_ITEMS).collect(),
             backup_codec_policy: BackupCodecPolicy::Regression.into(),
             ..TrackInfo::default()
         };
@@ -179,6 +182,7 @@ impl Track {
             backup,
             arrived: false,
             silence_due: false,
+            silenced: false,
             subscribers: 0,
             level: 0,
         })
@@ -325,6 +329,13 @@ impl Track {
                 floor: (self.kind == MediaKind::Audio && !self.is_screen()).then_some(FloorId(ctx.room.0)),
             },
         });
+        if self.silenced {
+            ctx.forward(forward::Command::SourceMute {
+                id: media.source,
+                muted: true,
+                ordered: true,
+            });
+        }
         media
     }
 
@@ -369,10 +380,18 @@ impl Track {
     }
 }
 
+/// Longest RID that is passed on, in bytes.
+const MAX_RID: usize = 32;
+
 /// Layers lowest quality first, at most three.
 pub(super) fn sorted(mut layers: Vec<VideoLayer>) -> Vec<VideoLayer> {
     layers.sort_by_key(|layer| layer.quality);
     layers.dedup_by_key(|layer| layer.quality);
     layers.truncate(3);
+    for layer in &mut layers {
+        if layer.rid.len() > MAX_RID {
+            layer.rid.clear();
+        }
+    }
     layers
 }

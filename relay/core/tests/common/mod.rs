@@ -316,7 +316,6 @@ impl World {
             red_pt: (!video).then_some(Pt(110)),
             exts: sink_exts(),
             mid: Mid::new(number.to_string().as_bytes()).expect("a short number"),
-            priority: 0,
             is_screen: false,
             allow_pause: true,
         }

@@ -170,9 +170,17 @@ impl Pair {
     /// Mutes or unmutes the `n`-th publisher, whose track has those names; the far relay hears of it as late as of all else.
     pub fn mute(&mut self, n: usize, (origin, remote): (SourceId, SourceId), muted: bool) {
         self.near.publishers[n].model.silent = muted;
-        self.near.command(Command::SourceMute { id: origin, muted });
+        self.near.command(Command::SourceMute {
+            id: origin,
+            muted,
+            ordered: false,
+        });
         self.run(self.there.config().delay);
-        self.far.command(Command::SourceMute { id: remote, muted });
+        self.far.command(Command::SourceMute {
+            id: remote,
+            muted,
+            ordered: false,
+        });
     }
 
     /// Changes the link both ways.

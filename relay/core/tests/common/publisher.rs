@@ -70,6 +70,8 @@ pub struct Publisher {
     pub interval: Duration,
     /// −dBov of a microphone; 127 is silence.
     pub level: u8,
+    /// Whether packets tell the level (RFC 6464).
+    pub tells: bool,
     /// Sends nothing, as a muted camera or a microphone in a DTX pause.
     pub silent: bool,
     /// Names m-section and layer in this many first packets of each SSRC.
@@ -117,6 +119,7 @@ impl Publisher {
             layers: layers.collect(),
             interval,
             level: 127,
+            tells: true,
             silent: false,
             named: 20,
             svc: false,
@@ -418,7 +421,7 @@ impl Publisher {
         }
         self.transport_seq = self.transport_seq.wrapping_add(1);
         header.ext(id(ExtKind::TransportCc), &self.transport_seq.to_be_bytes());
-        if self.codec == Codec::Opus {
+        if self.codec == Codec::Opus && self.tells {
             header.ext(id(ExtKind::AudioLevel), &[0x80 | self.level]);
         }
         if !dependency.is_empty() {

@@ -69,6 +69,8 @@ pub struct Subscriber {
     pub nacks: u64,
     pub plis: u64,
     pub bytes: u64,
+    /// SSRCs whose packets carry no transport-wide numbers.
+    pub unnumbered: Vec<u32>,
     /// Asks for what is missing.
     pub repairs: bool,
     /// How long it waits for a picture before it asks for a keyframe.
@@ -91,6 +93,7 @@ impl Subscriber {
             padding: 0,
             nacks: 0,
             plis: 0,
+            unnumbered: Vec::new(),
             bytes: 0,
             repairs: true,
             patience: 300 * MS,
@@ -157,10 +160,16 @@ impl Subscriber {
         let packet = RtpPacket::parse(bytes).expect("the relay sends RTP");
         let ids = sink_exts();
         let ext = |kind| packet.exts.find(ids.id(kind).expect("negotiated"));
-        let number = ext(ExtKind::TransportCc).expect("every packet is numbered");
-        let number = self.transport_seq.extend(u16::from_be_bytes([number[0], number[1]]));
-        self.arrivals.insert(number, micros(now - self.start));
-        assert_eq!(ext(ExtKind::AbsSendTime).map(<[u8]>::len), Some(3));
+        let number = ext(ExtKind::TransportCc);
+        if let Some(number) = number {
+            let number = self.transport_seq.extend(u16::from_be_bytes([number[0], number[1]]));
+            self.arrivals.insert(number, micros(now - self.start));
+            assert_eq!(ext(ExtKind::AbsSendTime).map(<[u8]>::len), Some(3));
+        }
+        assert_eq!(
+            number.is_none(),
+            self.unnumbered.contains(&packet.ssrc) || self.unnumbered.contains(&(packet.ssrc - 1))
+        );
         let (ssrc, again) = match packet.pt {
             121 => (packet.ssrc - 1, true),
             _ => (packet.ssrc, false),

@@ -42,7 +42,6 @@ fn sink_add(id: u32, transport: u32, source: u32) -> Command {
             red_pt: None,
             exts: ExtMap::default(),
             mid: "0".parse::<Mid>().expect("a name"),
-            priority: 0,
             is_screen: false,
             allow_pause: false,
         },
@@ -129,6 +128,7 @@ fn a_source_crosses_once_for_all_sinks_of_a_worker_and_goes_with_the_last() {
     let mute = Command::SourceMute {
         id: SourceId(3),
         muted: true,
+        ordered: true,
     };
     assert_eq!(spread.route(mute.clone()), [(1, mute.clone()), (0, mute)]);
     let third = spread.route(sink_add(5, 8, 3));

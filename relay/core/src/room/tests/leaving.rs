@@ -119,6 +119,30 @@ fn an_empty_meeting_closes_after_its_grace_and_opens_again() {
 }
 
 #[test]
+fn who_was_removed_stays_out_of_a_meeting_that_opens_again() {
+    let mut world = opened();
+    let remove = Do::Remove {
+        participant: number(1),
+        reason: Reason::Removed,
+    };
+    assert_eq!(world.order(remove), Ok(()));
+    world.signal(2, signal_request::Message::Leave(LeaveRequest::default()));
+    world.pass(Duration::from_secs(31));
+    assert_eq!(world.left, [meeting()]);
+    world.come(ticket("p2", Some(2)));
+    world.come(ticket("p1", Some(1)));
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings: settings(),
+            members: Default::default(),
+        }),
+    });
+    assert_eq!(world.refused, [(1, Refusal::Because(Reason::Removed))]);
+    assert_eq!(world.accepted.last(), Some(&2));
+}
+
+#[test]
 fn who_loses_signalling_is_waited_for_and_then_gone() {
     let mut world = opened();
     world.handle(Input::SignalClosed {

@@ -220,12 +220,14 @@ fn mute_is_seen_by_all() {
         }),
     );
     assert!(world.seen(1, "b").expect("told").tracks[0].muted);
-    assert!(
-        world
-            .forward
-            .iter()
-            .any(|command| matches!(command, forward::Command::SourceMute { muted: true, .. }))
-    );
+    assert!(world.forward.iter().any(|command| matches!(
+        command,
+        forward::Command::SourceMute {
+            muted: true,
+            ordered: false,
+            ..
+        }
+    )));
     // Nobody mutes another's track by this message.
     world.signal(1, signal_request::Message::Mute(MuteTrackRequest { sid, muted: false }));
     assert!(world.seen(1, "b").expect("told").tracks[0].muted);

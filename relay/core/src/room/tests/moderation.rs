@@ -85,7 +85,16 @@ fn a_mute_silences_and_is_seen_and_may_be_undone() {
         [(TrackSource::Microphone, true), (TrackSource::Camera, false)]
     );
     assert_eq!(mutes(&world, 2), 1);
-    let silenced = |command: &&forward::Command| matches!(command, forward::Command::SourceMute { muted: true, .. });
+    let silenced = |command: &&forward::Command| {
+        matches!(
+            command,
+            forward::Command::SourceMute {
+                muted: true,
+                ordered: true,
+                ..
+            }
+        )
+    };
     assert_eq!(world.forward.iter().filter(silenced).count(), 1);
     // Again is nothing new.
     assert_eq!(world.order_by(&holder(1), mute), Ok(()));

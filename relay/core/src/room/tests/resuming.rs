@@ -33,6 +33,61 @@ fn who_comes_back_hears_first_that_it_may_go_on() {
 }
 
 #[test]
+fn what_was_said_of_its_tracks_meanwhile_is_said_again() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    world.media_comes();
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(2),
+    });
+    let tracks = world.seen(1, "b").expect("told").tracks;
+    let sid = |source| {
+        tracks
+            .iter()
+            .find(|track| track.source() == source)
+            .expect("published")
+            .sid
+            .clone()
+    };
+    for (source, _) in world
+        .sources()
+        .into_iter()
+        .map(|(id, spec)| (*id, spec.codec))
+        .collect::<Vec<_>>()
+    {
+        world.handle(Input::Forward(forward::Event::LayerWanted {
+            source,
+            highest: Some(1),
+        }));
+    }
+    let request = livekit_protocol::MuteRoomTrackRequest {
+        room: "room".into(),
+        identity: "b".into(),
+        track_sid: sid(TrackSource::Microphone),
+        muted: true,
+    };
+    world
+        .control
+        .mute_published_track(world.now(), &request)
+        .expect("muted");
+    world.drain();
+    let back = resume(&world, 3, 2, "b");
+    world.handle(back);
+    let wanted = world.last(3, |message| match message {
+        Message::SubscribedQualityUpdate(update) => Some(update.track_sid.clone()),
+        _ => None,
+    });
+    assert_eq!(wanted, Some(sid(TrackSource::Camera)));
+    let mute = world.last(3, |message| match message {
+        Message::Mute(order) => Some((order.sid.clone(), order.muted)),
+        _ => None,
+    });
+    assert_eq!(mute, Some((sid(TrackSource::Microphone), true)));
+}
+
+#[test]
 fn with_two_connections_the_server_restarts_ice_on_its_own() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Dual);

@@ -1,0 +1,205 @@
+//! What one client may not make of a room.
+
+use livekit_protocol::{
+    AudioTrackFeature, DataChannelReceiveState, DataPacket, SyncState, UserPacket, client_info::Capability,
+    data_packet::Value,
+};
+use prost::Message as _;
+
+use super::*;
+
+/// The transports of the first and the second who came.
+const FIRST: TransportId = TransportId(3);
+const SECOND: TransportId = TransportId(5);
+
+/// A reliable message of the second.
+fn say(world: &mut World, sequence: u32, to: impl IntoIterator<Item = String>) {
+    say_as(world, SECOND, sequence, to);
+}
+
+fn say_as(world: &mut World, id: TransportId, sequence: u32, to: impl IntoIterator<Item = String>) {
+    let packet = DataPacket {
+        sequence,
+        value: Some(Value::User(UserPacket {
+            destination_sids: to.into_iter().collect(),
+            ..UserPacket::default()
+        })),
+        ..DataPacket::default()
+    };
+    world.handle(Input::Transport(TransportEvent::Data {
+        id,
+        label: Arc::from("_reliable"),
+        data: packet.encode_to_vec().into(),
+    }));
+}
+
+/// `a` and `b`, and the sid of `b`.
+fn two() -> (World, String) {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.enter(2, "b", Mode::Single);
+    let sid = world.welcome(2).participant.expect("itself").sid;
+    world.forget();
+    (world, sid)
+}
+
+/// Messages that are sent since the last look.
+fn sends(world: &mut World) -> usize {
+    let sends = world.transports.iter();
+    let count = sends
+        .filter(|command| matches!(command, TransportCommand::Send { .. }))
+        .count();
+    world.transports.clear();
+    count
+}
+
+/// Asks for all that was missed of a publisher.
+fn ask(world: &mut World, connection: u64, publisher: &str) -> usize {
+    sends(world);
+    let state = SyncState {
+        datachannel_receive_states: vec![DataChannelReceiveState {
+            publisher_sid: publisher.to_owned(),
+            last_seq: 0,
+        }],
+        ..SyncState::default()
+    };
+    world.signal(connection, signal_request::Message::SyncState(state));
+    sends(world)
+}
+
+#[test]
+fn a_message_to_absurdly_many_is_dropped() {
+    let (mut world, _) = two();
+    say(
+        &mut world,
+        1,
+        (0..2_000).map(|n| if n == 0 { "a".to_owned() } else { n.to_string() }),
+    );
+    assert_eq!(sends(&mut world), 1);
+    say(
+        &mut world,
+        2,
+        std::iter::once("a".to_owned()).chain((0..2_000).map(|n| n.to_string())),
+    );
+    assert_eq!(sends(&mut world), 0);
+}
+
+#[test]
+fn names_of_receivers_count_into_what_is_kept() {
+    let (mut world, sid) = two();
+    let names = |n: u32| {
+        (0..1_500).map(move |name| {
+            if name == 0 {
+                "a".to_owned()
+            } else {
+                format!("{n:06}{name:020}")
+            }
+        })
+    };
+    for sequence in 1..=100 {
+        say(&mut world, sequence, names(sequence));
+    }
+    let kept = ask(&mut world, 1, &sid);
+    assert!(
+        (5..20).contains(&kept),
+        "{kept} of 100 messages with 75 kB of names each"
+    );
+}
+
+#[test]
+fn a_newcomer_hears_nothing_of_what_was_said_before() {
+    let (mut world, sid) = two();
+    say(&mut world, 1, []);
+    world.pass(Duration::from_secs(1));
+    world.enter(3, "c", Mode::Single);
+    assert_eq!(ask(&mut world, 3, &sid), 0);
+    assert_eq!(ask(&mut world, 1, &sid), 1);
+    say(&mut world, 2, []);
+    assert_eq!(ask(&mut world, 3, &sid), 1);
+}
+
+#[test]
+fn who_is_let_in_hears_nothing_of_what_was_said_while_it_waited() {
+    let waiting = RoomSettings {
+        waiting_room: true,
+        ..settings()
+    };
+    let leader = Ticket {
+        moderator: true,
+        ..ticket("p1", Some(1))
+    };
+    let mut world = opened_by(waiting, [leader, ticket("p2", Some(2))]);
+    let sid = world.welcome(1).participant.expect("itself").sid;
+    say_as(&mut world, FIRST, 1, []);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.order(Do::Admit { participant: number(2) }), Ok(()));
+    assert_eq!(ask(&mut world, 2, &sid), 0);
+    say_as(&mut world, FIRST, 2, []);
+    assert_eq!(ask(&mut world, 2, &sid), 1);
+}
+
+#[test]
+fn nobody_gets_tracks_of_who_is_hidden() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    let mut hidden = ticket("h", None);
+    hidden.grants.hidden = true;
+    world.handle(Input::Join(Box::new(join(2, hidden, Mode::Single))));
+    world.connect_all();
+    world.publish(2);
+    world.media_comes();
+    world.enter(3, "c", Mode::Single);
+    assert_eq!(world.sources().len(), 2);
+    assert_eq!(world.sinks().len(), 0);
+}
+
+#[test]
+fn what_the_others_are_told_of_a_client_is_bounded() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    let mut large = join(2, ticket("b", None), Mode::Single);
+    large.client.capabilities = vec![Capability::CapPacketTrailer.into(); 100_000];
+    world.handle(Input::Join(Box::new(large)));
+    world.connect_all();
+    let (signal_request::Message::AddTrack(mut sound), signal_request::Message::AddTrack(mut picture)) =
+        (microphone(ONE_MICROPHONE), camera(ONE_CAMERA))
+    else {
+        panic!("tracks");
+    };
+    sound.audio_features = vec![AudioTrackFeature::TfStereo.into(); 100_000];
+    for layer in &mut picture.layers {
+        layer.rid = "r".repeat(100_000);
+    }
+    for request in [sound, picture] {
+        world.signal(2, signal_request::Message::AddTrack(request));
+    }
+    world.signal(2, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    world.media_comes();
+    let info = world.seen(1, "b").expect("told");
+    assert_eq!(info.tracks.len(), 2);
+    assert!(info.encoded_len() < 2_000, "{} bytes", info.encoded_len());
+    // Names of codecs are refused like other names.
+    let signal_request::Message::AddTrack(mut long) = camera("another") else {
+        panic!("a track");
+    };
+    long.simulcast_codecs[0].cid = "c".repeat(257);
+    world.forget();
+    world.signal(2, signal_request::Message::AddTrack(long));
+    assert_eq!(world.names(2), ["request_response"]);
+}
+
+#[test]
+fn a_join_request_announces_no_more_than_one_may_have() {
+    let mut world = World::new();
+    let mut large = join(1, ticket("a", None), Mode::Single);
+    large.add_tracks = (0..100_000)
+        .filter_map(|n| match microphone(&n.to_string()) {
+            signal_request::Message::AddTrack(request) => Some(request),
+            _ => None,
+        })
+        .collect();
+    world.handle(Input::Join(Box::new(large)));
+    let published = world.names(1).iter().filter(|name| **name == "track_published").count();
+    assert_eq!(published, 32);
+    assert!(world.names(1).len() < 40);
+}
