@@ -37,7 +37,7 @@ use self::{
 };
 use crate::{
     sockets,
-    transport::{DtlsConfig, Identity, IdentityError, TransportInput, TransportParts, TransportThread},
+    transport::{DtlsConfig, Identity, IdentityError, ToTransports, TransportInput, TransportParts, TransportThread},
 };
 
 mod crossing;
@@ -130,7 +130,7 @@ const NTP_OFFSET: u64 = 2_208_988_800;
 pub struct Engine {
     udp: SocketAddr,
     identity: Identity,
-    transports: Sender<TransportInput>,
+    transports: ToTransports,
     workers: Vec<WorkerHandle>,
     /// With several workers.
     spread: Option<Mutex<Spread>>,
@@ -165,7 +165,7 @@ impl Engine {
         let udp = sockets[0].local_addr()?;
         let reports = sockets.split_off(sockets.len() / 2);
         let directory = (sockets.len() > 1).then(Arc::<Directory>::default);
-        let (transports, transport_inputs) = crossbeam_channel::unbounded();
+        let (transports, inputs, datagrams) = ToTransports::new();
         let mut engine = Self {
             udp,
             identity,
@@ -191,7 +191,8 @@ impl Engine {
             directory.set_workers(engine.workers.clone());
         }
         let parts = TransportParts {
-            inputs: transport_inputs,
+            inputs,
+            datagrams,
             events,
             workers: engine.workers.clone(),
             socket,
@@ -285,7 +286,7 @@ impl Engine {
         }
         // First the transport thread: it knows the client before the worker lets anything of it through. It fails
         // only when the thread has ended.
-        let _ = self.transports.send(TransportInput::Command(command));
+        let _ = self.transports.inputs.send(TransportInput::Command(command));
         if let Some(input) = input {
             self.workers[number].send(input);
         }
@@ -344,7 +345,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _ = self.transports.send(TransportInput::Stop);
+        let _ = self.transports.inputs.send(TransportInput::Stop);
         for worker in &self.workers {
             worker.send(WorkerInput::Stop);
         }

@@ -1,6 +1,9 @@
 //! The relay's public HTTP side: signalling, its validation, orders, and whether it takes rooms.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -146,6 +149,9 @@ async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool)
         Ok(read) => read,
         Err(response) => return *response,
     };
+    if !app.pace.allows(&SessionName::of(&ticket), Instant::now()) {
+        return too_often();
+    }
     let mut connection = app.rooms.connect(|id| asked.into_input(id, ticket));
     if let Err(response) = admitted(app, &mut connection).await {
         return *response;
@@ -172,6 +178,9 @@ async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, 
         Ok((ticket, _)) => ticket,
         Err(response) => return *response,
     };
+    if !app.pace.allows(&SessionName::of(&ticket), Instant::now()) {
+        return too_often();
+    }
     let mut connection = app.rooms.connect(|connection| Input::Validate {
         connection,
         ticket: Box::new(ticket),
@@ -180,6 +189,12 @@ async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, 
         Ok(()) => "success".into_response(),
         Err(response) => *response,
     }
+}
+
+/// The answer to a session that asks too often, whatever for.
+pub(crate) fn too_often() -> Response {
+    let text = "too many requests with this token";
+    (StatusCode::TOO_MANY_REQUESTS, text).into_response()
 }
 
 fn read(

@@ -38,6 +38,9 @@ use crate::{
 /// A request's head must be there this long after it was waited for: after the connection, after the last request.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
 
+/// HTTP connections of one port at once; more are closed.
+const MAX_REQUESTS: usize = 4_096;
+
 /// What waits for the control plane at the end is given up after this long.
 const FLUSH: Duration = Duration::from_secs(3);
 
@@ -408,6 +411,10 @@ where
             // What has ended is forgotten.
             Some(_) = connections.join_next() => continue,
         };
+        // Those that have become WebSockets are not counted: they have shown a token.
+        if connections.len() >= MAX_REQUESTS {
+            continue;
+        }
         let service = TowerToHyperService::new(router.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut stop = stop.clone();

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     control::{now, unix_ms},
-    http::{App, admitted, refused, turned_away},
+    http::{App, admitted, refused, too_often, turned_away},
     orders::SessionName,
     signal::pairs,
     tokens::{Refused, credentials},
@@ -190,10 +190,7 @@ fn in_pace(app: &App, session: &SessionName) -> Result<(), Refusal> {
     if app.pace.allows(session, Instant::now().into_std()) {
         return Ok(());
     }
-    Err(refusal(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too many requests with this token",
-    ))
+    Err(Box::new(too_often()))
 }
 
 /// Who is to be watched, by identity.

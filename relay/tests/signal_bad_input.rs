@@ -116,6 +116,36 @@ async fn who_says_nothing_or_half_of_it_is_cut_after_a_while() {
 }
 
 #[tokio::test]
+async fn a_token_asks_to_come_in_at_a_pace() {
+    let (relay, _folder) = standalone().await;
+    let ask = async |path: &str, token: &str| {
+        let mut stream = TcpStream::connect(relay.http_addr()).await.expect("open");
+        let upgrade =
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+        let (connection, upgrade) = match path {
+            "/rtc" => ("Upgrade", upgrade),
+            _ => ("close", ""),
+        };
+        let request =
+            format!("GET {path}?access_token={token} HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n{upgrade}\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer[9..]).into_owned()
+    };
+    for (path, well) in [("/rtc/validate", "200"), ("/rtc", "101")] {
+        let often = token(&format!("often-{well}"), "r");
+        let mut statuses = Vec::new();
+        while statuses.last().is_none_or(|status| status == well) && statuses.len() < 500 {
+            statuses.push(ask(path, &often).await);
+        }
+        assert_eq!(statuses.last().map(String::as_str), Some("429"));
+        assert!(statuses.len() > 50, "{} of {path}", statuses.len());
+        assert_eq!(ask(path, &token(&format!("another-{well}"), "r")).await, well);
+    }
+}
+
+#[tokio::test]
 async fn a_flood_is_cut_off() {
     let (relay, _folder) = standalone().await;
     let client = Client::single(&relay, &token("a", "r")).await.expect("let in");

@@ -2,14 +2,17 @@
 //! knowing rooms: a datagram received by the wrong worker is handed over.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use relay_core::types::{IceCredentials, TransportId};
 
-use super::worker::{WorkerHandle, WorkerInput};
+use super::{
+    ice::MAX_CREDENTIALS,
+    worker::{WorkerHandle, WorkerInput},
+};
 
 /// Addresses whose worker is remembered; beyond, all are learnt anew.
 const MAX_ROUTES: usize = 1 << 16;
@@ -20,7 +23,14 @@ const MAX_LAG: usize = 1 << 14;
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     workers: OnceLock<Vec<WorkerHandle>>,
-    by_ufrag: RwLock<HashMap<String, (usize, TransportId)>>,
+    fragments: RwLock<Fragments>,
+}
+
+#[derive(Debug, Default)]
+struct Fragments {
+    by_ufrag: HashMap<String, usize>,
+    /// Oldest first; the worker knows no more of them either.
+    of: HashMap<TransportId, VecDeque<String>>,
 }
 
 impl Directory {
@@ -31,24 +41,30 @@ impl Directory {
 
     /// The transport with these local credentials is on that worker.
     pub(super) fn insert(&self, ice: &IceCredentials, worker: usize, id: TransportId) {
-        self.by_ufrag
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(ice.ufrag.clone(), (worker, id));
+        let mut fragments = self.fragments.write().unwrap_or_else(PoisonError::into_inner);
+        let Fragments { by_ufrag, of } = &mut *fragments;
+        let known = of.entry(id).or_default();
+        if known.len() == MAX_CREDENTIALS
+            && let Some(oldest) = known.pop_front()
+        {
+            by_ufrag.remove(&oldest);
+        }
+        known.push_back(ice.ufrag.clone());
+        by_ufrag.insert(ice.ufrag.clone(), worker);
     }
 
     /// The worker that has the transport of this user fragment.
     pub(super) fn worker(&self, ufrag: &str) -> Option<usize> {
-        let by_ufrag = self.by_ufrag.read().unwrap_or_else(PoisonError::into_inner);
-        by_ufrag.get(ufrag).map(|(worker, _)| *worker)
+        let fragments = self.fragments.read().unwrap_or_else(PoisonError::into_inner);
+        fragments.by_ufrag.get(ufrag).copied()
     }
 
     /// The transport is closed.
     pub(super) fn remove(&self, id: TransportId) {
-        self.by_ufrag
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, (_, of)| *of != id);
+        let mut fragments = self.fragments.write().unwrap_or_else(PoisonError::into_inner);
+        for ufrag in fragments.of.remove(&id).unwrap_or_default() {
+            fragments.by_ufrag.remove(&ufrag);
+        }
     }
 }
 
@@ -118,5 +134,30 @@ impl Routes {
         {
             handle.send(input);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transport_is_known_by_its_latest_user_fragments_and_by_none_once_closed() {
+        let directory = Directory::default();
+        let ice = |n: u32| IceCredentials {
+            ufrag: format!("u{n}"),
+            pwd: "p".repeat(22),
+        };
+        directory.insert(&ice(1_000), 0, TransportId(2));
+        for n in 0..1_000 {
+            directory.insert(&ice(n), 1, TransportId(1));
+        }
+        let known = (0..1_000).filter(|n| directory.worker(&format!("u{n}")) == Some(1));
+        assert_eq!(known.collect::<Vec<_>>(), [996, 997, 998, 999]);
+        directory.remove(TransportId(1));
+        assert_eq!((directory.worker("u999"), directory.worker("u1000")), (None, Some(0)));
+        directory.remove(TransportId(2));
+        let fragments = directory.fragments.read().expect("no panic");
+        assert!(fragments.by_ufrag.is_empty() && fragments.of.is_empty());
     }
 }

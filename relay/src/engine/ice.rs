@@ -25,7 +25,7 @@ use crate::limit::PerSecond;
 /// Proven paths of one transport; the oldest makes room for another.
 const MAX_PATHS: usize = 16;
 /// Generations of local credentials of one transport.
-const MAX_CREDENTIALS: usize = 4;
+pub(super) const MAX_CREDENTIALS: usize = 4;
 /// Transactions remembered per transport, to refuse a copy sent from elsewhere.
 const MAX_TRANSACTIONS: usize = 256;
 /// Silence of the chosen address after which a check from elsewhere chooses, though it does not say so: behind a NAT

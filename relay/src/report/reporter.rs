@@ -251,6 +251,10 @@ impl Reporter {
             Done::Registered(Ok(registered)) => self.registered(&registered),
             Done::Registered(Err(error)) => {
                 tracing::warn!(error = error.chain(), "not registered with the control plane");
+                if error.code() == Some(Code::Conflict) {
+                    // Our clock was behind when we started: it may be right by now.
+                    self.epoch = next_epoch(self.epoch);
+                }
                 self.retry_later();
                 // Whoever waits at the door is not kept there.
                 for (room, ..) in std::mem::take(&mut self.held) {
@@ -318,7 +322,7 @@ impl Reporter {
 
     fn register_again(&mut self) {
         self.registered = false;
-        self.epoch = u64::try_from(unix_ms()).unwrap_or(0).max(self.epoch + 1);
+        self.epoch = next_epoch(self.epoch);
         self.n = 1;
         self.batch = None;
         self.retry_later();
@@ -398,6 +402,11 @@ impl Reporter {
     fn answer(&self, room: RoomName, answer: Result<Entered, Refusal>) {
         self.rooms.send(Input::Entered { room, answer });
     }
+}
+
+/// The next registration's time, in Unix milliseconds.
+fn next_epoch(epoch: u64) -> u64 {
+    u64::try_from(unix_ms()).unwrap_or(0).max(epoch + 1)
 }
 
 /// What a newcomer hears when the control plane does not open the meeting here.

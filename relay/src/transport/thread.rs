@@ -1,4 +1,4 @@
-//! The transport thread: takes datagrams and commands from a channel, sends on the media workers' sockets.
+//! The transport thread: takes datagrams and commands from channels, sends on the media workers' sockets.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, select};
 use relay_core::types::{TransportCommand, TransportEvent, TransportId};
 
 use super::{
@@ -21,7 +21,9 @@ use crate::engine::{self, EngineEvent, TransportStats, Way, WorkerHandle, Worker
 /// Inputs taken in a row before what they caused is sent: acknowledgements of a burst go out together.
 const BURST: usize = 64;
 /// Events that may wait for room control before messages are left in SCTP.
-const MAX_EVENTS: usize = 8_192;
+const MAX_EVENTS: usize = 1_024;
+/// The same of what room control has told us: a message may go to hundreds.
+const MAX_INPUTS: usize = 4_096;
 /// How often messages left in SCTP are tried again, and counters published.
 const TICK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(5);
@@ -33,15 +35,34 @@ pub(crate) enum TransportInput {
     Command(TransportCommand),
     /// The client nominated this way to it.
     Selected(TransportId, Way),
-    /// A datagram of DTLS, and when it arrived.
-    Datagram(TransportId, Instant, BytesMut),
     /// End the thread.
     Stop,
+}
+
+/// A datagram of DTLS, whose client it is of, and when it arrived.
+#[derive(Debug)]
+pub(crate) struct Datagram(pub(crate) TransportId, pub(crate) Instant, pub(crate) BytesMut);
+
+/// The way to the transport thread. Datagrams have a queue of their own: no handshake waits behind a flood of messages.
+#[derive(Debug, Clone)]
+pub(crate) struct ToTransports {
+    pub(crate) inputs: Sender<TransportInput>,
+    pub(crate) datagrams: Sender<Datagram>,
+}
+
+impl ToTransports {
+    /// The way, and its end at the thread.
+    pub(crate) fn new() -> (Self, Receiver<TransportInput>, Receiver<Datagram>) {
+        let (inputs, input_end) = crossbeam_channel::unbounded();
+        let (datagrams, datagram_end) = crossbeam_channel::unbounded();
+        (Self { inputs, datagrams }, input_end, datagram_end)
+    }
 }
 
 /// All that the thread is made of.
 pub(crate) struct TransportParts {
     pub(crate) inputs: Receiver<TransportInput>,
+    pub(crate) datagrams: Receiver<Datagram>,
     pub(crate) events: Sender<EngineEvent>,
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) socket: UdpSocket,
@@ -85,18 +106,29 @@ impl TransportThread {
     /// The thread's body: ends at [`TransportInput::Stop`], or when the engine is gone.
     pub(crate) fn run(mut self) {
         while self.running {
-            match self.parts.inputs.recv_deadline(self.deadline()) {
-                Ok(input) => {
-                    self.handle(input);
-                    for _ in 1..BURST {
-                        let Ok(input) = self.parts.inputs.try_recv() else {
-                            break;
-                        };
-                        self.handle(input);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            let wait = self.deadline().saturating_duration_since(Instant::now());
+            select! {
+                recv(self.parts.inputs) -> input => match input {
+                    Ok(input) => self.handle(input),
+                    Err(_) => break,
+                },
+                recv(self.parts.datagrams) -> datagram => match datagram {
+                    Ok(datagram) => self.take(datagram),
+                    Err(_) => break,
+                },
+                default(wait) => {}
+            }
+            for _ in 1..BURST {
+                let Ok(input) = self.parts.inputs.try_recv() else {
+                    break;
+                };
+                self.handle(input);
+            }
+            for _ in 1..BURST {
+                let Ok(datagram) = self.parts.datagrams.try_recv() else {
+                    break;
+                };
+                self.take(datagram);
             }
             let now = Instant::now();
             self.handle_timeouts(now);
@@ -118,9 +150,9 @@ impl TransportThread {
         at
     }
 
-    /// Whether room control is so far behind that clients must wait.
+    /// Whether room control, or we, are so far behind that clients must wait.
     fn hold(&self) -> bool {
-        self.parts.events.len() >= MAX_EVENTS
+        self.parts.events.len() >= MAX_EVENTS || self.parts.inputs.len() >= MAX_INPUTS
     }
 
     fn handle(&mut self, input: TransportInput) {
@@ -133,14 +165,15 @@ impl TransportThread {
                     self.dirty.insert(id);
                 }
             }
-            TransportInput::Datagram(id, now, datagram) => {
-                let hold = self.hold();
-                if let Some(entry) = self.peers.get_mut(&id) {
-                    entry.peer.handle(now, datagram, hold);
-                    self.dirty.insert(id);
-                }
-            }
             TransportInput::Stop => self.running = false,
+        }
+    }
+
+    fn take(&mut self, Datagram(id, now, datagram): Datagram) {
+        let hold = self.hold();
+        if let Some(entry) = self.peers.get_mut(&id) {
+            entry.peer.handle(now, datagram, hold);
+            self.dirty.insert(id);
         }
     }
 
