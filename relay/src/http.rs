@@ -150,17 +150,18 @@ async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool)
         Err(response) => return *response,
     };
     if !app.pace.allows(&SessionName::of(&ticket), Instant::now()) {
-        return too_often();
+        return too_often(app);
     }
     let mut connection = app.rooms.connect(|id| asked.into_input(id, ticket));
     if let Err(response) = admitted(app, &mut connection).await {
         return *response;
     }
+    let refusals = app.refusals.clone();
     upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .read_buffer_size(READ_BUFFER)
-        .on_upgrade(move |socket| signal::run(socket, connection))
+        .on_upgrade(move |socket| signal::run(socket, connection, refusals))
 }
 
 async fn validate(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {
@@ -179,7 +180,7 @@ async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, 
         Err(response) => return *response,
     };
     if !app.pace.allows(&SessionName::of(&ticket), Instant::now()) {
-        return too_often();
+        return too_often(app);
     }
     let mut connection = app.rooms.connect(|connection| Input::Validate {
         connection,
@@ -192,7 +193,8 @@ async fn would_enter(app: &App, RawQuery(query): RawQuery, headers: &HeaderMap, 
 }
 
 /// The answer to a session that asks too often, whatever for.
-pub(crate) fn too_often() -> Response {
+pub(crate) fn too_often(app: &App) -> Response {
+    app.refusals.count("too_often");
     let text = "too many requests with this token";
     (StatusCode::TOO_MANY_REQUESTS, text).into_response()
 }
@@ -268,5 +270,14 @@ async fn room_service(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    service::serve(&app.tokens, &app.rooms, &method, &headers, &body).await
+    let response = service::serve(&app.tokens, &app.rooms, &method, &headers, &body).await;
+    counted(&app, "service_call", response)
+}
+
+/// An answer; one that refuses is counted by a word.
+pub(crate) fn counted(app: &App, word: &'static str, response: Response) -> Response {
+    if !response.status().is_success() {
+        app.refusals.count(word);
+    }
+    response
 }

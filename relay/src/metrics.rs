@@ -54,7 +54,10 @@ fn write_relay(text: &mut Text, snapshot: &Snapshot<'_>) {
     text.value("reports_waiting", &[], snapshot.reports.0);
     text.counter("reports_dropped_total", "Reports that were given up.");
     text.value("reports_dropped_total", &[], snapshot.reports.1);
-    text.counter("refused_total", "Clients that did not get in, by why.");
+    text.counter(
+        "refused_total",
+        "Clients that did not get in, and what was refused or cut off later, by why.",
+    );
     for (reason, count) in &snapshot.refused {
         text.value("refused_total", &[("reason", reason)], count);
     }
@@ -99,6 +102,11 @@ fn write_rooms(text: &mut Text, rooms: &Overview) {
     }
     text.counter("tracks_published_total", "Tracks whose media was found.");
     text.value("tracks_published_total", &[], counts.published);
+    text.counter(
+        "data_messages_refused_total",
+        "Messages on data channels that were unreadable, too long, to too many, or of somebody who may send none.",
+    );
+    text.value("data_messages_refused_total", &[], counts.data_refused);
 
     text.gauge(
         "connection_score",

@@ -22,7 +22,7 @@ use relay_core::room::{By, Control, Denied, RoomKey, Ticket};
 
 use crate::{
     control::{now, unix_ms},
-    http::App,
+    http::{App, counted},
     tokens::{Refused, credentials},
 };
 
@@ -124,16 +124,20 @@ impl Pace {
 
 /// The control plane orders something.
 pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    counted(&app, "command", carry_out(&app, &headers, &body).await)
+}
+
+async fn carry_out(app: &App, headers: &HeaderMap, body: &[u8]) -> Response {
     let unauthenticated = || failure(&Error::new(Code::Unauthenticated, "not a command for this relay"));
     let Some(claims) =
-        credentials(&headers, "Command").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
+        credentials(headers, "Command").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
     else {
         return unauthenticated();
     };
-    if claims.check(&app.relay, &body, unix_ms() / 1000).is_err() {
+    if claims.check(&app.relay, body, unix_ms() / 1000).is_err() {
         return unauthenticated();
     }
-    let Ok(Command { room, action }) = serde_json::from_slice::<Command>(&body) else {
+    let Ok(Command { room, action }) = serde_json::from_slice::<Command>(body) else {
         return failure(&Error::new(Code::InvalidField, "not a command"));
     };
     let commands = app.commands.clone();
@@ -152,11 +156,15 @@ pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, bod
 
 /// A moderator who is in the room orders something, by the join token.
 pub(crate) async fn room_control(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    let ticket = match holder(&app, &headers) {
+    counted(&app, "order", control(&app, &headers, &body).await)
+}
+
+async fn control(app: &App, headers: &HeaderMap, body: &[u8]) -> Response {
+    let ticket = match holder(app, headers) {
         Ok(ticket) => ticket,
         Err(refused) => return failure(&refused),
     };
-    let read = serde_json::from_slice::<RoomControl>(&body).ok();
+    let read = serde_json::from_slice::<RoomControl>(body).ok();
     let Some(RoomControl { id, action }) = read.filter(|read| read.id.as_ref().is_none_or(|id| id.len() <= LONGEST_ID))
     else {
         return failure(&Error::new(Code::InvalidField, "not an action"));
@@ -170,15 +178,16 @@ pub(crate) async fn room_control(State(app): State<Arc<App>>, headers: HeaderMap
         },
         action => action,
     };
-    by_holder(&app, ticket, id, action).await
+    by_holder(app, ticket, id, action).await
 }
 
 /// A moderator ends the meeting for all, by the join token.
 pub(crate) async fn room_end(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    match holder(&app, &headers) {
+    let response = match holder(&app, &headers) {
         Ok(ticket) => by_holder(&app, ticket, None, Action::End { reason: Reason::Ended }).await,
         Err(refused) => failure(&refused),
-    }
+    };
+    counted(&app, "order", response)
 }
 
 async fn by_holder(app: &App, ticket: Ticket, id: Option<String>, action: Action) -> Response {

@@ -22,6 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::{
     control::{Connection, ToClient, unix_ms},
     limit::Limit,
+    operator::Refusals,
     tokens::credentials,
 };
 
@@ -273,7 +274,7 @@ async fn send(socket: &mut WebSocket, frame: Frame) -> bool {
 }
 
 /// Runs an admitted connection until one side closes it.
-pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
+pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection, refusals: Refusals) {
     let mut form = Form::Binary;
     let mut limit = Limit::new(Instant::now().into_std());
     let mut heard = Instant::now();
@@ -334,6 +335,11 @@ pub(crate) async fn run(mut socket: WebSocket, mut connection: Connection) {
             }
         }
     };
+    match code {
+        close_code::POLICY => refusals.count("signal_flood"),
+        close_code::INVALID => refusals.count("signal_unreadable"),
+        _ => {}
+    }
     let close = Frame::Close(Some(CloseFrame {
         code,
         reason: Default::default(),

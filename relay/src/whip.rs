@@ -190,7 +190,7 @@ fn in_pace(app: &App, session: &SessionName) -> Result<(), Refusal> {
     if app.pace.allows(session, Instant::now().into_std()) {
         return Ok(());
     }
-    Err(Box::new(too_often()))
+    Err(Box::new(too_often(app)))
 }
 
 /// Who is to be watched, by identity.

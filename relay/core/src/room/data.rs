@@ -99,9 +99,11 @@ impl Room {
             .get_mut(&session)
             .filter(|sender| sender.grants.publish_data && data.len() <= MAX_MESSAGE)
         else {
+            ctx.counts.data_refused += 1;
             return;
         };
         let Ok(mut packet) = DataPacket::decode(data.clone()) else {
+            ctx.counts.data_refused += 1;
             return;
         };
         if kind == Kind::Reliable && packet.sequence > 0 {
@@ -111,6 +113,7 @@ impl Room {
             sender.last_sequence = packet.sequence;
         }
         let Some(destinations) = destinations(&mut packet) else {
+            ctx.counts.data_refused += 1;
             return;
         };
         packet.participant_sid.clone_from(&sender.sid);

@@ -45,6 +45,8 @@ pub struct Counts {
     pub left: [u64; Reason::ALL.len()],
     /// Tracks whose media was found.
     pub published: u64,
+    /// Messages on data channels that were dropped: unreadable, too long, to too many, or of somebody who may send none.
+    pub data_refused: u64,
 }
 
 impl Counts {
