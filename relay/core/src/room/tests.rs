@@ -409,15 +409,7 @@ impl World {
 
     /// All transports that were made connect.
     fn connect_all(&mut self) {
-        let known: Vec<TransportId> = self
-            .transports
-            .iter()
-            .filter_map(|command| match command {
-                TransportCommand::Create { id, .. } => Some(*id),
-                _ => None,
-            })
-            .collect();
-        for id in known {
+        for id in self.made() {
             self.handle(Input::Transport(TransportEvent::Connected { id }));
         }
     }
@@ -459,6 +451,20 @@ impl World {
             _ => None,
         })
         .expect("a join response")
+    }
+
+    /// What the client that came by a connection is called (`PA_…`).
+    fn sid(&self, connection: u64) -> String {
+        self.welcome(connection).participant.expect("itself").sid
+    }
+
+    /// The transports that were made, in order.
+    fn made(&self) -> Vec<TransportId> {
+        let made = self.transports.iter().filter_map(|command| match command {
+            TransportCommand::Create { id, .. } => Some(*id),
+            _ => None,
+        });
+        made.collect()
     }
 
     /// Reason and action of the leave message to a client.

@@ -50,6 +50,68 @@ fn with_one_connection_everything_comes_in_one_go() {
     );
 }
 
+/// The tokens that a client was sent, in order.
+fn tokens(world: &World, connection: u64) -> Vec<&str> {
+    let to_it = world.sent.iter().filter(|(to, _)| *to == connection);
+    to_it
+        .filter_map(|(_, message)| match message {
+            Message::RefreshToken(token) => Some(token.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn everybody_gets_its_own_token_when_it_comes_and_every_five_minutes() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.pass(Duration::from_secs(100));
+    world.enter(2, "b", Mode::Dual);
+    assert_eq!(tokens(&world, 1), ["token-a"]);
+    assert_eq!(tokens(&world, 2), ["token-b"]);
+    // Seconds from the beginning, and how many tokens each has got by then.
+    for (seconds, a, b) in [(299, 1, 1), (300, 2, 1), (399, 2, 1), (400, 2, 2), (1_000, 4, 4)] {
+        world.pass(Duration::from_secs(seconds) - world.elapsed);
+        assert_eq!(tokens(&world, 1), vec!["token-a"; a], "after {seconds} s");
+        assert_eq!(tokens(&world, 2), vec!["token-b"; b], "after {seconds} s");
+    }
+}
+
+#[test]
+fn a_token_goes_to_the_session_that_brought_it_and_with_it() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.enter(2, "b", Mode::Single);
+    world.pass(Duration::from_secs(200));
+    // The same person with another token: the former one goes to nobody any more.
+    let second = Ticket {
+        jti: "another".into(),
+        token: Arc::from("another token"),
+        ..ticket("a", None)
+    };
+    world.handle(Input::Join(Box::new(join(3, second, Mode::Single))));
+    world.connect_all();
+    // While its signalling is away nothing is sent; who comes back gets it at once, and then five minutes later.
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(2),
+    });
+    world.pass(Duration::from_secs(10));
+    let sid = world.welcome(2).participant.expect("itself").sid;
+    world.handle(Input::Resume(Box::new(Resume {
+        connection: ConnectionId(4),
+        ticket: ticket("b", None),
+        sid,
+        sync_state: None,
+    })));
+    world.pass(Duration::from_secs(299));
+    assert_eq!(tokens(&world, 4), ["token-b"]);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(tokens(&world, 4), ["token-b", "token-b"]);
+    assert_eq!(tokens(&world, 3), ["another token", "another token"]);
+    assert_eq!(tokens(&world, 1), ["token-a"]);
+    assert_eq!(tokens(&world, 2), ["token-b"]);
+}
+
 #[test]
 fn with_two_connections_the_server_offers_at_once() {
     let mut world = World::new();
