@@ -9,6 +9,7 @@ mod joining;
 mod leaving;
 mod media;
 mod moderation;
+mod permission;
 mod resuming;
 mod service;
 mod sharing;
