@@ -10,6 +10,7 @@ mod leaving;
 mod media;
 mod moderation;
 mod permission;
+mod quality;
 mod resuming;
 mod service;
 mod sharing;
