@@ -4,6 +4,7 @@
 mod bounds;
 mod codecs;
 mod data;
+mod describing;
 mod errand;
 mod joining;
 mod leaving;
