@@ -6,6 +6,7 @@ mod codecs;
 mod data;
 mod describing;
 mod errand;
+mod isolation;
 mod joining;
 mod leaving;
 mod media;
