@@ -187,6 +187,100 @@ fn missed_reliable_messages_are_sent_again() {
     );
 }
 
+/// Says something on the reliable channel of the transport that was made as the `n`-th.
+fn say(world: &mut World, n: usize, sequence: u32, text: &str, to: &[String]) {
+    let packet = DataPacket {
+        sequence,
+        destination_identities: to.to_vec(),
+        value: Some(Value::User(UserPacket {
+            payload: text.into(),
+            ..UserPacket::default()
+        })),
+        ..DataPacket::default()
+    };
+    let id = world.made()[n];
+    world.handle(Input::Transport(TransportEvent::Data {
+        id,
+        label: Arc::from("_reliable"),
+        data: packet.encode_to_vec().into(),
+    }));
+}
+
+/// What the relay says on reliable channels, in order: by which transport, whose number, and what.
+fn said(world: &World) -> Vec<(TransportId, String, u32, String)> {
+    let commands = world.transports.iter();
+    let said = commands.filter_map(|command| match command {
+        TransportCommand::Send { id, label, data } if &**label == "_reliable" => {
+            let packet = DataPacket::decode(data.clone()).expect("a packet");
+            let Some(Value::User(user)) = packet.value else {
+                panic!("no text");
+            };
+            let text = String::from_utf8(user.payload).expect("text");
+            Some((*id, packet.participant_identity, packet.sequence, text))
+        }
+        _ => None,
+    });
+    said.collect()
+}
+
+/// `c` comes back and says up to which number of whom it has got everything.
+fn comes_back(world: &mut World, has: &[(&str, u32)]) {
+    let Input::Resume(mut back) = resume(world, 4, 3, "c") else {
+        panic!("a resume");
+    };
+    let states = has.iter().map(|(sid, last_seq)| DataChannelReceiveState {
+        publisher_sid: (*sid).to_owned(),
+        last_seq: *last_seq,
+    });
+    back.sync_state = Some(SyncState {
+        datachannel_receive_states: states.collect(),
+        ..SyncState::default()
+    });
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(3),
+    });
+    world
+        .transports
+        .retain(|command| !matches!(command, TransportCommand::Send { .. }));
+    world.handle(Input::Resume(back));
+}
+
+#[test]
+fn who_comes_back_gets_of_what_was_said_what_it_has_not_got_and_nothing_for_others() {
+    for mode in [Mode::Single, Mode::Dual] {
+        let mut world = World::new();
+        world.enter(1, "a", Mode::Single);
+        world.enter(2, "b", Mode::Single);
+        world.enter(3, "c", mode);
+        let [a, b, c] = [1, 2, 3].map(|connection| world.sid(connection));
+        let to = |one: &str| [one.to_owned()];
+        say(&mut world, 0, 1, "had", &[]);
+        say(&mut world, 0, 2, "had, the last", &[]);
+        say(&mut world, 0, 3, "to all", &[]);
+        say(&mut world, 0, 4, "to b alone", &to("b"));
+        say(&mut world, 0, 5, "to c", &to("c"));
+        say(&mut world, 0, 6, "to c by its sid", &to(&c));
+        say(&mut world, 0, 7, "to b by its sid", &to(&b));
+        // Without a number nobody can say that it was missed.
+        say(&mut world, 0, 0, "not counted", &[]);
+        say(&mut world, 1, 1, "all of b's", &[]);
+        // Its own does not come back, whatever it claims.
+        say(&mut world, 2, 1, "by c", &[]);
+        comes_back(&mut world, &[(&a, 2), (&b, 0), (&c, 0), ("PA_unknown", 0)]);
+        let receiving = *world.made().last().expect("c's");
+        let expected = [
+            (receiving, "a".to_owned(), 3, "to all".to_owned()),
+            (receiving, "a".to_owned(), 5, "to c".to_owned()),
+            (receiving, "a".to_owned(), 6, "to c by its sid".to_owned()),
+            (receiving, "b".to_owned(), 1, "all of b's".to_owned()),
+        ];
+        assert_eq!(said(&world), expected, "{mode:?}");
+        // Who has everything gets nothing, and nothing comes from whom it does not name.
+        comes_back(&mut world, &[(&a, 7)]);
+        assert_eq!(said(&world), []);
+    }
+}
+
 #[test]
 fn own_metadata_is_changed_by_those_who_may() {
     let mut world = World::new();
