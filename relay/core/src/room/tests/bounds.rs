@@ -107,38 +107,6 @@ fn names_of_receivers_count_into_what_is_kept() {
 }
 
 #[test]
-fn a_newcomer_hears_nothing_of_what_was_said_before() {
-    let (mut world, sid) = two();
-    say(&mut world, 1, []);
-    world.pass(Duration::from_secs(1));
-    world.enter(3, "c", Mode::Single);
-    assert_eq!(ask(&mut world, 3, &sid), 0);
-    assert_eq!(ask(&mut world, 1, &sid), 1);
-    say(&mut world, 2, []);
-    assert_eq!(ask(&mut world, 3, &sid), 1);
-}
-
-#[test]
-fn who_is_let_in_hears_nothing_of_what_was_said_while_it_waited() {
-    let waiting = RoomSettings {
-        waiting_room: true,
-        ..settings()
-    };
-    let leader = Ticket {
-        moderator: true,
-        ..ticket("p1", Some(1))
-    };
-    let mut world = opened_by(waiting, [leader, ticket("p2", Some(2))]);
-    let sid = world.welcome(1).participant.expect("itself").sid;
-    say_as(&mut world, FIRST, 1, []);
-    world.pass(Duration::from_secs(1));
-    assert_eq!(world.order(Do::Admit { participant: number(2) }), Ok(()));
-    assert_eq!(ask(&mut world, 2, &sid), 0);
-    say_as(&mut world, FIRST, 2, []);
-    assert_eq!(ask(&mut world, 2, &sid), 1);
-}
-
-#[test]
 fn nobody_gets_tracks_of_who_is_hidden() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);

@@ -282,6 +282,21 @@ fn who_comes_back_gets_of_what_was_said_what_it_has_not_got_and_nothing_for_othe
 }
 
 #[test]
+fn who_comes_late_does_not_get_what_was_said_before() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.enter(2, "b", Mode::Single);
+    let a = world.sid(1);
+    say(&mut world, 0, 1, "before", &[]);
+    world.pass(Duration::from_secs(1));
+    world.enter(3, "c", Mode::Single);
+    say(&mut world, 0, 2, "after", &[]);
+    comes_back(&mut world, &[(&a, 0)]);
+    let texts: Vec<String> = said(&world).into_iter().map(|(.., text)| text).collect();
+    assert_eq!(texts, ["after"]);
+}
+
+#[test]
 fn own_metadata_is_changed_by_those_who_may() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);

@@ -1,7 +1,7 @@
 use domain::{Reason, relay::EventKind};
 use livekit_protocol::{
-    DataPacket, DisconnectReason, UpdateParticipantMetadata, UserPacket, data_packet::Value, leave_request::Action,
-    request_response,
+    DataChannelReceiveState, DataPacket, DisconnectReason, SyncState, UpdateParticipantMetadata, UserPacket,
+    data_packet::Value, leave_request::Action, request_response,
 };
 use prost::Message as _;
 
@@ -175,6 +175,39 @@ fn who_waits_receives_and_sends_no_media_and_no_data() {
     world.signal(3, signal_request::Message::UpdateMetadata(rename));
     assert_eq!(world.names(3).iter().filter(refused).count(), 3);
     assert_eq!(world.order_by(&holder(3), admit(3)), Err(Denied::NotModerator));
+}
+
+#[test]
+fn who_was_let_in_is_not_sent_what_was_said_while_it_waited() {
+    let mut world = one_waits();
+    let made = world.made();
+    let publisher_sid = world.sid(1);
+    let says = |world: &mut World, sequence| {
+        let packet = DataPacket {
+            sequence,
+            ..DataPacket::decode(message("hush", &[])).expect("a packet")
+        };
+        say(world, made[0], packet.encode_to_vec().into());
+    };
+    let claims_to_have_nothing = |world: &mut World| {
+        let state = SyncState {
+            datachannel_receive_states: vec![DataChannelReceiveState {
+                publisher_sid: publisher_sid.clone(),
+                last_seq: 0,
+            }],
+            ..SyncState::default()
+        };
+        world.signal(3, signal_request::Message::SyncState(state));
+        messages_to(world, made[2])
+    };
+    says(&mut world, 1);
+    assert_eq!(claims_to_have_nothing(&mut world), 0);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.order_by(&holder(1), admit(3)), Ok(()));
+    assert_eq!(claims_to_have_nothing(&mut world), 0);
+    says(&mut world, 2);
+    assert_eq!(messages_to(&world, made[2]), 1);
+    assert_eq!(claims_to_have_nothing(&mut world), 2);
 }
 
 #[test]
