@@ -73,6 +73,8 @@ pub struct Subscriber {
     pub unnumbered: Vec<u32>,
     /// Asks for what is missing.
     pub repairs: bool,
+    /// Tells what arrived under which transport-wide number.
+    pub tells: bool,
     /// How long it waits for a picture before it asks for a keyframe.
     pub patience: Duration,
     arrivals: BTreeMap<u64, u64>,
@@ -96,6 +98,7 @@ impl Subscriber {
             unnumbered: Vec::new(),
             bytes: 0,
             repairs: true,
+            tells: true,
             patience: 300 * MS,
             arrivals: BTreeMap::new(),
             transport_seq: ExtendedSeq::default(),
@@ -253,7 +256,9 @@ impl Subscriber {
         }
         if now >= self.next_feedback {
             self.next_feedback = now + 50 * MS;
-            self.feedback(&mut out);
+            if self.tells {
+                self.feedback(&mut out);
+            }
         }
         if now >= self.next_report {
             self.next_report = now + SECOND;
@@ -287,6 +292,11 @@ impl Subscriber {
         if told > 0 {
             out.push(Datagram::Rtcp(bytes));
         }
+    }
+
+    /// The highest transport-wide number that came.
+    pub fn highest_number(&self) -> u64 {
+        self.transport_seq.highest().unwrap_or(0)
     }
 
     pub fn stream(&self, ssrc: u32) -> &Received {
