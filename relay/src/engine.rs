@@ -60,7 +60,7 @@ pub use link::Gate;
 pub use stats::{EngineStats, TransportStats, WorkerStats};
 
 pub(crate) use link::Way;
-pub(crate) use srtp::Keys;
+pub(crate) use srtp::{Keys, Profile};
 pub(crate) use sys::{resend_soon, thread_time};
 pub(crate) use worker::{WorkerHandle, WorkerInput};
 

@@ -129,8 +129,7 @@ pub(crate) async fn command(State(app): State<Arc<App>>, headers: HeaderMap, bod
 
 async fn carry_out(app: &App, headers: &HeaderMap, body: &[u8]) -> Response {
     let unauthenticated = || failure(&Error::new(Code::Unauthenticated, "not a command for this relay"));
-    let Some(claims) =
-        credentials(headers, "Command").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
+    let Some(claims) = credentials(headers, "Command").and_then(|token| app.tokens.verify::<CommandClaims>(token).ok())
     else {
         return unauthenticated();
     };

@@ -165,6 +165,15 @@ pub enum DtlsRole {
     Server,
 }
 
+/// How media may be protected; the client takes what it likes best of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SrtpChoice {
+    /// By AES-128-GCM only (RFC 7714), which costs least.
+    Best,
+    /// Also by AES-128 in counter mode with HMAC-SHA1 (RFC 3711), for clients that have nothing better.
+    Any,
+}
+
 /// What room control tells the owner of the sockets about one transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportCommand {
@@ -176,6 +185,8 @@ pub enum TransportCommand {
         ice: IceCredentials,
         /// Our part in DTLS, where our own offer says it before there is an answer.
         dtls: Option<DtlsRole>,
+        /// How media may be protected.
+        srtp: SrtpChoice,
     },
     /// The client's description is known. Comes again after an ICE restart.
     Remote {

@@ -13,7 +13,7 @@ use super::{
     egress::Egress,
     ice::Agents,
     link::Path,
-    srtp::{Opener, RTCP_OVERHEAD, RTP_OVERHEAD, Sealer},
+    srtp::{Opener, Profile, Sealer},
 };
 
 /// Longest packet that is sent; a longer one would not fit the path anyway.
@@ -122,14 +122,17 @@ impl<'a> Outlet<'a> {
         &mut self,
         to: TransportId,
         parts: [&[u8]; 3],
-        overhead: usize,
+        overhead: impl FnOnce(Profile) -> usize,
         seal: impl FnOnce(&mut Sealer, &mut [u8]) -> bool,
     ) {
         let Some((slot, path)) = self.way(to) else {
             self.unsent.closed += 1;
             return;
         };
-        let len = parts.iter().map(|part| part.len()).sum::<usize>() + overhead;
+        let Some(context) = self.contexts.contexts.get_mut(slot) else {
+            return;
+        };
+        let len = parts.iter().map(|part| part.len()).sum::<usize>() + overhead(context.sealer.profile());
         if len > MAX_PACKET {
             self.unsent.unsealed += 1;
             return;
@@ -140,12 +143,7 @@ impl<'a> Outlet<'a> {
             packet[at..at + part.len()].copy_from_slice(part);
             at += part.len();
         }
-        let sealed = self
-            .contexts
-            .contexts
-            .get_mut(slot)
-            .is_some_and(|context| seal(&mut context.sealer, packet));
-        if sealed {
+        if seal(&mut context.sealer, packet) {
             self.egress.commit(path, len);
         } else {
             self.unsent.unsealed += 1;
@@ -157,7 +155,7 @@ impl Transmit for Outlet<'_> {
     fn rtp(&mut self, packet: Outgoing<'_>) {
         let header = packet.header.len();
         let parts = [packet.header, packet.payload[0], packet.payload[1]];
-        self.seal(packet.to, parts, RTP_OVERHEAD, |sealer, bytes| {
+        self.seal(packet.to, parts, Profile::rtp_overhead, |sealer, bytes| {
             let sealed = sealer.seal_rtp(bytes, header, packet.index);
             debug_assert!(sealed.is_ok(), "sealing for {}: {sealed:?}", packet.to);
             sealed.is_ok()
@@ -165,7 +163,7 @@ impl Transmit for Outlet<'_> {
     }
 
     fn rtcp(&mut self, to: TransportId, compound: &[u8]) {
-        self.seal(to, [compound, &[], &[]], RTCP_OVERHEAD, |sealer, bytes| {
+        self.seal(to, [compound, &[], &[]], Profile::rtcp_overhead, |sealer, bytes| {
             sealer.seal_rtcp(bytes).is_ok()
         });
     }

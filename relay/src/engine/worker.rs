@@ -269,8 +269,8 @@ impl Worker {
             WorkerInput::RestartIce(id, ice) => self.agents.restart(id, &ice),
             WorkerInput::Keys(id, keys) => {
                 let crypto = self.parts.crypto.crypto();
-                let sealer = Sealer::new(&keys.ours, crypto);
-                let opener = Opener::new(&keys.theirs, crypto);
+                let sealer = Sealer::new(keys.profile, &keys.ours, crypto);
+                let opener = Opener::new(keys.profile, &keys.theirs, crypto);
                 self.contexts.insert(id, sealer, opener);
                 for mut datagram in self.early.take(id) {
                     self.handle_media(now, id, &mut datagram);

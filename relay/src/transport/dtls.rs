@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use relay_core::types::{DtlsRole, Fingerprint};
+use relay_core::types::{DtlsRole, Fingerprint, SrtpChoice};
 use rtc::{
     crypto::RTCCryptoProvider,
     dtls::{
@@ -29,7 +29,7 @@ use super::{
     MTU,
     identity::{Identity, IdentityError, fingerprint},
 };
-use crate::engine::Keys;
+use crate::engine::{Keys, Profile};
 
 /// The address that the endpoint knows the client by; the true one may change.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
@@ -63,6 +63,12 @@ const HANDSHAKE_BYTES: usize = 128 * 1024;
 /// What all associations share.
 #[derive(Clone)]
 pub(crate) struct DtlsConfig {
+    best: Roles,
+    any: Roles,
+}
+
+#[derive(Clone)]
+struct Roles {
     client: Arc<HandshakeConfig>,
     server: Arc<HandshakeConfig>,
 }
@@ -74,24 +80,32 @@ impl fmt::Debug for DtlsConfig {
 }
 
 impl DtlsConfig {
-    /// AES-128-GCM is the only SRTP profile offered: the DTLS server takes the client's first choice of ours, and
-    /// Chromium's first choice would be another.
+    /// AES-128-GCM is the only SRTP profile offered to most: the DTLS server takes the client's first choice of ours, and
+    /// Chromium's first choice would be another. Some encoders have no other than counter mode.
     pub(crate) fn new(identity: &Identity, crypto: &Arc<dyn RTCCryptoProvider>) -> Result<Self, IdentityError> {
+        let gcm = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
+        let roles = |profiles: &[SrtpProtectionProfile]| -> Result<Roles, IdentityError> {
+            Ok(Roles {
+                client: Self::of(DtlsRole::Client, profiles, identity, crypto)?,
+                server: Self::of(DtlsRole::Server, profiles, identity, crypto)?,
+            })
+        };
         Ok(Self {
-            client: Self::of(DtlsRole::Client, identity, crypto)?,
-            server: Self::of(DtlsRole::Server, identity, crypto)?,
+            best: roles(&[gcm])?,
+            any: roles(&[gcm, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80])?,
         })
     }
 
     fn of(
         role: DtlsRole,
+        profiles: &[SrtpProtectionProfile],
         identity: &Identity,
         crypto: &Arc<dyn RTCCryptoProvider>,
     ) -> Result<Arc<HandshakeConfig>, IdentityError> {
         ConfigBuilder::default()
             .with_crypto_provider(crypto.clone())
             .with_certificates(vec![identity.certificate()])
-            .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm])
+            .with_srtp_protection_profiles(profiles.to_vec())
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
@@ -162,10 +176,14 @@ impl fmt::Debug for Dtls {
 
 impl Dtls {
     /// Waits for the client's first datagram, unless it is to [`begin`](Self::begin).
-    pub(super) fn new(config: &DtlsConfig) -> Self {
+    pub(super) fn new(config: &DtlsConfig, srtp: SrtpChoice) -> Self {
+        let roles = match srtp {
+            SrtpChoice::Best => &config.best,
+            SrtpChoice::Any => &config.any,
+        };
         Self {
-            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(config.server.clone())),
-            client: config.client.clone(),
+            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(roles.server.clone())),
+            client: roles.client.clone(),
             role: DtlsRole::Server,
             phase: Phase::Handshaking,
             flight: Vec::new(),
@@ -417,14 +435,16 @@ impl Dtls {
 
 /// Fingerprint and keys of a completed handshake; none without a certificate or without SRTP.
 fn export(state: &State, role: DtlsRole) -> Option<DtlsEvent> {
-    if state.srtp_protection_profile() != SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm {
-        return None;
-    }
+    let profile = match state.srtp_protection_profile() {
+        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => Profile::Gcm,
+        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => Profile::CounterMode,
+        _ => return None,
+    };
     let certificate = fingerprint(state.peer_certificates.first()?);
     let material = state
-        .export_keying_material("EXTRACTOR-dtls_srtp", &[], Keys::MATERIAL)
+        .export_keying_material("EXTRACTOR-dtls_srtp", &[], profile.material())
         .ok()?;
-    let keys = Keys::from_material(material.as_ref().try_into().ok()?, role);
+    let keys = Keys::from_material(profile, material.as_ref(), role)?;
     Some(DtlsEvent::Connected {
         certificate,
         keys: Box::new(keys),
@@ -470,7 +490,10 @@ mod tests {
     fn server() -> Dtls {
         let crypto = rtc::crypto::default_provider().expect("a crypto provider");
         let identity = Identity::generate().expect("a certificate");
-        Dtls::new(&DtlsConfig::new(&identity, &crypto).expect("a configuration"))
+        Dtls::new(
+            &DtlsConfig::new(&identity, &crypto).expect("a configuration"),
+            SrtpChoice::Best,
+        )
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use relay_core::types::{DisconnectReason, DtlsRole, Fingerprint};
+use relay_core::types::{DisconnectReason, DtlsRole, Fingerprint, SrtpChoice};
 
 use super::{
     channels::{ChannelEvent, Channels},
@@ -45,9 +45,9 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(config: &DtlsConfig, role: Option<DtlsRole>) -> Self {
+    pub(super) fn new(config: &DtlsConfig, role: Option<DtlsRole>, srtp: SrtpChoice) -> Self {
         Self {
-            dtls: Dtls::new(config),
+            dtls: Dtls::new(config, srtp),
             channels: Channels::new(),
             to: None,
             role,

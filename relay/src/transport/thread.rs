@@ -180,10 +180,10 @@ impl TransportThread {
     fn handle_command(&mut self, now: Instant, command: TransportCommand) {
         let hold = self.hold();
         let id = engine::id_of(&command);
-        if let TransportCommand::Create { dtls, .. } = command {
+        if let TransportCommand::Create { dtls, srtp, .. } = command {
             let config = &self.parts.config;
             self.peers.entry(id).or_insert_with(|| Entry {
-                peer: Peer::new(config, dtls),
+                peer: Peer::new(config, dtls, srtp),
                 due: None,
             });
             return;

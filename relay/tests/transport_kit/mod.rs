@@ -24,8 +24,8 @@ use relay_core::{
     forward::{self, LayerSpec, SinkSpec, SourceSpec, Want},
     sdp::{Candidate, CandidateProtocol, Local, Negotiator, Role, SendTrack},
     types::{
-        Codec, DtlsRole, Fingerprint, IceCredentials, SinkId, SourceId, Ssrc, TransportCommand, TransportEvent,
-        TransportId,
+        Codec, DtlsRole, Fingerprint, IceCredentials, SinkId, SourceId, SrtpChoice, Ssrc, TransportCommand,
+        TransportEvent, TransportId,
     },
 };
 
@@ -175,6 +175,7 @@ impl Relay {
             id,
             ice: ice.clone(),
             dtls: (role == Role::ServerOffers).then_some(DtlsRole::Client),
+            srtp: SrtpChoice::Best,
         });
         self.forward(forward::Command::TransportAdd { id });
         let local = Local {

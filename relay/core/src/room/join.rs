@@ -22,7 +22,7 @@ use super::{
 use crate::{
     forward,
     sdp::{Local, Negotiator, Role},
-    types::{Codec, DtlsRole, TransportCommand},
+    types::{Codec, DtlsRole, SrtpChoice, TransportCommand},
 };
 
 /// Version of the signalling protocol that we speak.
@@ -188,8 +188,13 @@ impl Room {
         self.tell_former(ctx, &ticket);
         ctx.ids.sessions += 1;
         let session = SessionId(ctx.ids.sessions);
-        let publisher = self.make_peer(ctx, session, Role::ClientOffers);
-        let subscriber = (mode == Mode::Dual).then(|| self.make_peer(ctx, session, Role::ServerOffers));
+        // Encoders may have an older cipher only; clients of LiveKit's have the best one, and may like others better.
+        let srtp = match errand {
+            Some(_) => SrtpChoice::Any,
+            None => SrtpChoice::Best,
+        };
+        let publisher = self.make_peer(ctx, session, Role::ClientOffers, srtp);
+        let subscriber = (mode == Mode::Dual).then(|| self.make_peer(ctx, session, Role::ServerOffers, srtp));
         if let Some(peer) = &subscriber {
             for (label, ordered, max_retransmits) in CHANNELS {
                 ctx.transports(TransportCommand::OpenChannel {
@@ -292,7 +297,7 @@ impl Room {
         }
     }
 
-    fn make_peer(&self, ctx: &mut Context<'_>, session: SessionId, role: Role) -> Peer {
+    fn make_peer(&self, ctx: &mut Context<'_>, session: SessionId, role: Role, srtp: SrtpChoice) -> Peer {
         let transport = ctx.transport(session, self.participants.len());
         let ice = ctx.ice();
         let mut id = [0; 8];
@@ -308,6 +313,7 @@ impl Room {
             id: transport,
             ice,
             dtls: (role == Role::ServerOffers).then_some(DtlsRole::Client),
+            srtp,
         });
         ctx.forward(forward::Command::TransportAdd { id: transport });
         Peer {

@@ -6,7 +6,7 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, hash_map::DefaultHasher, hash_map::Entry},
-    hash::{Hash as _, Hasher as _},
+    hash::{Hash, Hasher as _},
 };
 
 /// What was sealed so far.
@@ -23,7 +23,7 @@ pub(crate) struct Sealed {
 #[derive(Default)]
 struct Ledger {
     /// Key and nonce, and a hash of what was sealed with them.
-    texts: HashMap<([u8; 16], [u8; 12]), u64>,
+    texts: HashMap<([u8; 16], [u8; 16]), u64>,
     sealed: Sealed,
 }
 
@@ -32,9 +32,9 @@ thread_local! {
 }
 
 /// A packet is about to be sealed.
-pub(super) fn note(key: &[u8; 16], nonce: &[u8; 12], aad: &[u8], text: &[u8]) {
+pub(super) fn note(key: &[u8; 16], nonce: &[u8; 16], around: impl Hash, text: &[u8]) {
     let mut hasher = DefaultHasher::new();
-    (aad, text).hash(&mut hasher);
+    (around, text).hash(&mut hasher);
     let hash = hasher.finish();
     LEDGER.with_borrow_mut(|ledger| {
         ledger.sealed.packets += 1;

@@ -8,16 +8,11 @@ use prost::Message as _;
 
 use super::*;
 
-/// The transports of the first and the second who came.
-const FIRST: TransportId = TransportId(3);
+/// The transport of the second who came.
 const SECOND: TransportId = TransportId(5);
 
 /// A reliable message of the second.
 fn say(world: &mut World, sequence: u32, to: impl IntoIterator<Item = String>) {
-    say_as(world, SECOND, sequence, to);
-}
-
-fn say_as(world: &mut World, id: TransportId, sequence: u32, to: impl IntoIterator<Item = String>) {
     let packet = DataPacket {
         sequence,
         value: Some(Value::User(UserPacket {
@@ -27,7 +22,7 @@ fn say_as(world: &mut World, id: TransportId, sequence: u32, to: impl IntoIterat
         ..DataPacket::default()
     };
     world.handle(Input::Transport(TransportEvent::Data {
-        id,
+        id: SECOND,
         label: Arc::from("_reliable"),
         data: packet.encode_to_vec().into(),
     }));

@@ -4,7 +4,7 @@ use domain::Reason;
 use livekit_protocol::MuteTrackRequest;
 
 use super::*;
-use crate::types::Codec;
+use crate::types::{Codec, SrtpChoice};
 
 /// `b` publishes first, then `c`.
 fn stage() -> World {
@@ -58,6 +58,23 @@ fn mute(world: &mut World, connection: u64, sid: &str) {
 
 fn publisher(world: &World, ticket: &Ticket, named: Option<&str>) -> Result<String, Refusal> {
     world.control.publisher(world.now(), ticket, named)
+}
+
+#[test]
+fn only_who_comes_by_whip_or_whep_may_have_the_older_cipher() {
+    let mut world = stage();
+    let choices = |world: &World| -> Vec<SrtpChoice> {
+        let made = world.transports.iter().filter_map(|command| match command {
+            TransportCommand::Create { srtp, .. } => Some(*srtp),
+            _ => None,
+        });
+        made.collect()
+    };
+    world.enter(4, "d", Mode::Dual);
+    assert_eq!(choices(&world), [SrtpChoice::Best; 4]);
+    world.forget();
+    watches(&mut world, "b");
+    assert_eq!(choices(&world), [SrtpChoice::Any]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use rtc::{
 
 use super::{Chance, Datagram, MS, SECOND, description::Section, publisher::Publisher};
 use crate::engine::{
-    srtp::{Keys, Opener, RTCP_OVERHEAD, RTP_OVERHEAD, Sealer},
+    srtp::{Keys, Opener, Sealer},
     window,
 };
 
@@ -55,8 +55,8 @@ pub(super) struct Secured {
 impl Secured {
     pub(super) fn new(keys: Keys, crypto: &dyn RTCCryptoProvider) -> Self {
         Self {
-            sealer: Sealer::new(&keys.theirs, crypto.crypto()),
-            opener: Opener::new(&keys.ours, crypto.crypto()),
+            sealer: Sealer::new(keys.profile, &keys.theirs, crypto.crypto()),
+            opener: Opener::new(keys.profile, &keys.ours, crypto.crypto()),
             sent: HashMap::new(),
             keys,
         }
@@ -69,14 +69,14 @@ impl Secured {
                 let header = bytes.len() - packet.payload.len();
                 let index = window::estimate(self.sent.get(&packet.ssrc).copied(), packet.seq);
                 self.sent.insert(packet.ssrc, index);
-                bytes.resize(bytes.len() + RTP_OVERHEAD, 0);
+                bytes.resize(bytes.len() + self.keys.profile.rtp_overhead(), 0);
                 self.sealer
                     .seal_rtp(&mut bytes, header, index)
                     .expect("numbers of a client's own");
                 bytes
             }
             Datagram::Rtcp(mut bytes) => {
-                bytes.resize(bytes.len() + RTCP_OVERHEAD, 0);
+                bytes.resize(bytes.len() + self.keys.profile.rtcp_overhead(), 0);
                 self.sealer.seal_rtcp(&mut bytes).expect("a compound");
                 bytes
             }

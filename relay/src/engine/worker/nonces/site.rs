@@ -28,7 +28,7 @@ use crate::engine::{
     directory::Routes,
     ice::Patience,
     link::Path,
-    srtp::{Keys, MasterKey},
+    srtp::{Keys, MasterKey, Profile},
     sys::Waker,
     worker::{Worker, WorkerInput, WorkerParts},
 };
@@ -334,10 +334,12 @@ impl Site {
             key: std::array::from_fn(|_| self.chance.next().to_be_bytes()[0]),
             salt: std::array::from_fn(|_| self.chance.next().to_be_bytes()[0]),
         };
-        let keys = Keys {
-            ours: master(),
-            theirs: master(),
+        let (ours, theirs) = (master(), master());
+        let profile = match self.chance.next() % 3 {
+            0 => Profile::CounterMode,
+            _ => Profile::Gcm,
         };
+        let keys = Keys { profile, ours, theirs };
         let client = self.clients.get_mut(&n).expect("a client");
         let leg = client.legs.iter_mut().find(|leg| leg.id == id).expect("its connection");
         leg.secured = Some(Secured::new(keys.clone(), &*self.crypto));
