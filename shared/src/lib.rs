@@ -19,6 +19,7 @@ pub mod number;
 pub mod oauth;
 pub mod own_domain;
 pub mod plan;
+pub mod quality;
 pub mod reason;
 pub mod relay;
 pub mod role;

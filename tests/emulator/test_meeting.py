@@ -101,6 +101,14 @@ def test_a_meeting_from_creation_to_its_end(stack, admin, host, relay):
         assert (batch.status_code, batch.json()) == (200, {"n": 1})
     assert relay.report(stack, "/relay/events", {"n": 3, "events": [event]}).status_code == 409
 
+    span = {"room": room, "participant": joined["participant"], "at": int(time.time() * 1000), "duration_ms": 60_000}
+    span |= {"loss_up": 0.01, "worst_loss_up": 0.05, "loss_down": 0, "worst_loss_down": 0, "rtt_ms": 40, "worst_rtt_ms": 90}
+    span |= {"score": 4.2, "lowest_score": 3.5, "grade": "good"}
+    kept = relay.report(stack, "/relay/quality", {"spans": [span]})
+    assert (kept.status_code, kept.json()) == (200, {"kept": 1})
+    [told] = stack.post("/enterprise_api/conference/quality", FIRST, ask)
+    assert (told["participant"], told["worst_loss_up"], told["grade"]) == (joined["participant"], 0.05, "good")
+
     stack.post("/enterprise_api/conference/end", FIRST, ask)
     beat = relay.report(
         stack, "/relay/heartbeat", {"participants": 1, "load": 0.1, "rooms": [{"room": room, "participants": 1}]}

@@ -299,6 +299,10 @@ def test_5_a_meeting_is_held(stack, day, commands):
     assert relay.report(stack, "/relay/events", {"n": 1, "events": [joined]}).ok
     people = partner("conference/participants", **meeting)
     assert [person["name"] for person in people] == ["Ann"]
+    span = {"room": room, "participant": led["participant"], "at": int(time.time() * 1000), "duration_ms": 60_000}
+    span |= {"loss_up": 0, "worst_loss_up": 0, "loss_down": 0, "worst_loss_down": 0, "score": 4.5, "lowest_score": 4.5, "grade": "excellent"}
+    assert relay.report(stack, "/relay/quality", {"spans": [span]}).json() == {"kept": 1}
+    assert [told["grade"] for told in partner("conference/quality", **meeting)] == ["excellent"]
 
     removed = partner("conference/control", action="remove", participant=led["participant"], **meeting)
     assert removed["action"] == "remove" and len(commands.taken) == 1

@@ -9,7 +9,7 @@ use domain::id::{ConferenceId, Occurrence, ParticipantNumber};
 use domain::{Error as Refusal, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{Attendance, Behind, Stay};
+use store::{Attendance, Behind, ConferenceState, Stay};
 
 use super::digits::Digits;
 use super::list::{self, Entry, Limit, List};
@@ -140,21 +140,7 @@ impl Endpoint for ConferenceParticipants {
         let limit = list::limit(asked.limit);
         let (caller, store) = (context.caller()?, context.store());
         let state = context.conference(asked.conference_id).await?;
-        let occurrence = match &asked.occurrence {
-            Some(text) => {
-                let start = state
-                    .conference
-                    .zone
-                    .read(text)
-                    .map_err(|why| Refusal::invalid("occurrence", why))?;
-                let meant = Occurrence::new(start.as_second());
-                state
-                    .occurrence(meant)
-                    .ok_or_else(|| Refusal::not_found("occurrence"))?;
-                Some(meant)
-            }
-            None => None,
-        };
+        let occurrence = occurrence_asked(&state, asked.occurrence.as_deref())?;
         let of = (caller.reseller, asked.conference_id);
         let conference = &state.conference;
         let only = conference.series.is_none().then_some(conference.occurrence);
@@ -169,6 +155,20 @@ impl Endpoint for ConferenceParticipants {
             .await?;
         List::of(found.iter().map(|one| Ok(shown(one, conference))), more)
     }
+}
+
+/// The occurrence that is asked for by its original start, if one is.
+pub(super) fn occurrence_asked(state: &ConferenceState, asked: Option<&str>) -> Result<Option<Occurrence>, Refusal> {
+    let Some(text) = asked else {
+        return Ok(None);
+    };
+    let start = state.conference.zone.read(text);
+    let start = start.map_err(|why| Refusal::invalid("occurrence", why))?;
+    let meant = Occurrence::new(start.as_second());
+    state
+        .occurrence(meant)
+        .ok_or_else(|| Refusal::not_found("occurrence"))?;
+    Ok(Some(meant))
 }
 
 pub(super) fn shown(one: &Attendance, conference: &Conference) -> AttendanceAnswer {

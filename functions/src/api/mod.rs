@@ -21,6 +21,7 @@ pub mod conference_fetch;
 pub mod conference_fetch_all;
 pub mod conference_join_token;
 pub mod conference_participants;
+pub mod conference_quality;
 pub mod conference_update;
 pub mod contact;
 pub mod contact_create;
@@ -82,6 +83,7 @@ pub fn routes() -> Vec<Route> {
         Route::of::<conference_control::ConferenceControl>(),
         Route::of::<conference_join_token::ConferenceJoinToken>(),
         Route::of::<conference_participants::ConferenceParticipants>(),
+        Route::of::<conference_quality::ConferenceQuality>(),
         Route::of::<conference_update::ConferenceUpdate>(),
         Route::of::<contact_create::ContactCreate>(),
         Route::of::<contact_delete::ContactDelete>(),

@@ -79,6 +79,11 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "present": false, "join_time": "2027-09-19 13:01:12", "leave_time": "2027-09-19 13:58:40", "reason": "left",
             "stays": [{"join_time": "2027-09-19 13:01:12", "leave_time": "2027-09-19 13:58:40", "reason": "left"}],
         }),
+        "ConferenceQualityAnswer" => json!({
+            "participant": 17, "identity": "p17", "occurrence": "2027-09-19 13:00:00", "start_time": "2027-09-19 13:01:12",
+            "duration_ms": 60_000, "loss_up": 0.002, "worst_loss_up": 0.01, "loss_down": 0.0, "worst_loss_down": 0.0,
+            "rtt_ms": 42, "worst_rtt_ms": 80, "score": 4.4, "lowest_score": 4.1, "grade": "excellent",
+        }),
         "ApiToken" => json!({
             "id": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", "name": "Billing server",
             "created": "2027-09-19T13:00:00Z", "api_token": "cvk_9_pmWkWSBCL51Bfkhn79xPuKBKHz__H6B-mY6G9_eieuM",
@@ -126,6 +131,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
         }),
         "Left" => json!({"state": "scheduled"}),
         "EventsAnswer" => json!({"n": 1}),
+        "QualityKept" => json!({"kept": 1}),
         _ => return None,
     })
 }

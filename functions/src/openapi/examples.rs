@@ -68,6 +68,13 @@ pub(super) fn request(id: &str) -> Option<Value> {
                 "contact": 11, "moderator": false, "region": "eu",
             }]}));
         }
+        "relay_quality" => {
+            return Some(json!({"relay": RELAY, "epoch": EPOCH, "spans": [{
+                "room": ROOM, "participant": 17, "at": EPOCH, "duration_ms": 60_000, "loss_up": 0.002, "worst_loss_up": 0.01,
+                "loss_down": 0.0, "worst_loss_down": 0.0, "rtt_ms": 42, "worst_rtt_ms": 80, "score": 4.4, "lowest_score": 4.1,
+                "grade": "excellent",
+            }]}));
+        }
         "company_create" => json!({"subdomain": "joe", "name": "The Joe Company"}),
         "company_fetch" => json!({"company_id": 5}),
         "company_fetch_all" => json!({"limit": 100}),
@@ -101,6 +108,7 @@ pub(super) fn request(id: &str) -> Option<Value> {
         "conference_fetch" | "conference_end" | "conference_delete" | "conference_participants" => {
             json!({"conference_id": 183})
         }
+        "conference_quality" => json!({"conference_id": 183, "participant": 17}),
         "conference_fetch_all" => json!({"host_id": 9, "from": "2027-09-01 00:00:00", "to": "2027-10-01 00:00:00"}),
         "conference_update" => json!({"conference_id": 183, "start": "2027-09-19 14:00:00", "duration": 30}),
         "conference_join_token" => json!({"conference_id": 183, "name": "Ann", "moderator": true}),

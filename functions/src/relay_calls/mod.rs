@@ -5,6 +5,7 @@ mod enter;
 mod events;
 mod heartbeat;
 mod leave;
+mod quality;
 mod register;
 mod report;
 
@@ -12,6 +13,7 @@ pub use enter::RelayEnter;
 pub use events::RelayEvents;
 pub use heartbeat::RelayHeartbeat;
 pub use leave::RelayLeave;
+pub use quality::RelayQuality;
 pub use register::RelayRegister;
 
 use crate::endpoint::Route;
@@ -25,5 +27,6 @@ pub fn routes() -> Vec<Route> {
         Route::of::<RelayEnter>(),
         Route::of::<RelayLeave>(),
         Route::of::<RelayEvents>(),
+        Route::of::<RelayQuality>(),
     ]
 }

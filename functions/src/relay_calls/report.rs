@@ -35,7 +35,8 @@ reports!(
     domain::relay::Heartbeat,
     domain::relay::Enter,
     domain::relay::Leave,
-    domain::relay::Events
+    domain::relay::Events,
+    domain::quality::QualityReport
 );
 
 /// Reads a report that is to be believed. Two round trips: the relay's key, the report's id.

@@ -259,6 +259,20 @@ fn door(id: &str) -> (Reads, Value, &'static [&'static str], Vec<(&'static str, 
                 ),
             ],
         ),
+        "relay_quality" => (
+            Reads::Report,
+            relay(json!({"spans": []})),
+            &["relay", "epoch", "spans"],
+            vec![
+                ("spans", json!("none")),
+                ("spans", json!([{"room": "1/2/1780315200", "participant": 1, "at": 1}])),
+                (
+                    "spans",
+                    json!([{"room": "1/2/1780315200", "participant": 1, "at": 1, "duration_ms": 60_000, "loss_up": "all",
+                        "worst_loss_up": 0, "loss_down": 0, "worst_loss_down": 0, "score": 4, "lowest_score": 4, "grade": "good"}]),
+                ),
+            ],
+        ),
         "sign_out" | "sign_in_pass_on" => (Reads::Nothing, json!({}), &[], Vec::new()),
         _ => panic!("{id} is a new door: say here what it reads"),
     }

@@ -32,6 +32,7 @@ mod passwords_are_forgotten;
 mod pictures_of_a_branding;
 #[path = "../post/mod.rs"]
 mod post;
+mod quality_is_kept;
 mod registration;
 mod relay_reports;
 mod reminders_are_sent;

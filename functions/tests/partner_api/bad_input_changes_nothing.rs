@@ -177,6 +177,7 @@ async fn numbers_out_of_range_are_refused_by_every_id_and_length() {
         ("conference/end", json!({}), "conference_id"),
         ("conference/delete", json!({}), "conference_id"),
         ("conference/participants", json!({}), "conference_id"),
+        ("conference/quality", json!({}), "conference_id"),
         ("conference/fetch_all", json!({"host_id": host}), "after"),
         ("conference/create", meeting(host), "host_id"),
     ];
@@ -313,6 +314,10 @@ async fn a_number_outside_its_bounds_is_told_them_also_where_no_type_holds_it() 
             ),
             (
                 with("conference/participants", json!({"conference_id": conference}), "limit"),
+                "limit must be 1 to 1000",
+            ),
+            (
+                with("conference/quality", json!({"conference_id": conference}), "limit"),
                 "limit must be 1 to 1000",
             ),
             (with("host/fetch_all", json!({}), "limit"), "limit must be 1 to 1000"),

@@ -81,7 +81,9 @@ fn row(id: &str) -> Row {
         | "sign_in_set_password"
         | "sign_out" => Row::Tenant,
         "openapi_fetch" | "page_docs" => Row::Anybody,
-        "relay_register" | "relay_heartbeat" | "relay_enter" | "relay_leave" | "relay_events" => Row::Relay,
+        "relay_register" | "relay_heartbeat" | "relay_enter" | "relay_leave" | "relay_events" | "relay_quality" => {
+            Row::Relay
+        }
         "company_create" => Row::Role(|world| json!({"subdomain": format!("new{}", world.unique()), "name": "New"})),
         "company_fetch" => Row::Object(
             |_, target| json!({"company_id": target.company.id}),
@@ -115,7 +117,7 @@ fn row(id: &str) -> Row {
             What::Host,
             true,
         ),
-        "conference_participants" => Row::Object(
+        "conference_participants" | "conference_quality" => Row::Object(
             |_, target| json!({"conference_id": target.account.conference}),
             What::Host,
             false,

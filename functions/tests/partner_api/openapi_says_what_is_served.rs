@@ -87,6 +87,7 @@ fn reads(id: &str, body: Value) -> bool {
         "relay_heartbeat" => serde_json::from_value::<Heartbeat>(body).is_ok(),
         "relay_enter" => serde_json::from_value::<Enter>(body).is_ok(),
         "relay_leave" => serde_json::from_value::<Leave>(body).is_ok(),
+        "relay_quality" => serde_json::from_value::<domain::quality::QualityReport>(body).is_ok(),
         "relay_events" => serde_json::from_value::<Events>(body).is_ok(),
         _ => false,
     }

@@ -180,6 +180,10 @@ async fn every_method_takes_at_most_two_reads_and_three_writes() {
             json!({"conference_id": acme.host.series, "after": "1780383600-1"}),
         ),
         (
+            "conference/quality",
+            json!({"conference_id": acme.host.series, "after": "1780383600-1780383600000-1"}),
+        ),
+        (
             "conference/update",
             json!({"conference_id": acme.host.conference, "start": "2026-06-02 14:00:00", "one_time_access_code": true,
                 "idempotency_key": "update"}),

@@ -76,6 +76,7 @@ async fn everybody_is_told_in_time_and_nothing_changes() {
         "relay_events",
         "relay_heartbeat",
         "relay_leave",
+        "relay_quality",
         "relay_register",
         "sign_in",
         "sign_in_framed",

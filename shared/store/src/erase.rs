@@ -189,7 +189,8 @@ impl Store {
     }
 
     /// Takes what people wrote and what they are called out of a meeting that is over: its subject, agenda, PIN and the
-    /// people invited, what they answered, the names of who was in it, and the partner's own identities; calendars' answers find it no more. Times, numbers and reasons stay.
+    /// people invited, what they answered, the names of who was in it, how their connections did, and the partner's own identities;
+    /// calendars' answers find it no more. Times, numbers and reasons stay.
     /// Fails with [`crate::Error::Raced`] while something of it is not over.
     pub async fn conference_erase(&self, reseller: ResellerId, id: ConferenceId, now: Timestamp) -> Result<()> {
         unraced(|| self.try_erase(reseller, id, now)).await?;
@@ -202,9 +203,9 @@ impl Store {
             Ok(named.then(|| update.when_there(Failure::Raced)))
         };
         self.rewrite(keys::participants(reseller, id), nobody).await?;
-        let identity = |item: &Item| -> Result<Option<Op>> { Ok(Some(Op::delete(key_of(item)))) };
-        self.rewrite(keys::participant_identities(reseller, id), identity)
-            .await?;
+        let gone = |item: &Item| -> Result<Option<Op>> { Ok(Some(Op::delete(key_of(item)))) };
+        self.rewrite(keys::participant_identities(reseller, id), gone).await?;
+        self.rewrite(keys::qualities(reseller, id), gone).await?;
         let event = |item: &Item| -> Result<Option<Op>> {
             let Numbered { event, .. } = from_item("event", item)?;
             let mut after = event.clone();
@@ -282,7 +283,7 @@ impl Store {
     }
 
     /// Several writes that need not happen all at once.
-    async fn commit_all(&self, ops: Vec<Op>) -> Result<()> {
+    pub(crate) async fn commit_all(&self, ops: Vec<Op>) -> Result<()> {
         let mut left = ops.into_iter().peekable();
         while left.peek().is_some() {
             self.commit(left.by_ref().take(LARGEST_TRANSACTION).collect()).await?;

@@ -476,6 +476,29 @@ pub fn event(reseller: ResellerId, conference: ConferenceId, sequence: u64) -> K
     )
 }
 
+/// How connections did in an occurrence: of spans that began at this time, those of this participant and of some behind it.
+pub fn quality(room: &RoomName, at: Timestamp, first: ParticipantNumber) -> Key {
+    let Key { pk, sk } = quality_from(room, at);
+    key(pk, format!("{sk}#{}", number(first.value())))
+}
+
+/// The first place of spans of an occurrence that began at this time.
+pub(crate) fn quality_from(room: &RoomName, at: Timestamp) -> Key {
+    let Key { pk, sk } = quality_list(room);
+    key(pk, format!("{sk}{}", time(at)))
+}
+
+/// How connections did in an occurrence: the partition, and how their sort keys begin.
+pub(crate) fn quality_list(room: &RoomName) -> Key {
+    let Key { pk, sk } = qualities(room.reseller, room.conference);
+    key(pk, format!("{sk}{}#", occurrence_text(room.occurrence)))
+}
+
+/// The same in all occurrences.
+pub(crate) fn qualities(reseller: ResellerId, conference: ConferenceId) -> Key {
+    key(conference_pk(reseller, conference), "QUALITY#")
+}
+
 /// The last sort key of a conference's events.
 pub(crate) fn event_end() -> String {
     "EVENT#~".into()

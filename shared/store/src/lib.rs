@@ -41,6 +41,7 @@ mod partition;
 mod password;
 mod plan;
 mod presence;
+mod quality;
 mod rate;
 mod relay;
 mod reminders;
@@ -88,6 +89,7 @@ pub use self::oauth::{OauthAccess, OauthClient, OauthGrant, OauthState, access_h
 pub use self::partition::Partition;
 pub use self::password::PasswordSet;
 pub use self::presence::{Attendance, Behind, Stay};
+pub use self::quality::{QualityAsked, QualityHistory, QualityPlace};
 pub use self::rate::Rate;
 pub use self::relay::Relay;
 pub use self::reminders::OWED;

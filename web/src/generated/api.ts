@@ -431,6 +431,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enterprise_api/conference/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers how participants' connections did in the last 30 days, minute by minute, the first one first. */
+        post: operations["ConferenceQuality"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/register/{conference}": {
         parameters: {
             query?: never;
@@ -990,6 +1007,23 @@ export interface paths {
         put?: never;
         /** A room is empty at a relay. */
         post: operations["RelayLeave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/relay/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How connections did in a relay's rooms. */
+        post: operations["RelayQuality"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2015,6 +2049,99 @@ export interface components {
             after?: components["schemas"]["NumberOrText"] | null;
         };
         /**
+         * @description How somebody's connections did for about a minute. Shares are from 0 to 1, scores from 1.0 to 4.5, times wall clock in the
+         *     meeting's zone.
+         * @example {
+         *       "participant": 17,
+         *       "identity": "p17",
+         *       "occurrence": "2027-09-19 13:00:00",
+         *       "start_time": "2027-09-19 13:01:12",
+         *       "duration_ms": 60000,
+         *       "loss_up": 0.002,
+         *       "worst_loss_up": 0.01,
+         *       "loss_down": 0,
+         *       "worst_loss_down": 0,
+         *       "rtt_ms": 42,
+         *       "worst_rtt_ms": 80,
+         *       "score": 4.4,
+         *       "lowest_score": 4.1,
+         *       "grade": "excellent"
+         *     }
+         */
+        ConferenceQualityAnswer: {
+            /** @description Its number in the conference. */
+            participant: number;
+            /** @description What clients call it. */
+            identity: string;
+            /** @description The original start of the occurrence. */
+            occurrence: string;
+            /** @description When it began. */
+            start_time: string;
+            /**
+             * Format: uint32
+             * @description How long, in milliseconds.
+             */
+            duration_ms: number;
+            /**
+             * Format: double
+             * @description Share of packets lost on the way to the relay and not repaired: the mean.
+             */
+            loss_up: number;
+            /**
+             * Format: double
+             * @description The same: the worst five seconds.
+             */
+            worst_loss_up: number;
+            /**
+             * Format: double
+             * @description Share of packets lost on the way to the client, as it reports: the mean.
+             */
+            loss_down: number;
+            /**
+             * Format: double
+             * @description The same: the worst five seconds.
+             */
+            worst_loss_down: number;
+            /**
+             * Format: uint32
+             * @description Round trip in milliseconds: the mean; null where none was measured.
+             */
+            rtt_ms: number | null;
+            /**
+             * Format: uint32
+             * @description The longest.
+             */
+            worst_rtt_ms: number | null;
+            /**
+             * Format: double
+             * @description Mean-opinion style score: the mean.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description The lowest.
+             */
+            lowest_score: number;
+            /** @description The worst that clients were told in this time. */
+            grade: components["schemas"]["Grade"];
+        };
+        /** @description Of which meeting, and of whom. */
+        ConferenceQualityParameters: {
+            /** @description Its id. */
+            conference_id: number;
+            /** @description Only of this occurrence, by its original start. */
+            occurrence?: string | null;
+            /** @description Only of this participant, by its number. */
+            participant?: number | null;
+            /**
+             * Format: uint32
+             * @description Most entries, 1 to 1000.
+             */
+            limit?: number | null;
+            /** @description What `X-Next-After` said of the page before. */
+            after?: string | null;
+        };
+        /**
          * @description What changes; what is absent stays. `agenda`, `security_pin` and `recurrence` are taken away by null. A running meeting
          *     keeps its start, zone, code, mute mode and waiting room, one that is over its length too; of a meeting that repeats, what has begun
          *     stays as it was planned.
@@ -2572,6 +2699,8 @@ export interface components {
              */
             email: string;
         };
+        /** @description How well a participant is connected, as the clients are told. */
+        Grade: "lost" | "poor" | "good" | "excellent";
         /**
          * @description What a framed page gets.
          * @example {
@@ -3599,6 +3728,93 @@ export interface components {
             limit?: number | null;
             /** @description The last id of the page before. */
             after?: number | null;
+        };
+        /**
+         * @description The answer to [`QualityReport`].
+         * @example {
+         *       "kept": 1
+         *     }
+         */
+        QualityKept: {
+            /**
+             * Format: uint32
+             * @description How many spans are kept: not those of rooms that the relay has not entered.
+             */
+            kept: number;
+        };
+        /**
+         * @description `POST /relay/quality`: how participants' connections did. In no order, and apart from all else that a relay reports; what is
+         *     sent again takes the place of itself.
+         */
+        QualityReport: {
+            /** @description The relay. */
+            relay: string;
+            /**
+             * Format: uint64
+             * @description Its start.
+             */
+            epoch: number;
+            /** @description The spans, at most [`LARGEST_QUALITY`]. */
+            spans: components["schemas"]["QualitySpan"][];
+        };
+        /** @description How one participant's connections did for a while. */
+        QualitySpan: {
+            /** @description The room. */
+            room: string;
+            /** @description Who. */
+            participant: number;
+            /**
+             * Format: int64
+             * @description When it began, in Unix milliseconds.
+             */
+            at: number;
+            /**
+             * Format: uint32
+             * @description How long, in milliseconds, at most [`LONGEST_SPAN_MS`].
+             */
+            duration_ms: number;
+            /**
+             * Format: double
+             * @description Share of packets lost on the way to the relay and not repaired: the mean.
+             */
+            loss_up: number;
+            /**
+             * Format: double
+             * @description The same: the worst five seconds.
+             */
+            worst_loss_up: number;
+            /**
+             * Format: double
+             * @description Share of packets lost on the way to the client, as it reports: the mean.
+             */
+            loss_down: number;
+            /**
+             * Format: double
+             * @description The same: the worst five seconds.
+             */
+            worst_loss_down: number;
+            /**
+             * Format: uint32
+             * @description Round trip in milliseconds, where one was measured: the mean.
+             */
+            rtt_ms?: number | null;
+            /**
+             * Format: uint32
+             * @description The longest.
+             */
+            worst_rtt_ms?: number | null;
+            /**
+             * Format: double
+             * @description Mean-opinion style score: the mean.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description The lowest.
+             */
+            lowest_score: number;
+            /** @description The worst that clients were told in this time. */
+            grade: components["schemas"]["Grade"];
         };
         /** @description How round the corners of a company's pages are, against our own (`medium`). */
         Radius: "none" | "small" | "medium" | "large";
@@ -7270,6 +7486,120 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttendanceAnswer"][];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ConferenceQuality: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "conference_id": 183,
+                 *       "participant": 17,
+                 *       "auth_token": "dd6d5d51-9ea5-4c4c-82c8-677267aece98"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConferenceQualityParameters"] & components["schemas"]["SessionParameters"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConferenceQualityAnswer"][];
                 };
             };
             /** @description A field is missing or invalid; `field` names it. */
@@ -11419,6 +11749,145 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Left"];
+                };
+            };
+            /** @description A field is missing or invalid; `field` names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or not any more. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the caller's role, company or account; or the meeting is not open. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such object in this reseller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A value that must be unique is taken, or the object is in another state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is over 256 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not of a type that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    /** @description In seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Our fault; the log knows more under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part that is needed does not answer; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    RelayQuality: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "relay": "relay-1",
+                 *       "epoch": 1821355200000,
+                 *       "spans": [
+                 *         {
+                 *           "room": "1/183/1821355200",
+                 *           "participant": 17,
+                 *           "at": 1821355200000,
+                 *           "duration_ms": 60000,
+                 *           "loss_up": 0.002,
+                 *           "worst_loss_up": 0.01,
+                 *           "loss_down": 0,
+                 *           "worst_loss_down": 0,
+                 *           "rtt_ms": 42,
+                 *           "worst_rtt_ms": 80,
+                 *           "score": 4.4,
+                 *           "lowest_score": 4.1,
+                 *           "grade": "excellent"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["QualityReport"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QualityKept"];
                 };
             };
             /** @description A field is missing or invalid; `field` names it. */

@@ -132,6 +132,15 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         ],
     ),
     (
+        "conference_quality",
+        &[
+            (&[Get], &[Fqdn]),
+            (&[BatchGet], &[Company, Host]),
+            (&[Query], &[Conference]),
+            (&[Update], &[Session, Rate]),
+        ],
+    ),
+    (
         "conference_register",
         &[
             (&[Update], &[Counter, Code, CodeAttempt, RegistrationAttempt]),

@@ -45,5 +45,13 @@ pub(super) const LIST: &[(&str, Listed)] = &[
             (&[Get, Update], &[Code, Relay]),
         ],
     ),
+    (
+        "relay_quality",
+        &[
+            (&[Get, Update], &[Relay]),
+            (&[BatchGet], &[Conference, Relay]),
+            (&[Put], &[Conference]),
+        ],
+    ),
     ("relay_register", &[(&[Get, Update], &[Relay])]),
 ];

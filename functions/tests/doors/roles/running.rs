@@ -89,6 +89,13 @@ pub(super) async fn in_meetings(walk: &mut Walk, host: &Host, conference: &Value
     walk.api("conference_participants", json!({"conference_id": conference}))
         .await
         .ok();
+    let span = json!({"room": room, "participant": 1, "at": walk.site.now().as_millisecond(), "duration_ms": 60_000,
+        "loss_up": 0.01, "worst_loss_up": 0.02, "loss_down": 0, "worst_loss_down": 0, "score": 4.2, "lowest_score": 4, "grade": "good"});
+    let report = json!({"relay": "relay-1", "epoch": 1, "spans": [span]});
+    assert_eq!(walk.report("relay_quality", report).await.ok(), json!({"kept": 1}));
+    walk.api("conference_quality", json!({"conference_id": conference}))
+        .await
+        .ok();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let register = json!({"relay": "relay-1", "region": "eu", "url": url, "version": "1", "capacity": 9, "epoch": 1});

@@ -11,6 +11,7 @@ mod joining;
 mod mails;
 mod meetings;
 mod own_domains;
+mod quality;
 mod races;
 mod relays;
 mod repeating;
@@ -140,6 +141,7 @@ async fn relaying(store: &Store) {
     Box::pin(events::moderators_present_are_counted(store)).await;
     Box::pin(events::a_room_ended_from_inside_has_ended(store)).await;
     Box::pin(events::two_meetings_on_one_code_in_one_batch(store)).await;
+    Box::pin(quality::how_connections_did_is_kept_of_rooms_that_were_entered(store)).await;
     Box::pin(races::an_end_against_joins(store)).await;
     Box::pin(races::a_meeting_runs_over_into_the_next(store)).await;
     Box::pin(races::a_reservationless_meeting_that_nobody_joined(store)).await;
