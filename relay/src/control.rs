@@ -272,6 +272,7 @@ impl RoomThread {
                 Output::Enter { room, participant, jti } => self.reports.send(Report::Enter { room, participant, jti }),
                 Output::Leave { room } => self.reports.send(Report::Leave { room }),
                 Output::Report(event) => self.reports.send(Report::Event(event)),
+                Output::Quality(span) => self.reports.quality(span),
                 Output::Transport(command) => self.engine.send(EngineCommand::Transport(command)),
                 Output::Forward(command) => self.engine.send(EngineCommand::Forward(command)),
             }

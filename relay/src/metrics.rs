@@ -26,6 +26,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) refused: BTreeMap<&'static str, u64>,
     /// Reports that wait for the control plane, and reports that were given up.
     pub(crate) reports: (u64, u64),
+    /// The same of spans of quality.
+    pub(crate) quality: (u64, u64),
 }
 
 /// The text of a scrape.
@@ -54,6 +56,13 @@ fn write_relay(text: &mut Text, snapshot: &Snapshot<'_>) {
     text.value("reports_waiting", &[], snapshot.reports.0);
     text.counter("reports_dropped_total", "Reports that were given up.");
     text.value("reports_dropped_total", &[], snapshot.reports.1);
+    text.gauge(
+        "quality_spans_waiting",
+        "Spans of quality that the control plane has not heard of yet.",
+    );
+    text.value("quality_spans_waiting", &[], snapshot.quality.0);
+    text.counter("quality_spans_dropped_total", "Spans of quality that were given up.");
+    text.value("quality_spans_dropped_total", &[], snapshot.quality.1);
     text.counter(
         "refused_total",
         "Clients that did not get in, and what was refused or cut off later, by why.",
@@ -454,6 +463,7 @@ mod tests {
             },
             refused: BTreeMap::from([("full", 3)]),
             reports: (1, 2),
+            quality: (3, 4),
         })
     }
 

@@ -90,6 +90,7 @@ async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
         engine,
         refused: desk.refusals.all(),
         reports: desk.reports.counts(),
+        quality: desk.reports.quality_counts(),
     });
     desk.access.read().write(&mut text);
     (

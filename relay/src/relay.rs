@@ -30,7 +30,7 @@ use crate::{
     key::{self, KeyError},
     operator::{self, Desk, Refusals},
     orders::Pace,
-    report::{About, Reporter, Reports},
+    report::{About, QualityReporter, Reporter, Reports},
     tokens::Tokens,
     whip::Sessions,
 };
@@ -98,7 +98,8 @@ pub struct Relay {
     access: Option<Access>,
     /// The operator's door, and what follows when drain begins.
     desk: [JoinHandle<()>; 2],
-    reporter: Option<JoinHandle<()>>,
+    /// What tells the control plane of meetings, and of how connections do.
+    reporters: Vec<JoinHandle<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -161,9 +162,10 @@ impl Relay {
             control::start(room_config, engine, events, reports.clone()).map_err(StartError::Thread)?;
         let drain = Drain::default();
         let refusals = Refusals::default();
-        let reporter = match (&config.control, receiver) {
+        let reporters = match (&config.control, receiver) {
             (Some(control), Some(receiver)) => {
                 let caller = Caller::new(config.name.clone(), &control.url, key).map_err(StartError::Client)?;
+                let caller = Arc::new(caller);
                 let about = About {
                     relay: config.name.clone(),
                     region: config.region.clone(),
@@ -172,15 +174,16 @@ impl Relay {
                 };
                 let reporter = Reporter::new(
                     about,
-                    caller,
+                    caller.clone(),
                     tokens.clone(),
                     rooms.clone(),
                     drain.clone(),
                     reports.tally(),
                 );
-                Some(tokio::spawn(reporter.run(receiver)))
+                let quality = QualityReporter::new(config.name.clone(), caller, reporter.known(), reports.spans());
+                vec![tokio::spawn(reporter.run(receiver)), tokio::spawn(quality.run())]
             }
-            _ => None,
+            _ => Vec::new(),
         };
         let app = Arc::new(App {
             relay: config.name.clone(),
@@ -235,7 +238,7 @@ impl Relay {
             servers,
             access: Some(access),
             desk: [desk, drained],
-            reporter,
+            reporters,
             thread: Some(thread),
         })
     }
@@ -323,8 +326,8 @@ impl Relay {
         for task in &self.desk {
             task.abort();
         }
-        if let Some(reporter) = self.reporter.take() {
-            reporter.abort();
+        for task in &self.reporters {
+            task.abort();
         }
     }
 }

@@ -10,12 +10,15 @@ use std::{
 
 use domain::{
     id::{ParticipantNumber, RelayId, RoomName},
+    quality::QualitySpan,
     relay::Event,
 };
 use tokio::sync::{mpsc, oneshot};
 
+mod quality;
 mod reporter;
 
+pub(crate) use quality::{QualityReporter, Spans};
 pub(crate) use reporter::Reporter;
 
 /// What the rooms have to report.
@@ -40,6 +43,7 @@ pub(crate) enum Report {
 pub(crate) struct Reports {
     sender: Option<mpsc::UnboundedSender<Report>>,
     counts: Arc<ReportCounts>,
+    spans: Arc<Spans>,
 }
 
 /// What became of the reports.
@@ -57,6 +61,7 @@ impl Reports {
         Self {
             sender: None,
             counts: Arc::default(),
+            spans: Arc::default(),
         }
     }
 
@@ -65,6 +70,7 @@ impl Reports {
         let reports = Self {
             sender: Some(sender),
             counts: Arc::default(),
+            spans: Arc::default(),
         };
         (reports, receiver)
     }
@@ -74,6 +80,18 @@ impl Reports {
             // Its end is the relay's end.
             let _ = sender.send(report);
         }
+    }
+
+    /// How a participant's connections did: told when there is time for it, apart from all else.
+    pub(crate) fn quality(&self, span: QualitySpan) {
+        if self.sender.is_some() {
+            self.spans.push(span);
+        }
+    }
+
+    /// What a [`QualityReporter`] takes.
+    pub(crate) fn spans(&self) -> Arc<Spans> {
+        self.spans.clone()
     }
 
     /// Where a [`Reporter`] of these counts.
@@ -87,12 +105,18 @@ impl Reports {
         (read(&self.counts.waiting), read(&self.counts.dropped))
     }
 
-    /// Waits until what was reported is heard, for at most `limit`.
+    /// Spans of quality that wait to be heard, and those that were given up.
+    pub(crate) fn quality_counts(&self) -> (u64, u64) {
+        self.spans.counts()
+    }
+
+    /// Waits until what was reported is heard, for at most `limit`. Spans of quality are sent once more, if they can be meanwhile.
     pub(crate) async fn flush(&self, limit: Duration) {
         let (sender, receiver) = oneshot::channel();
         self.send(Report::Flush(sender));
         if self.sender.is_some() {
-            let _ = tokio::time::timeout(limit, receiver).await;
+            let all = async { tokio::join!(receiver, self.spans.flush()) };
+            let _ = tokio::time::timeout(limit, all).await;
         }
     }
 }

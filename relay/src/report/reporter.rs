@@ -19,7 +19,7 @@ use domain::{
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use relay_core::room::{Input, Refusal, RoomKey};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 
@@ -67,6 +67,8 @@ pub(crate) struct Reporter {
     counts: Arc<ReportCounts>,
     /// Unix milliseconds of the registration that counts.
     epoch: u64,
+    /// The same for others who report, once it is registered.
+    known: watch::Sender<Option<u64>>,
     registered: bool,
     heartbeat: Duration,
     queue: VecDeque<Item>,
@@ -89,7 +91,7 @@ pub(crate) struct Reporter {
 impl Reporter {
     pub(crate) fn new(
         about: About,
-        caller: Caller,
+        caller: Arc<Caller>,
         tokens: Arc<Tokens>,
         rooms: Rooms,
         drain: Drain,
@@ -98,13 +100,14 @@ impl Reporter {
         let now = Instant::now();
         Self {
             about,
-            caller: Arc::new(caller),
+            caller,
             tokens,
             rooms,
             drain,
             drain_seen: false,
             counts,
             epoch: u64::try_from(unix_ms()).unwrap_or(0),
+            known: watch::Sender::new(None),
             registered: false,
             heartbeat: Duration::from_secs(10),
             queue: VecDeque::new(),
@@ -120,6 +123,11 @@ impl Reporter {
             next_beat: now,
             flush: Vec::new(),
         }
+    }
+
+    /// The registration that counts, while there is one.
+    pub(crate) fn known(&self) -> watch::Receiver<Option<u64>> {
+        self.known.subscribe()
     }
 
     /// Runs until the rooms are gone.
@@ -315,6 +323,7 @@ impl Reporter {
         tracing::info!(relay = %self.about.relay, epoch = self.epoch, "registered with the control plane");
         self.heartbeat = Duration::from_secs(registered.heartbeat_seconds.clamp(1, 60).into());
         self.registered = true;
+        self.known.send_replace(Some(self.epoch));
         self.backoff = FIRST_BACKOFF;
         self.next_beat = Instant::now();
         self.release_held();
@@ -322,6 +331,7 @@ impl Reporter {
 
     fn register_again(&mut self) {
         self.registered = false;
+        self.known.send_replace(None);
         self.epoch = next_epoch(self.epoch);
         self.n = 1;
         self.batch = None;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
 use domain::{
     Reason,
     id::{ContactId, ParticipantNumber, RoomName},
+    quality::QualitySpan,
     relay::{Entered, Event},
 };
 use livekit_protocol::{
@@ -311,6 +312,8 @@ pub enum Output {
     },
     /// Tell the control plane what happened.
     Report(Event),
+    /// Tell the control plane how a participant's connections did for a while, where that can be. Those of a room come together.
+    Quality(QualitySpan),
     /// To the transports.
     Transport(TransportCommand),
     /// To the forwarding shards.

@@ -16,6 +16,7 @@ use super::{
     participant::{Participant, Peer},
     publish::MAX_TRACKS,
     signal::MAX_ITEMS,
+    quality::Gathered,
     state::{Limits, Phase, Room, Timer},
     waiting::WAITING,
 };
@@ -235,6 +236,7 @@ impl Room {
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),
+            gathered: Gathered::from(ctx.now),
             last_sequence: 0,
             dirty: true,
             quality_told: None,

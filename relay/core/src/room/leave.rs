@@ -170,6 +170,7 @@ impl Room {
         ) {
             self.broken.insert(participant.ticket.jti.clone());
         }
+        self.report_last_quality(ctx, &mut participant);
         if departure != Departure::Replaced && !participant.waits {
             self.report_leave(ctx, &participant, departure.reported());
         }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use domain::quality::Grade;
 use livekit_protocol::{
     ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, MuteTrackRequest, SpeakerInfo, SpeakersChanged,
     StreamState, StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate,
@@ -13,7 +14,7 @@ use super::{
     context::{Context, SessionId, TrackSid, shared},
     state::{Room, Timer},
     track::{Media, short_name},
-    view::{Grade, Sample},
+    view::Sample,
 };
 use crate::types::{MediaKind, SourceId, Ssrc, TransportId};
 
@@ -218,6 +219,7 @@ impl Room {
     pub(super) fn quality(&mut self, session: SessionId, transport: TransportId, sample: Sample) {
         if let Some(participant) = self.participants.get_mut(&session) {
             participant.quality.insert(transport, sample);
+            participant.gathered.sample(sample);
         }
     }
 
@@ -228,6 +230,7 @@ impl Room {
 
     /// Tells each participant its own quality and that of those it subscribes to.
     pub(super) fn tell_quality(&mut self, ctx: &mut Context<'_>) {
+        self.gather_quality(ctx);
         if self.participants.is_empty() {
             return;
         }
@@ -237,7 +240,7 @@ impl Room {
             // One that is still connecting is not lost.
             .filter(|participant| !participant.grants.hidden && participant.state == State::Active)
             .map(|participant| {
-                let quality = match Grade::of(participant) {
+                let quality = match participant.grade() {
                     Grade::Lost => ConnectionQuality::Lost,
                     Grade::Poor => ConnectionQuality::Poor,
                     Grade::Good => ConnectionQuality::Good,

@@ -23,6 +23,7 @@ mod moderation;
 mod negotiation;
 mod participant;
 mod publish;
+mod quality;
 mod resume;
 mod service;
 mod signal;
@@ -44,6 +45,7 @@ pub use api::{
 };
 pub use context::Random;
 pub use control::{Census, Control};
+pub use domain::quality::Grade;
 pub use moderation::ASK_UNMUTE;
 pub use service::Failure;
-pub use view::{Counts, Grade, Overview, ParticipantView, RoomLine, RoomView, Sample, SubscriptionView, TrackView};
+pub use view::{Counts, Overview, ParticipantView, RoomLine, RoomView, Sample, SubscriptionView, TrackView};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use domain::quality::Grade;
 use livekit_protocol::{
     ClientInfo, ConnectionQuality, ParticipantInfo, ParticipantPermission, TrackInfo, TrackSource, TrackType,
     participant_info::State,
@@ -11,6 +12,7 @@ use super::{
     allowed::Allowed,
     api::{ConnectionId, Grants, Mode, Ticket},
     context::{Context, SessionId, TrackSid},
+    quality::Gathered,
     subscription::Subscription,
     updates::MAX_METADATA,
     view::Sample,
@@ -142,6 +144,8 @@ pub(super) struct Participant {
     pub(super) published: Vec<TrackSid>,
     /// How each connection did last.
     pub(super) quality: HashMap<TransportId, Sample>,
+    /// How they did for a while, of which the control plane has not heard.
+    pub(super) gathered: Gathered,
     /// Reliable data messages received, by the sender's numbering.
     pub(super) last_sequence: u32,
     /// Its information changed and the others have not heard of it.
@@ -194,6 +198,20 @@ impl Participant {
     /// Score of its worst connection, from 1.0 to 4.5, which is the score of one that nothing is known of.
     pub(super) fn score(&self) -> f32 {
         self.quality.values().map(|sample| sample.score).fold(4.5, f32::min)
+    }
+
+    /// How well it is connected, as the clients are told.
+    pub(super) fn grade(&self) -> Grade {
+        let score = self.score();
+        if !self.is_connected() {
+            Grade::Lost
+        } else if score > 4.0 {
+            Grade::Excellent
+        } else if score > 3.0 {
+            Grade::Good
+        } else {
+            Grade::Poor
+        }
     }
 
     /// Marks that the others must hear of a change.

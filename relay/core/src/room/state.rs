@@ -133,6 +133,8 @@ pub(super) struct Room {
     /// Pictures that began to flow, or stopped, and whose subscribers have not heard of it.
     pub(super) stream_states: BTreeMap<SessionId, Vec<StreamStateInfo>>,
     pub(super) history: History,
+    /// How often connection quality was told since the control plane heard of it last.
+    pub(super) quality_ticks: u32,
 }
 
 /// Somebody who went.
@@ -171,6 +173,7 @@ impl Room {
             unsettled_later: BTreeSet::new(),
             stream_states: BTreeMap::new(),
             history: History::default(),
+            quality_ticks: 0,
         }
     }
 

@@ -16,6 +16,7 @@ mod quality;
 mod resuming;
 mod service;
 mod sharing;
+mod spans;
 mod waiting;
 mod watching;
 
@@ -27,6 +28,7 @@ use std::{
 
 use domain::{
     id::{ParticipantNumber, RoomName},
+    quality::QualitySpan,
     relay::{Action as Do, Entered, Event},
     room::{MuteMode, RoomSettings},
 };
@@ -88,6 +90,7 @@ struct World {
     transports: Vec<TransportCommand>,
     forward: Vec<forward::Command>,
     events: Vec<Event>,
+    spans: Vec<QualitySpan>,
     entering: Vec<RoomName>,
     left: Vec<RoomName>,
 }
@@ -315,6 +318,7 @@ impl World {
             transports: Vec::new(),
             forward: Vec::new(),
             events: Vec::new(),
+            spans: Vec::new(),
             entering: Vec::new(),
             left: Vec::new(),
         }
@@ -344,6 +348,7 @@ impl World {
                 Output::Enter { room, .. } => self.entering.push(room),
                 Output::Leave { room } => self.left.push(room),
                 Output::Report(event) => self.events.push(event),
+                Output::Quality(span) => self.spans.push(span),
                 Output::Transport(command) => self.transports.push(command),
                 Output::Forward(command) => self.forward.push(command),
             }

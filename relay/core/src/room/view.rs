@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::Reason;
+use domain::{Reason, quality::Grade};
 use livekit_protocol::participant_info::State;
 
 use super::{
@@ -59,48 +59,6 @@ impl Counts {
     pub(super) fn connected(&mut self, after_ms: i64) {
         let after = Duration::from_millis(u64::try_from(after_ms).unwrap_or(0));
         self.connected.add(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
-    }
-}
-
-/// How well a participant is connected, as the clients are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    /// Media is away.
-    Lost,
-    /// A score up to 3.
-    Poor,
-    /// A score up to 4.
-    Good,
-    /// Better than that, or nothing known yet.
-    Excellent,
-}
-
-impl Grade {
-    /// All grades.
-    pub const ALL: [Self; 4] = [Self::Lost, Self::Poor, Self::Good, Self::Excellent];
-
-    /// Its name in metrics.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::Poor => "poor",
-            Self::Good => "good",
-            Self::Excellent => "excellent",
-        }
-    }
-
-    pub(super) fn of(participant: &Participant) -> Self {
-        let score = participant.score();
-        if !participant.is_connected() {
-            Self::Lost
-        } else if score > 4.0 {
-            Self::Excellent
-        } else if score > 3.0 {
-            Self::Good
-        } else {
-            Self::Poor
-        }
     }
 }
 
@@ -231,7 +189,7 @@ impl Control {
             }
             for participant in room.participants.values() {
                 if participant.state == State::Active {
-                    overview.grades[Grade::of(participant) as usize] += 1;
+                    overview.grades[participant.grade() as usize] += 1;
                 } else {
                     overview.connecting += 1;
                 }
@@ -288,7 +246,7 @@ impl Room {
             joined_at_ms: participant.joined_at_ms,
             active: participant.state == State::Active,
             signalled: participant.connection.is_some(),
-            grade: Grade::of(participant),
+            grade: participant.grade(),
             transports: participant
                 .transports()
                 .map(|id| (id, participant.quality.get(&id).copied()))

@@ -8,6 +8,7 @@ use super::{
     api::{Denied, Ticket},
     context::{Context, SessionId, shared},
     participant::Participant,
+    quality::Gathered,
     state::Room,
 };
 
@@ -56,6 +57,7 @@ impl Room {
         participant.attributes.remove(WAITING);
         participant.present_since_ms = ctx.now.unix_ms;
         participant.joined_at_ms = ctx.now.unix_ms;
+        participant.gathered = Gathered::from(ctx.now);
         participant.touch();
         if let Some(standing) = self.standing(session) {
             standing.admitted = true;
