@@ -209,6 +209,13 @@ pub enum Command {
         /// Which transport.
         id: TransportId,
     },
+    /// The subscriber is to get no more than so many bits per second, or as many as its link carries.
+    TransportBound {
+        /// Which transport.
+        id: TransportId,
+        /// The bound.
+        most: Option<u64>,
+    },
     /// The transport is gone, and with it its sources and sinks.
     TransportRemove {
         /// Which transport.

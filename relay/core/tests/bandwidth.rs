@@ -87,6 +87,27 @@ fn a_link_that_opens_gets_the_high_layer_back_within_seconds() {
 }
 
 #[test]
+fn a_subscriber_that_asks_for_little_gets_no_more() {
+    let (mut world, subscriber, sink) = one_camera(43, NEAR);
+    let transport = world.subscribers[subscriber].id;
+    world.run(5 * SECOND);
+    assert!(shares(&world, subscriber, sink, 2 * SECOND)[2] > 0.9);
+    for (most, layer) in [(Some(250_000), Some(0)), (Some(60_000), None), (None, Some(2))] {
+        world.events.clear();
+        world.command(Command::TransportBound { id: transport, most });
+        world.run(6 * SECOND);
+        let shares = shares(&world, subscriber, sink, 2 * SECOND);
+        match layer {
+            Some(layer) => assert!(shares[layer] > 0.9, "{most:?}: {shares:?}"),
+            None => {
+                let paused = |event: &Event| matches!(event, Event::StreamState { active: false, .. });
+                assert!(shares == [0.0; 3] && world.events.iter().any(|(_, event)| paused(event)));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_muted_camera_leaves_its_bandwidth_to_the_others() {
     let share = |muted: bool| {
         let mut world = World::new(41);

@@ -252,7 +252,10 @@ impl Spread {
 fn id_of(command: &Command) -> u32 {
     use Command as C;
     match command {
-        C::TransportAdd { id } | C::TransportConnected { id } | C::TransportRemove { id } => id.0,
+        C::TransportAdd { id }
+        | C::TransportConnected { id }
+        | C::TransportBound { id, .. }
+        | C::TransportRemove { id } => id.0,
         C::SourceAdd { id, .. } | C::SourceUpdate { id, .. } | C::SourceMute { id, .. } | C::SourceRemove { id } => {
             id.0
         }

@@ -118,6 +118,11 @@ impl Estimator {
         }
     }
 
+    /// From now on it is no more than this.
+    pub(super) fn bound(&mut self, max: u64) {
+        self.max = max.max(MIN_BITRATE);
+    }
+
     /// The number for a packet that is sent now; `cluster` is the probe that it belongs to, 0 for none.
     pub(super) fn sent(&mut self, now: Micros, bytes: usize, cluster: u8) -> u16 {
         self.history.push(now, bytes, cluster)

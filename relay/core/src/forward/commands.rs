@@ -13,6 +13,13 @@ impl Shard {
         match command {
             Command::TransportAdd { id } => self.transport_add(now, id),
             Command::TransportConnected { id } => self.transport_connected(id),
+            Command::TransportBound { id, most } => {
+                if let Some(&key) = self.transport_keys.get(&id.0) {
+                    let most = most.unwrap_or(self.config.max_bitrate);
+                    self.transports[key as usize].estimator.bound(most);
+                    self.unsettle(key);
+                }
+            }
             Command::TransportRemove { id } => self.transport_remove(now, id),
             Command::SourceAdd { id, transport, spec } => self.source_add(id, transport, spec),
             Command::SourceUpdate { id, spec } => self.source_update(id, spec),

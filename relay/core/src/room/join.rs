@@ -15,8 +15,8 @@ use super::{
     context::{Context, SessionId},
     participant::{Participant, Peer},
     publish::MAX_TRACKS,
-    signal::MAX_ITEMS,
     quality::Gathered,
+    signal::MAX_ITEMS,
     state::{Limits, Phase, Room, Timer},
     waiting::WAITING,
 };

@@ -14,6 +14,7 @@ use super::{
     leave::Departure,
     state::Room,
 };
+use crate::forward;
 
 /// Most features, codecs or capabilities in one message.
 pub(super) const MAX_ITEMS: usize = 32;
@@ -93,6 +94,14 @@ impl Room {
                 {
                     ctx.close(connection);
                     self.signal_closed(ctx, session);
+                }
+            }
+            Some(Scenario::SubscriberBandwidth(bits)) => {
+                if let Some(participant) = self.participants.get(&session) {
+                    ctx.forward(forward::Command::TransportBound {
+                        id: participant.receiving_transport(),
+                        most: u64::try_from(bits).ok().filter(|bits| *bits > 0),
+                    });
                 }
             }
             _ => {}

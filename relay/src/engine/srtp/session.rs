@@ -130,6 +130,10 @@ pub(super) struct About<'a> {
     pub(super) trailer: Option<[u8; TRAILER]>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large one, which is read for each packet"
+)]
 enum Cipher {
     Gcm(LessSafeKey),
     CounterMode {
