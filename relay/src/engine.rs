@@ -37,7 +37,7 @@ use self::{
 };
 use crate::{
     sockets,
-    transport::{DtlsConfig, Identity, IdentityError, ToTransports, TransportInput, TransportParts, TransportThread},
+    transport::{DtlsConfig, Identity, IdentityError, Outgoing, TransportInput, TransportParts, TransportThread},
 };
 
 mod crossing;
@@ -130,7 +130,8 @@ const NTP_OFFSET: u64 = 2_208_988_800;
 pub struct Engine {
     udp: SocketAddr,
     identity: Identity,
-    transports: ToTransports,
+    transports: Sender<TransportInput>,
+    messages: Sender<Outgoing>,
     workers: Vec<WorkerHandle>,
     /// With several workers.
     spread: Option<Mutex<Spread>>,
@@ -165,11 +166,13 @@ impl Engine {
         let udp = sockets[0].local_addr()?;
         let reports = sockets.split_off(sockets.len() / 2);
         let directory = (sockets.len() > 1).then(Arc::<Directory>::default);
-        let (transports, inputs, datagrams) = ToTransports::new();
+        let (transports, transport_inputs) = crossbeam_channel::unbounded();
+        let (messages, outgoing) = crossbeam_channel::unbounded();
         let mut engine = Self {
             udp,
             identity,
             transports,
+            messages,
             workers: Vec::new(),
             spread: (sockets.len() > 1).then(|| Mutex::new(Spread::new(sockets.len()))),
             directory,
@@ -191,8 +194,8 @@ impl Engine {
             directory.set_workers(engine.workers.clone());
         }
         let parts = TransportParts {
-            inputs,
-            datagrams,
+            inputs: transport_inputs,
+            messages: outgoing,
             events,
             workers: engine.workers.clone(),
             socket,
@@ -249,7 +252,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Hands over a command; commands about one transport are carried out in the order given.
+    /// Hands over a command; commands about one transport are carried out in the order given, messages in theirs.
     pub fn send(&self, command: EngineCommand) {
         match command {
             EngineCommand::Transport(command) => self.send_transport(command),
@@ -268,6 +271,10 @@ impl Engine {
     }
 
     fn send_transport(&self, command: TransportCommand) {
+        if let TransportCommand::Send { id: to, label, data } = command {
+            let _ = self.messages.send(Outgoing { to, label, data });
+            return;
+        }
         let id = id_of(&command);
         let number = worker_of(id.0, self.workers.len());
         let input = match &command {
@@ -286,7 +293,7 @@ impl Engine {
         }
         // First the transport thread: it knows the client before the worker lets anything of it through. It fails
         // only when the thread has ended.
-        let _ = self.transports.inputs.send(TransportInput::Command(command));
+        let _ = self.transports.send(TransportInput::Command(command));
         if let Some(input) = input {
             self.workers[number].send(input);
         }
@@ -345,7 +352,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _ = self.transports.inputs.send(TransportInput::Stop);
+        let _ = self.transports.send(TransportInput::Stop);
         for worker in &self.workers {
             worker.send(WorkerInput::Stop);
         }

@@ -39,7 +39,7 @@ use crate::{
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
 
 /// HTTP connections of one port at once; more are closed.
-const MAX_REQUESTS: usize = 4_096;
+const MAX_REQUESTS: usize = 16_384;
 
 /// What waits for the control plane at the end is given up after this long.
 const FLUSH: Duration = Duration::from_secs(3);

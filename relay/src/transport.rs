@@ -16,4 +16,4 @@ const MTU: usize = 1_200;
 pub use identity::{Identity, IdentityError};
 
 pub(crate) use dtls::DtlsConfig;
-pub(crate) use thread::{Datagram, ToTransports, TransportInput, TransportParts, TransportThread};
+pub(crate) use thread::{Outgoing, TransportInput, TransportParts, TransportThread};

@@ -130,6 +130,7 @@ impl<'a> Outlet<'a> {
             return;
         };
         let Some(context) = self.contexts.contexts.get_mut(slot) else {
+            self.unsent.unsealed += 1;
             return;
         };
         let len = parts.iter().map(|part| part.len()).sum::<usize>() + overhead(context.sealer.profile());

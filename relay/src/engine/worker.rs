@@ -28,7 +28,7 @@ use super::{
     stats::WorkerStats,
     sys::{self, Inbox, RECEIVE_BATCH, Ready, Waker},
 };
-use crate::transport::ToTransports;
+use crate::transport::TransportInput;
 
 mod early;
 mod ingress;
@@ -110,7 +110,7 @@ pub(super) struct WorkerParts {
     pub(super) reports: UdpSocket,
     pub(super) inputs: Receiver<WorkerInput>,
     pub(super) waker: Arc<Waker>,
-    pub(super) transports: ToTransports,
+    pub(super) transports: Sender<TransportInput>,
     pub(super) events: Sender<EngineEvent>,
     pub(super) routes: Routes,
     pub(super) patience: Patience,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use crossbeam_channel::{Receiver, Sender, select};
 use relay_core::types::{TransportCommand, TransportEvent, TransportId};
 
@@ -18,12 +18,12 @@ use super::{
 };
 use crate::engine::{self, EngineEvent, TransportStats, Way, WorkerHandle, WorkerInput};
 
-/// Inputs taken in a row before what they caused is sent: acknowledgements of a burst go out together.
+/// Messages taken in a row before what they and all else caused is sent: acknowledgements of a burst go out together.
 const BURST: usize = 64;
 /// Events that may wait for room control before messages are left in SCTP.
 const MAX_EVENTS: usize = 1_024;
-/// The same of what room control has told us: a message may go to hundreds.
-const MAX_INPUTS: usize = 4_096;
+/// The same of messages that wait to be sent: one may go to hundreds.
+const MAX_MESSAGES: usize = 4_096;
 /// How often messages left in SCTP are tried again, and counters published.
 const TICK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(5);
@@ -35,34 +35,25 @@ pub(crate) enum TransportInput {
     Command(TransportCommand),
     /// The client nominated this way to it.
     Selected(TransportId, Way),
+    /// A datagram of DTLS, and when it arrived.
+    Datagram(TransportId, Instant, BytesMut),
     /// End the thread.
     Stop,
 }
 
-/// A datagram of DTLS, whose client it is of, and when it arrived.
+/// A message for a client's data channel.
 #[derive(Debug)]
-pub(crate) struct Datagram(pub(crate) TransportId, pub(crate) Instant, pub(crate) BytesMut);
-
-/// The way to the transport thread. Datagrams have a queue of their own: no handshake waits behind a flood of messages.
-#[derive(Debug, Clone)]
-pub(crate) struct ToTransports {
-    pub(crate) inputs: Sender<TransportInput>,
-    pub(crate) datagrams: Sender<Datagram>,
-}
-
-impl ToTransports {
-    /// The way, and its end at the thread.
-    pub(crate) fn new() -> (Self, Receiver<TransportInput>, Receiver<Datagram>) {
-        let (inputs, input_end) = crossbeam_channel::unbounded();
-        let (datagrams, datagram_end) = crossbeam_channel::unbounded();
-        (Self { inputs, datagrams }, input_end, datagram_end)
-    }
+pub(crate) struct Outgoing {
+    pub(crate) to: TransportId,
+    pub(crate) label: Arc<str>,
+    pub(crate) data: Bytes,
 }
 
 /// All that the thread is made of.
 pub(crate) struct TransportParts {
     pub(crate) inputs: Receiver<TransportInput>,
-    pub(crate) datagrams: Receiver<Datagram>,
+    /// Messages have a queue of their own: no handshake waits behind a flood of them.
+    pub(crate) messages: Receiver<Outgoing>,
     pub(crate) events: Sender<EngineEvent>,
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) socket: UdpSocket,
@@ -112,30 +103,39 @@ impl TransportThread {
                     Ok(input) => self.handle(input),
                     Err(_) => break,
                 },
-                recv(self.parts.datagrams) -> datagram => match datagram {
-                    Ok(datagram) => self.take(datagram),
+                recv(self.parts.messages) -> message => match message {
+                    Ok(message) => self.send(message),
                     Err(_) => break,
                 },
                 default(wait) => {}
             }
-            for _ in 1..BURST {
-                let Ok(input) = self.parts.inputs.try_recv() else {
-                    break;
-                };
-                self.handle(input);
-            }
-            for _ in 1..BURST {
-                let Ok(datagram) = self.parts.datagrams.try_recv() else {
-                    break;
-                };
-                self.take(datagram);
-            }
-            let now = Instant::now();
-            self.handle_timeouts(now);
-            self.flush(now);
-            if self.next_tick <= now {
-                self.publish(now);
-            }
+            self.turn();
+        }
+    }
+
+    /// Takes what waits, of messages only some, and sends what came of it.
+    fn turn(&mut self) {
+        self.take_inputs();
+        for _ in 1..BURST {
+            let Ok(message) = self.parts.messages.try_recv() else {
+                break;
+            };
+            self.send(message);
+        }
+        let now = Instant::now();
+        self.handle_timeouts(now);
+        self.flush(now);
+        if self.next_tick <= now {
+            self.publish(now);
+        }
+    }
+
+    fn take_inputs(&mut self) {
+        for _ in 0..self.parts.inputs.len() {
+            let Ok(input) = self.parts.inputs.try_recv() else {
+                break;
+            };
+            self.handle(input);
         }
     }
 
@@ -152,7 +152,7 @@ impl TransportThread {
 
     /// Whether room control, or we, are so far behind that clients must wait.
     fn hold(&self) -> bool {
-        self.parts.events.len() >= MAX_EVENTS || self.parts.inputs.len() >= MAX_INPUTS
+        self.parts.events.len() >= MAX_EVENTS || self.parts.messages.len() >= MAX_MESSAGES
     }
 
     fn handle(&mut self, input: TransportInput) {
@@ -165,15 +165,29 @@ impl TransportThread {
                     self.dirty.insert(id);
                 }
             }
+            TransportInput::Datagram(id, now, datagram) => {
+                let hold = self.hold();
+                if let Some(entry) = self.peers.get_mut(&id) {
+                    entry.peer.handle(now, datagram, hold);
+                    self.dirty.insert(id);
+                }
+            }
             TransportInput::Stop => self.running = false,
         }
     }
 
-    fn take(&mut self, Datagram(id, now, datagram): Datagram) {
-        let hold = self.hold();
-        if let Some(entry) = self.peers.get_mut(&id) {
-            entry.peer.handle(now, datagram, hold);
-            self.dirty.insert(id);
+    /// Sends a message, once what was said before it is done: its channel may be among that.
+    fn send(&mut self, message: Outgoing) {
+        self.take_inputs();
+        let Some(entry) = self.peers.get_mut(&message.to) else {
+            return;
+        };
+        self.dirty.insert(message.to);
+        let channels = entry.peer.channels();
+        if channels.send(Instant::now(), &message.label, message.data) {
+            self.counts.messages_out += 1;
+        } else {
+            self.counts.messages_dropped += 1;
         }
     }
 
@@ -193,8 +207,8 @@ impl TransportThread {
         };
         self.dirty.insert(id);
         match command {
-            // The workers answer checks.
-            TransportCommand::Create { .. } | TransportCommand::RestartIce { .. } => {}
+            // The workers answer checks, and messages come by their own way.
+            TransportCommand::Create { .. } | TransportCommand::RestartIce { .. } | TransportCommand::Send { .. } => {}
             TransportCommand::Remote {
                 fingerprint,
                 dtls,
@@ -207,13 +221,6 @@ impl TransportThread {
                 max_retransmits,
                 ..
             } => entry.peer.channels().open(now, label, ordered, max_retransmits),
-            TransportCommand::Send { label, data, .. } => {
-                if entry.peer.channels().send(now, &label, data) {
-                    self.counts.messages_out += 1;
-                } else {
-                    self.counts.messages_dropped += 1;
-                }
-            }
             TransportCommand::Close { .. } => self.close(now, id),
         }
     }
@@ -334,5 +341,68 @@ impl TransportThread {
             ..self.counts
         };
         *self.parts.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_core::types::{IceCredentials, SrtpChoice};
+    use rtc::crypto::default_provider;
+
+    use super::*;
+    use crate::transport::Identity;
+
+    #[test]
+    fn a_flood_of_messages_waits_for_what_clients_need_and_none_goes_before_its_channel() {
+        let crypto = default_provider().expect("a crypto provider");
+        let identity = Identity::generate().expect("an identity");
+        let (to_inputs, inputs) = crossbeam_channel::unbounded();
+        let (to_messages, messages) = crossbeam_channel::unbounded();
+        let parts = TransportParts {
+            inputs: inputs.clone(),
+            messages: messages.clone(),
+            events: crossbeam_channel::unbounded().0,
+            workers: Vec::new(),
+            socket: UdpSocket::bind("127.0.0.1:0").expect("a socket"),
+            config: DtlsConfig::new(&identity, &crypto).expect("a configuration"),
+            stats: Arc::default(),
+        };
+        let mut thread = TransportThread::new(parts, Instant::now());
+        let (label, command) = (Arc::<str>::from("_reliable"), |command| {
+            to_inputs.send(TransportInput::Command(command)).expect("an end");
+        });
+        for id in (0..1_000).map(TransportId) {
+            command(TransportCommand::Create {
+                id,
+                ice: IceCredentials {
+                    ufrag: "u".into(),
+                    pwd: "p".into(),
+                },
+                dtls: None,
+                srtp: SrtpChoice::Best,
+            });
+            command(TransportCommand::OpenChannel {
+                id,
+                label: label.clone(),
+                ordered: true,
+                max_retransmits: None,
+            });
+            for _ in 0..10 {
+                let (label, data) = (label.clone(), Bytes::from_static(b"early"));
+                to_messages.send(Outgoing { to: id, label, data }).expect("an end");
+            }
+        }
+        thread.turn();
+        assert_eq!((inputs.len(), thread.peers.len()), (0, 1_000));
+        assert_eq!(messages.len(), 10_000 - (BURST - 1));
+        assert!(thread.hold(), "clients send no more while so many wait");
+        while !messages.is_empty() {
+            thread.turn();
+        }
+        assert_eq!(
+            (thread.counts.messages_out, thread.counts.messages_dropped),
+            (10_000, 0)
+        );
+        assert!(!thread.hold());
     }
 }

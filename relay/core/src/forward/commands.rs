@@ -15,7 +15,7 @@ impl Shard {
             Command::TransportConnected { id } => self.transport_connected(id),
             Command::TransportBound { id, most } => {
                 if let Some(&key) = self.transport_keys.get(&id.0) {
-                    let most = most.unwrap_or(self.config.max_bitrate);
+                    let most = most.unwrap_or(u64::MAX).min(self.config.max_bitrate);
                     self.transports[key as usize].estimator.bound(most);
                     self.unsettle(key);
                 }
@@ -153,9 +153,10 @@ impl Shard {
             return;
         }
         if std::mem::replace(&mut source.silenced, silenced) && !silenced {
-            // What came meanwhile is nobody's to see.
+            // What came meanwhile is nobody's to see, here or behind a link.
             let mut starts = Vec::new();
             for (layer, index) in source.layers.iter_mut().zip(0..) {
+                layer.cache.clear();
                 layer.forget_keyframe();
                 starts.extend(layer.seq.highest().map(|highest| (index, highest + 1)));
             }

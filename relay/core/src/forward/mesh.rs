@@ -317,7 +317,8 @@ impl Shard {
         let source = &self.sources[key as usize];
         let to = self.transports[link as usize].id;
         // What a newcomer would be given from the cache.
-        for (layer, index) in source.layers.iter().zip(0_u8..).filter(|_| !source.is_audio()) {
+        let replays = !source.is_audio() && !source.silenced;
+        for (layer, index) in source.layers.iter().zip(0_u8..).filter(|_| replays) {
             if !offer.wants(index) || former.is_some_and(|former| index <= former) {
                 continue;
             }

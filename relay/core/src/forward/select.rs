@@ -322,14 +322,17 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
         size => size,
     };
     let wanted = wanted_layer(sink, source);
-    let mut costs = source.costs(now);
+    let current = sink.target.or(sink.current);
+    let (mut costs, mut wanted) = (source.costs(now), wanted);
     let mut thinned_cost = source.thinned_cost(now);
     if source.spec.muted {
-        // Nothing comes of it, and it keeps what it has.
-        costs = costs.map(|cost| cost.map(|_| 0));
+        // It keeps what it has, and costs what comes of it, which is nothing.
+        wanted = current.map_or(wanted, |current| current.min(wanted));
+        for (cost, layer) in costs.iter_mut().zip(&mut source.layers) {
+            *cost = cost.map(|_| layer.rate.bits_per_second(now));
+        }
         thinned_cost = None;
     }
-    let current = sink.target.or(sink.current);
     Demand {
         sink: sink_key,
         rank: (sink.want.priority, sink.spec.is_screen, size),

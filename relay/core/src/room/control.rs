@@ -308,6 +308,9 @@ impl Control {
         {
             return Err(*refusal);
         }
+        if let Some(reason) = self.put_out.get(&ticket.room).and_then(|out| out.refuses(ticket)) {
+            return Err(Refusal::Because(reason));
+        }
         // A meeting lives on one relay: those of its people who come late are let in where it is.
         if self.draining && !self.by_key.contains_key(&ticket.room) {
             return Err(Refusal::Unavailable);
@@ -443,8 +446,8 @@ impl Control {
             self.rooms.remove(&id);
             self.by_key.remove(&key);
             self.set_deadline(id, None);
-            // An emptied meeting may be opened again: who was put out of it stays out.
-            if reason.is_none() && !put_out.is_empty() {
+            // A meeting may be opened again: who was put out of it stays out.
+            if !put_out.is_empty() {
                 if self.put_out.len() >= MAX_REMEMBERED {
                     self.put_out.clear();
                 }

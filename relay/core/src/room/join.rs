@@ -61,13 +61,8 @@ impl Room {
         if let Phase::Closed { reason } = &self.phase {
             return Err(reason.map_or(Refusal::Unavailable, Refusal::Because));
         }
-        if let Some(reason) = self.put_out.sessions.get(&ticket.jti) {
-            return Err(Refusal::Because(*reason));
-        }
-        if let Some((at, reason)) = self.put_out.people.get(&ticket.identity)
-            && ticket.issued.is_some_and(|issued| issued <= *at)
-        {
-            return Err(Refusal::Because(*reason));
+        if let Some(reason) = self.put_out.refuses(ticket) {
+            return Err(Refusal::Because(reason));
         }
         // Moderators pass, or a room that its only one has lost would stay locked; who was in comes back.
         let passes_lock = self.leads(&ticket.identity, ticket.moderator)
@@ -189,10 +184,10 @@ impl Room {
         self.tell_former(ctx, &ticket);
         ctx.ids.sessions += 1;
         let session = SessionId(ctx.ids.sessions);
-        // Encoders may have an older cipher only; clients of LiveKit's have the best one, and may like others better.
+        // Encoders may have an older cipher only; all others have the best one, and browsers like the older one better.
         let srtp = match errand {
-            Some(_) => SrtpChoice::Any,
-            None => SrtpChoice::Best,
+            Some(Errand::Publish) => SrtpChoice::Any,
+            _ => SrtpChoice::Best,
         };
         let publisher = self.make_peer(ctx, session, Role::ClientOffers, srtp);
         let subscriber = (mode == Mode::Dual).then(|| self.make_peer(ctx, session, Role::ServerOffers, srtp));

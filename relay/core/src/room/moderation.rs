@@ -23,7 +23,7 @@ use super::{
     participant::{Participant, SOURCES},
     state::Room,
 };
-use crate::types::MediaKind;
+use crate::{forward, types::MediaKind};
 
 /// The topic of the data message by which somebody is asked to unmute. It comes from the server, so without a sender, and
 /// its text is JSON: `{"by": <number>}` names the moderator, `{}` is the control plane.
@@ -180,16 +180,37 @@ impl Room {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };
-        let loud: Vec<TrackSid> = participant
+        let meant: Vec<TrackSid> = participant
             .published
             .iter()
             .filter_map(|sid| self.tracks.get(sid))
-            .filter(|track| track.kind == kind && !track.info.muted)
+            .filter(|track| track.kind == kind)
             .filter(|track| kind == MediaKind::Audio || !track.is_screen())
             .map(|track| track.sid.clone())
             .collect();
-        for sid in loud {
-            self.mute_for(ctx, session, &sid);
+        for sid in meant {
+            if self.tracks.get(&sid).is_some_and(|track| track.info.muted) {
+                self.withhold(ctx, &sid);
+            } else {
+                self.mute_for(ctx, session, &sid);
+            }
+        }
+    }
+
+    /// Sees to it that nothing of a track that is muted is sent on until it is unmuted, whatever its client does.
+    pub(super) fn withhold(&mut self, ctx: &mut Context<'_>, sid: &str) {
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return;
+        };
+        if std::mem::replace(&mut track.silenced, true) {
+            return;
+        }
+        for media in track.streams() {
+            ctx.forward(forward::Command::SourceMute {
+                id: media.source,
+                muted: true,
+                ordered: true,
+            });
         }
     }
 

@@ -176,7 +176,9 @@ impl Control {
                 return Err(Failure::Refused("a track is unmuted by its publisher only"));
             }
             // Once more would make its own unmute look like a report that came late.
-            if request.muted && !is_muted {
+            if request.muted && is_muted {
+                room.withhold(ctx, &request.track_sid);
+            } else if request.muted {
                 room.mute_for(ctx, session, &request.track_sid);
             }
             let track = room.tracks.get(request.track_sid.as_str());

@@ -12,7 +12,7 @@ use domain::{
 use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo};
 
 use super::{
-    api::{Config, Join, RoomKey},
+    api::{Config, Join, RoomKey, Ticket},
     context::{Context, RoomId, SessionId, TrackSid},
     data::History,
     moderation::Standing,
@@ -88,6 +88,14 @@ pub(super) struct PutOut {
 }
 
 impl PutOut {
+    /// Why the holder of a token stays out.
+    pub(super) fn refuses(&self, ticket: &Ticket) -> Option<Reason> {
+        let session = self.sessions.get(&ticket.jti).copied();
+        let person = self.people.get(&ticket.identity);
+        let person = person.filter(|(at, _)| ticket.issued.is_some_and(|issued| issued <= *at));
+        session.or(person.map(|(_, reason)| *reason))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.sessions.is_empty() && self.people.is_empty()
     }

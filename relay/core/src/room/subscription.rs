@@ -76,6 +76,10 @@ impl Room {
             .filter(|track| track.is_camera() && track.media.is_some() && track.publisher != session)
             .filter(|track| !participant.subscriptions.contains_key(&track.sid))
             .filter(|track| !participant.declined.contains(&track.sid))
+            .filter(|track| {
+                let publisher = self.participants.get(&track.publisher);
+                publisher.is_some_and(|publisher| self.sees(participant, publisher))
+            })
             .collect();
         let more = auto_cameras(ctx).saturating_sub(self.cameras_of(participant));
         if cameras.len() > more {

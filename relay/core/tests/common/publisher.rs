@@ -50,7 +50,7 @@ pub struct SentLayer {
     tl0: u8,
     key_index: u8,
     keyframe_due: bool,
-    packets: u32,
+    pub packets: u32,
     bytes: u32,
     history: HashMap<u16, Kept>,
 }

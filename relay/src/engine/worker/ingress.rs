@@ -12,7 +12,7 @@ use crate::{
         srtp::{Opener, SrtpError},
         stun::{MAX_ANSWER, Request},
     },
-    transport::{Datagram, TransportInput},
+    transport::TransportInput,
 };
 
 /// DTLS datagrams that may wait for the transport thread.
@@ -86,17 +86,16 @@ impl Worker {
     }
 
     fn handle_dtls(&mut self, now: Instant, id: TransportId, bytes: &[u8]) {
-        if self.parts.transports.datagrams.len() >= MAX_LAG {
+        if self.parts.transports.len() >= MAX_LAG {
             self.counts.dropped_lagging += 1;
             return;
         }
-        // It fails only when the thread has ended with the engine.
-        let _ = self.parts.transports.datagrams.send(Datagram(id, now, bytes.into()));
+        self.to_transports(TransportInput::Datagram(id, now, bytes.into()));
     }
 
     fn to_transports(&self, input: TransportInput) {
         // It fails only when the thread has ended with the engine.
-        let _ = self.parts.transports.inputs.send(input);
+        let _ = self.parts.transports.send(input);
     }
 
     /// Whether it opened.

@@ -133,16 +133,25 @@ fn who_was_removed_stays_out_of_a_meeting_that_opens_again() {
     world.signal(2, signal_request::Message::Leave(LeaveRequest::default()));
     world.pass(Duration::from_secs(31));
     assert_eq!(world.left, [meeting()]);
-    world.come(ticket("p2", Some(2)));
-    world.come(ticket("p1", Some(1)));
-    world.handle(Input::Entered {
-        room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+    // Whether it is opened, or is elsewhere just now.
+    let opened = Ok(Entered {
+        settings: settings(),
+        members: Default::default(),
     });
-    assert_eq!(world.refused, [(1, Refusal::Because(Reason::Removed))]);
+    for answer in [Err(Refusal::Because(Reason::Moved)), opened] {
+        world.refused.clear();
+        world.come(ticket("p1", Some(1)));
+        assert_eq!(world.refused, [(1, Refusal::Because(Reason::Removed))]);
+        world.come(ticket("p2", Some(2)));
+        world.come(ticket("p1", Some(1)));
+        world.handle(Input::Entered {
+            room: meeting(),
+            answer,
+        });
+        let refused = |(to, why): &(u64, Refusal)| (*to, *why) == (1, Refusal::Because(Reason::Removed));
+        assert!(world.refused.iter().filter(|one| refused(one)).count() >= 1);
+        world.pass(Duration::from_secs(6));
+    }
     assert_eq!(world.accepted.last(), Some(&2));
 }
 

@@ -107,6 +107,33 @@ fn a_mute_silences_and_is_seen_and_may_be_undone() {
     assert_eq!(muted(&world)[0], (TrackSource::Microphone, false));
 }
 
+#[test]
+fn a_camera_that_its_client_calls_muted_is_held_to_that_by_an_order() {
+    let mut world = led();
+    assert_eq!(world.order(Do::Mute { participant: one(2) }), Ok(()));
+    let camera = sid_of(&world, TrackSource::Camera);
+    world.signal(2, says(&camera, true));
+    world.forget();
+    let off = Do::CameraOff { participant: one(2) };
+    let ordered = |world: &World| {
+        let ordered = |command: &&forward::Command| {
+            matches!(
+                command,
+                forward::Command::SourceMute {
+                    muted: true,
+                    ordered: true,
+                    ..
+                }
+            )
+        };
+        world.forward.iter().filter(ordered).count()
+    };
+    for _ in 0..2 {
+        assert_eq!(world.order_by(&holder(1), off), Ok(()));
+        assert_eq!((ordered(&world), mutes(&world, 2)), (1, 0));
+    }
+}
+
 /// `p3` announces its microphone and is muted before that is published: by one order, or by one to all.
 fn muted_while_publishing(order: Do) -> (World, String) {
     let mut world = led();

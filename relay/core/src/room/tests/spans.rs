@@ -3,15 +3,6 @@ use livekit_protocol::LeaveRequest;
 
 use super::*;
 
-/// Transports in the order of their making; each participant here has one.
-fn transports(world: &World) -> Vec<TransportId> {
-    let made = world.transports.iter().filter_map(|command| match command {
-        TransportCommand::Create { id, .. } => Some(*id),
-        _ => None,
-    });
-    made.collect()
-}
-
 fn sample(world: &mut World, transport: TransportId, loss: f32, rtt_ms: Option<u32>, score: f32) {
     world.handle(Input::Forward(forward::Event::Quality {
         transport,
@@ -31,7 +22,7 @@ fn told(world: &mut World, transport: TransportId, loss: f32, rtt_ms: Option<u32
 #[test]
 fn each_minute_is_reported_with_its_mean_and_its_worst_and_what_is_left_at_the_end() {
     let mut world = opened();
-    let [first, second] = transports(&world)[..] else {
+    let [first, second] = world.made()[..] else {
         panic!("two transports");
     };
     // The second one has no round trip, and is heard of once.
@@ -110,7 +101,7 @@ fn spans_of_a_room_end_together_also_of_who_came_later() {
     world.pass(Duration::from_secs(33));
     world.come(ticket("p2", Some(2)));
     world.connect_all();
-    for transport in transports(&world) {
+    for transport in world.made() {
         sample(&mut world, transport, 0.0, Some(20), 4.5);
     }
     world.pass(Duration::from_secs(27));
@@ -136,7 +127,7 @@ fn the_worse_connection_of_two_counts_and_media_that_is_away_is_lost() {
     world.answer(1);
     world.signal(1, signal_request::Message::Offer(offer(PUBLISHER_DATA, 1)));
     world.connect_all();
-    let [publisher, subscriber] = transports(&world)[..] else {
+    let [publisher, subscriber] = world.made()[..] else {
         panic!("two transports");
     };
     sample(&mut world, publisher, 0.5, Some(30), 2.0);
@@ -168,7 +159,7 @@ fn nothing_is_reported_of_who_waits_outside_and_of_rooms_of_api_keys() {
         ..settings()
     };
     let mut world = opened_by(with_waiting_room, [leader, ticket("p2", Some(2))]);
-    let outside = transports(&world)[1];
+    let outside = world.made()[1];
     for _ in 0..13 {
         told(&mut world, outside, 0.1, Some(30), 4.0);
     }
@@ -187,7 +178,7 @@ fn nothing_is_reported_of_who_waits_outside_and_of_rooms_of_api_keys() {
 
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);
-    let transport = transports(&world)[0];
+    let transport = world.made()[0];
     for _ in 0..13 {
         told(&mut world, transport, 0.1, Some(30), 4.0);
     }

@@ -32,7 +32,7 @@ use crate::engine::{
     sys::Waker,
     worker::{Worker, WorkerInput, WorkerParts},
 };
-use crate::{fuzzing::OneServer, transport::ToTransports};
+use crate::fuzzing::OneServer;
 
 /// The wall clock at the start.
 const START_MS: i64 = 1_790_000_000_000;
@@ -83,7 +83,7 @@ impl Site {
             inputs: crossbeam_channel::never(),
             waker: waker.clone(),
             crossings: Crossings::between(&[waker]).remove(0),
-            transports: ToTransports::new().0,
+            transports: crossbeam_channel::unbounded().0,
             events: event_sender,
             routes: Routes::new(0, None),
             patience: Patience {
