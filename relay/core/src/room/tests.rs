@@ -324,6 +324,18 @@ impl World {
         }
     }
 
+    /// `a` and `c` with two connections get what `b` publishes with one: microphone and camera.
+    fn published() -> Self {
+        let mut world = Self::new();
+        world.enter(1, "a", Mode::Dual);
+        world.enter(2, "b", Mode::Single);
+        world.enter(3, "c", Mode::Dual);
+        world.publish(2);
+        world.answer(1);
+        world.answer(3);
+        world
+    }
+
     fn now(&self) -> Now {
         Now {
             at: self.start + self.elapsed,

@@ -33,7 +33,7 @@ fn two() -> (World, String) {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);
     world.enter(2, "b", Mode::Single);
-    let sid = world.welcome(2).participant.expect("itself").sid;
+    let sid = world.sid(2);
     world.forget();
     (world, sid)
 }

@@ -96,7 +96,7 @@ fn a_token_goes_to_the_session_that_brought_it_and_with_it() {
         connection: ConnectionId(2),
     });
     world.pass(Duration::from_secs(10));
-    let sid = world.welcome(2).participant.expect("itself").sid;
+    let sid = world.sid(2);
     world.handle(Input::Resume(Box::new(Resume {
         connection: ConnectionId(4),
         ticket: ticket("b", None),

@@ -4,15 +4,9 @@ use livekit_protocol::{LeaveRequest, SubscriptionPermission, TrackPermission, Up
 
 use super::*;
 
-/// `a` and `c` with two connections get what `b` publishes with one: microphone and camera.
+/// `a` and `c` have got what `b` publishes, and nothing has been told since.
 fn published() -> World {
-    let mut world = World::new();
-    world.enter(1, "a", Mode::Dual);
-    world.enter(2, "b", Mode::Single);
-    world.enter(3, "c", Mode::Dual);
-    world.publish(2);
-    world.answer(1);
-    world.answer(3);
+    let mut world = World::published();
     for connection in [1, 3] {
         assert_eq!(gets(&world, connection), tracks(&world));
     }

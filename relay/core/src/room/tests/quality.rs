@@ -38,13 +38,7 @@ fn streams(world: &mut World) -> Vec<(u64, Vec<StreamStateInfo>)> {
 
 #[test]
 fn who_gets_a_picture_is_told_when_it_stops_and_when_it_flows_again() {
-    let mut world = World::new();
-    world.enter(1, "a", Mode::Dual);
-    world.enter(2, "b", Mode::Single);
-    world.enter(3, "c", Mode::Dual);
-    world.publish(2);
-    world.answer(1);
-    world.answer(3);
+    let mut world = World::published();
     let (a, b, c) = {
         let made = world.made();
         (made[1], world.sid(2), made[4])

@@ -7,7 +7,7 @@ use prost::Message as _;
 use super::*;
 
 fn resume(world: &World, connection: u64, of: u64, identity: &str) -> Input {
-    let sid = world.welcome(of).participant.expect("itself").sid;
+    let sid = world.sid(of);
     Input::Resume(Box::new(Resume {
         connection: ConnectionId(connection),
         ticket: ticket(identity, None),
@@ -155,7 +155,7 @@ fn missed_reliable_messages_are_sent_again() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Single);
     world.enter(2, "b", Mode::Single);
-    let publisher = world.welcome(1).participant.expect("itself").sid;
+    let publisher = world.sid(1);
     for sequence in 1..=3 {
         let packet = DataPacket {
             sequence,

@@ -260,7 +260,7 @@ fn a_guest_cannot_look_like_anything_that_only_the_platform_says() {
 #[test]
 fn a_moderator_who_comes_back_hears_of_those_who_waited_and_went_meanwhile() {
     let mut world = one_waits();
-    let sid = |world: &World, of| world.welcome(of).participant.expect("itself").sid;
+    let sid = |world: &World, of| world.sid(of);
     for connection in [1, 2] {
         world.handle(Input::SignalClosed {
             connection: ConnectionId(connection),

@@ -26,7 +26,7 @@ fn a_relay_that_drains_opens_no_room_and_keeps_those_that_are_open() {
     world.handle(Input::SignalClosed {
         connection: ConnectionId(1),
     });
-    let sid = world.welcome(1).participant.expect("itself").sid;
+    let sid = world.sid(1);
     world.handle(Input::Resume(Box::new(Resume {
         connection: ConnectionId(4),
         ticket: ticket("a", None),
