@@ -433,6 +433,14 @@ pub trait Transmit {
     fn rtp(&mut self, packet: Outgoing<'_>);
     /// Takes one compound RTCP packet.
     fn rtcp(&mut self, to: TransportId, compound: &[u8]);
+    /// Has the processor fetch into its caches what is used soon. Nothing is read.
+    fn prefetch<T: ?Sized>(&self, soon: &T) {
+        let _ = soon;
+    }
+    /// The same of what sending to this transport will use.
+    fn prefetch_transport(&self, to: TransportId) {
+        let _ = to;
+    }
     /// Takes what crosses a link to another relay. Who makes no offers and has no remote sources needs none of it.
     fn mesh(&mut self, link: TransportId, message: mesh::Message<'_>) {
         let _ = (link, message);

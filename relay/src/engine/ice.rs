@@ -19,6 +19,7 @@ use ring::hmac;
 use super::{
     link::Path,
     stun::{self, MAX_ANSWER, Request, TransactionId},
+    sys,
 };
 use crate::limit::PerSecond;
 
@@ -230,6 +231,13 @@ impl Agents {
     pub(crate) fn destination(&self, id: TransportId) -> Option<Path> {
         let agent = self.agents.get(&id)?;
         if agent.paused { None } else { agent.selected }
+    }
+
+    /// Prefetches what [`Agents::destination`] will read.
+    pub(crate) fn prefetch(&self, id: TransportId) {
+        if let Some(agent) = self.agents.get(&id) {
+            sys::prefetch(agent);
+        }
     }
 
     /// Whether a transport is one whose address may turn out to be another one: it is heard of, by UDP, and was not followed just

@@ -14,6 +14,7 @@ use super::{
     ice::Agents,
     link::Path,
     srtp::{Opener, Profile, Sealer},
+    sys,
 };
 
 /// Longest packet that is sent; a longer one would not fit the path anyway.
@@ -56,6 +57,13 @@ impl Contexts {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Crypto> {
         self.contexts.iter_mut()
+    }
+
+    /// Prefetches what sealing for a transport will use.
+    fn prefetch_sealer(&self, id: TransportId) {
+        if let Some(context) = self.slots.get(&id).and_then(|slot| self.contexts.get(*slot)) {
+            context.sealer.prefetch();
+        }
     }
 
     pub(super) fn context(&mut self, id: TransportId) -> Option<&mut Crypto> {
@@ -167,6 +175,15 @@ impl Transmit for Outlet<'_> {
         self.seal(to, [compound, &[], &[]], Profile::rtcp_overhead, |sealer, bytes| {
             sealer.seal_rtcp(bytes).is_ok()
         });
+    }
+
+    fn prefetch<T: ?Sized>(&self, soon: &T) {
+        sys::prefetch(soon);
+    }
+
+    fn prefetch_transport(&self, to: TransportId) {
+        self.contexts.prefetch_sealer(to);
+        self.agents.prefetch(to);
     }
 
     fn mesh(&mut self, link: TransportId, message: mesh::Message<'_>) {

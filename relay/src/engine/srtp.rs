@@ -9,7 +9,10 @@ use relay_core::intmap::IntMap;
 use rtc::crypto::RTCCrypto;
 use thiserror::Error;
 
-use super::window::{self, Window};
+use super::{
+    sys,
+    window::{self, Window},
+};
 
 mod session;
 
@@ -72,6 +75,14 @@ impl Sealer {
     /// What it does.
     pub(crate) const fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// Prefetches what sealing the next RTP packets will use.
+    pub(crate) fn prefetch(&self) {
+        sys::prefetch(&self.rtp);
+        if let Some(window) = self.last.and_then(|(_, slot)| self.used.get(slot)) {
+            sys::prefetch(window);
+        }
     }
 
     /// Seals a packet in place. It holds header, payload and [`Profile::rtp_overhead`] bytes of room; `index` is rollover

@@ -123,6 +123,11 @@ impl Estimator {
         self.max = max.max(MIN_BITRATE);
     }
 
+    /// What [`Estimator::sent`] will write.
+    pub(super) fn next_sent(&self) -> &[impl Sized] {
+        self.history.next()
+    }
+
     /// The number for a packet that is sent now; `cluster` is the probe that it belongs to, 0 for none.
     pub(super) fn sent(&mut self, now: Micros, bytes: usize, cluster: u8) -> u16 {
         self.history.push(now, bytes, cluster)

@@ -37,7 +37,8 @@ impl Shard {
             return;
         }
         let mut ready = self.ready.take(std::mem::take(&mut self.scratch.ready));
-        for key in ready.drain(..) {
+        for (place, &key) in ready.iter().enumerate() {
+            self.prefetch(now, &ready[place + 1..], out);
             let transport = &mut self.transports[key as usize];
             if transport.due > now {
                 self.ready.keep(transport, key, transport.due);
@@ -61,10 +62,31 @@ impl Shard {
                 None => transport.ready = false,
             }
         }
+        ready.clear();
         self.scratch.ready = ready;
         if !self.scratch.stranded.is_empty() {
             self.start_over(now);
         }
+    }
+
+    /// Prefetches what sending to the next transports will use: the state of hundreds is more than caches hold.
+    fn prefetch(&self, now: Micros, next: &[u32], out: &impl Transmit) {
+        if let Some(key) = next.get(1) {
+            out.prefetch(&self.transports[*key as usize]);
+        }
+        let Some(next) = next.first().map(|key| &self.transports[*key as usize]) else {
+            return;
+        };
+        if next.due > now {
+            return;
+        }
+        out.prefetch(next.estimator.next_sent());
+        if let Some(packet) = next.pacer.first()
+            && let Some(sink) = self.sinks.get(packet.sink as usize)
+        {
+            out.prefetch(sink);
+        }
+        out.prefetch_transport(next.id);
     }
 
     /// Sinks whose run could not begin wait for the next keyframe.

@@ -103,6 +103,11 @@ impl Pacer {
         }
     }
 
+    /// The packet that leaves first, if nothing is repaired.
+    pub(super) fn first(&self) -> Option<&Queued> {
+        self.audio.front().or_else(|| self.video.front())
+    }
+
     /// The next picture's packet, and whether the budget has held it back.
     pub(super) fn pop_video(&mut self) -> Option<(Queued, bool)> {
         let packet = self.video.pop_front()?;

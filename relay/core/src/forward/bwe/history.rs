@@ -9,6 +9,8 @@ const KEPT: usize = 2048;
 const KEPT_AT_FIRST: usize = 256;
 /// Of what is remembered so much may be under way before more is remembered: feedback may come late, and twice.
 const SHARE_UNDER_WAY: u64 = 4;
+/// Notes that are fetched ahead: two lines of a cache.
+const FETCHED: usize = 8;
 
 /// A pause in sending after which earlier packets are past telling.
 const PAUSE: Micros = 200_000;
@@ -26,7 +28,7 @@ enum State {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Sent {
+pub(super) struct Sent {
     at: Micros,
     bytes: u16,
     cluster: u8,
@@ -62,6 +64,14 @@ impl History {
             state: State::UnderWay,
         };
         u16::try_from(number & 0xffff).expect("masked")
+    }
+
+    /// Where the next packets will be noted.
+    pub(super) fn next(&self) -> &[Sent] {
+        let place = index(self.next, self.sent.len().max(1));
+        self.sent
+            .get(place..)
+            .map_or(&[], |ahead| &ahead[..ahead.len().min(FETCHED)])
     }
 
     fn grow(&mut self) {
