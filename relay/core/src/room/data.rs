@@ -117,11 +117,17 @@ impl Room {
             return;
         };
         packet.participant_sid.clone_from(&sender.sid);
-        packet.participant_identity.clone_from(&sender.ticket.identity);
+        // Nobody hears from whom a hidden one's messages are.
+        let identity = if sender.grants.hidden {
+            ""
+        } else {
+            &sender.ticket.identity
+        };
+        identity.clone_into(&mut packet.participant_identity);
         packet.set_kind(kind);
         if let Some(Value::User(user)) = &mut packet.value {
             user.participant_sid.clone_from(&sender.sid);
-            user.participant_identity.clone_from(&sender.ticket.identity);
+            identity.clone_into(&mut user.participant_identity);
         }
         let unknown = packet.value.is_none();
         let (sid, sequence) = (packet.participant_sid.clone(), packet.sequence);
@@ -213,6 +219,10 @@ fn overwritten(data: &Bytes, packet: DataPacket) -> Bytes {
     if over.kind == 0 {
         // Field 1, varint, zero: the encoder leaves a default out.
         bytes.extend_from_slice(&[0x08, 0x00]);
+    }
+    if over.participant_identity.is_empty() {
+        // Field 4, of no bytes.
+        bytes.extend_from_slice(&[0x22, 0x00]);
     }
     bytes.extend_from_slice(&over.encode_to_vec());
     bytes.into()

@@ -228,6 +228,7 @@ impl Room {
             subscriptions: BTreeMap::new(),
             declined: BTreeSet::new(),
             cannot_decode: BTreeSet::new(),
+            spent: Vec::new(),
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),
@@ -376,11 +377,13 @@ impl Room {
     /// What clients are told about the room; `more` participants are about to come in.
     pub(super) fn info(&self, more: u32) -> lk::Room {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         lk::Room {
             sid: self.sid.clone(),
             name: self.key.to_string(),
             metadata: self.metadata.clone(),
-            empty_timeout: u32::try_from(self.limits.empty_grace.as_secs()).unwrap_or(u32::MAX),
+            empty_timeout: seconds(self.limits.first_wait),
+            departure_timeout: seconds(self.limits.empty_grace),
             max_participants: self.limits.participants,
             creation_time: self.created_ms / 1000,
             creation_time_ms: self.created_ms,

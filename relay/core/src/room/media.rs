@@ -12,6 +12,7 @@ use livekit_protocol::{
 
 use super::{
     context::{Context, SessionId, TrackSid, shared},
+    participant::Participant,
     state::{Room, Timer},
     track::{Media, short_name},
     view::Sample,
@@ -34,22 +35,10 @@ impl Room {
             };
             track.level = *eighths;
             let session = track.publisher;
-            let Some(speaker) = self.participants.get(&session) else {
-                continue;
-            };
-            let level = speaker
-                .published
-                .iter()
-                .filter_map(|sid| self.tracks.get(sid))
-                .map(|track| track.level)
-                .max()
-                .unwrap_or(0);
-            let info = SpeakerInfo {
-                sid: speaker.sid.clone(),
-                level: f32::from(level) / 8.0,
-                active: level > 0,
-            };
-            changes.insert(session, info);
+            if let Some(speaker) = self.participants.get(&session) {
+                let level = self.published_by(session).map(|track| track.level).max();
+                changes.insert(session, speaker_info(speaker, level.unwrap_or(0)));
+            }
         }
         if changes.is_empty() {
             return;
@@ -71,6 +60,22 @@ impl Room {
         }
     }
 
+    /// Tells who begins to hear somebody in the middle of speech that it speaks, and who hears nothing more of it that it does not.
+    pub(super) fn tell_speaker(&self, ctx: &mut Context<'_>, listener: SessionId, speaker: SessionId, begins: bool) {
+        let level = self.published_by(speaker).map(|track| track.level).max().unwrap_or(0);
+        let (Some(receiver), Some(publisher)) = (self.participants.get(&listener), self.participants.get(&speaker))
+        else {
+            return;
+        };
+        if level > 0 && !publisher.grants.hidden && self.hears(listener, speaker) == begins {
+            let speakers = vec![speaker_info(publisher, if begins { level } else { 0 })];
+            ctx.send(
+                receiver.connection,
+                Message::SpeakersChanged(SpeakersChanged { speakers }),
+            );
+        }
+    }
+
     fn hears(&self, listener: SessionId, speaker: SessionId) -> bool {
         let (Some(listener), Some(speaker)) = (self.participants.get(&listener), self.participants.get(&speaker))
         else {
@@ -80,7 +85,7 @@ impl Room {
             && speaker
                 .published
                 .iter()
-                .any(|sid| listener.subscriptions.contains_key(sid))
+                .any(|sid| listener.subscriptions.get(sid).is_some_and(|one| one.send.is_some()))
     }
 
     /// A stream flows, or stopped for lack of bandwidth.
@@ -316,6 +321,14 @@ impl Room {
             let told = infos.get(&participant.session).map(ConnectionQualityInfo::quality);
             participant.quality_told = told.or(participant.quality_told);
         }
+    }
+}
+
+fn speaker_info(speaker: &Participant, eighths: u8) -> SpeakerInfo {
+    SpeakerInfo {
+        sid: speaker.sid.clone(),
+        level: f32::from(eighths) / 8.0,
+        active: eighths > 0,
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     sdp::{Negotiator, Remote},
-    types::{Codec, Ssrc, TransportCommand, TransportId},
+    types::{Codec, Mid, Ssrc, TransportCommand, TransportId},
 };
 
 /// Attributes that take more than [`MAX_METADATA`] bytes.
@@ -142,6 +142,8 @@ pub(super) struct Participant {
     pub(super) allowed: Option<Allowed>,
     /// Tracks announced or published, in order.
     pub(super) published: Vec<TrackSid>,
+    /// Sections, and what the client names in them, that go on with a track that was taken from it: another one is not in them.
+    pub(super) spent: Vec<(Mid, Option<String>)>,
     /// How each connection did last.
     pub(super) quality: HashMap<TransportId, Sample>,
     /// How they did for a while, of which the control plane has not heard.
@@ -168,6 +170,11 @@ impl Participant {
     /// The connection that brings tracks to this participant.
     pub(super) fn receiver(&mut self) -> &mut Peer {
         self.subscriber.as_mut().unwrap_or(&mut self.publisher)
+    }
+
+    /// Whether tracks come to it unasked.
+    pub(super) fn gets_all(&self) -> bool {
+        self.auto_subscribe && self.grants.subscribe
     }
 
     /// The connection with this transport.

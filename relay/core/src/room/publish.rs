@@ -89,14 +89,19 @@ impl Room {
 
     /// Matches the sections of the client's last offer with its tracks: some have come, others have gone.
     pub(super) fn receive_tracks(&mut self, ctx: &mut Context<'_>, session: SessionId) {
-        let Some(participant) = self.participants.get(&session) else {
+        let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
         let sections: Vec<Receiving> = participant.publisher.negotiator.receiving().cloned().collect();
-        let gone: Vec<TrackSid> = participant
-            .published
-            .iter()
-            .filter_map(|sid| self.tracks.get(sid))
+        let goes_on = |section: &Receiving, (mid, cid): &(Mid, Option<String>)| {
+            section.active && section.mid == *mid && section.cid == *cid
+        };
+        participant
+            .spent
+            .retain(|spent| sections.iter().any(|section| goes_on(section, spent)));
+        let spent = participant.spent.clone();
+        let gone: Vec<TrackSid> = self
+            .published_by(session)
             .filter(|track| {
                 track
                     .media
@@ -133,6 +138,7 @@ impl Room {
             }
             match self.pending(session, |track| track.is_named(section)) {
                 Some(sid) => self.publish(ctx, session, &sid, section),
+                None if spent.iter().any(|(mid, _)| *mid == section.mid) => {}
                 None => left.push(section),
             }
         }
@@ -194,6 +200,9 @@ impl Room {
 
     /// A track is no longer published, whoever wanted that.
     pub(super) fn unpublish(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        if self.tracks.get(sid).is_some_and(|track| track.level > 0) {
+            self.speakers_changed(ctx, &[(sid.clone(), 0)]);
+        }
         self.refill |= self.tracks.get(sid).is_some_and(Track::is_camera) && self.has_many_cameras(ctx);
         let Some(track) = self.tracks.remove(sid) else {
             return;
@@ -225,6 +234,11 @@ impl Room {
             for cid in track.cids.iter().chain(backup) {
                 publisher.publisher.negotiator.forget(cid);
             }
+            let sections = publisher.publisher.negotiator.receiving();
+            let go_on =
+                sections.filter(|section| section.active && track.streams().any(|media| media.mid == section.mid));
+            let spent: Vec<_> = go_on.map(|section| (section.mid, section.cid.clone())).collect();
+            publisher.spent.extend(spent);
             publisher.touch();
         }
         self.counts_changed = true;

@@ -1,13 +1,17 @@
 //! Coming back with a new signalling connection while the media goes on.
 
-use livekit_protocol::{MuteTrackRequest, ReconnectResponse, signal_response::Message};
+use livekit_protocol::{
+    MuteTrackRequest, ReconnectResponse, SyncState, TrackUnpublishedResponse, signal_response::Message,
+};
 
 use super::{
     api::{Output, Resume},
     context::{Context, SessionId},
     join::server_info,
     leave::{Departure, leave_message},
+    publish::MAX_TRACKS,
     state::{Room, Timer},
+    subscription::MAX_NAMES,
 };
 use crate::types::TransportCommand;
 
@@ -48,13 +52,14 @@ impl Room {
         };
         ctx.send(Some(connection), Message::Reconnect(reconnect));
         participant.publisher.asked = false;
+        participant.publisher.negotiator.ask_again();
         participant.knows_quality = false;
         self.timers.clear(&Timer::Resume(session));
         self.tell_all(ctx, session);
         self.refresh_token(ctx, session);
         self.tell_of_own_tracks(ctx, session);
         if let Some(state) = &resume.sync_state {
-            self.replay(ctx, session, &state.datachannel_receive_states);
+            self.sync(ctx, session, state);
         }
         self.restart_subscriber(ctx, session);
         self.unsettled.insert(session);
@@ -75,6 +80,33 @@ impl Room {
                 };
                 self.order_mute(ctx, session, order);
             }
+        }
+    }
+
+    /// What a client that comes back believes: where either side's last words were lost, they are made good.
+    pub(super) fn sync(&mut self, ctx: &mut Context<'_>, session: SessionId, state: &SyncState) {
+        self.replay(ctx, session, &state.datachannel_receive_states);
+        let connection = self
+            .participants
+            .get(&session)
+            .and_then(|participant| participant.connection);
+        let believed = state
+            .publish_tracks
+            .iter()
+            .take(MAX_TRACKS)
+            .filter_map(|published| published.track.as_ref());
+        for track in believed.filter(|track| !self.published_by(session).any(|own| *own.sid == *track.sid)) {
+            let track_sid = track.sid.clone();
+            ctx.send(
+                connection,
+                Message::TrackUnpublished(TrackUnpublishedResponse { track_sid }),
+            );
+        }
+        if let Some(subscription) = &state.subscription {
+            self.update_subscription(ctx, session, subscription);
+        }
+        for name in state.track_sids_disabled.iter().take(MAX_NAMES) {
+            self.disable(ctx, session, name);
         }
     }
 

@@ -56,10 +56,10 @@ impl Control {
         }
         check_metadata(&request.metadata)?;
         let key = RoomKey::Named(request.name.clone());
-        let id = match self.room_of(&key) {
-            Some(id) => id,
+        let (id, is_new) = match self.room_of(&key) {
+            Some(id) => (id, false),
             None if self.is_full_of_rooms() => return Err(Failure::Exhausted),
-            None => self.make_room(now, key),
+            None => (self.make_room(now, key), true),
         };
         self.answer(now, id, |room, ctx| {
             let limits = &mut room.limits;
@@ -69,9 +69,11 @@ impl Control {
             if request.departure_timeout > 0 {
                 limits.empty_grace = Duration::from_secs(request.departure_timeout.into());
             }
-            if request.empty_timeout > 0 && room.participants.is_empty() {
-                let wait = Duration::from_secs(request.empty_timeout.into());
-                room.timers.set(Timer::Empty, ctx.after(wait));
+            if request.empty_timeout > 0 {
+                limits.first_wait = Duration::from_secs(request.empty_timeout.into());
+            }
+            if is_new || request.empty_timeout > 0 && room.participants.is_empty() {
+                room.timers.set(Timer::Empty, ctx.after(room.limits.first_wait));
             }
             if !request.metadata.is_empty() {
                 room.set_metadata(request.metadata);
@@ -115,15 +117,18 @@ impl Control {
         })
     }
 
-    /// Who is in a room.
+    /// Who is in a room: nobody, where there is none.
     ///
     /// # Errors
-    /// No such room.
+    /// None that a caller could make.
     pub fn list_participants(
         &mut self,
         now: Now,
         request: &ListParticipantsRequest,
     ) -> Result<ListParticipantsResponse, Failure> {
+        if self.room_of(&RoomKey::Named(request.room.clone())).is_none() {
+            return Ok(ListParticipantsResponse::default());
+        }
         self.in_room(now, &request.room, |room, ctx| {
             let infos = room.participants.values().map(|one| room.participant_info(ctx, one));
             Ok(ListParticipantsResponse {
@@ -331,9 +336,13 @@ impl Room {
         if could_subscribe && !can_subscribe {
             let subscribed: Vec<TrackSid> = self.participants[&session].subscriptions.keys().cloned().collect();
             for sid in subscribed {
-                self.forget_subscription(ctx, session, &sid);
+                self.stop_sending(ctx, session, &sid);
             }
         } else if !could_subscribe && can_subscribe {
+            let wanted: Vec<TrackSid> = self.participants[&session].subscriptions.keys().cloned().collect();
+            for sid in wanted {
+                self.subscribe(ctx, session, &sid);
+            }
             self.subscribe_newcomer(ctx, session);
         }
     }

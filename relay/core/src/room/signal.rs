@@ -38,7 +38,7 @@ impl Room {
             Request::SubscriptionPermission(permission) => self.set_permission(ctx, session, permission),
             Request::UpdateMetadata(request) => self.update_metadata(ctx, session, request),
             Request::Leave(_) => self.depart(ctx, session, Departure::Left),
-            Request::SyncState(state) => self.replay(ctx, session, &state.datachannel_receive_states),
+            Request::SyncState(state) => self.sync(ctx, session, &state),
             Request::Simulate(scenario) => self.simulate(ctx, session, &scenario),
             Request::UpdateAudioTrack(update) => self.update_track(session, &update.track_sid, |track| {
                 track.info.audio_features = update.features.iter().copied().take(MAX_ITEMS).collect();

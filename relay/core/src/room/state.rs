@@ -24,6 +24,9 @@ use super::{
 /// An emptied room is kept this long.
 pub(super) const EMPTY_GRACE: Duration = Duration::from_secs(30);
 
+/// A room that was made is kept this long for the first to come, as by LiveKit's server.
+const FIRST_WAIT: Duration = Duration::from_secs(300);
+
 /// What a deadline is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Timer {
@@ -74,6 +77,9 @@ pub(super) struct Limits {
     pub(super) participants: u32,
     /// Unix milliseconds.
     pub(super) hard_stop_ms: Option<i64>,
+    /// How long a room that was made waits for the first to come.
+    pub(super) first_wait: Duration,
+    /// How long it stays once all are gone.
     pub(super) empty_grace: Duration,
 }
 
@@ -248,6 +254,7 @@ impl Limits {
         Self {
             participants: config.max_participants,
             hard_stop_ms: None,
+            first_wait: FIRST_WAIT,
             empty_grace: EMPTY_GRACE,
         }
     }
@@ -257,6 +264,7 @@ impl Limits {
         Self {
             participants: settings.max_participants,
             hard_stop_ms: Some(settings.hard_stop.saturating_mul(1000)),
+            first_wait: FIRST_WAIT,
             empty_grace: Duration::from_secs(settings.empty_grace_seconds.into()),
         }
     }

@@ -28,7 +28,7 @@ pub(super) const MAX_NAMES: usize = 2_000;
 /// One track on its way to one participant.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    /// Its place in the receiving connection's negotiation; none while the publisher does not allow it.
+    /// Its place in the receiving connection's negotiation; none while it is not allowed.
     pub(super) send: Option<Send>,
     /// The shard sends.
     pub(super) sink: Option<SinkId>,
@@ -47,16 +47,13 @@ pub(super) struct Send {
 impl Room {
     /// A newcomer gets what is there.
     pub(super) fn subscribe_newcomer(&mut self, ctx: &mut Context<'_>, session: SessionId) {
-        if !self
-            .participants
-            .get(&session)
-            .is_some_and(|participant| participant.auto_subscribe)
-        {
+        if !self.participants.get(&session).is_some_and(Participant::gets_all) {
             return;
         }
+        let declined = &self.participants[&session].declined;
         let there = self.tracks.values().filter(|track| track.media.is_some());
         let tracks: Vec<TrackSid> = there
-            .filter(|track| !track.is_camera())
+            .filter(|track| !track.is_camera() && !declined.contains(&track.sid))
             .map(|track| track.sid.clone())
             .collect();
         for sid in tracks {
@@ -94,7 +91,7 @@ impl Room {
 
     /// Where there were too many cameras for all, others take the place of those that went.
     pub(super) fn refill_cameras(&mut self, ctx: &mut Context<'_>) {
-        let all = self.participants.values().filter(|one| one.auto_subscribe);
+        let all = self.participants.values().filter(|one| one.gets_all());
         for session in all.map(|one| one.session).collect::<Vec<_>>() {
             self.fill_cameras(ctx, session);
         }
@@ -124,7 +121,7 @@ impl Room {
         let sessions: Vec<SessionId> = self
             .participants
             .values()
-            .filter(|participant| participant.auto_subscribe && !(limited && self.cameras_of(participant) >= most))
+            .filter(|participant| participant.gets_all() && !(limited && self.cameras_of(participant) >= most))
             .map(|participant| participant.session)
             .collect();
         for session in sessions {
@@ -181,23 +178,25 @@ impl Room {
         let Some(participant) = self
             .participants
             .get(&session)
-            .filter(|participant| participant.grants.subscribe && self.sees(participant, publisher))
+            .filter(|participant| self.sees(participant, publisher))
         else {
             return;
         };
         let allowed = publisher.lets(&participant.ticket.identity, &participant.sid, sid);
         let codec = track.codec_for(&participant.cannot_decode).unwrap_or(media.codec);
         let kind = track.kind;
+        let (speaker, speaks) = (track.publisher, track.level > 0);
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
-        if participant
-            .subscriptions
-            .get(sid)
-            .is_some_and(|subscription| subscription.send.is_some())
-        {
+        let former = participant.subscriptions.get(sid);
+        if former.is_some_and(|subscription| subscription.send.is_some()) {
             return;
         }
+        let (former, may) = (
+            former.map(|subscription| subscription.want),
+            participant.grants.subscribe,
+        );
         let connection = participant.connection;
         let (width, height) = if participant.adaptive_stream && kind == MediaKind::Video {
             FIRST_SIZE
@@ -205,7 +204,7 @@ impl Room {
             (0, 0)
         };
         let peer = participant.receiver();
-        let send = allowed.then(|| {
+        let send = (allowed && may).then(|| {
             let ssrc = peer.mint_ssrc(ctx);
             let rtx_ssrc = (kind == MediaKind::Video).then(|| peer.mint_ssrc(ctx));
             let key = peer.negotiator.add_send(SendTrack {
@@ -217,30 +216,28 @@ impl Room {
             });
             Send { key }
         });
-        let want = Want {
+        let first = Want {
             width,
             height,
             ..Want::default()
         };
-        let known = participant
-            .subscriptions
-            .insert(
-                sid.clone(),
-                Subscription {
-                    send,
-                    sink: None,
-                    want,
-                    next_want: None,
-                },
-            )
-            .is_some();
-        if !allowed || known {
+        let subscription = Subscription {
+            send,
+            sink: None,
+            want: former.unwrap_or(first),
+            next_want: None,
+        };
+        participant.subscriptions.insert(sid.clone(), subscription);
+        if !allowed || (former.is_some() && may) {
             let update = SubscriptionPermissionUpdate {
                 participant_sid: publisher_sid,
                 track_sid: sid.to_string(),
                 allowed,
             };
             ctx.send(connection, Message::SubscriptionPermissionUpdate(update));
+        }
+        if speaks {
+            self.tell_speaker(ctx, session, speaker, true);
         }
         self.unsettled.insert(session);
     }
@@ -253,7 +250,8 @@ impl Room {
         }
     }
 
-    fn stop_sending(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
+    /// Stops for as long as it is not allowed: that it is wanted, and how, is remembered.
+    pub(super) fn stop_sending(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
@@ -261,7 +259,7 @@ impl Room {
             return;
         };
         let (send, sink) = (subscription.send.take(), subscription.sink.take());
-        subscription.next_want = None;
+        subscription.want = subscription.next_want.take().unwrap_or(subscription.want);
         self.timers.clear(&Timer::Want(session, sid.clone()));
         if let Some(sink) = sink {
             ctx.forward(forward::Command::SinkRemove { id: sink });
@@ -273,6 +271,9 @@ impl Room {
         if let Some(send) = send {
             participant.receiver().negotiator.remove_send(send.key);
             self.unsettled.insert(session);
+            if let Some(track) = self.tracks.get(sid) {
+                self.tell_speaker(ctx, session, track.publisher, false);
+            }
         }
     }
 

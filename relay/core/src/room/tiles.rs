@@ -44,6 +44,23 @@ impl Room {
         }
     }
 
+    /// The client shows a track no more, whatever its size.
+    pub(super) fn disable(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &str) {
+        let subscriptions = self
+            .participants
+            .get_mut(&session)
+            .map(|participant| &mut participant.subscriptions);
+        if let Some(subscription) = subscriptions.and_then(|all| all.get_mut(sid)) {
+            subscription.next_want = Some(Want {
+                enabled: false,
+                ..subscription.want
+            });
+            let sid = TrackSid::from(sid.to_owned());
+            self.timers.clear(&Timer::Want(session, sid.clone()));
+            self.apply_want(ctx, session, &sid);
+        }
+    }
+
     /// A changed size takes effect.
     pub(super) fn apply_want(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
         let Some(subscription) = self

@@ -168,6 +168,7 @@ impl Track {
                 ticks: 0,
             }),
             audio_features: request.audio_features.into_iter().take(MAX_ITEMS).collect(),
+            packet_trailer_features: request.packet_trailer_features.into_iter().take(MAX_ITEMS).collect(),
             backup_codec_policy: BackupCodecPolicy::Regression.into(),
             ..TrackInfo::default()
         };

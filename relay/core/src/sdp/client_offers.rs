@@ -185,6 +185,12 @@ impl Negotiator {
         Some(more)
     }
 
+    /// `Role::ClientOffers`: what was asked for may not have arrived, and is asked for again.
+    pub fn ask_again(&mut self) {
+        self.asked = Sections::default();
+        self.offer_asked = false;
+    }
+
     /// `Role::ClientOffers`: sections missing for the sends that wait, those already asked for included.
     #[must_use]
     pub fn missing_sections(&self) -> Sections {

@@ -80,6 +80,38 @@ fn a_message_reaches_the_others_with_its_true_sender() {
 }
 
 #[test]
+fn a_hidden_sender_stays_unknown_whatever_it_writes() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    let mut hidden = ticket("b", None);
+    hidden.grants.hidden = true;
+    world.handle(Input::Join(Box::new(join(2, hidden, Mode::Single))));
+    world.connect_all();
+    world.forget();
+    send(&mut world, "_lossy", user(b"hi", 0, &[]).encode_to_vec());
+    let packet = received(&world).remove(0).1;
+    let Some(Value::User(user)) = &packet.value else {
+        panic!("{packet:?}");
+    };
+    assert_eq!(
+        (packet.participant_identity.as_str(), user.participant_identity.as_str()),
+        ("", "")
+    );
+    // Of a kind unknown to us, the message goes on as it came, but for who sent it.
+    world.forget();
+    let mut unknown = vec![0xc2, 0x0c, 3, 7, 8, 9];
+    unknown.extend_from_slice(
+        &DataPacket {
+            participant_identity: "forged".into(),
+            ..DataPacket::default()
+        }
+        .encode_to_vec(),
+    );
+    send(&mut world, "_lossy", unknown);
+    assert_eq!(received(&world)[0].1.participant_identity, "");
+}
+
+#[test]
 fn destinations_are_honoured_and_the_channel_says_the_kind() {
     let mut world = three();
     send(&mut world, "_lossy", user(b"psst", 0, &["c"]).encode_to_vec());

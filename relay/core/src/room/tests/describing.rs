@@ -141,6 +141,25 @@ fn who_may_not_write_is_told_so_whatever_the_length() {
 }
 
 #[test]
+fn what_is_appended_to_its_frames_is_told() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    world.enter(2, "b", Mode::Single);
+    let signal_request::Message::AddTrack(request) = microphone(ONE_MICROPHONE) else {
+        panic!("an announcement")
+    };
+    world.signal(
+        2,
+        signal_request::Message::AddTrack(AddTrackRequest {
+            packet_trailer_features: vec![1],
+            ..request
+        }),
+    );
+    world.signal(2, signal_request::Message::Offer(offer(ONE_PUBLISH, 3)));
+    assert_eq!(world.seen(1, "b").expect("told").tracks[0].packet_trailer_features, [1]);
+}
+
+#[test]
 fn a_track_with_a_name_that_cannot_be_is_refused() {
     let long = "x".repeat(257);
     let announce = |cid: &str, name: &str, stream: &str| AddTrackRequest {

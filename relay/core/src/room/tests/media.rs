@@ -304,6 +304,48 @@ fn speakers_are_told_to_those_who_hear_them() {
 }
 
 #[test]
+fn who_is_not_heard_any_more_does_not_speak_any_more() {
+    let mut world = pair(Mode::Dual);
+    world.answer(1);
+    let source = *world.sources()[0].0;
+    let speaks = |world: &mut World, eighths| {
+        let changed = vec![SpeakerLevel { source, eighths }];
+        world.handle(Input::Forward(forward::Event::Speakers { changed }));
+    };
+    let levels = |world: &World, connection| -> Vec<f32> {
+        let to_it = world.sent.iter().filter(|(to, _)| *to == connection);
+        to_it
+            .filter_map(|(_, message)| match message {
+                Message::SpeakersChanged(changed) => Some(changed.speakers.iter()),
+                _ => None,
+            })
+            .flatten()
+            .map(|speaker| speaker.level)
+            .collect()
+    };
+    let tracks = world.seen(1, "b").expect("told").tracks;
+    let sids: Vec<String> = tracks.into_iter().map(|track| track.sid).collect();
+    let subscribe = |subscribe| {
+        signal_request::Message::Subscription(UpdateSubscription {
+            track_sids: sids.clone(),
+            subscribe,
+            ..UpdateSubscription::default()
+        })
+    };
+    speaks(&mut world, 4);
+    world.signal(1, subscribe(false));
+    assert_eq!(levels(&world, 1), [0.5, 0.0]);
+    speaks(&mut world, 6);
+    world.signal(1, subscribe(true));
+    assert_eq!(levels(&world, 1), [0.5, 0.0, 0.75]);
+    assert_eq!(levels(&world, 2), [0.5, 0.75]);
+    // Gone with its track, for itself too.
+    world.signal(2, signal_request::Message::Offer(offer(ONE_JOIN, 5)));
+    assert_eq!(levels(&world, 1), [0.5, 0.0, 0.75, 0.0]);
+    assert_eq!(levels(&world, 2), [0.5, 0.75, 0.0]);
+}
+
+#[test]
 fn a_layer_that_nobody_wants_is_told_to_its_publisher() {
     let mut world = pair(Mode::Dual);
     let source = *world.sources()[1].0;

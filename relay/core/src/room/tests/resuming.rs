@@ -1,6 +1,7 @@
 use livekit_protocol::{
-    DataChannelReceiveState, DataPacket, DisconnectReason, SyncState, UpdateParticipantMetadata, UserPacket,
-    data_packet::Value, leave_request::Action, request_response,
+    DataChannelReceiveState, DataPacket, DisconnectReason, ParticipantPermission, SyncState, TrackPublishedResponse,
+    UpdateParticipantMetadata, UpdateParticipantRequest, UpdateSubscription, UserPacket, data_packet::Value,
+    leave_request::Action, request_response,
 };
 use prost::Message as _;
 
@@ -85,6 +86,127 @@ fn what_was_said_of_its_tracks_meanwhile_is_said_again() {
         _ => None,
     });
     assert_eq!(mute, Some((sid(TrackSource::Microphone), true)));
+}
+
+/// Lets the server change what `identity` may do in the room.
+fn permit(world: &mut World, identity: &str, sources: &[TrackSource]) {
+    let request = UpdateParticipantRequest {
+        room: "room".into(),
+        identity: identity.into(),
+        permission: Some(ParticipantPermission {
+            can_subscribe: true,
+            can_publish: true,
+            can_publish_sources: sources.iter().map(|source| (*source).into()).collect(),
+            ..ParticipantPermission::default()
+        }),
+        ..UpdateParticipantRequest::default()
+    };
+    world.control.update_participant(world.now(), request).expect("changed");
+    world.drain();
+}
+
+/// Somebody comes back before the relay noticed that its signalling was away, and says what it believes.
+fn resume_with(world: &mut World, connection: u64, of: (u64, &str), state: SyncState) {
+    let Input::Resume(mut back) = resume(world, connection, of.0, of.1) else {
+        panic!("a resume")
+    };
+    back.sync_state = Some(state);
+    world.handle(Input::Resume(back));
+}
+
+#[test]
+fn sections_that_were_asked_for_on_a_dead_connection_are_asked_for_again() {
+    let mut world = World::new();
+    let mut without_sections = join(1, ticket("a", None), Mode::Single);
+    without_sections.offer = Some(offer(PUBLISHER_DATA, 1));
+    world.handle(Input::Join(Box::new(without_sections)));
+    world.connect_all();
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    let asked = |world: &World, connection| {
+        world.last(connection, |message| match message {
+            Message::MediaSectionsRequirement(more) => Some((more.num_audios, more.num_videos)),
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&world, 1), Some((1, 1)));
+    let back = resume(&world, 3, 1, "a");
+    world.handle(back);
+    assert_eq!(asked(&world, 3), Some((1, 1)));
+}
+
+#[test]
+fn who_does_not_know_that_its_track_was_taken_hears_it_when_it_comes_back() {
+    let mut world = World::published();
+    let tracks = world.seen(1, "b").expect("told").tracks;
+    permit(&mut world, "b", &[TrackSource::Camera]);
+    permit(&mut world, "b", &[]);
+    let believed = tracks.iter().map(|track| TrackPublishedResponse {
+        cid: String::new(),
+        track: Some(track.clone()),
+    });
+    let state = SyncState {
+        publish_tracks: believed.collect(),
+        ..SyncState::default()
+    };
+    resume_with(&mut world, 4, (2, "b"), state);
+    let taken: Vec<&str> = world
+        .sent
+        .iter()
+        .filter_map(|(to, message)| match message {
+            Message::TrackUnpublished(taken) if *to == 4 => Some(taken.track_sid.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(taken, [tracks[0].sid.as_str()]);
+}
+
+#[test]
+fn a_section_of_a_track_that_was_taken_is_no_other_track() {
+    let mut world = World::published();
+    permit(&mut world, "b", &[TrackSource::Camera]);
+    permit(&mut world, "b", &[]);
+    world.forget();
+    let signal_request::Message::AddTrack(request) = microphone("sound of the screen") else {
+        panic!("an announcement")
+    };
+    world.signal(
+        2,
+        signal_request::Message::AddTrack(AddTrackRequest {
+            source: TrackSource::ScreenShareAudio.into(),
+            ..request
+        }),
+    );
+    // Nor when its client offers for another reason before it has stopped the microphone.
+    world.signal(2, signal_request::Message::Offer(offer(ONE_PUBLISH, 4)));
+    assert!(world.sources().is_empty());
+    // The microphone itself may come back in it.
+    world.signal(2, microphone(ONE_MICROPHONE));
+    assert_eq!(world.sources().len(), 1);
+}
+
+#[test]
+fn what_is_wanted_of_others_is_made_good() {
+    let mut world = World::published();
+    let tracks = world.seen(1, "b").expect("told").tracks;
+    world.forward.clear();
+    let state = SyncState {
+        subscription: Some(UpdateSubscription {
+            track_sids: vec![tracks[0].sid.clone()],
+            subscribe: false,
+            ..UpdateSubscription::default()
+        }),
+        track_sids_disabled: vec![tracks[1].sid.clone()],
+        ..SyncState::default()
+    };
+    resume_with(&mut world, 4, (1, "a"), state);
+    let stopped = |command: &&forward::Command| matches!(command, forward::Command::SinkRemove { .. });
+    assert_eq!(world.forward.iter().filter(stopped).count(), 1);
+    let shown = world.forward.iter().find_map(|command| match command {
+        forward::Command::SinkSet { want, .. } => Some(want.enabled),
+        _ => None,
+    });
+    assert_eq!(shown, Some(false));
 }
 
 #[test]

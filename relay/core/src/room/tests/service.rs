@@ -77,6 +77,39 @@ fn a_room_is_opened_before_anybody_joins_and_closes_if_nobody_does() {
 }
 
 #[test]
+fn times_that_are_left_out_are_those_of_the_peer() {
+    let mut world = World::new();
+    let request = CreateRoomRequest {
+        name: "room".into(),
+        departure_timeout: 40,
+        ..CreateRoomRequest::default()
+    };
+    let info = world.control.create_room(world.now(), request).expect("made");
+    assert_eq!((info.empty_timeout, info.departure_timeout), (300, 40));
+    let in_it = |world: &mut World| {
+        let request = livekit_protocol::ListParticipantsRequest { room: "room".into() };
+        let now = world.now();
+        world
+            .control
+            .list_participants(now, &request)
+            .expect("answered")
+            .participants
+            .len()
+    };
+    world.pass(Duration::from_secs(299));
+    world.enter(1, "a", Mode::Single);
+    assert_eq!(in_it(&mut world), 1);
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(1),
+    });
+    world.pass(Duration::from_secs(15 + 39));
+    assert_eq!(world.control.list_rooms(&ListRoomsRequest::default()).rooms.len(), 1);
+    world.pass(Duration::from_secs(2));
+    assert!(world.control.list_rooms(&ListRoomsRequest::default()).rooms.is_empty());
+    assert_eq!(in_it(&mut world), 0, "nobody is in a room that is not there");
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     let mut world = pair();
     let now = world.now();
@@ -258,6 +291,47 @@ fn who_may_subscribe_no_more_gets_nothing_until_it_may_again() {
     permit(&mut world, true);
     world.answer(1);
     assert_eq!(world.sinks().len(), 2);
+}
+
+#[test]
+fn what_was_wanted_before_is_wanted_after_subscribing_was_not_allowed() {
+    let mut world = pair();
+    let [sound, picture] = [0, 1].map(|n| tracks_of_b(&mut world)[n].sid.clone());
+    world.signal(
+        1,
+        signal_request::Message::TrackSetting(livekit_protocol::UpdateTrackSettings {
+            track_sids: vec![picture],
+            width: 1280,
+            height: 720,
+            ..Default::default()
+        }),
+    );
+    world.signal(
+        1,
+        signal_request::Message::Subscription(livekit_protocol::UpdateSubscription {
+            track_sids: vec![sound],
+            subscribe: false,
+            ..Default::default()
+        }),
+    );
+    world.answer(1);
+    for can_subscribe in [false, true] {
+        world.forget();
+        let request = UpdateParticipantRequest {
+            room: "room".into(),
+            identity: "a".into(),
+            permission: Some(ParticipantPermission {
+                can_subscribe,
+                ..ParticipantPermission::default()
+            }),
+            ..UpdateParticipantRequest::default()
+        };
+        world.control.update_participant(world.now(), request).expect("changed");
+        world.drain();
+        world.answer(1);
+    }
+    let sizes: Vec<u32> = world.sinks().iter().map(|(_, _, want)| want.width).collect();
+    assert_eq!(sizes, [1280]);
 }
 
 #[test]
