@@ -1,5 +1,6 @@
 //! Rooms, forwarding and bandwidth of the relay, without sockets and clocks: time, chance and bytes are arguments.
 
+mod allowance;
 pub mod forward;
 pub mod intmap;
 pub mod link;

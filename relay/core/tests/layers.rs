@@ -382,3 +382,32 @@ fn an_operator_sees_what_flows() {
         stats.packets_out
     );
 }
+
+#[test]
+fn a_publisher_that_starts_over_again_and_again_costs_its_subscribers_little() {
+    let mut world = World::new(7);
+    let source = world.publish(Publisher::single(Codec::Vp8, 500_000, world.now), NEAR);
+    let subscriber = world.join(NEAR);
+    let sink = world.subscribe(subscriber, source, Codec::Vp8, tile(1280));
+    world.run(SECOND);
+    let starts = |world: &World| {
+        let mut events = world.events.iter();
+        events
+            .by_ref()
+            .filter(|(_, event)| matches!(event, Event::LayerStarted { .. }))
+            .count()
+    };
+    let before = starts(&world);
+    for _ in 0..30 {
+        world.publishers[0].model.restart();
+        world.run(100 * MS);
+    }
+    assert!(
+        (4..=7).contains(&(starts(&world) - before)),
+        "{}",
+        starts(&world) - before
+    );
+    world.run(2 * SECOND);
+    let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+    assert!(stream.longest_freeze(world.now - SECOND, world.now) < 200 * MS);
+}

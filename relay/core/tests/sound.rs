@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{MS, SECOND, World, publisher::Publisher};
 use relay_core::{
     forward::{Command, Event, Want},
@@ -350,4 +352,21 @@ fn rooms_do_not_compete_and_other_sound_is_always_sent() {
     let heard = heard(&mut world, &tracks);
     assert_eq!(heard.len(), 10);
     assert_eq!(heard[8..], [10, 11]);
+}
+
+#[test]
+fn a_flood_of_sound_is_cut_to_what_a_voice_needs() {
+    let mut world = World::new(31);
+    let mut flood = Publisher::microphone(world.now);
+    flood.interval = Duration::from_micros(100);
+    let source = world.publish(flood, near());
+    let subscriber = world.join(near());
+    let sink = world.subscribe(subscriber, source, Codec::Opus, Want::default());
+    world.run(4 * SECOND);
+    let sent = world.subscribers[subscriber]
+        .model
+        .stream(World::ssrc(sink))
+        .packets
+        .len();
+    assert!((2_000..=3_100).contains(&sent), "{sent} of 40,000");
 }

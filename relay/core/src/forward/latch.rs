@@ -3,15 +3,18 @@
 //! Browsers name the m-section and the layer in header extensions only until our first receiver report names the
 //! SSRC, so what was learnt is kept, also across negotiations.
 
-use super::{Shard, source::Source, transport::Stream};
+use super::{Shard, clock::Micros, source::Source, transport::Stream};
 use crate::{
     rtp::RtpPacket,
     types::{ExtKind, Mid, Rid},
 };
 
+/// Another SSRC takes a layer over no sooner after the one before: it costs each subscriber a keyframe.
+const RENEWED_EVERY: Micros = 500_000;
+
 impl Shard {
     /// Finds the layer of an SSRC not seen before on this transport, and keeps it.
-    pub(super) fn latch(&mut self, transport_key: u32, packet: &RtpPacket<'_>) -> Option<Stream> {
+    pub(super) fn latch(&mut self, now: Micros, transport_key: u32, packet: &RtpPacket<'_>) -> Option<Stream> {
         let sources = &self.transports[transport_key as usize].sources;
         // Names in the packet are surer than the order of SSRCs in a description.
         let found = sources
@@ -36,9 +39,13 @@ impl Shard {
         } else {
             &mut layer.ssrc
         };
+        let has_just_changed = layer.renewed_at.is_some_and(|at| now < at + RENEWED_EVERY);
+        if !found.repairs && place.is_some() && has_just_changed {
+            return None;
+        }
         let former = place.replace(packet.ssrc);
         if !found.repairs && former.is_some() {
-            layer.renew();
+            layer.renew(now);
         }
         let transport = &mut self.transports[transport_key as usize];
         if let Some(former) = former {

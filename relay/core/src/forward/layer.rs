@@ -90,6 +90,7 @@ pub(super) struct Layer {
     misfit: Option<u16>,
     /// Another SSRC has taken over: its first packet is a restart.
     renewed: bool,
+    pub(super) renewed_at: Option<Micros>,
     pub(super) cache: PacketCache,
     pub(super) nack: NackQueue,
     pub(super) reception: Reception,
@@ -148,6 +149,7 @@ impl Layer {
             seq: ExtendedSeq::default(),
             misfit: None,
             renewed: false,
+            renewed_at: None,
             cache,
             nack: NackQueue::default(),
             reception: Reception::default(),
@@ -209,7 +211,8 @@ impl Layer {
     }
 
     /// Another SSRC has taken over.
-    pub(super) const fn renew(&mut self) {
+    pub(super) const fn renew(&mut self, now: Micros) {
+        self.renewed_at = Some(now);
         self.renewed = true;
         self.active = false;
     }

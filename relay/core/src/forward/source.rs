@@ -4,7 +4,10 @@ use super::{
     Config, LayerSpec, MAX_LAYERS, SourceSpec, clock::Micros, floor::Voice, layer::Layer, mesh::Offer,
     rewrite::Descriptor, speakers::LevelMeter,
 };
-use crate::types::{ExtKind, MediaKind, SourceId};
+use crate::{
+    allowance::Allowance,
+    types::{ExtKind, MediaKind, SourceId},
+};
 
 /// How long a lower wish must last before the publisher is told.
 const DOWN_AFTER: Micros = 4_000_000;
@@ -32,6 +35,8 @@ pub(super) struct Source {
     /// The links that it may cross.
     pub(super) offers: Vec<Offer>,
     pub(super) level: LevelMeter,
+    /// How much sound its publisher may send.
+    pub(super) sound: Allowance,
     pub(super) voice: Voice,
     /// It is sent to who listens. False for a microphone that has no place on its floor.
     pub(super) audible: bool,
@@ -74,6 +79,7 @@ impl Source {
             taps: Vec::new(),
             offers: Vec::new(),
             level: LevelMeter::default(),
+            sound: Allowance::default(),
             voice: Voice::default(),
             ext_kinds: [None; 16],
             wanted: None,

@@ -229,6 +229,7 @@ impl Room {
             declined: BTreeSet::new(),
             cannot_decode: BTreeSet::new(),
             spent: Vec::new(),
+            told: crate::allowance::Allowance::default(),
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),
@@ -321,6 +322,7 @@ impl Room {
             remote: None,
             offers: 0,
             offered: None,
+            unanswered: 0,
             asked: false,
             ssrcs: HashSet::new(),
         }

@@ -22,6 +22,9 @@ use crate::{
 /// An offer or answer of the client is asked for again after this long.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
+/// Offers that may go unanswered one after the other, each longer than the one before.
+const MAX_UNANSWERED: u32 = 16;
+
 /// Media may be away this long before the participant counts as gone.
 const MEDIA_GRACE: Duration = Duration::from_secs(20);
 
@@ -83,6 +86,7 @@ impl Room {
             return;
         }
         peer.offered = None;
+        peer.unanswered = 0;
         peer.tell_remote(ctx);
         self.timers.clear(&Timer::Negotiate(session));
         self.start_sinks(ctx, session);
@@ -131,6 +135,11 @@ impl Room {
         let Some(peer) = &mut participant.subscriber else {
             return;
         };
+        peer.unanswered += 1;
+        if peer.unanswered > MAX_UNANSWERED {
+            self.depart(ctx, session, Departure::Confused);
+            return;
+        }
         peer.offers += 1;
         peer.offered = Some(peer.offers);
         let offer = SessionDescription {

@@ -18,6 +18,7 @@ use super::{
     view::Sample,
 };
 use crate::{
+    allowance::Allowance,
     sdp::{Negotiator, Remote},
     types::{Codec, Mid, Ssrc, TransportCommand, TransportId},
 };
@@ -63,6 +64,8 @@ pub(super) struct Peer {
     pub(super) offers: u32,
     /// The server's offer that waits for an answer (two connections).
     pub(super) offered: Option<u32>,
+    /// Offers since the last answer.
+    pub(super) unanswered: u32,
     /// The client was asked for an offer (one connection).
     pub(super) asked: bool,
     /// SSRCs given out on this transport, never again.
@@ -152,6 +155,8 @@ pub(super) struct Participant {
     pub(super) last_sequence: u32,
     /// Its information changed and the others have not heard of it.
     pub(super) dirty: bool,
+    /// How often they hear at once.
+    pub(super) told: Allowance,
     /// How well its connections do, as all know in a large room.
     pub(super) quality_told: Option<ConnectionQuality>,
     /// There it has been told how well all do who publish.

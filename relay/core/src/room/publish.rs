@@ -291,7 +291,11 @@ impl Room {
     /// The client changed what its track is (features, size).
     pub(super) fn update_track(&mut self, session: SessionId, sid: &str, change: impl FnOnce(&mut Track)) {
         if let Some(track) = self.tracks.get_mut(sid).filter(|track| track.publisher == session) {
+            let before = track.info.clone();
             change(track);
+            if track.info == before {
+                return;
+            }
             if let Some(participant) = self.participants.get_mut(&session) {
                 participant.touch();
             }

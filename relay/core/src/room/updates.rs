@@ -26,6 +26,12 @@ const BATCH: Duration = Duration::from_secs(1);
 /// room tells some five hundred participants a second.
 const PACE: Duration = Duration::from_millis(2);
 
+/// In a small room the changes of one participant are told at once as long as they are not more, in the long run, than one in
+/// so many microseconds,
+const TOLD_EVERY: u64 = 100_000;
+/// and no more than so many microseconds of that in a burst: fifty.
+const TOLD_AT_ONCE: u64 = 50 * TOLD_EVERY;
+
 /// Longest metadata, and all attributes together, in bytes.
 pub(super) const MAX_METADATA: usize = 65_536;
 
@@ -54,24 +60,31 @@ impl Room {
 
     /// Tells changes, at once where that matters and all have not just been told of others.
     pub(super) fn tell_changes(&mut self, ctx: &mut Context<'_>) {
-        let mut dirty = self
-            .participants
-            .values()
-            .filter(|participant| participant.dirty)
-            .peekable();
-        let waits = dirty.peek().is_some();
+        let now = u64::try_from(ctx.now.unix_ms).unwrap_or(0) * 1_000;
+        let is_small = self.is_small();
+        let (mut waits, mut at_once) = (false, false);
+        for participant in self.participants.values_mut().filter(|participant| participant.dirty) {
+            waits = true;
+            at_once |= if is_small {
+                participant.told.take(now, TOLD_EVERY, TOLD_AT_ONCE)
+            } else {
+                !participant.published.is_empty()
+            };
+        }
         let urgent = !self.departed.is_empty()
             || !self.unoffered.is_empty()
             || !self.unsettled_later.is_empty()
             || self.refill
-            || self.is_small() && waits
-            || dirty.any(|participant| !participant.published.is_empty());
+            || at_once;
         if urgent {
             let due = self.told_at.map(|told| told + self.pace());
             match due.filter(|due| *due > ctx.now.at) {
                 Some(due) => self.timers.hasten(Timer::Flush, due),
                 None => self.tell_participants(ctx),
             }
+        } else if waits && is_small {
+            self.timers
+                .hasten(Timer::Flush, ctx.after(Duration::from_micros(TOLD_EVERY)));
         } else if waits {
             self.timers.set_if_idle(Timer::Flush, ctx.after(BATCH));
         }

@@ -1,6 +1,6 @@
 //! Codecs, feedback and header extensions of one section: what is offered, and what of it we take.
 
-use super::parse::{Direction, Extension, RtpMap, Section};
+use super::parse::{Direction, Extension, MAX_ENTRIES, RtpMap, Section};
 use crate::types::{Codec, ExtKind, ExtMap, MediaKind, Pt};
 
 /// Feedback that we use with video, in the order in which it is written.
@@ -52,7 +52,7 @@ impl Format {
     pub(super) fn common(section: &Section<'_>, codecs: &[Codec]) -> Vec<Self> {
         let mut formats: Vec<Self> = Vec::new();
         let mut constrained = false;
-        for number in section.formats.split_ascii_whitespace() {
+        for number in section.formats.split_ascii_whitespace().take(MAX_ENTRIES) {
             let Some(map) = section.maps.iter().find(|map| number.parse() == Ok(map.pt.0)) else {
                 continue;
             };

@@ -5,9 +5,11 @@ use super::{MAX_SECTIONS, MAX_TEXT};
 use crate::types::{ExtKind, Fingerprint, MediaKind, Mid, Pt, Rid, Ssrc};
 
 /// Most entries of one sort that are kept of a section: formats, SSRCs, groups, RIDs.
-const MAX_ENTRIES: usize = 256;
+pub(super) const MAX_ENTRIES: usize = 256;
 /// Longest `a=msid` word that is kept.
 const MAX_MSID: usize = 256;
+/// Longest parameters of a format that are kept.
+const MAX_PARAMETERS: usize = 1024;
 
 /// Which way media may flow, as its writer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,7 +295,10 @@ impl<'a> Section<'a> {
             "mid" => self.mid = Some(value.parse().ok()?),
             "bundle-only" => self.bundle_only = true,
             "rtpmap" => keep(&mut self.maps, rtpmap(value)),
-            "fmtp" => keep(&mut self.fmtps, payload_value(value)),
+            "fmtp" => keep(
+                &mut self.fmtps,
+                payload_value(value).filter(|(_, parameters)| parameters.len() <= MAX_PARAMETERS),
+            ),
             "rtcp-fb" => keep(&mut self.feedback, feedback(value)),
             "extmap" => keep(&mut self.exts, extmap(value)),
             "msid" => self.msid = msid(value).or(self.msid),

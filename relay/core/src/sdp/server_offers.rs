@@ -1,5 +1,6 @@
 //! We offer: a subscriber connection, with a data section first and then one section per track that we send.
 
+use super::MAX_SECTIONS;
 use super::api::{Role, SendState, SendTrack};
 use super::error::SdpError;
 use super::format::{Format, own_exts};
@@ -22,7 +23,8 @@ impl Negotiator {
         self.place_waiting(SendState::Offered);
         self.place_in_stopped();
         let waiting: Vec<_> = self.waiting().map(|(key, track)| (key, track.codec)).collect();
-        for (key, codec) in waiting {
+        let room = MAX_SECTIONS.saturating_sub(self.slots.len());
+        for (key, codec) in waiting.into_iter().take(room) {
             let mid = self.mint_mid();
             self.slots.push(Slot::Send(SendSlot {
                 mid,

@@ -166,3 +166,78 @@ fn a_join_request_announces_no_more_than_one_may_have() {
     assert_eq!(published, 32);
     assert!(world.names(1).len() < 40);
 }
+
+#[test]
+fn what_one_changes_again_and_again_is_told_now_and_then() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    let sid = world.seen(1, "b").expect("told").tracks[1].sid.clone();
+    world.forget();
+    let resize = |world: &mut World, width| {
+        let update = livekit_protocol::UpdateLocalVideoTrack {
+            track_sid: sid.clone(),
+            width,
+            height: 360,
+        };
+        world.signal(2, signal_request::Message::UpdateVideoTrack(update));
+    };
+    let updates = |world: &World| world.names(1).into_iter().filter(|name| *name == "update").count();
+    // The same again is nothing new.
+    for _ in 0..100 {
+        resize(&mut world, 640);
+    }
+    assert_eq!(updates(&world), 0);
+    for width in 1..1_000 {
+        resize(&mut world, width);
+    }
+    assert!((30..=50).contains(&updates(&world)), "{}", updates(&world));
+    // The last word is not lost, and others are not held up.
+    world.pass(Duration::from_millis(100));
+    assert_eq!(world.seen(1, "b").expect("told").tracks[1].width, 999);
+    let before = updates(&world);
+    for width in 1..1_000 {
+        resize(&mut world, width);
+        world.pass(Duration::from_millis(10));
+    }
+    assert!(
+        (95..=105).contains(&(updates(&world) - before)),
+        "{}",
+        updates(&world) - before
+    );
+}
+
+#[test]
+fn who_answers_no_offer_begins_anew() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    let (sid, sids) = (world.sid(1), world.seen(1, "b").expect("told").tracks);
+    let sids: Vec<String> = sids.into_iter().map(|track| track.sid).collect();
+    let mut connection = 1;
+    while world.leave(connection).is_none() {
+        for subscribe in [false, true] {
+            let update = livekit_protocol::UpdateSubscription {
+                track_sids: sids.clone(),
+                subscribe,
+                ..Default::default()
+            };
+            world.signal(connection, signal_request::Message::Subscription(update));
+        }
+        connection += 10;
+        world.handle(Input::Resume(Box::new(Resume {
+            connection: ConnectionId(connection),
+            ticket: ticket("a", None),
+            sid: sid.clone(),
+            sync_state: None,
+        })));
+        assert!(connection < 300, "for ever");
+    }
+    let offer = world.last(connection - 10, |message| match message {
+        Message::Offer(offer) => Some(offer.sdp.matches("m=").count()),
+        _ => None,
+    });
+    assert!(offer.is_some_and(|sections| sections <= 40), "{offer:?}");
+}

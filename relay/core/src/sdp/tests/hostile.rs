@@ -109,3 +109,27 @@ fn offers_that_cannot_be_answered_are_refused_and_change_nothing() {
         Err(SdpError::Unexpected)
     );
 }
+
+#[test]
+fn formats_without_end_and_parameters_without_end_are_not_read() {
+    let camera = |text: &str| {
+        let mut client = negotiator(Role::ClientOffers);
+        client.accept_offer(text).expect("an offer");
+        let tracks: Vec<Codec> = client.receiving().map(|track| track.codec).collect();
+        tracks
+    };
+    assert_eq!(camera(ONE_PUBLISH).last(), Some(&Codec::Vp8));
+    let with_many = ONE_PUBLISH.replace(
+        "UDP/TLS/RTP/SAVPF 96 ",
+        &format!("UDP/TLS/RTP/SAVPF {}96 ", "7 ".repeat(300)),
+    );
+    assert!(!camera(&with_many).contains(&Codec::Vp8));
+    // As long as a description may be: what took minutes, had each format read all parameters.
+    let start = with_many.find("a=fmtp").expect("parameters");
+    let parameters = format!("a=fmtp:96 {}\r\n", ";".repeat(MAX_TEXT / 2));
+    let formats = "96 ".repeat((MAX_TEXT / 2 - with_many.len()) / 3);
+    let longest = format!("{}{parameters}{}", &with_many[..start], &with_many[start..]).replace("7 7 7 ", "");
+    let longest = longest.replace("UDP/TLS/RTP/SAVPF ", &format!("UDP/TLS/RTP/SAVPF {formats}"));
+    let mut client = negotiator(Role::ClientOffers);
+    let _ = client.accept_offer(&longest[..longest.len().min(MAX_TEXT)]);
+}
