@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     engine::{Engine, EngineCommand, EngineEvent},
     report::{Report, Reports},
+    vital,
 };
 
 /// Messages that may wait for a client that reads slowly; then it is cut off.
@@ -180,7 +181,7 @@ pub(crate) fn start(
         sender,
         connections: Arc::new(AtomicU64::new(1)),
     };
-    let handle = thread::Builder::new().name("rooms".to_owned()).spawn(move || {
+    let handle = vital::spawn("rooms".to_owned(), move || {
         let control = Control::new(config, Box::new(SystemRandom));
         RoomThread {
             control,

@@ -12,7 +12,7 @@ use std::{
     fmt, io,
     net::{SocketAddr, UdpSocket},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -38,6 +38,7 @@ use self::{
 use crate::{
     sockets,
     transport::{DtlsConfig, Identity, IdentityError, Outgoing, TransportInput, TransportParts, TransportThread},
+    vital,
 };
 
 mod crossing;
@@ -247,8 +248,7 @@ impl Engine {
     }
 
     fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let thread = thread::Builder::new().name(name).spawn(body)?;
-        self.threads.push(thread);
+        self.threads.push(vital::spawn(name, body)?);
         Ok(())
     }
 

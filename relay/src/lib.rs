@@ -24,6 +24,7 @@ mod signal;
 mod sockets;
 mod tokens;
 pub mod transport;
+mod vital;
 mod whip;
 
 pub use config::Config;

@@ -37,6 +37,8 @@ const STALE: Duration = Duration::from_secs(4);
 const SETTLED: Duration = Duration::from_millis(50);
 /// Answers per second to requests without credentials: this port also serves as a STUN server.
 const ANONYMOUS_PER_SECOND: u32 = 1_000;
+/// Datagrams of DTLS that one transport may send in a second: 38 Mbit/s of data messages.
+const DTLS_PER_SECOND: u32 = 4_000;
 
 /// What a Binding request led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,8 @@ struct Agent {
     selected_check: Option<Instant>,
     paused: bool,
     gone: bool,
+    /// DTLS that it sent.
+    dtls: Option<PerSecond>,
 }
 
 impl Agent {
@@ -176,6 +180,7 @@ impl Agents {
             selected_check: None,
             paused: false,
             gone: false,
+            dtls: None,
         });
         self.restart(id, ice);
     }
@@ -231,6 +236,15 @@ impl Agents {
     pub(crate) fn destination(&self, id: TransportId) -> Option<Path> {
         let agent = self.agents.get(&id)?;
         if agent.paused { None } else { agent.selected }
+    }
+
+    /// Whether a transport may have one more datagram of DTLS handled: one thread does so for all.
+    pub(crate) fn may_burden(&mut self, now: Instant, id: TransportId) -> bool {
+        let Some(agent) = self.agents.get_mut(&id) else {
+            return false;
+        };
+        let limit = agent.dtls.get_or_insert_with(|| PerSecond::new(now, DTLS_PER_SECOND));
+        limit.take(now)
     }
 
     /// Prefetches what [`Agents::destination`] will read.

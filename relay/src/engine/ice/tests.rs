@@ -351,3 +351,16 @@ fn addresses_and_transactions_are_bounded() {
     assert_eq!((f.agents.len(), f.agents.by_path.len()), (0, 0));
     assert!(f.agents.by_ufrag.is_empty());
 }
+
+#[test]
+fn one_client_does_not_keep_the_thread_for_data_to_itself() {
+    let mut fixture = Fixture::new();
+    let other = TransportId(ID.0 + 1);
+    fixture.agents.create(other, &ice("second"));
+    let taken = (0..10_000)
+        .filter(|_| fixture.agents.may_burden(fixture.now, ID))
+        .count();
+    assert_eq!(taken, 4_000);
+    assert!(fixture.agents.may_burden(fixture.now, other));
+    assert!(fixture.agents.may_burden(fixture.now + Duration::from_secs(1), ID));
+}

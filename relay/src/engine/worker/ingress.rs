@@ -86,7 +86,7 @@ impl Worker {
     }
 
     fn handle_dtls(&mut self, now: Instant, id: TransportId, bytes: &[u8]) {
-        if self.parts.transports.len() >= MAX_LAG {
+        if !self.agents.may_burden(now, id) || self.parts.transports.len() >= MAX_LAG {
             self.counts.dropped_lagging += 1;
             return;
         }
