@@ -69,6 +69,8 @@ pub(crate) struct About {
     port: u16,
     https_port: u16,
     relay: String,
+    /// Where operators look at the relay.
+    operator: SocketAddr,
 }
 
 impl About {
@@ -102,11 +104,11 @@ impl About {
             r#"
 Convoke is running. Ctrl-C ends it; what you make is kept.
 
-  Join by code    {url}/
-  API             {url}/enterprise_api   (its description: /enterprise_api/openapi.json)
+  Join by code    {url}/   (meetings of the demo's own company; each company has its host name)
+  API             {url}/enterprise_api/docs   (for machines: /enterprise_api/openapi.json)
   HTTPS           https://{ADMIN}.{DOMAIN}:{https}/   (authority.pem in the data folder signs it)
   Mail it sends   {inbox}
-  Relay           {relay}
+  Relay           {relay}   (its rooms: http://{operator}/rooms, and /metrics, /healthz)
   Demo account    {EMAIL} / {PASSWORD}
 
 A first meeting, to paste:
@@ -126,6 +128,7 @@ A first meeting, to paste:
             https = self.https_port,
             inbox = self.inbox_url(),
             relay = self.relay,
+            operator = self.operator,
         )
     }
 }
@@ -208,6 +211,7 @@ impl Platform {
             port,
             https_port,
             relay: relay.url().to_owned(),
+            operator: relay.operator_addr(),
         };
         Ok(Self {
             about,

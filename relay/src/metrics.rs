@@ -467,6 +467,23 @@ mod tests {
         })
     }
 
+    #[test]
+    fn operators_can_read_what_each_series_says() {
+        let page = include_str!("../../docs/relay.md");
+        let text = text();
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let is_named = |name: &&str| {
+            let name = name.trim_start_matches("convoke_relay_");
+            [format!("`{name}`"), format!("`{name}{{")]
+                .iter()
+                .any(|named| page.contains(named))
+        };
+        let unnamed: Vec<&str> = names.filter(|name| !is_named(name)).collect();
+        assert!(unnamed.is_empty(), "not in docs/relay.md: {unnamed:?}");
+    }
+
     /// The rules of the format that a scrape would fail by, and those of naming.
     #[test]
     fn the_text_is_what_prometheus_reads() {
