@@ -1,7 +1,7 @@
 //! How much of something one client may do: so much at once, and so much in the long run (the generic cell rate algorithm of
 //! ITU-T I.371).
 
-/// What is left of it. Times are in microseconds, of any clock that does not go back.
+/// What is left of it. Times are in microseconds, of any clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Allowance {
     /// When all that was done has been paid for.
@@ -12,7 +12,8 @@ impl Allowance {
     /// Whether something that takes `cost` microseconds to earn may be done now, where at most `credit` may be owed. It is
     /// paid for then.
     pub(crate) fn take(&mut self, now: u64, cost: u64, credit: u64) -> bool {
-        let paid_at = self.paid_at.max(now) + cost;
+        // What is owed is never more than the credit, unless the clock was set back.
+        let paid_at = self.paid_at.clamp(now, now + credit) + cost;
         let may = paid_at <= now + credit;
         if may {
             self.paid_at = paid_at;
@@ -33,5 +34,7 @@ mod tests {
         assert_eq!(taken(5_099), 0);
         assert_eq!(taken(5_250), 2);
         assert_eq!(taken(60_000), 10, "and no more is saved up");
+        assert_eq!(taken(1_000), 0);
+        assert_eq!(taken(1_300), 3, "the clock was set back");
     }
 }

@@ -306,7 +306,7 @@ impl Part {
                 let known = self.participants.get(participant).and_then(|(known, _)| known.as_ref());
                 let stayed = known.filter(|known| known.left.is_none());
                 if let Some(stayed) = stayed {
-                    let left = left(self.occurrence.room.occurrence, stayed, Reason::Duplicate, at);
+                    let left = left(self.occurrence.room.occurrence, stayed, stayed.replaced_at(source), at);
                     self.told.push((at, left));
                 }
                 self.told.push((
@@ -321,7 +321,7 @@ impl Part {
                 let mut usage = stayed.map_or(Usage::default(), |known| Usage::stay(known.joined, at));
                 usage.participants = u64::from(known.is_none());
                 let joined = Participant {
-                    earlier: known.map(|known| known.stays_before(at)).unwrap_or_default(),
+                    earlier: known.map(|known| known.stays_before(source, at)).unwrap_or_default(),
                     participant: *participant,
                     jti: jti.clone(),
                     name: name.clone(),

@@ -71,12 +71,22 @@ impl Participant {
         }
     }
 
-    /// The stays before the one that begins at this time, as another session of the same participant.
-    pub(crate) fn stays_before(&self, next: Timestamp) -> Vec<Stay> {
+    /// Why it is not there any more when another session of it begins at this relay.
+    pub(crate) fn replaced_at(&self, source: Source<'_>) -> Reason {
+        // Else the relay that had it is gone, or has begun anew.
+        if source.is_of(self) {
+            Reason::Duplicate
+        } else {
+            Reason::ConnectionLost
+        }
+    }
+
+    /// The stays before the one that begins at this time, as another session of the same participant at this relay.
+    pub(crate) fn stays_before(&self, source: Source<'_>, next: Timestamp) -> Vec<Stay> {
         let mut earlier = self.earlier.clone();
         earlier.push(Stay {
             left: self.left.or(Some(next)),
-            reason: self.reason.or(Some(Reason::Duplicate)),
+            reason: self.reason.or(Some(self.replaced_at(source))),
             ..self.last()
         });
         let over = earlier.len().saturating_sub(MOST_STAYS);

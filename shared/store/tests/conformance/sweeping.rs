@@ -271,6 +271,14 @@ pub async fn a_restarted_relay_begins_with_nothing(store: &Store) {
         .report(1, vec![joins(room, 1, false)], noon())
         .await
         .expect("kept");
+    // Nobody took its place: the first relay's process is gone.
+    let whose = (world.reseller.id, room.conference);
+    let (there, _) = store.attendance(whose, None, None, 10, noon()).await.expect("read");
+    let ends: Vec<Vec<Option<Reason>>> = there
+        .iter()
+        .map(|one| one.stays.iter().map(|stay| stay.reason).collect())
+        .collect();
+    assert_eq!(ends, [vec![Some(Reason::ConnectionLost), None], vec![None]]);
     second.register(minute(1)).await;
     // The one who came back stays; the other one is reported as gone, once.
     assert_eq!(
