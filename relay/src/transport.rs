@@ -6,6 +6,7 @@ mod channels;
 mod dtls;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod guard;
 mod identity;
 mod peer;
 mod thread;

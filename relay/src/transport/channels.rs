@@ -27,7 +27,10 @@ use rtc::{
     },
 };
 
-use super::dtls::MAX_DATA;
+use super::{
+    dtls::MAX_DATA,
+    guard::{self, Guard},
+};
 
 /// How long the client may take to begin SCTP.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -88,10 +91,24 @@ struct Opening {
     early: Vec<Bytes>,
 }
 
+/// A client's INIT.
+#[derive(Debug)]
+struct Init {
+    tag: u32,
+    /// What we sent on it, until SCTP is up.
+    answer: Option<Bytes>,
+    /// The answer is to be sent again.
+    again: bool,
+}
+
 /// The channels of one client; we are the SCTP server.
 pub(super) struct Channels {
     endpoint: Endpoint,
-    client: ClientConfig,
+    guard: Guard,
+    /// Packets that the library did not get to see.
+    refused: u64,
+    transport: TransportConfig,
+    init: Option<Init>,
     association: Option<(AssociationHandle, Association)>,
     /// When to begin one ourselves.
     begin_at: Option<Instant>,
@@ -123,16 +140,12 @@ impl Channels {
             .with_max_message_size(MAX_MESSAGE as u32)
             .with_max_num_inbound_streams(1024)
             .with_max_num_outbound_streams(1024);
-        let mut config = EndpointConfig::new();
-        config.max_payload_size(MAX_PAYLOAD);
-        let server = ServerConfig::new(transport);
-        let client = ClientConfig {
-            transport: server.transport.clone(),
-        };
-        let endpoint = Endpoint::new(PEER, TransportProtocol::UDP, Arc::new(config), Some(Arc::new(server)));
         Self {
-            endpoint,
-            client,
+            endpoint: endpoint(&transport),
+            guard: Guard::default(),
+            refused: 0,
+            transport,
+            init: None,
             association: None,
             begin_at: None,
             opening: Vec::new(),
@@ -236,9 +249,18 @@ impl Channels {
         if self.lost {
             return;
         }
+        if let Some(tag) = guard::init_tag(&packet)
+            && !self.begin_anew(tag)
+        {
+            return;
+        }
+        if !self.guard.admit(&packet, self.has_unread()) {
+            self.refused += 1;
+            return;
+        }
         match self.endpoint.handle(now, PEER, None, packet) {
-            // A client has one association for good.
-            Some((handle, DatagramEvent::NewAssociation(association))) if self.association.is_none() => {
+            Some((handle, DatagramEvent::NewAssociation(association))) => {
+                self.endpoint.reject_new_associations();
                 self.association = Some((handle, association));
             }
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
@@ -253,10 +275,37 @@ impl Channels {
         self.handle_events(now, hold);
     }
 
+    /// Makes room for the association that an INIT asks for; says whether there is any. The library makes another one of each INIT:
+    /// one that comes again is answered again, from here (RFC 9260 §5.2.2), and a client that begins twice has its second one.
+    fn begin_anew(&mut self, tag: u32) -> bool {
+        let is_ours = |(_, association): &(_, Association)| association.side().is_client();
+        if self.established || self.association.as_ref().is_some_and(is_ours) {
+            return false;
+        }
+        if let Some(init) = self.init.as_mut().filter(|init| init.tag == tag)
+            && init.answer.is_some()
+        {
+            init.again = true;
+            return false;
+        }
+        self.endpoint = endpoint(&self.transport);
+        self.guard = Guard::default();
+        self.association = None;
+        self.init = Some(Init {
+            tag,
+            answer: None,
+            again: false,
+        });
+        true
+    }
+
     fn handle_events(&mut self, now: Instant, hold: bool) {
         while let Some(event) = self.association.as_mut().and_then(|(_, a)| a.poll()) {
             match event {
-                Event::Connected => self.established = true,
+                Event::Connected => {
+                    self.established = true;
+                    self.init = None;
+                }
                 Event::Stream(StreamEvent::Readable { id }) => {
                     self.unread.insert(id);
                 }
@@ -324,7 +373,9 @@ impl Channels {
 
     fn next_message(&mut self, id: StreamId) -> Option<Chunks> {
         let (_, association) = self.association.as_mut()?;
-        association.stream(id).ok()?.read_sctp().ok()?
+        let message = association.stream(id).ok()?.read_sctp().ok()??;
+        self.guard.release(message.chunks.len(), message.len());
+        Some(message)
     }
 
     fn handle_message(&mut self, now: Instant, id: StreamId, message: &Chunks) {
@@ -444,11 +495,26 @@ impl Channels {
 
     /// The next packets to send.
     pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
-        let (_, association) = self.association.as_mut()?;
-        match association.poll_transmit(now)?.message {
-            Payload::RawEncode(packets) => Some(packets),
-            _ => None,
+        if let Some(init) = self.init.as_mut().filter(|init| init.again) {
+            init.again = false;
+            return init.answer.clone().map(|answer| vec![answer]);
         }
+        let (_, association) = self.association.as_mut()?;
+        let Payload::RawEncode(packets) = association.poll_transmit(now)?.message else {
+            return None;
+        };
+        for packet in &packets {
+            self.guard.sent(packet);
+            if let Some(init) = self.init.as_mut().filter(|_| guard::is_init_ack(packet)) {
+                init.answer = Some(packet.clone());
+            }
+        }
+        Some(packets)
+    }
+
+    /// Packets that were refused since this was asked last.
+    pub(super) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
     }
 
     /// When [`Channels::handle_timeout`] is due.
@@ -462,12 +528,22 @@ impl Channels {
     /// Sends again what seems lost.
     pub(super) fn handle_timeout(&mut self, now: Instant, hold: bool) {
         if self.association.is_none() && self.begin_at.take_if(|at| *at <= now).is_some() {
-            self.association = self.endpoint.connect(now, self.client.clone(), PEER).ok();
+            let config = ClientConfig::new(self.transport.clone());
+            self.association = self.endpoint.connect(now, config, PEER).ok();
+            self.endpoint.reject_new_associations();
         } else if let Some((_, association)) = &mut self.association {
             association.handle_timeout(now);
         }
         self.handle_events(now, hold);
     }
+}
+
+/// What knows of one association at most.
+fn endpoint(transport: &TransportConfig) -> Endpoint {
+    let mut config = EndpointConfig::new();
+    config.max_payload_size(MAX_PAYLOAD);
+    let server = ServerConfig::new(transport.clone());
+    Endpoint::new(PEER, TransportProtocol::UDP, Arc::new(config), Some(Arc::new(server)))
 }
 
 /// Asks the client to open a channel.
@@ -492,3 +568,6 @@ fn announce(now: Instant, mut stream: Stream<'_>, opening: &Opening) -> Result<(
     stream.write_with_ppi(now, &open.marshal()?, Ppi::Dcep)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,14 +21,16 @@ use crate::fuzzing::chunks;
 const RELAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 9);
 
 /// A client's SCTP.
-struct Client {
+pub(super) struct Client {
     endpoint: Endpoint,
     handle: AssociationHandle,
     association: Association,
+    /// The first bytes of its packets: ports, and our tag.
+    header: [u8; 8],
 }
 
 impl Client {
-    fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         let config = Arc::new(EndpointConfig::new());
         let mut endpoint = Endpoint::new(RELAY, TransportProtocol::UDP, config, None);
         let (handle, association) = endpoint
@@ -38,20 +40,17 @@ impl Client {
             endpoint,
             handle,
             association,
+            header: [0; 8],
         }
     }
 
     /// Takes packets to and fro until neither side has any.
-    fn exchange(&mut self, now: Instant, channels: &mut Channels) {
+    pub(super) fn exchange(&mut self, now: Instant, channels: &mut Channels) {
         for _ in 0..64 {
-            let mut idle = true;
-            while let Some(transmit) = self.association.poll_transmit(now) {
-                if let Payload::RawEncode(packets) = transmit.message {
-                    idle = false;
-                    for packet in packets {
-                        channels.handle(now, packet, false);
-                    }
-                }
+            let sent = self.poll_transmit(now);
+            let mut idle = sent.is_empty();
+            for packet in sent {
+                channels.handle(now, packet, false);
             }
             while let Some(packets) = channels.poll_transmit(now) {
                 idle = false;
@@ -67,7 +66,20 @@ impl Client {
         }
     }
 
-    fn take(&mut self, now: Instant, packet: Bytes) {
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Vec<Bytes> {
+        let mut sent = Vec::new();
+        while let Some(transmit) = self.association.poll_transmit(now) {
+            if let Payload::RawEncode(packets) = transmit.message {
+                sent.extend(packets);
+            }
+        }
+        if let Some(header) = sent.last().and_then(|packet| packet.first_chunk()) {
+            self.header = *header;
+        }
+        sent
+    }
+
+    pub(super) fn take(&mut self, now: Instant, packet: Bytes) {
         if let Some((_, DatagramEvent::AssociationEvent(event))) = self.endpoint.handle(now, RELAY, None, packet) {
             self.association.handle_event(event);
         }
@@ -75,10 +87,18 @@ impl Client {
             self.endpoint.handle_event(self.handle, event);
         }
     }
+
+    /// These chunks as a packet of the client, which its own SCTP knows nothing of.
+    pub(super) fn packet(&self, chunks: &[u8]) -> Bytes {
+        let mut packet = [&self.header[..], &[0; 4], chunks].concat();
+        let crc = crc32c::crc32c(&packet).to_le_bytes();
+        packet[8..12].copy_from_slice(&crc);
+        packet.into()
+    }
 }
 
 /// Messages of a client on its streams: the low bits of a chunk's first byte say on which, the high ones of what kind.
-/// A chunk of the last kind is a packet of SCTP as it stands.
+/// A chunk of the last kind is a packet of SCTP as it stands, or the chunks of one.
 pub fn channels(data: &[u8]) {
     let mut now = Instant::now();
     let mut channels = Channels::new();
@@ -95,7 +115,11 @@ pub fn channels(data: &[u8]) {
             5 => Ppi::StringEmpty,
             6 => Ppi::BinaryEmpty,
             _ => {
-                channels.handle(now, Bytes::copy_from_slice(bytes), what & 1 == 1);
+                let packet = match what & 2 {
+                    0 => Bytes::copy_from_slice(bytes),
+                    _ => client.packet(bytes),
+                };
+                channels.handle(now, packet, what & 1 == 1);
                 continue;
             }
         };
