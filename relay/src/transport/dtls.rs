@@ -57,8 +57,12 @@ const RESEND_SPACING: Duration = Duration::from_millis(20);
 const RESENDS: u32 = 60;
 /// Times that the library sends one flight again before it gives the handshake up. Not ours: then copies go on.
 const ANEW: u32 = 7;
-/// Bytes of datagrams taken before the handshake is complete; then of handshake datagrams after it.
-const HANDSHAKE_BYTES: usize = 128 * 1024;
+/// Bytes of datagrams taken before the handshake is complete: the library keeps what it cannot use yet. A client says some 2 kB,
+/// with a certificate of RSA 3 kB, and again after 50, 100, 200… milliseconds while we are not heard.
+const HANDSHAKE_BYTES: usize = 32 * 1024;
+/// Parts of messages taken in that time: with each one the library goes through all that it has, and through these for each of
+/// them. Two or three messages are longer than a datagram.
+const MAX_FRAGMENTS: usize = 64;
 
 /// What all associations share.
 #[derive(Clone)]
@@ -160,6 +164,10 @@ pub(super) struct Dtls {
     deadline: Option<Instant>,
     /// Bytes of handshake that the client may still send.
     allowance: usize,
+    /// The same of parts of messages.
+    fragments: usize,
+    /// Datagrams that the library did not get to see.
+    refused: u64,
     events: VecDeque<DtlsEvent>,
     out: VecDeque<Bytes>,
 }
@@ -194,6 +202,8 @@ impl Dtls {
             backoff: RESEND_EARLY,
             deadline: None,
             allowance: HANDSHAKE_BYTES,
+            fragments: MAX_FRAGMENTS,
+            refused: 0,
             events: VecDeque::new(),
             out: VecDeque::new(),
         }
@@ -234,14 +244,23 @@ impl Dtls {
         let Some(is_handshake) = inspect(&data) else {
             return;
         };
-        if self.phase == Phase::Over || !self.allow(is_handshake, data.len()) {
+        if self.phase == Phase::Handshaking && !self.allow(&data) {
+            self.refused += 1;
             return;
         }
-        let data = match self.awaits_last() {
-            true => without_repeats(&data),
-            false => data,
+        let data = match self.phase {
+            Phase::Over => return,
+            // No handshake is news any more: who speaks of it again asks for our last flight.
+            Phase::Connected if is_handshake => without(&data, is_of_handshake),
+            Phase::Connected => data,
+            // A client that has answered these messages knows them. The library would stop its timer for them, for good.
+            Phase::Handshaking if self.awaits_last() => without(&data, is_in_clear),
+            Phase::Handshaking => data,
         };
         if data.is_empty() {
+            if self.phase == Phase::Connected && self.role == DtlsRole::Server {
+                self.resend(now);
+            }
             return;
         }
         if self.phase == Phase::Handshaking {
@@ -265,13 +284,14 @@ impl Dtls {
         }
     }
 
-    /// Handshakes are bounded: the library keeps what it cannot use yet.
-    fn allow(&mut self, is_handshake: bool, len: usize) -> bool {
-        if self.phase == Phase::Connected && !is_handshake {
-            return true;
-        }
-        let allowed = len <= self.allowance;
-        self.allowance = self.allowance.saturating_sub(len);
+    /// Whether a datagram is within what a handshake may take.
+    fn allow(&mut self, datagram: &[u8]) -> bool {
+        let Some(fragments) = count_fragments(datagram) else {
+            return false;
+        };
+        let allowed = datagram.len() <= self.allowance && fragments <= self.fragments;
+        self.allowance = self.allowance.saturating_sub(datagram.len());
+        self.fragments = self.fragments.saturating_sub(fragments);
         allowed
     }
 
@@ -293,7 +313,6 @@ impl Dtls {
             EndpointEvent::HandshakeComplete => {
                 self.resend_at = None;
                 self.deadline = None;
-                self.allowance = HANDSHAKE_BYTES;
                 let role = self.role;
                 let state = self.endpoint.get_connection_state(PEER);
                 match state.and_then(|state| export(state, role)) {
@@ -427,6 +446,11 @@ impl Dtls {
         self.out.pop_front()
     }
 
+    /// Datagrams that were refused since this was asked last.
+    pub(super) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
+    }
+
     /// Times that flights were sent again.
     pub(super) fn resends(&self) -> u32 {
         self.resends
@@ -468,17 +492,46 @@ fn inspect(datagram: &[u8]) -> Option<bool> {
     let (mut whole, mut is_handshake) = (0, false);
     for record in records(datagram) {
         whole += record.len();
-        is_handshake |= matches!(record[0], CHANGE_CIPHER_SPEC | HANDSHAKE);
+        is_handshake |= is_of_handshake(record);
     }
     (whole == datagram.len() && whole > 0).then_some(is_handshake)
 }
 
-/// A server's datagram without handshake messages in the clear, which a client that has answered them knows. The library would
-/// stop its timer for them, for good.
-fn without_repeats(datagram: &[u8]) -> BytesMut {
-    let in_clear = |record: &&[u8]| record[0] == HANDSHAKE && record[3..5] == [0, 0];
-    let new = records(datagram).filter(|record| !in_clear(record));
-    new.collect::<Vec<_>>().concat().as_slice().into()
+fn is_of_handshake(record: &[u8]) -> bool {
+    matches!(record[0], CHANGE_CIPHER_SPEC | HANDSHAKE)
+}
+
+/// Whether a record holds handshake messages that are not encrypted: these are of epoch 0.
+fn is_in_clear(record: &[u8]) -> bool {
+    record[0] == HANDSHAKE && record[3..5] == [0, 0]
+}
+
+/// A datagram without some of its records.
+fn without(datagram: &[u8], is_out: impl Fn(&[u8]) -> bool) -> BytesMut {
+    let left = records(datagram).filter(|record| !is_out(record));
+    left.collect::<Vec<_>>().concat().as_slice().into()
+}
+
+/// How many parts of handshake messages are in a datagram, as far as it can be read; `None` when one of them is no part of
+/// its message (RFC 6347 §4.2.3).
+fn count_fragments(datagram: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    for record in records(datagram).filter(|record| is_in_clear(record)) {
+        let mut rest = &record[RECORD_HEADER..];
+        while !rest.is_empty() {
+            let (header, after) = rest.split_at_checked(FRAGMENT_HEADER)?;
+            let number = |at: usize| {
+                usize::from(header[at]) << 16 | usize::from(header[at + 1]) << 8 | usize::from(header[at + 2])
+            };
+            let (len, offset, part) = (number(1), number(6), number(9));
+            if offset + part > len || part == 0 && len > 0 {
+                return None;
+            }
+            count += usize::from(part < len);
+            rest = after.get(part..)?;
+        }
+    }
+    Some(count)
 }
 
 #[cfg(test)]
@@ -533,6 +586,71 @@ mod tests {
             "{sent:?}"
         );
         assert_eq!(dtls.phase, Phase::Over);
+    }
+
+    /// A record in the clear with this part of a handshake message.
+    fn part(number: u64, (len, offset, part): (u32, u32, u32), content: &[u8]) -> BytesMut {
+        let u24 = |n: u32| n.to_be_bytes()[1..].to_vec();
+        let message = [&[1][..], &u24(len), &[0, 0], &u24(offset), &u24(part), content].concat();
+        let head = [&[HANDSHAKE, 254, 253, 0, 0][..], &number.to_be_bytes()[2..]].concat();
+        let len = (message.len() as u16).to_be_bytes();
+        BytesMut::from(&[&head[..], &len, &message].concat()[..])
+    }
+
+    #[test]
+    fn a_hello_in_a_thousand_parts_costs_no_more_than_its_bytes() {
+        let mut dtls = server();
+        let begin = Instant::now();
+        for n in 0..1_500 {
+            dtls.handle(begin, part(u64::from(n), (0xffff, n, 1), &[0]));
+        }
+        // All of them took 0.3 s before, and twice as many eight times as long.
+        assert!(begin.elapsed() < Duration::from_millis(250), "{:?}", begin.elapsed());
+        assert_eq!(dtls.take_refused(), 1_500 - MAX_FRAGMENTS as u64);
+    }
+
+    #[test]
+    fn parts_that_are_none_of_their_message_are_refused() {
+        for (numbers, content) in [
+            ((100, 0, 100), 10),
+            ((100, 95, 10), 10),
+            ((100, 0, 0), 0),
+            ((0xff_ffff, 0xff_ffff, 0xff_ffff), 1),
+        ] {
+            let mut dtls = server();
+            dtls.handle(Instant::now(), part(0, numbers, &vec![0; content]));
+            assert_eq!(dtls.take_refused(), 1, "{numbers:?}");
+        }
+        assert_eq!(count_fragments(&part(0, (100, 90, 10), &[0; 10])), Some(1));
+        assert_eq!(count_fragments(&part(0, (10, 0, 10), &[0; 10])), Some(0));
+    }
+
+    #[test]
+    fn a_handshake_takes_an_eighth_of_what_it_may_and_once_complete_asks_for_the_last_flight_only() {
+        let (mut client, mut server, now) = (server(), server(), Instant::now());
+        client.begin(now);
+        let (mut said, mut flight) = (0, Vec::new());
+        while server.phase == Phase::Handshaking || client.phase == Phase::Handshaking {
+            flight = std::iter::from_fn(|| client.poll_transmit()).collect::<Vec<_>>();
+            assert!(!flight.is_empty(), "the handshake goes on");
+            for datagram in &flight {
+                said += datagram.len();
+                server.handle(now, datagram[..].into());
+            }
+            while let Some(datagram) = server.poll_transmit() {
+                client.handle(now, datagram[..].into());
+            }
+        }
+        println!("a client says {said} bytes");
+        assert!(said * 8 < HANDSHAKE_BYTES, "{said}");
+        for times in 1..20 {
+            let later = now + RESEND_SPACING * times;
+            for datagram in &flight {
+                server.handle(later, datagram[..].into());
+            }
+            let again = std::iter::from_fn(|| server.poll_transmit()).count();
+            assert!(again > 0, "what was lost goes again");
+        }
     }
 
     proptest! {
