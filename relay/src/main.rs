@@ -134,9 +134,12 @@ impl Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    // The DTLS library warns of every extension that it does not know, and browsers send many.
-    let quiet = "rtc_dtls=error".parse().context("--log")?;
-    let filter = EnvFilter::try_new(&options.log).context("--log")?.add_directive(quiet);
+    // The DTLS library warns of every extension that it does not know, and browsers send many. That of SCTP warns of packets that it
+    // cannot read, and calls it an error when a client ends an association: both are for the client to make, as often as it likes.
+    let filter = EnvFilter::try_new(&options.log).context("--log")?;
+    let filter = filter
+        .add_directive("rtc_dtls=error".parse().context("--log")?)
+        .add_directive("rtc_sctp=off".parse().context("--log")?);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

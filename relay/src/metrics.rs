@@ -35,7 +35,7 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
     let mut text = Text::default();
     write_relay(&mut text, snapshot);
     write_rooms(&mut text, &snapshot.rooms);
-    write_datagrams(&mut text, &snapshot.engine.workers);
+    write_datagrams(&mut text, &snapshot.engine);
     write_forwarding(&mut text, &snapshot.engine.workers);
     write_transports(&mut text, &snapshot.engine);
     write_process(&mut text, snapshot.started);
@@ -153,7 +153,8 @@ fn write_rooms(text: &mut Text, rooms: &Overview) {
     }
 }
 
-fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
+fn write_datagrams(text: &mut Text, engine: &EngineStats) {
+    let workers = &engine.workers;
     let mut each = |name: &str, help: &str, of: fn(&WorkerStats) -> u64| {
         text.counter(name, help);
         for (n, worker) in workers.iter().enumerate() {
@@ -198,6 +199,7 @@ fn write_datagrams(text: &mut Text, workers: &[WorkerStats]) {
         ("forged", sum(|w| w.forged)),
         ("replayed", sum(|w| w.replayed)),
         ("transport_lagging", sum(|w| w.dropped_lagging)),
+        ("transport_refused", engine.transport.refused),
     ] {
         text.value("received_dropped_total", &[("reason", reason)], count);
     }

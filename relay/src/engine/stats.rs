@@ -74,6 +74,8 @@ pub struct TransportStats {
     pub packets_out: u64,
     /// Datagrams that the kernel did not take.
     pub dropped: u64,
+    /// Datagrams of DTLS and packets of SCTP that their libraries were not given.
+    pub refused: u64,
     /// Messages received on data channels.
     pub messages_in: u64,
     /// Messages sent on data channels.

@@ -220,6 +220,11 @@ impl Peer {
         }
     }
 
+    /// What was refused of the client since this was asked last.
+    pub(super) fn take_refused(&mut self) -> u64 {
+        self.dtls.take_refused() + self.channels.take_refused()
+    }
+
     /// Times that DTLS flights were sent again.
     pub(super) fn resends(&self) -> u32 {
         self.dtls.resends()

@@ -276,6 +276,7 @@ impl TransportThread {
                 self.report(id, event);
             }
             self.send_all(now, &mut entry.peer);
+            self.counts.refused += entry.peer.take_refused();
             if entry.peer.channels().has_unread() {
                 self.unread.insert(id);
             }
