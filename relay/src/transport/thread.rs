@@ -24,6 +24,8 @@ const BURST: usize = 64;
 const MAX_EVENTS: usize = 1_024;
 /// The same of messages that wait to be sent: one may go to hundreds.
 const MAX_MESSAGES: usize = 4_096;
+/// Messages of one client while so many wait, after which it is the first to be held. With four times as many, all are.
+const SHARE: u32 = 64;
 /// How often messages left in SCTP are tried again, and counters published.
 const TICK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(5);
@@ -61,10 +63,39 @@ pub(crate) struct TransportParts {
     pub(crate) stats: Arc<Mutex<TransportStats>>,
 }
 
+/// How far room control, or we, are behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backlog {
+    Small,
+    Large,
+    Huge,
+}
+
 struct Entry {
     peer: Peer,
     /// Its entry in the timers.
     due: Option<Instant>,
+    /// Messages that it sent, and since when: see [`TransportThread::era`].
+    said: u32,
+    era: u64,
+}
+
+impl Entry {
+    /// Whether its messages must wait in SCTP.
+    fn holds(&self, (backlog, era): (Backlog, u64)) -> bool {
+        match backlog {
+            Backlog::Small => false,
+            Backlog::Large => self.era == era && self.said >= SHARE,
+            Backlog::Huge => true,
+        }
+    }
+
+    fn count(&mut self, era: u64) {
+        if self.era != era {
+            (self.era, self.said) = (era, 0);
+        }
+        self.said += 1;
+    }
 }
 
 pub(crate) struct TransportThread {
@@ -75,6 +106,8 @@ pub(crate) struct TransportThread {
     dirty: BTreeSet<TransportId>,
     /// Clients with messages left in SCTP.
     unread: BTreeSet<TransportId>,
+    /// Counts turns after which few messages waited.
+    era: u64,
     counts: TransportStats,
     next_tick: Instant,
     running: bool,
@@ -88,6 +121,7 @@ impl TransportThread {
             timers: BTreeSet::new(),
             dirty: BTreeSet::new(),
             unread: BTreeSet::new(),
+            era: 0,
             counts: TransportStats::default(),
             next_tick: now,
             running: true,
@@ -125,6 +159,9 @@ impl TransportThread {
         let now = Instant::now();
         self.handle_timeouts(now);
         self.flush(now);
+        if self.parts.events.len() < MAX_EVENTS / 2 && self.parts.messages.len() < MAX_MESSAGES / 2 {
+            self.era += 1;
+        }
         if self.next_tick <= now {
             self.publish(now);
         }
@@ -150,24 +187,34 @@ impl TransportThread {
         at
     }
 
-    /// Whether room control, or we, are so far behind that clients must wait.
-    fn hold(&self) -> bool {
-        self.parts.events.len() >= MAX_EVENTS || self.parts.messages.len() >= MAX_MESSAGES
+    /// What decides whether a client must wait: one that floods, and not the others, unless there are many of them.
+    fn backlog(&self) -> (Backlog, u64) {
+        let (events, messages) = (self.parts.events.len(), self.parts.messages.len());
+        let backlog = if events >= 4 * MAX_EVENTS || messages >= 4 * MAX_MESSAGES {
+            Backlog::Huge
+        } else if events >= MAX_EVENTS || messages >= MAX_MESSAGES {
+            Backlog::Large
+        } else {
+            Backlog::Small
+        };
+        (backlog, self.era)
     }
 
     fn handle(&mut self, input: TransportInput) {
         match input {
             TransportInput::Command(command) => self.handle_command(Instant::now(), command),
             TransportInput::Selected(id, way) => {
-                let hold = self.hold();
+                let backlog = self.backlog();
                 if let Some(entry) = self.peers.get_mut(&id) {
+                    let hold = entry.holds(backlog);
                     entry.peer.select(Instant::now(), way, hold);
                     self.dirty.insert(id);
                 }
             }
             TransportInput::Datagram(id, now, datagram) => {
-                let hold = self.hold();
+                let backlog = self.backlog();
                 if let Some(entry) = self.peers.get_mut(&id) {
+                    let hold = entry.holds(backlog);
                     entry.peer.handle(now, datagram, hold);
                     self.dirty.insert(id);
                 }
@@ -192,13 +239,15 @@ impl TransportThread {
     }
 
     fn handle_command(&mut self, now: Instant, command: TransportCommand) {
-        let hold = self.hold();
+        let backlog = self.backlog();
         let id = engine::id_of(&command);
         if let TransportCommand::Create { dtls, srtp, .. } = command {
             let config = &self.parts.config;
             self.peers.entry(id).or_insert_with(|| Entry {
                 peer: Peer::new(config, dtls, srtp),
                 due: None,
+                said: 0,
+                era: 0,
             });
             return;
         }
@@ -214,7 +263,10 @@ impl TransportThread {
                 dtls,
                 channels,
                 ..
-            } => entry.peer.expect(now, (fingerprint, dtls, channels), hold),
+            } => {
+                let hold = entry.holds(backlog);
+                entry.peer.expect(now, (fingerprint, dtls, channels), hold);
+            }
             TransportCommand::OpenChannel {
                 label,
                 ordered,
@@ -244,23 +296,26 @@ impl TransportThread {
     }
 
     fn handle_timeouts(&mut self, now: Instant) {
-        let hold = self.hold();
+        let backlog = self.backlog();
         while let Some((due, id)) = self.timers.first().copied()
             && due <= now
         {
             self.timers.pop_first();
             if let Some(entry) = self.peers.get_mut(&id) {
                 entry.due = None;
+                let hold = entry.holds(backlog);
                 entry.peer.handle_timeout(now, hold);
                 self.dirty.insert(id);
             }
         }
-        if !hold {
-            for id in std::mem::take(&mut self.unread) {
-                if let Some(entry) = self.peers.get_mut(&id) {
-                    entry.peer.read(now);
-                    self.dirty.insert(id);
-                }
+        let (read, held) = std::mem::take(&mut self.unread)
+            .into_iter()
+            .partition::<BTreeSet<_>, _>(|id| self.peers.get(id).is_none_or(|entry| !entry.holds(backlog)));
+        self.unread = held;
+        for id in read {
+            if let Some(entry) = self.peers.get_mut(&id) {
+                entry.peer.read(now);
+                self.dirty.insert(id);
             }
         }
     }
@@ -273,6 +328,9 @@ impl TransportThread {
             };
             // Keys reach the worker before the client learns from our last flight that media may come.
             for event in entry.peer.take_events(now) {
+                if matches!(event, PeerEvent::Channel(ChannelEvent::Data(..))) {
+                    entry.count(self.era);
+                }
                 self.report(id, event);
             }
             self.send_all(now, &mut entry.peer);
@@ -396,7 +454,19 @@ mod tests {
         thread.turn();
         assert_eq!((inputs.len(), thread.peers.len()), (0, 1_000));
         assert_eq!(messages.len(), 10_000 - (BURST - 1));
-        assert!(thread.hold(), "clients send no more while so many wait");
+        let (backlog, era) = thread.backlog();
+        assert_eq!(backlog, Backlog::Large);
+        let entry = thread.peers.get_mut(&TransportId(1)).expect("a client");
+        for _ in 0..SHARE {
+            assert!(!entry.holds((backlog, era)), "who says little is not held");
+            entry.count(era);
+        }
+        assert!(
+            entry.holds((backlog, era)),
+            "who floods sends no more while so many wait"
+        );
+        let other = &thread.peers[&TransportId(2)];
+        assert!(!other.holds((backlog, era)) && other.holds((Backlog::Huge, era)));
         while !messages.is_empty() {
             thread.turn();
         }
@@ -404,6 +474,10 @@ mod tests {
             (thread.counts.messages_out, thread.counts.messages_dropped),
             (10_000, 0)
         );
-        assert!(!thread.hold());
+        assert_eq!(thread.backlog().0, Backlog::Small);
+        assert!(
+            !thread.peers[&TransportId(1)].holds((Backlog::Large, thread.era)),
+            "forgiven"
+        );
     }
 }
