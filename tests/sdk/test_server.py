@@ -24,8 +24,10 @@ async def test_rooms_are_made_listed_changed_and_deleted(people: People) -> None
         ann.on("disconnected", lambda reason: reasons.append(reason))
         await server.room.delete_room(api.DeleteRoomRequest(room=people.name))
         await until("the end", lambda: reasons == [rtc.DisconnectReason.ROOM_DELETED])
+        gone = await server.room.list_participants(api.ListParticipantsRequest(room=people.name))
+        assert not gone.participants
         with pytest.raises(api.TwirpError) as refused:
-            await server.room.list_participants(api.ListParticipantsRequest(room=people.name))
+            await server.room.get_participant(api.RoomParticipantIdentity(room=people.name, identity="ann"))
         assert refused.value.code == "not_found"
 
 
