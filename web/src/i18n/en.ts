@@ -323,7 +323,8 @@ export const en = {
   'unmute.stay': 'Stay muted',
 
   'remove.title': 'Remove {name}?',
-  'remove.text': 'They leave the meeting at once. Who has the link may join again, unless you lock the meeting.',
+  'remove.text':
+    'They leave the meeting at once. Who has the link may join again, unless you lock the meeting.',
   'remove.go': 'Remove',
   'remove.stay': 'Cancel',
 
