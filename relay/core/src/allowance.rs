@@ -13,10 +13,10 @@ impl Allowance {
     /// paid for then.
     pub(crate) fn take(&mut self, now: u64, cost: u64, credit: u64) -> bool {
         // What is owed is never more than the credit, unless the clock was set back.
-        let paid_at = self.paid_at.clamp(now, now + credit) + cost;
-        let may = paid_at <= now + credit;
+        self.paid_at = self.paid_at.clamp(now, now + credit);
+        let may = self.paid_at + cost <= now + credit;
         if may {
-            self.paid_at = paid_at;
+            self.paid_at += cost;
         }
         may
     }
