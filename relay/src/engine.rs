@@ -357,7 +357,7 @@ impl Drop for Engine {
             worker.send(WorkerInput::Stop);
         }
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so already.
+            // One that panicked has ended the process.
             let _ = thread.join();
         }
     }

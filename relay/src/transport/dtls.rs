@@ -641,7 +641,6 @@ mod tests {
                 client.handle(now, datagram[..].into());
             }
         }
-        println!("a client says {said} bytes");
         assert!(said * 8 < HANDSHAKE_BYTES, "{said}");
         for times in 1..20 {
             let later = now + RESEND_SPACING * times;

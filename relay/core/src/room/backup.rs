@@ -227,21 +227,8 @@ impl Room {
             .and_then(|participant| participant.subscriptions.get(sid))
             .is_some_and(|subscription| subscription.send.is_some());
         if allowed {
-            let want = self.want_of(session, sid);
-            self.forget_subscription(ctx, session, sid);
+            self.stop_sending(ctx, session, sid);
             self.subscribe(ctx, session, sid);
-            if let Some(want) = want
-                && let Some(participant) = self.participants.get_mut(&session)
-                && let Some(subscription) = participant.subscriptions.get_mut(sid)
-            {
-                subscription.want = want;
-            }
         }
-    }
-
-    fn want_of(&self, session: SessionId, sid: &TrackSid) -> Option<forward::Want> {
-        let participant = self.participants.get(&session)?;
-        let subscription = participant.subscriptions.get(sid)?;
-        Some(subscription.next_want.unwrap_or(subscription.want))
     }
 }

@@ -124,7 +124,7 @@ impl Room {
             let left = u64::try_from(hard_stop - ctx.now.unix_ms).unwrap_or(0);
             self.timers.set(Timer::HardStop, ctx.after(Duration::from_millis(left)));
         }
-        self.timers.set(Timer::Empty, ctx.after(limits.empty_grace));
+        self.timers.set(Timer::Empty, ctx.after(limits.first_wait));
         let Phase::Entering { waiting } = std::mem::replace(&mut self.phase, Phase::Open) else {
             return;
         };

@@ -76,7 +76,7 @@ impl Room {
         }
     }
 
-    fn hears(&self, listener: SessionId, speaker: SessionId) -> bool {
+    pub(super) fn hears(&self, listener: SessionId, speaker: SessionId) -> bool {
         let (Some(listener), Some(speaker)) = (self.participants.get(&listener), self.participants.get(&speaker))
         else {
             return false;

@@ -56,10 +56,10 @@ impl Control {
         }
         check_metadata(&request.metadata)?;
         let key = RoomKey::Named(request.name.clone());
-        let (id, is_new) = match self.room_of(&key) {
-            Some(id) => (id, false),
+        let id = match self.room_of(&key) {
+            Some(id) => id,
             None if self.is_full_of_rooms() => return Err(Failure::Exhausted),
-            None => (self.make_room(now, key), true),
+            None => self.make_room(now, key),
         };
         self.answer(now, id, |room, ctx| {
             let limits = &mut room.limits;
@@ -71,9 +71,9 @@ impl Control {
             }
             if request.empty_timeout > 0 {
                 limits.first_wait = Duration::from_secs(request.empty_timeout.into());
-            }
-            if is_new || request.empty_timeout > 0 && room.participants.is_empty() {
-                room.timers.set(Timer::Empty, ctx.after(room.limits.first_wait));
+                if room.participants.is_empty() {
+                    room.timers.set(Timer::Empty, ctx.after(limits.first_wait));
+                }
             }
             if !request.metadata.is_empty() {
                 room.set_metadata(request.metadata);

@@ -77,7 +77,7 @@ pub(super) struct Limits {
     pub(super) participants: u32,
     /// Unix milliseconds.
     pub(super) hard_stop_ms: Option<i64>,
-    /// How long a room that was made waits for the first to come.
+    /// How long a room that opened waits for the first to come.
     pub(super) first_wait: Duration,
     /// How long it stays once all are gone.
     pub(super) empty_grace: Duration,
@@ -261,11 +261,12 @@ impl Limits {
 
     /// Of a meeting.
     pub(super) fn of_meeting(settings: &RoomSettings) -> Self {
+        let empty_grace = Duration::from_secs(settings.empty_grace_seconds.into());
         Self {
             participants: settings.max_participants,
             hard_stop_ms: Some(settings.hard_stop.saturating_mul(1000)),
-            first_wait: FIRST_WAIT,
-            empty_grace: Duration::from_secs(settings.empty_grace_seconds.into()),
+            first_wait: empty_grace,
+            empty_grace,
         }
     }
 }

@@ -185,7 +185,8 @@ impl Room {
         let allowed = publisher.lets(&participant.ticket.identity, &participant.sid, sid);
         let codec = track.codec_for(&participant.cannot_decode).unwrap_or(media.codec);
         let kind = track.kind;
-        let (speaker, speaks) = (track.publisher, track.level > 0);
+        let speaker = track.publisher;
+        let hears = self.hears(session, speaker);
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
         };
@@ -236,7 +237,7 @@ impl Room {
             };
             ctx.send(connection, Message::SubscriptionPermissionUpdate(update));
         }
-        if speaks {
+        if !hears {
             self.tell_speaker(ctx, session, speaker, true);
         }
         self.unsettled.insert(session);

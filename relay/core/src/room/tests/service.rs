@@ -257,23 +257,25 @@ fn who_may_publish_no_more_loses_its_tracks() {
     assert_eq!(world.names(2), ["request_response"]);
 }
 
+/// Whether `a` may subscribe from now on.
+fn may_subscribe(world: &mut World, can_subscribe: bool) {
+    let request = UpdateParticipantRequest {
+        room: "room".into(),
+        identity: "a".into(),
+        permission: Some(ParticipantPermission {
+            can_subscribe,
+            ..ParticipantPermission::default()
+        }),
+        ..UpdateParticipantRequest::default()
+    };
+    world.control.update_participant(world.now(), request).expect("changed");
+    world.drain();
+}
+
 #[test]
 fn who_may_subscribe_no_more_gets_nothing_until_it_may_again() {
     let mut world = pair();
-    let permit = |world: &mut World, can_subscribe| {
-        let request = UpdateParticipantRequest {
-            room: "room".into(),
-            identity: "a".into(),
-            permission: Some(ParticipantPermission {
-                can_subscribe,
-                ..ParticipantPermission::default()
-            }),
-            ..UpdateParticipantRequest::default()
-        };
-        world.control.update_participant(world.now(), request).expect("changed");
-        world.drain();
-    };
-    permit(&mut world, false);
+    may_subscribe(&mut world, false);
     let stopped = |command: &&forward::Command| matches!(command, forward::Command::SinkRemove { .. });
     assert_eq!(world.forward.iter().filter(stopped).count(), 2);
     world.answer(1);
@@ -288,7 +290,7 @@ fn who_may_subscribe_no_more_gets_nothing_until_it_may_again() {
     world.control.update_subscriptions(world.now(), update).expect("known");
     world.drain();
     assert!(!world.names(1).contains(&"offer"));
-    permit(&mut world, true);
+    may_subscribe(&mut world, true);
     world.answer(1);
     assert_eq!(world.sinks().len(), 2);
 }
@@ -317,17 +319,7 @@ fn what_was_wanted_before_is_wanted_after_subscribing_was_not_allowed() {
     world.answer(1);
     for can_subscribe in [false, true] {
         world.forget();
-        let request = UpdateParticipantRequest {
-            room: "room".into(),
-            identity: "a".into(),
-            permission: Some(ParticipantPermission {
-                can_subscribe,
-                ..ParticipantPermission::default()
-            }),
-            ..UpdateParticipantRequest::default()
-        };
-        world.control.update_participant(world.now(), request).expect("changed");
-        world.drain();
+        may_subscribe(&mut world, can_subscribe);
         world.answer(1);
     }
     let sizes: Vec<u32> = world.sinks().iter().map(|(_, _, want)| want.width).collect();
