@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { REASONS } from '../room/reasons';
 import {
   CONTROLS,
   parseBoolean,
@@ -100,4 +102,14 @@ test('after-call targets are http(s) or paths', () => {
   expect(safeTarget('javascript:alert(1)', base)).toBeNull();
   expect(safeTarget('data:text/html,x', base)).toBeNull();
   expect(safeTarget(null, base)).toBeNull();
+});
+
+test('partners are told of every parameter, control and reason', () => {
+  const text = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const read = text('./params.ts').matchAll(/(?:flag|get|has)\('([a-z_]+)'\)/g);
+  const parameters = [...read].map((match) => match[1]);
+  expect(parameters).toContain('skip_join');
+  const guide = text('../../../docs/partners/room.md');
+  for (const name of [...parameters, ...CONTROLS, ...REASONS])
+    expect(guide).toContain(`\`${name}\``);
 });
