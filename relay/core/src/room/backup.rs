@@ -220,7 +220,7 @@ impl Room {
     }
 
     /// Brings a track to a participant in the codec that is right for it now.
-    fn switch_codec(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
+    pub(super) fn switch_codec(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
         let allowed = self
             .participants
             .get(&session)

@@ -1,5 +1,7 @@
 //! Publishing: tracks are announced, then found in an offer, then mute and go.
 
+use std::time::Duration;
+
 use livekit_protocol::{
     AddTrackRequest, MuteTrackRequest, RequestResponse, TrackPublishedResponse, TrackSource,
     request_response::{Reason as Refused, Request},
@@ -11,13 +13,19 @@ use super::{
     context::{Context, SessionId, TrackSid},
     participant::real_source,
     signal::MAX_ITEMS,
-    state::Room,
-    track::{Track, short_name},
+    state::{Room, Timer},
+    track::{Track, mime, short_name},
 };
 use crate::{forward, sdp::Receiving, types::Mid};
 
 /// Tracks of one participant, announced or published.
 pub(super) const MAX_TRACKS: usize = 32;
+
+/// Tracks that are announced within this time are told to the others together, so that one negotiation brings all.
+const TOGETHER: Duration = Duration::from_millis(5);
+
+/// The others know of a track that is not offered for so long.
+const OFFER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Longest name or id that a client gives a track, in bytes.
 pub(super) const MAX_NAME: usize = 256;
@@ -67,9 +75,50 @@ impl Room {
         };
         ctx.send(connection, Message::TrackPublished(response));
         participant.published.push(sid.clone());
-        self.tracks.insert(sid, track);
+        self.tracks.insert(sid.clone(), track);
+        self.announced.push(sid);
+        self.timers.set_if_idle(Timer::Announced, ctx.after(TOGETHER));
         // The offer may have been first.
         self.receive_tracks(ctx, session);
+    }
+
+    /// Tells the others of tracks whose offer is still being made, so that theirs is negotiated meanwhile: they see a newcomer
+    /// sooner by that. Where many would be told twice of each track they hear of it once.
+    pub(super) fn show_announced(&mut self, ctx: &Context<'_>) {
+        for sid in std::mem::take(&mut self.announced) {
+            let is_small = self.is_small();
+            let Some(track) = self.tracks.get_mut(&sid).filter(|track| is_small && !track.shown) else {
+                continue;
+            };
+            let Some(codec) = track.codec() else { continue };
+            mime(codec).clone_into(&mut track.info.mime_type);
+            self.timers.set(Timer::Offer(sid.clone()), ctx.after(OFFER_WITHIN));
+            self.show(&sid);
+        }
+    }
+
+    /// The others are to hear of a track and to get it.
+    fn show(&mut self, sid: &TrackSid) {
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return;
+        };
+        track.shown = true;
+        self.unoffered.push(sid.clone());
+        if let Some(participant) = self.participants.get_mut(&track.publisher) {
+            participant.touch();
+        }
+    }
+
+    /// A track that the others know of was not offered: for them it is gone, until it is.
+    pub(super) fn hide_track(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        let Some(track) = self.tracks.get_mut(sid).filter(|track| track.media.is_none()) else {
+            return;
+        };
+        track.shown = false;
+        if let Some(participant) = self.participants.get_mut(&track.publisher) {
+            participant.touch();
+        }
+        self.take_from_all(ctx, sid);
     }
 
     /// Tells the negotiator what each announced track is, before an answer is made.
@@ -191,11 +240,44 @@ impl Room {
             "track published"
         );
         ctx.counts.published += 1;
+        let expected = track.codec();
         track.carried_by(media, section);
         participant.touch();
         participant.quality_told = None;
         self.counts_changed = true;
-        self.unoffered.push(sid.clone());
+        if !track.shown {
+            self.show(sid);
+            return;
+        }
+        let is_other = expected != track.codec();
+        self.timers.clear(&Timer::Offer(sid.clone()));
+        for subscriber in self.subscribers(sid) {
+            if is_other {
+                self.switch_codec(ctx, subscriber, sid);
+            } else {
+                self.start_sinks(ctx, subscriber);
+                self.note_undecodable(ctx, subscriber);
+            }
+        }
+    }
+
+    /// Those to whom a track goes, or is to go.
+    fn subscribers(&self, sid: &TrackSid) -> Vec<SessionId> {
+        self.participants
+            .values()
+            .filter(|participant| participant.subscriptions.contains_key(sid))
+            .map(|participant| participant.session)
+            .collect()
+    }
+
+    fn take_from_all(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        for subscriber in self.subscribers(sid) {
+            self.forget_subscription(ctx, subscriber, sid);
+            // Nothing comes any more in the section: that it is free may wait.
+            if !self.is_small() && self.unsettled.remove(&subscriber) {
+                self.unsettled_later.insert(subscriber);
+            }
+        }
     }
 
     /// A track is no longer published, whoever wanted that.
@@ -210,19 +292,8 @@ impl Room {
         for participant in self.participants.values_mut() {
             participant.declined.remove(sid);
         }
-        let subscribers: Vec<SessionId> = self
-            .participants
-            .values()
-            .filter(|participant| participant.subscriptions.contains_key(sid))
-            .map(|participant| participant.session)
-            .collect();
-        for subscriber in subscribers {
-            self.forget_subscription(ctx, subscriber, sid);
-            // Nothing comes any more in the section: that it is free may wait.
-            if !self.is_small() && self.unsettled.remove(&subscriber) {
-                self.unsettled_later.insert(subscriber);
-            }
-        }
+        self.take_from_all(ctx, sid);
+        self.timers.clear(&Timer::Offer(sid.clone()));
         for media in track.streams() {
             ctx.forward(forward::Command::SourceRemove { id: media.source });
             ctx.index.sources.remove(&media.source);
@@ -281,7 +352,7 @@ impl Room {
                 ordered,
             });
         }
-        if !sources.is_empty()
+        if track.shown
             && let Some(participant) = self.participants.get_mut(&session)
         {
             participant.touch();

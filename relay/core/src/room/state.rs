@@ -52,6 +52,10 @@ pub(super) enum Timer {
     Token(SessionId),
     /// A changed tile size takes effect.
     Want(SessionId, TrackSid),
+    /// The others are to hear of tracks that were just announced.
+    Announced,
+    /// The media of a track that the others know of must have been offered.
+    Offer(TrackSid),
 }
 
 /// Whether the control plane let the meeting open here.
@@ -138,6 +142,8 @@ pub(super) struct Room {
     pub(super) told_at: Option<Instant>,
     /// Tracks that go to all who get every track, once these have heard of them.
     pub(super) unoffered: Vec<TrackSid>,
+    /// Tracks that were just announced.
+    pub(super) announced: Vec<TrackSid>,
     /// Cameras went, and others may take their place.
     pub(super) refill: bool,
     /// Participants whose tracks or subscriptions changed.
@@ -182,6 +188,7 @@ impl Room {
             counts_changed: false,
             told_at: None,
             unoffered: Vec::new(),
+            announced: Vec::new(),
             refill: false,
             unsettled: BTreeSet::new(),
             unsettled_later: BTreeSet::new(),
@@ -191,13 +198,13 @@ impl Room {
         }
     }
 
-    /// Tracks of a participant that carry media, as others see them.
+    /// Tracks of a participant that others know of, as they see them.
     pub(super) fn track_infos(&self, participant: &Participant) -> Vec<TrackInfo> {
         participant
             .published
             .iter()
             .filter_map(|sid| self.tracks.get(sid))
-            .filter(|track| track.media.is_some())
+            .filter(|track| track.shown)
             .map(|track| track.info.clone())
             .collect()
     }
@@ -244,6 +251,8 @@ impl Room {
             Timer::Negotiate(session) => self.negotiate_again(ctx, session),
             Timer::Token(session) => self.refresh_token(ctx, session),
             Timer::Want(session, track) => self.apply_want(ctx, session, &track),
+            Timer::Announced => self.show_announced(ctx),
+            Timer::Offer(track) => self.hide_track(ctx, &track),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Room {
             return;
         }
         let declined = &self.participants[&session].declined;
-        let there = self.tracks.values().filter(|track| track.media.is_some());
+        let there = self.tracks.values().filter(|track| track.shown);
         let tracks: Vec<TrackSid> = there
             .filter(|track| !track.is_camera() && !declined.contains(&track.sid))
             .map(|track| track.sid.clone())
@@ -70,7 +70,7 @@ impl Room {
         let mut cameras: Vec<&Track> = self
             .tracks
             .values()
-            .filter(|track| track.is_camera() && track.media.is_some() && track.publisher != session)
+            .filter(|track| track.is_camera() && track.shown && track.publisher != session)
             .filter(|track| !participant.subscriptions.contains_key(&track.sid))
             .filter(|track| !participant.declined.contains(&track.sid))
             .filter(|track| {
@@ -148,7 +148,7 @@ impl Room {
             let Some(sid) = self
                 .tracks
                 .get(name.as_str())
-                .filter(|track| track.media.is_some())
+                .filter(|track| track.shown)
                 .map(|track| track.sid.clone())
             else {
                 continue;
@@ -168,10 +168,14 @@ impl Room {
 
     /// Begins to bring a track to a participant, as far as both may.
     pub(super) fn subscribe(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
-        let Some(track) = self.tracks.get(sid).filter(|track| track.publisher != session) else {
+        let there = self
+            .tracks
+            .get(sid)
+            .filter(|track| track.shown && track.publisher != session);
+        let Some(track) = there else {
             return;
         };
-        let (Some(media), Some(publisher)) = (&track.media, self.participants.get(&track.publisher)) else {
+        let (Some(codec), Some(publisher)) = (track.codec(), self.participants.get(&track.publisher)) else {
             return;
         };
         let publisher_sid = publisher.sid.clone();
@@ -183,7 +187,7 @@ impl Room {
             return;
         };
         let allowed = publisher.lets(&participant.ticket.identity, &participant.sid, sid);
-        let codec = track.codec_for(&participant.cannot_decode).unwrap_or(media.codec);
+        let codec = track.codec_for(&participant.cannot_decode).unwrap_or(codec);
         let kind = track.kind;
         let speaker = track.publisher;
         let hears = self.hears(session, speaker);

@@ -1,6 +1,7 @@
 //! What a room does, told as a specification on virtual time.
 #![expect(deprecated, reason = "clients read what newer ones have elsewhere, too")]
 
+mod announcing;
 mod bounds;
 mod codecs;
 mod data;

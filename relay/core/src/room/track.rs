@@ -45,6 +45,8 @@ pub(super) struct Track {
     pub(super) info: TrackInfo,
     /// The codec that the client announced.
     pub(super) announced: Option<Codec>,
+    /// The others know of it: its media is, or is expected to come any moment.
+    pub(super) shown: bool,
     pub(super) media: Option<Media>,
     /// For those who cannot decode that.
     pub(super) backup: Option<Backup>,
@@ -179,6 +181,7 @@ impl Track {
             kind,
             info,
             announced,
+            shown: false,
             media: None,
             backup,
             arrived: false,
@@ -338,6 +341,15 @@ impl Track {
             });
         }
         media
+    }
+
+    /// The codec that it comes in, or is expected to.
+    pub(super) fn codec(&self) -> Option<Codec> {
+        match (&self.media, self.kind) {
+            (Some(media), _) => Some(media.codec),
+            (None, MediaKind::Audio) => Some(Codec::Opus),
+            (None, MediaKind::Video) => self.announced.filter(|codec| codec.kind() == MediaKind::Video),
+        }
     }
 
     /// The stream of that codec.
