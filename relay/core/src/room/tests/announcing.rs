@@ -102,7 +102,10 @@ fn what_does_not_come_is_gone_until_it_does() {
 fn who_goes_before_its_offer_leaves_nothing() {
     let mut world = announced(Mode::Dual);
     world.answer(1);
-    world.signal(2, signal_request::Message::Leave(livekit_protocol::LeaveRequest::default()));
+    world.signal(
+        2,
+        signal_request::Message::Leave(livekit_protocol::LeaveRequest::default()),
+    );
     assert_eq!(world.seen(1, "b").expect("told").state, 3);
     world.answer(1);
     assert!(world.tracks_by_mid(1).is_empty());
