@@ -121,7 +121,8 @@ impl Room {
         let sessions: Vec<SessionId> = self
             .participants
             .values()
-            .filter(|participant| participant.gets_all() && !(limited && self.cameras_of(participant) >= most))
+            .filter(|participant| participant.gets_all() && !participant.declined.contains(sid))
+            .filter(|participant| !(limited && self.cameras_of(participant) >= most))
             .map(|participant| participant.session)
             .collect();
         for session in sessions {

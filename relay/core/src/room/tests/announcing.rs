@@ -1,4 +1,4 @@
-use livekit_protocol::{MuteTrackRequest, TrackInfo};
+use livekit_protocol::{MuteTrackRequest, TrackInfo, UpdateSubscription};
 
 use super::*;
 use crate::types::Codec;
@@ -96,6 +96,24 @@ fn what_does_not_come_is_gone_until_it_does() {
     // It stays: nothing is expected any more.
     world.pass(Duration::from_secs(60));
     assert_eq!(tracks_of_b(&world).len(), 2);
+}
+
+#[test]
+fn who_did_not_want_it_is_not_given_it_when_it_comes_late() {
+    let mut world = announced(Mode::Dual);
+    world.answer(1);
+    let decline = UpdateSubscription {
+        track_sids: vec![tracks_of_b(&world)[1].sid.clone()],
+        subscribe: false,
+        ..UpdateSubscription::default()
+    };
+    world.signal(1, signal_request::Message::Subscription(decline));
+    world.answer(1);
+    world.pass(Duration::from_secs(5));
+    world.answer(1);
+    world.signal(2, published());
+    world.answer(1);
+    assert_eq!(world.sinks().len(), 1);
 }
 
 #[test]
