@@ -9,9 +9,9 @@ use livekit_protocol::{
 };
 
 use super::{
-    api::Grants,
+    api::{Grants, Mode},
     context::{Context, SessionId, TrackSid},
-    participant::real_source,
+    participant::{Participant, real_source},
     signal::MAX_ITEMS,
     state::{Room, Timer},
     track::{Track, mime, short_name},
@@ -82,15 +82,21 @@ impl Room {
         self.receive_tracks(ctx, session);
     }
 
-    /// Tells the others of tracks whose offer is still being made, so that theirs is negotiated meanwhile: they see a newcomer
-    /// sooner by that. Where many would be told twice of each track they hear of it once.
+    /// Tells the others of tracks whose offer is still being made, so that who has one connection, and has to be asked for an offer
+    /// first, negotiates them meanwhile. With two connections the others' part is over before the first picture comes, anyhow, and
+    /// in a large room many would be told twice of each track.
     pub(super) fn show_announced(&mut self, ctx: &Context<'_>) {
         for sid in std::mem::take(&mut self.announced) {
-            let is_small = self.is_small();
-            let Some(track) = self.tracks.get_mut(&sid).filter(|track| is_small && !track.shown) else {
+            let Some(track) = self.tracks.get(&sid).filter(|track| !track.shown) else {
                 continue;
             };
-            let Some(codec) = track.codec() else { continue };
+            let is_asked = |one: &Participant| one.session != track.publisher && one.mode == Mode::Single;
+            if !self.is_small() || !self.participants.values().any(is_asked) {
+                continue;
+            }
+            let (Some(codec), Some(track)) = (track.codec(), self.tracks.get_mut(&sid)) else {
+                continue;
+            };
             mime(codec).clone_into(&mut track.info.mime_type);
             self.timers.set(Timer::Offer(sid.clone()), ctx.after(OFFER_WITHIN));
             self.show(&sid);

@@ -3,11 +3,18 @@ use livekit_protocol::{MuteTrackRequest, TrackInfo, UpdateSubscription};
 use super::*;
 use crate::types::Codec;
 
-/// `a` sees `b`, who has announced microphone and camera, and both have forgotten what came before.
-fn announced(mode: Mode) -> World {
+/// `a` and `b`, and `d`, who has one connection.
+fn together(mode: Mode) -> World {
     let mut world = World::new();
     world.enter(1, "a", mode);
     world.enter(2, "b", Mode::Single);
+    world.enter(4, "d", Mode::Single);
+    world
+}
+
+/// `b` has announced microphone and camera, and what came before is forgotten.
+fn announced(mode: Mode) -> World {
+    let mut world = together(mode);
     world.forget();
     world.signal(2, microphone(ONE_MICROPHONE));
     world.pass(Duration::from_millis(4));
@@ -138,9 +145,7 @@ fn a_picture_in_another_codec_than_announced_is_negotiated_anew() {
         .filter(|line| !line.contains("VP9") && !line.starts_with("a=fmtp:98 ") && !line.starts_with("a=rtcp-fb:98 "))
         .flat_map(|line| [line, "\r\n"])
         .collect();
-    let mut world = World::new();
-    world.enter(1, "a", Mode::Dual);
-    world.enter(2, "b", Mode::Single);
+    let mut world = together(Mode::Dual);
     world.signal(2, camera_with(ONE_CAMERA, &["vp9"]));
     world.pass(Duration::from_millis(5));
     world.answer(1);
@@ -154,9 +159,7 @@ fn a_picture_in_another_codec_than_announced_is_negotiated_anew() {
 
 #[test]
 fn who_cannot_decode_what_is_announced_gets_its_backup_codec() {
-    let mut world = World::new();
-    world.enter(1, "a", Mode::Dual);
-    world.enter(2, "b", Mode::Single);
+    let mut world = together(Mode::Dual);
     world.signal(2, camera_with(ONE_CAMERA, &["vp9", "vp8"]));
     world.pass(Duration::from_millis(5));
     world.answer_with(1, |sdp| {
@@ -189,10 +192,20 @@ fn what_is_muted_before_its_offer_is_told_so() {
 
 #[test]
 fn of_a_picture_of_no_known_codec_nobody_hears_before_its_offer() {
+    let mut world = together(Mode::Dual);
+    world.signal(2, camera_with(ONE_CAMERA, &[]));
+    world.pass(Duration::from_secs(1));
+    assert!(tracks_of_b(&world).is_empty());
+    world.signal(2, published());
+    assert_eq!(tracks_of_b(&world).len(), 1);
+}
+
+#[test]
+fn where_all_have_two_connections_a_track_is_told_with_its_offer() {
     let mut world = World::new();
     world.enter(1, "a", Mode::Dual);
     world.enter(2, "b", Mode::Single);
-    world.signal(2, camera_with(ONE_CAMERA, &[]));
+    world.signal(2, microphone(ONE_MICROPHONE));
     world.pass(Duration::from_secs(1));
     assert!(tracks_of_b(&world).is_empty());
     world.signal(2, published());
