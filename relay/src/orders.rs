@@ -38,6 +38,9 @@ type Outcome = Result<(), Denied>;
 const ORDERS: f64 = 50.0;
 const ORDERS_PER_SECOND: f64 = 10.0;
 
+/// Tokens that may be at rest and remembered.
+const FEW: usize = 64;
+
 /// The session that a token names: the `jti`s of one room mean nothing in another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SessionName {
@@ -97,27 +100,36 @@ impl<Id: Clone + Eq + Hash> Seen<Id> {
     }
 }
 
-/// How many orders came of each session: a bucket that fills with time.
+/// How many orders came of each session.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<HashMap<SessionName, (f64, Instant)>>);
+pub(crate) struct Pace(Mutex<Buckets>);
+
+/// Buckets that fill with time.
+#[derive(Debug, Default)]
+struct Buckets {
+    of: HashMap<SessionName, (f64, Instant)>,
+    /// How many there were when those that were full were thrown away last.
+    kept: usize,
+}
 
 impl Pace {
     /// Takes an order of this session; false when that is too much.
     pub(crate) fn allows(&self, session: &SessionName, now: Instant) -> bool {
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |(left, filled): (f64, Instant)| {
             let seconds = now.saturating_duration_since(filled).as_secs_f64();
             (left + seconds * ORDERS_PER_SECOND).min(ORDERS)
         };
-        if tokens.len() >= REMEMBERED {
+        if buckets.of.len() >= FEW.max(2 * buckets.kept) {
             // A full bucket is as good as none.
-            tokens.retain(|_, token| left(*token) < ORDERS);
+            buckets.of.retain(|_, bucket| left(*bucket) < ORDERS);
+            buckets.kept = buckets.of.len();
         }
-        let left = tokens.get(session).map_or(ORDERS, |token| left(*token));
+        let left = buckets.of.get(session).map_or(ORDERS, |bucket| left(*bucket));
         if left < 1.0 {
             return false;
         }
-        tokens.insert(session.clone(), (left - 1.0, now));
+        buckets.of.insert(session.clone(), (left - 1.0, now));
         true
     }
 }
@@ -295,12 +307,31 @@ mod tests {
         assert!(pace.allows(&session("s", "a"), start), "and in each room");
         let later = start + Duration::from_secs(1);
         assert_eq!((0..20).filter(|_| pace.allows(&a, later)).count(), 10);
-        // Tokens that are at rest take no memory.
-        let much_later = start + Duration::from_secs(60);
-        for n in 0..REMEMBERED + 5 {
-            assert!(pace.allows(&session("r", &n.to_string()), much_later));
+    }
+
+    #[test]
+    fn tokens_that_are_at_rest_take_no_memory() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        let token = |n: u64| SessionName {
+            room: RoomKey::Named("r".to_owned()),
+            jti: n.to_string(),
+        };
+        let held = || pace.0.lock().expect("unpoisoned").of.len();
+        // Ten a second, each at rest again after a tenth of one.
+        for n in 0..10_000 {
+            assert!(pace.allows(&token(n), start + Duration::from_millis(100 * n)));
+            assert!(held() <= FEW);
         }
-        assert!(pace.0.lock().expect("unpoisoned").len() <= REMEMBERED + 5);
-        assert!(!pace.0.lock().expect("unpoisoned").contains_key(&a));
+        // Many at once are all remembered, and forgotten afterwards.
+        let busy = start + Duration::from_secs(2_000);
+        for n in 0..1_000 {
+            assert!((0..2).all(|_| pace.allows(&token(n), busy)));
+        }
+        assert_eq!(held(), 1_000);
+        let later = start + Duration::from_secs(3_000);
+        for n in 0..2_000 {
+            assert!(pace.allows(&token(n), later + Duration::from_secs(n)));
+        }
+        assert!(held() <= FEW, "{}", held());
     }
 }
