@@ -191,25 +191,20 @@ fn what_is_muted_before_its_offer_is_told_so() {
 }
 
 #[test]
-fn of_a_picture_of_no_known_codec_nobody_hears_before_its_offer() {
-    let mut world = together(Mode::Dual);
-    world.signal(2, camera_with(ONE_CAMERA, &[]));
-    world.pass(Duration::from_secs(1));
-    assert!(tracks_of_b(&world).is_empty());
-    world.signal(2, published());
-    assert_eq!(tracks_of_b(&world).len(), 1);
-}
-
-#[test]
-fn where_all_have_two_connections_a_track_is_told_with_its_offer() {
-    let mut world = World::new();
-    world.enter(1, "a", Mode::Dual);
-    world.enter(2, "b", Mode::Single);
-    world.signal(2, microphone(ONE_MICROPHONE));
-    world.pass(Duration::from_secs(1));
-    assert!(tracks_of_b(&world).is_empty());
-    world.signal(2, published());
-    assert_eq!(tracks_of_b(&world).len(), 1);
+fn of_a_picture_of_no_known_codec_and_where_all_have_two_connections_nobody_hears_before_the_offer() {
+    let mut two = World::new();
+    two.enter(1, "a", Mode::Dual);
+    two.enter(2, "b", Mode::Single);
+    for (mut world, track) in [
+        (together(Mode::Dual), camera_with(ONE_CAMERA, &[])),
+        (two, microphone(ONE_MICROPHONE)),
+    ] {
+        world.signal(2, track);
+        world.pass(Duration::from_secs(1));
+        assert!(tracks_of_b(&world).is_empty());
+        world.signal(2, published());
+        assert_eq!(tracks_of_b(&world).len(), 1);
+    }
 }
 
 #[test]
