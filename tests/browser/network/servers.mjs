@@ -1,6 +1,7 @@
 // The servers whose links are compared: how each is started on an address of a link, and tokens that it takes.
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
@@ -35,7 +36,7 @@ listen = "127.0.0.1:0"`);
 /** LiveKit's server (`LIVEKIT_SERVER` names the program) in the same place. */
 export async function livekit(link) {
   const folder = await mkdtemp(join(tmpdir(), 'convoke-livekit-'));
-  const [port, tcp, udp] = [await freeTcp(link.here), await freeTcp(link.here), await freeUdp(link.here)];
+  const [[port, tcp], udp] = [await freeTcp(link.here), await freeUdp(link.here)];
   const config = join(folder, 'livekit.yaml');
   await writeFile(config, `port: ${port}
 bind_addresses: ["${link.here}"]
@@ -61,12 +62,14 @@ async function end(child, folder) {
   await rm(folder, { recursive: true, force: true });
 }
 
-const freeTcp = (host) => new Promise((resolve) => {
-  const server = createServer().listen(0, host, () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
+/** Two ports, held until both are known: one alone might be found twice. */
+async function freeTcp(host) {
+  const servers = [createServer(), createServer()];
+  await Promise.all(servers.map((server) => once(server.listen(0, host), 'listening')));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
 
 const freeUdp = (host) => new Promise((resolve) => {
   const socket = createSocket('udp4').bind(0, host, () => {
