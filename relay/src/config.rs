@@ -170,9 +170,9 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("configuration file {0}")]
     File(PathBuf, #[source] io::Error),
-    /// The file is not what it should be.
-    #[error("configuration file {0}")]
-    Toml(PathBuf, #[source] Box<toml::de::Error>),
+    /// The file is not what it should be. The line is named and not shown, and no value is: it may be a secret.
+    #[error("configuration file {0}, line {1}: {2}")]
+    Toml(PathBuf, usize, String),
     /// An API key's secret is too short to be one.
     #[error("the secret of API key {0} is shorter than 32 characters")]
     ShortSecret(String),
@@ -185,7 +185,11 @@ impl Config {
     /// When it cannot be read, has an unknown key or a wrong value.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|error| ConfigError::File(path.to_owned(), error))?;
-        toml::from_str(&text).map_err(|error| ConfigError::Toml(path.to_owned(), Box::new(error)))
+        toml::from_str(&text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let lines = text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+            ConfigError::Toml(path.to_owned(), lines + 1, without_values(error.message()))
+        })
     }
 
     /// Checks what types cannot say.
@@ -213,6 +217,14 @@ impl Config {
             &self.media.addresses
         };
         addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
+    }
+}
+
+/// What serde says of a wrong value, without the value.
+fn without_values(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => format!("{}…{}", &message[..first], &message[last + 1..]),
+        _ => message.to_owned(),
     }
 }
 
@@ -278,6 +290,22 @@ mod tests {
             text.contains("***") && !text.contains("hush") && !text.contains("77"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_shows_nothing_of_its_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("relay.toml");
+        for mistaken in [
+            "region = \"eu\"\n[api_keys]\ndevkey = \"hush-hush",
+            "region = \"eu\"\n\napi_keys = \"devkey: hush-hush\"",
+            "region = \"eu\"\n\nregion = \"hush-hush\"",
+        ] {
+            fs::write(&path, mistaken).expect("written");
+            let error = Config::read(&path).expect_err("a mistake");
+            let told = format!("{error} {error:?}");
+            assert!(told.contains("line 3: ") && !told.contains("hush"), "{told}");
+        }
     }
 
     #[test]
