@@ -6,7 +6,7 @@ use common::{MS, NEAR, SECOND, World, publisher::Publisher, tile};
 use relay_core::{
     forward::{Command, Event, Want},
     link::LinkConfig,
-    types::{Codec, TransportId},
+    types::{Codec, Mid, SinkId, TransportId},
 };
 
 fn follows_the_tile(codec: Codec, publisher: fn(Publisher) -> Publisher) {
@@ -172,6 +172,17 @@ fn a_layer_that_stops_is_replaced_and_taken_again() {
 
 #[test]
 fn the_publisher_is_told_what_is_wanted() {
+    let unsubscribed = told_of_wishes(|_, sink| Command::SinkRemove { id: sink });
+    assert_eq!(unsubscribed, [(0, Some(0)), (1, Some(2)), (6, None)]);
+    // Who closes the page wants nothing more, either.
+    assert_eq!(
+        told_of_wishes(|transport, _| Command::TransportRemove { id: transport }),
+        unsubscribed
+    );
+}
+
+/// What a publisher hears of one viewer of small, large, middling tiles, who goes in the fifth second; and when.
+fn told_of_wishes(go: impl Fn(TransportId, SinkId) -> Command) -> Vec<(u64, Option<u8>)> {
     let mut world = World::new(6);
     let source = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
     let subscriber = world.join(NEAR);
@@ -187,17 +198,16 @@ fn the_publisher_is_told_what_is_wanted() {
         want: tile(640),
     });
     world.run(3 * SECOND);
-    world.command(Command::SinkRemove { id: sink });
+    world.command(go(world.subscribers[subscriber].id, sink));
     world.run(6 * SECOND);
-    let told: Vec<_> = world
+    world
         .events
         .iter()
         .filter_map(|(at, event)| match event {
             Event::LayerWanted { highest, .. } => Some((at.as_secs(), *highest)),
             _ => None,
         })
-        .collect();
-    assert_eq!(told, [(0, Some(0)), (1, Some(2)), (6, None)]);
+        .collect()
 }
 
 #[test]

@@ -93,7 +93,9 @@ impl Shard {
             self.source_remove(self.sources[source as usize].id);
         }
         for sink in self.transports[key as usize].sinks.clone() {
+            let source = self.sinks[sink as usize].source;
             self.sink_remove(sink);
+            self.learn_wish(now, source);
         }
         for offered in std::mem::take(&mut self.transports[key as usize].offered) {
             self.withdraw(now, offered, key);
