@@ -333,6 +333,32 @@ fn pauses_of_the_encoder_are_told_as_silence() {
 }
 
 #[test]
+fn a_muted_microphone_is_silent_whatever_it_sends() {
+    let mut world = World::new(9);
+    let source = world.publish(Publisher::microphone(world.now), NEAR);
+    let tap = world.tap(source, TapSpec::default());
+    let mut heard = Vec::new();
+    for muted in [false, true, false] {
+        world.command(Command::SourceMute {
+            id: source,
+            muted,
+            ordered: true,
+        });
+        let before = world.handed(tap).count();
+        world.run(SECOND);
+        heard.push(world.handed(tap).count() - before);
+    }
+    assert!(heard[0] > 45 && heard[2] > 45, "{heard:?}");
+    // One may have been under way.
+    assert!(heard[1] <= 1, "{heard:?}");
+    let told = gaps(&world, tap);
+    assert!(
+        matches!(told[..], [(_, Gap::Silence { ticks: 46_000..=50_000 })]),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn lost_sound_is_told_and_what_follows_waits_for_it_but_a_moment() {
     let mut world = World::new(9);
     let source = world.publish(

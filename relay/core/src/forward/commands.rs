@@ -133,8 +133,12 @@ impl Shard {
             return;
         };
         let source = &mut self.sources[key as usize];
-        source.spec.muted = muted;
+        let was_muted = std::mem::replace(&mut source.spec.muted, muted);
         let is_audio = source.is_audio();
+        if is_audio && was_muted {
+            self.skip_taps(key);
+        }
+        let source = &mut self.sources[key as usize];
         if muted && let Some(eighths) = source.level.silence() {
             self.tell_level(id, eighths);
         }

@@ -156,7 +156,7 @@ impl Shard {
         needed.clear();
         for (_, tap) in &mut self.taps {
             let source = &self.sources[tap.source as usize];
-            if source.silenced {
+            if source.silenced || (source.is_audio() && source.spec.muted) {
                 continue;
             }
             needed.extend(tap.read(now, source, out).map(|layer| (tap.source, layer)));
@@ -165,6 +165,17 @@ impl Shard {
             self.want_keyframe_of(now, *source, *layer);
         }
         self.scratch.needed = needed;
+    }
+
+    /// What came of a source's sound so far is nobody's to hear.
+    pub(super) fn skip_taps(&mut self, source: u32) {
+        let source = &self.sources[source as usize];
+        let Some(highest) = source.layers[0].seq.highest() else {
+            return;
+        };
+        for key in &source.taps {
+            self.taps[*key as usize].skip_sound(highest + 1);
+        }
     }
 
     /// The publisher started the stream of a layer over, with this number.

@@ -133,6 +133,12 @@ impl Tap {
         }
     }
 
+    /// Sound goes on with this packet, and what was before it is silence.
+    pub(in super::super) const fn skip_sound(&mut self, seq: u64) {
+        self.at = Some(Place { layer: 0, seq });
+        self.missing = None;
+    }
+
     /// The highest layer that arrives and is of use; if there is none so low, the lowest.
     fn wanted(&self, source: &Source) -> Option<u8> {
         let highest = self.highest(source);
