@@ -107,6 +107,58 @@ fn times_stay_true_across_layers() {
     assert_eq!(ntp >> 60, 0xd, "the publisher's clock");
 }
 
+/// When a subscriber was told of a stream's clock, and whether each time on one line of the publisher's own.
+fn clock_told(world: &World, subscriber: usize, sink: SinkId, rate: f64) -> (Vec<u64>, bool) {
+    let reports = &world.subscribers[subscriber].model.stream(World::ssrc(sink)).reports;
+    let on_line = |&(_, ntp, timestamp): &(_, u64, u32)| {
+        let (_, last_ntp, last_timestamp) = reports[reports.len() - 1];
+        let by_ntp = last_ntp.wrapping_sub(ntp) as f64 / 2_f64.powi(32);
+        let by_ticks = f64::from(last_timestamp.wrapping_sub(timestamp)) / rate;
+        (by_ntp - by_ticks).abs() < 0.06 && ntp >> 60 == 0xd
+    };
+    let at = |(at, ..): &(std::time::Instant, u64, u32)| (*at - world.start).as_secs();
+    (reports.iter().map(at).collect(), reports.iter().all(on_line))
+}
+
+#[test]
+fn all_streams_of_a_publisher_are_on_its_one_clock_from_their_first_report() {
+    let mut world = World::new(31);
+    let camera = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    // As browsers do: the first report of sound comes long after that of the picture.
+    let section = Mid::new(b"1").expect("a name");
+    let mut microphone = Publisher::microphone(world.now).in_section(section);
+    microphone.layers[0].ssrc = 0x5000_0000;
+    let sound = world.publish_beside(0, microphone);
+    world.publishers[1].model.next_report = world.now + 2_500 * MS;
+    let subscriber = world.join(NEAR);
+    let camera = world.subscribe(subscriber, camera, Codec::Vp8, tile(1280));
+    let sound = world.subscribe(subscriber, sound, Codec::Opus, tile(0));
+    world.run(8 * SECOND);
+    let (at, true) = clock_told(&world, subscriber, camera, 90_000.0) else {
+        panic!("the camera's clock jumps");
+    };
+    assert!(at.len() >= 7, "{at:?}");
+    let (at, true) = clock_told(&world, subscriber, sound, 48_000.0) else {
+        panic!("the microphone's clock jumps");
+    };
+    assert!(at[0] < 2 && at.len() >= 7, "{at:?}");
+}
+
+#[test]
+fn a_publisher_that_reports_late_is_waited_for_and_one_that_never_does_has_our_clock() {
+    for (first, told) in [(2_500 * MS, 2), (60 * SECOND, 6)] {
+        let mut world = World::new(32);
+        let source = world.publish(Publisher::microphone(world.now), NEAR);
+        world.publishers[0].model.next_report = world.now + first;
+        let subscriber = world.join(NEAR);
+        let sink = world.subscribe(subscriber, source, Codec::Opus, tile(0));
+        world.run(10 * SECOND);
+        let (at, of_publisher) = clock_told(&world, subscriber, sink, 48_000.0);
+        assert!((told..=told + 1).contains(&at[0]), "{at:?}");
+        assert_eq!(of_publisher, told == 2);
+    }
+}
+
 #[test]
 fn a_late_joiner_sees_a_picture_soon() {
     let mut world = World::new(4);

@@ -21,7 +21,7 @@ impl Shard {
                 }
             }
             Command::TransportRemove { id } => self.transport_remove(now, id),
-            Command::SourceAdd { id, transport, spec } => self.source_add(id, transport, spec),
+            Command::SourceAdd { id, transport, spec } => self.source_add(now, id, transport, spec),
             Command::SourceUpdate { id, spec } => self.source_update(id, spec),
             Command::SourceMute { id, muted, ordered } => self.source_mute(now, id, muted, muted && ordered),
             Command::SourceRemove { id } => self.source_remove(id),
@@ -49,7 +49,7 @@ impl Shard {
             }
             Command::OfferAdd { source, link } => self.offer_add(source, link),
             Command::OfferRemove { source, link } => self.offer_remove(now, source, link),
-            Command::RemoteAdd { id, link, origin, spec } => self.remote_add(id, link, origin, spec),
+            Command::RemoteAdd { id, link, origin, spec } => self.remote_add(now, id, link, origin, spec),
             Command::TapAdd { id, source, spec } => self.tap_add(now, id, source, spec),
             Command::TapKeyframe { id } => self.tap_keyframe(now, id),
             Command::TapRemove { id } => self.tap_remove(now, id),
@@ -106,14 +106,15 @@ impl Shard {
         self.due[key as usize] = NEVER;
     }
 
-    pub(super) fn source_add(&mut self, id: SourceId, transport: TransportId, spec: SourceSpec) {
+    pub(super) fn source_add(&mut self, now: Micros, id: SourceId, transport: TransportId, spec: SourceSpec) {
         let Some(&transport_key) = self.transport_keys.get(&transport.0) else {
             return;
         };
         if self.source_keys.contains_key(&id.0) || spec.layers.is_empty() {
             return;
         }
-        let key = key_of(self.sources.insert(Source::new(id, transport_key, spec, &self.config)));
+        let source = Source::new(now, id, transport_key, spec, &self.config);
+        let key = key_of(self.sources.insert(source));
         self.source_keys.insert(id.0, key);
         self.transports[transport_key as usize].sources.push(key);
         self.learn_feedback_ext(transport_key);

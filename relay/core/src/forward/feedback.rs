@@ -81,6 +81,9 @@ impl Shard {
     }
 
     fn sender_reported(&mut self, now: Micros, key: u32, ssrc: u32, ntp: u64, timestamp: u32) {
+        if ntp != 0 {
+            self.transports[key as usize].ahead = Some(ntp.wrapping_sub(self.clock.ntp(now)));
+        }
         let stream = self.transports[key as usize].streams.get(&ssrc).copied();
         if let Some(stream) = stream.filter(|stream| !stream.repairs) {
             let source = &mut self.sources[stream.source as usize];

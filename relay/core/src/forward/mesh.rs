@@ -373,12 +373,19 @@ impl Shard {
 
 /// The other end.
 impl Shard {
-    pub(super) fn remote_add(&mut self, id: SourceId, link: TransportId, origin: SourceId, spec: SourceSpec) {
+    pub(super) fn remote_add(
+        &mut self,
+        now: Micros,
+        id: SourceId,
+        link: TransportId,
+        origin: SourceId,
+        spec: SourceSpec,
+    ) {
         let known = |key: &u32| self.transports[*key as usize].remotes.contains_key(&origin.0);
         if self.transport_keys.get(&link.0).is_some_and(known) {
             return;
         }
-        self.source_add(id, link, spec);
+        self.source_add(now, id, link, spec);
         let (Some(&key), Some(&link)) = (self.source_keys.get(&id.0), self.transport_keys.get(&link.0)) else {
             return;
         };

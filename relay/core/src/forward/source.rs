@@ -22,6 +22,7 @@ const SILENT: Micros = 3_000_000;
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) id: SourceId,
+    pub(super) added_at: Micros,
     /// Key of the transport it arrives on.
     pub(super) transport: u32,
     /// What its publisher's relay calls it, if that is another one.
@@ -58,7 +59,7 @@ struct Wish {
 }
 
 impl Source {
-    pub(super) fn new(id: SourceId, transport: u32, spec: SourceSpec, config: &Config) -> Self {
+    pub(super) fn new(now: Micros, id: SourceId, transport: u32, spec: SourceSpec, config: &Config) -> Self {
         let layers = spec
             .layers
             .iter()
@@ -68,6 +69,7 @@ impl Source {
             .collect();
         let mut source = Self {
             id,
+            added_at: now,
             transport,
             audible: (spec.floor.is_none() || config.voices == 0)
                 && !(spec.muted && spec.codec.kind() == MediaKind::Audio),
@@ -310,7 +312,7 @@ mod tests {
             muted: false,
             floor: None,
         };
-        Source::new(SourceId(1), 0, spec, &Config::new(Instant::now(), 0, 1))
+        Source::new(0, SourceId(1), 0, spec, &Config::new(Instant::now(), 0, 1))
     }
 
     #[test]

@@ -18,6 +18,8 @@ const BUSY: Micros = 3_000_000;
 const FEEDBACK: Micros = 50_000;
 /// Time between reports.
 const REPORT: Micros = 1_000_000;
+/// A publisher that has told nothing of its clock for so long does not tell it. Browsers tell it of sound after 2.5 s.
+const UNREPORTED: Micros = 6_000_000;
 /// Time between looks at bandwidth.
 const CHOICE: Micros = 100_000;
 /// Time between quality events,
@@ -200,9 +202,8 @@ impl Shard {
 
     /// Sender reports of all streams that a subscriber gets: the publisher's clock with our timestamps.
     fn report_sending(&mut self, now: Micros, key: u32) {
-        let transport = &mut self.transports[key as usize];
-        for place in 0..transport.sinks.len() {
-            let sink = &mut self.sinks[transport.sinks[place] as usize];
+        for place in 0..self.transports[key as usize].sinks.len() {
+            let sink = &mut self.sinks[self.transports[key as usize].sinks[place] as usize];
             if !std::mem::take(&mut sink.sent_since_report) {
                 continue;
             }
@@ -215,11 +216,18 @@ impl Shard {
                 .clock
                 .now(now, clock_rate)
                 .map(|(ntp, timestamp)| (ntp, timestamp.wrapping_add(run.ts_shift)));
-            // A publisher that does not report yet: our own clock at the last packet.
+            // A stream that is not reported yet: the clock of the publisher's others at its last packet. One clock must
+            // not take another's place, or sound and picture are played apart: ours is for who never reports.
             let by_arrival = || {
+                let publisher = &self.transports[source.transport as usize];
+                let silent = now >= source.added_at + UNREPORTED;
+                let ahead = publisher.ahead.or(silent.then_some(0))?;
                 let last = sink.runs.last()?;
                 let since = ticks(now.saturating_sub(last.arrived), clock_rate);
-                Some((self.clock.ntp(now), last.timestamp.wrapping_add(since)))
+                Some((
+                    self.clock.ntp(now).wrapping_add(ahead),
+                    last.timestamp.wrapping_add(since),
+                ))
             };
             let Some((ntp, timestamp)) = reported.or_else(by_arrival) else {
                 continue;
@@ -231,6 +239,7 @@ impl Shard {
                 packets: sink.packets,
                 bytes: sink.bytes,
             };
+            let transport = &mut self.transports[key as usize];
             transport.report_sent(now, ntp_middle(ntp));
             self.outbox.write(transport.id, |out| write::sender_report(out, &info));
         }

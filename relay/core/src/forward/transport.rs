@@ -45,6 +45,8 @@ pub(super) struct Transport {
     pub(super) offered: Vec<u32>,
     /// Keys of the sources that come from the relay at its other end, by what that one calls them.
     pub(super) remotes: IntMap<u32>,
+    /// How far the publisher's wall clock is ahead of ours, wrapping, in units of 2^-32 s; by any of its reports.
+    pub(super) ahead: Option<u64>,
     /// Known SSRCs that arrive; at most two per layer.
     pub(super) streams: IntMap<Stream>,
     /// Sinks by the SSRCs that we send, RTX included.
@@ -116,6 +118,7 @@ impl Transport {
             sinks: Vec::new(),
             offered: Vec::new(),
             remotes: IntMap::default(),
+            ahead: None,
             streams: IntMap::default(),
             sink_of: IntMap::default(),
             retired: IntMap::default(),

@@ -237,12 +237,21 @@ impl World {
     }
 
     /// Adds a publisher of one track; both links alike.
-    pub fn publish(&mut self, mut model: Publisher, link: LinkConfig) -> SourceId {
+    pub fn publish(&mut self, model: Publisher, link: LinkConfig) -> SourceId {
         let id = TransportId(self.next_id());
+        self.command(Command::TransportAdd { id });
+        self.publish_on(id, model, link)
+    }
+
+    /// Another track of that publisher, which nobody asks for anything.
+    pub fn publish_beside(&mut self, publisher: usize, model: Publisher) -> SourceId {
+        self.publish_on(self.publishers[publisher].id, model, NEAR)
+    }
+
+    fn publish_on(&mut self, id: TransportId, mut model: Publisher, link: LinkConfig) -> SourceId {
         let source = SourceId(self.next_id());
         let spec = model.spec();
         model.start(self.now);
-        self.command(Command::TransportAdd { id });
         self.command(Command::SourceAdd {
             id: source,
             transport: id,

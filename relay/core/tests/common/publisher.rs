@@ -82,7 +82,8 @@ pub struct Publisher {
     transport_seq: u16,
     started: Instant,
     next_frame: Instant,
-    next_report: Instant,
+    /// When it tells its clock next.
+    pub next_report: Instant,
     tick: u32,
     repairs: VecDeque<Datagram>,
     /// The media clock does not stop while silent.
