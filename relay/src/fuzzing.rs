@@ -276,6 +276,7 @@ pub fn sdp(data: &[u8]) {
         track_sid: format!("TR_{n}"),
         stream_id: "PA_1|TR_1".to_owned(),
         codec,
+        stereo: false,
         ssrc: Ssrc(10 * n),
         rtx_ssrc: (codec != Codec::Opus).then_some(Ssrc(10 * n + 1)),
     };

@@ -61,6 +61,8 @@ pub(super) struct Offer {
     sends: Vec<Receiving>,
     /// The codecs of what could be sent to it.
     takes: Vec<Codec>,
+    /// Whether its sound has two channels (RFC 7587 §6.1).
+    stereo: bool,
 }
 
 impl Offer {
@@ -89,7 +91,13 @@ impl Offer {
             .cloned()
             .collect();
         let takes = codecs.into_iter().filter(|codec| negotiator.takes(*codec)).collect();
-        Ok(Self { text, sends, takes })
+        let stereo = |line: &str| line.starts_with("a=fmtp:") && line.contains("stereo=1");
+        Ok(Self {
+            stereo: text.lines().any(stereo),
+            text,
+            sends,
+            takes,
+        })
     }
 
     /// The codecs that it has sections for in which the client receives.
@@ -106,7 +114,7 @@ impl Offer {
         let count = |kind| self.sends.iter().filter(|section| section.kind == kind).count();
         match (count(MediaKind::Audio), count(MediaKind::Video)) {
             (0, 0) => Err(BadText::SendsNothing),
-            (0 | 1, 0 | 1) => Ok(self.sends.iter().map(track).collect()),
+            (0 | 1, 0 | 1) => Ok(self.sends.iter().map(|section| track(section, self.stereo)).collect()),
             _ => Err(BadText::SendsTooMuch),
         }
     }
@@ -144,7 +152,7 @@ impl Offer {
 }
 
 /// What the room is told about a section in which the client sends.
-fn track(section: &Receiving) -> AddTrackRequest {
+fn track(section: &Receiving, stereo: bool) -> AddTrackRequest {
     let (kind, source) = match section.kind {
         MediaKind::Audio => (TrackType::Audio, TrackSource::Microphone),
         MediaKind::Video => (TrackType::Video, TrackSource::Camera),
@@ -176,7 +184,11 @@ fn track(section: &Receiving) -> AddTrackRequest {
         source: source.into(),
         layers,
         // Encoders send more than speech.
-        audio_features: vec![AudioTrackFeature::TfNoDtx.into()],
+        audio_features: [AudioTrackFeature::TfNoDtx]
+            .into_iter()
+            .chain(stereo.then_some(AudioTrackFeature::TfStereo))
+            .map(Into::into)
+            .collect(),
         ..AddTrackRequest::default()
     }
 }
@@ -341,6 +353,20 @@ mod tests {
             .and_then(|offer| offer.tracks())
             .expect("tracks");
         assert!(tracks.iter().all(|track| track.cid.len() <= LONGEST_CID));
+    }
+
+    #[test]
+    fn sound_of_two_channels_is_announced_as_such() {
+        let told = |text: &str| {
+            let tracks = Offer::read(text.as_bytes())
+                .and_then(|offer| offer.tracks())
+                .expect("tracks");
+            let stereo = AudioTrackFeature::TfStereo.into();
+            tracks.iter().any(|track| track.audio_features.contains(&stereo))
+        };
+        assert!(told(CAMERA));
+        assert!(!told(&CAMERA.replace(";stereo=1", "")));
+        assert!(told(&CAMERA.replace(";stereo=1", ";sprop-stereo=1")));
     }
 
     #[test]

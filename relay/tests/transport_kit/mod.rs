@@ -283,6 +283,7 @@ impl Relay {
             track_sid: "TR_1".to_owned(),
             stream_id: "PA_1|TR_1".to_owned(),
             codec,
+            stereo: false,
             ssrc,
             rtx_ssrc: None,
         });

@@ -189,7 +189,7 @@ impl Room {
         };
         let allowed = publisher.lets(&participant.ticket.identity, &participant.sid, sid);
         let codec = track.codec_for(&participant.cannot_decode).unwrap_or(codec);
-        let kind = track.kind;
+        let (kind, stereo) = (track.kind, track.is_stereo());
         let speaker = track.publisher;
         let hears = self.hears(session, speaker);
         let Some(participant) = self.participants.get_mut(&session) else {
@@ -203,6 +203,12 @@ impl Room {
             former.map(|subscription| subscription.want),
             participant.grants.subscribe,
         );
+        // A client of the protocol wants its tracks one by one, a player what belongs together in one stream.
+        let stream_id = if participant.offers_once {
+            publisher_sid.clone()
+        } else {
+            format!("{publisher_sid}|{sid}")
+        };
         let connection = participant.connection;
         let (width, height) = if participant.adaptive_stream && kind == MediaKind::Video {
             FIRST_SIZE
@@ -215,8 +221,9 @@ impl Room {
             let rtx_ssrc = (kind == MediaKind::Video).then(|| peer.mint_ssrc(ctx));
             let key = peer.negotiator.add_send(SendTrack {
                 track_sid: sid.to_string(),
-                stream_id: format!("{publisher_sid}|{sid}"),
+                stream_id,
                 codec,
+                stereo,
                 ssrc,
                 rtx_ssrc,
             });

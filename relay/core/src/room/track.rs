@@ -203,6 +203,11 @@ impl Track {
         self.kind == receiving.kind && receiving.cid.as_ref().is_some_and(|cid| self.cids.contains(cid))
     }
 
+    /// Whether its sound has two channels.
+    pub(super) fn is_stereo(&self) -> bool {
+        self.info.stereo || self.info.audio_features.contains(&AudioTrackFeature::TfStereo.into())
+    }
+
     /// What the publishing connection's negotiation should know about it.
     pub(super) fn hints(&self) -> PublishHints {
         let bits: u64 = self.info.layers.iter().map(|layer| u64::from(layer.bitrate)).sum();
@@ -212,7 +217,7 @@ impl Track {
                 .ok()
                 .filter(|kbps| *kbps > 0)
                 .map(|kbps| kbps.min(MAX_START_KBPS)),
-            stereo: self.info.stereo || self.info.audio_features.contains(&AudioTrackFeature::TfStereo.into()),
+            stereo: self.is_stereo(),
             dtx: !self.info.disable_dtx && !self.info.audio_features.contains(&AudioTrackFeature::TfNoDtx.into()),
         }
     }

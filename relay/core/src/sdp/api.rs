@@ -55,10 +55,12 @@ pub struct SendKey(pub(super) u32);
 pub struct SendTrack {
     /// Second word of `a=msid`, and what [`super::Negotiator::mid_to_track_id`] names: `TR_…`.
     pub track_sid: String,
-    /// First word of `a=msid`, and the CNAME: `PA_…|TR_…`.
+    /// First word of `a=msid`, and the CNAME: `PA_…|TR_…`, or what all of it that belongs together shares.
     pub stream_id: String,
     /// What is sent.
     pub codec: Codec,
+    /// Whether the sound has two channels.
+    pub stereo: bool,
     /// SSRC of the media, unique in the transport.
     pub ssrc: Ssrc,
     /// SSRC of the retransmissions, for video.

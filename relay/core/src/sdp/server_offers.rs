@@ -96,7 +96,13 @@ impl Negotiator {
         }
         let track = slot.key().and_then(|key| self.sends.get(&key));
         let format = track.and_then(|track: &SendTrack| slot.format(track.codec));
-        let format = format.or(slot.formats.first());
+        let mut format = format.or(slot.formats.first()).cloned();
+        if let Some(format) = format.as_mut()
+            && track.is_some_and(|track| track.stereo)
+        {
+            // RFC 7587 §6.1; without it clients play one channel.
+            format.fmtp.push_str(";sprop-stereo=1");
+        }
         writer.media(&MediaSection {
             kind: slot.kind,
             mid: slot.mid,
@@ -104,7 +110,7 @@ impl Negotiator {
                 Some(_) => Direction::SendOnly,
                 None => Direction::Inactive,
             },
-            formats: format.map_or(&[], std::slice::from_ref),
+            formats: format.as_slice(),
             exts: &slot.exts,
             track,
             rids: &[],

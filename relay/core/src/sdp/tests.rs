@@ -61,6 +61,7 @@ fn track(number: u32, codec: Codec) -> SendTrack {
         track_sid: format!("TR_{number}"),
         stream_id: format!("PA_1|TR_{number}"),
         codec,
+        stereo: false,
         ssrc: Ssrc(number),
         rtx_ssrc: (codec.kind() == MediaKind::Video).then_some(Ssrc(number + 1)),
     }

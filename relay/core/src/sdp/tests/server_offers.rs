@@ -45,6 +45,23 @@ fn tracks_get_sections_and_are_sent_once_answered() {
 }
 
 #[test]
+fn sound_of_two_channels_is_said_to_be_so() {
+    let mut negotiator = negotiator(Role::ServerOffers);
+    negotiator.add_send(track(10, Codec::Opus));
+    negotiator.add_send(SendTrack {
+        stereo: true,
+        ..track(20, Codec::Opus)
+    });
+    let offer = negotiator.create_offer();
+    let said: Vec<bool> = offer
+        .lines()
+        .filter(|line| line.starts_with("a=fmtp:111"))
+        .map(|line| line.ends_with(";sprop-stereo=1"))
+        .collect();
+    assert_eq!(said, [false, true]);
+}
+
+#[test]
 fn a_client_without_red_gets_plain_sound() {
     let mut negotiator = negotiator(Role::ServerOffers);
     negotiator.add_send(track(10, Codec::Opus));
