@@ -95,6 +95,12 @@ async fn watch(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: 
         .unwrap_or_else(|refusal| *refusal)
 }
 
+/// All browsers, and hardly anything else, begin with this.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    agent.is_some_and(|agent| agent.starts_with(b"Mozilla/"))
+}
+
 /// A client begins a session. Whatever is wrong with its request is found before the room hears of it.
 async fn begin(
     app: &Arc<App>,
@@ -138,6 +144,7 @@ async fn begin(
     let errand = watched.clone().map_or(Errand::Publish, |publisher| Errand::Watch {
         publisher,
         takes: offer.takes().to_vec(),
+        browser: is_browser(headers),
     });
     let token = ticket.token.clone();
     let mut connection = app.rooms.connect(|connection| {

@@ -74,7 +74,7 @@ export function voices(frame, milliseconds = 2_500) {
   return frame.evaluate(async (time) => {
     const context = new AudioContext();
     await context.resume();
-    const meters = [...document.querySelectorAll('audio')]
+    const meters = [...document.querySelectorAll('audio, video')]
       .filter((element) => element.srcObject?.getAudioTracks().length)
       .map((element) => {
         const meter = context.createAnalyser();

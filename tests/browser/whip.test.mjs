@@ -34,9 +34,11 @@ async function session(room, path, identity, publishes) {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 360 } });
       for (const track of stream.getTracks()) connection.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
     } else {
-      connection.addEventListener('track', ({ track }) => {
-        const element = document.createElement(track.kind);
-        element.srcObject = new MediaStream([track]);
+      // As players do: the picture's stream is all there is.
+      connection.addEventListener('track', ({ track, streams }) => {
+        if (track.kind !== 'video') return;
+        const element = document.createElement('video');
+        [element.srcObject] = streams;
         element.autoplay = true;
         document.body.append(element);
       });

@@ -138,6 +138,8 @@ pub enum Errand {
         publisher: String,
         /// The codecs that its offer has sections for.
         takes: Vec<Codec>,
+        /// Whether it is a browser: each has the best cipher, and would take another one.
+        browser: bool,
     },
 }
 

@@ -64,7 +64,7 @@ impl Room {
                     return Err(Refusal::NotAllowed);
                 }
             }
-            Errand::Watch { publisher, takes } => {
+            Errand::Watch { publisher, takes, .. } => {
                 if !grants.subscribe {
                     return Err(Refusal::NotAllowed);
                 }

@@ -184,9 +184,10 @@ impl Room {
         self.tell_former(ctx, &ticket);
         ctx.ids.sessions += 1;
         let session = SessionId(ctx.ids.sessions);
-        // Encoders may have an older cipher only; all others have the best one, and browsers like the older one better.
+        // Encoders and players may have an older cipher only; all others have the best one, and browsers like the older one
+        // better.
         let srtp = match errand {
-            Some(Errand::Publish) => SrtpChoice::Any,
+            Some(Errand::Publish | Errand::Watch { browser: false, .. }) => SrtpChoice::Any,
             _ => SrtpChoice::Best,
         };
         let publisher = self.make_peer(ctx, session, Role::ClientOffers, srtp);

@@ -24,6 +24,7 @@ fn come_to_watch(world: &mut World, identity: &str, offered: &str, ticket: Ticke
         errand: Some(Errand::Watch {
             publisher: identity.into(),
             takes: vec![Codec::Opus, Codec::Vp8],
+            browser: true,
         }),
         offer: Some(offer(offered, 1)),
         ..join(9, ticket, Mode::Single)
@@ -61,7 +62,7 @@ fn publisher(world: &World, ticket: &Ticket, named: Option<&str>) -> Result<Stri
 }
 
 #[test]
-fn only_who_comes_by_whip_may_have_the_older_cipher() {
+fn encoders_and_players_that_are_no_browsers_may_have_the_older_cipher() {
     let mut world = stage();
     let choices = |world: &World| -> Vec<SrtpChoice> {
         let made = world.transports.iter().filter_map(|command| match command {
@@ -81,6 +82,39 @@ fn only_who_comes_by_whip_may_have_the_older_cipher() {
     };
     world.handle(Input::Join(Box::new(encoder)));
     assert_eq!(choices(&world), [SrtpChoice::Any]);
+    world.forget();
+    let player = Join {
+        errand: Some(Errand::Watch {
+            publisher: "b".into(),
+            takes: vec![Codec::Opus, Codec::Vp8],
+            browser: false,
+        }),
+        offer: Some(offer(ONE_JOIN, 1)),
+        ..join(11, ticket("e", None), Mode::Single)
+    };
+    world.handle(Input::Join(Box::new(player)));
+    assert_eq!(choices(&world), [SrtpChoice::Any]);
+}
+
+#[test]
+fn a_player_gets_sound_and_picture_in_one_stream() {
+    let mut world = stage();
+    watches(&mut world, "b");
+    let answer = world.last(9, |message| match message {
+        Message::Answer(answer) => Some(answer.sdp.clone()),
+        _ => None,
+    });
+    let answer = answer.expect("an answer");
+    let words = |before: &str| -> Vec<String> {
+        let after = answer.lines().filter_map(|line| line.split_once(before));
+        after
+            .map(|(_, rest)| rest.split(' ').next().expect("a word").to_owned())
+            .collect()
+    };
+    let (streams, names) = (words("a=msid:"), words(" cname:"));
+    assert_eq!(streams.len(), 2, "{answer}");
+    assert!(streams[0].starts_with("PA_"), "{answer}");
+    assert!(streams.iter().chain(&names).all(|word| *word == streams[0]), "{answer}");
 }
 
 #[test]
@@ -290,6 +324,7 @@ fn what_an_errand_may_not_have_is_refused_before_it_replaces_anybody() {
         errand: Some(Errand::Watch {
             publisher: "p2".into(),
             takes: vec![Codec::Opus, Codec::H264],
+            browser: true,
         }),
         ..join(22, ticket("p1", Some(1)), Mode::Single)
     };
