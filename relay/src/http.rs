@@ -16,6 +16,7 @@ use axum::{
 use domain::{Reason, id::RelayId};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use relay_core::room::{Input, Refusal, Ticket};
+use tokio::sync::watch;
 
 use crate::{
     control::{Connection, Rooms, ToClient, unix_ms},
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) pace: Pace,
     /// Clients of WHIP and WHEP.
     pub(crate) sessions: Sessions,
+    /// Watched by each signalling connection for as long as it is open.
+    pub(crate) signalling: watch::Sender<()>,
 }
 
 /// Seconds after which it may be asked again for a publisher who is not there.
@@ -156,12 +159,15 @@ async fn enter(app: &App, RawQuery(query): RawQuery, request: Request, v1: bool)
     if let Err(response) = admitted(app, &mut connection).await {
         return *response;
     }
-    let refusals = app.refusals.clone();
+    let (refusals, open) = (app.refusals.clone(), app.signalling.subscribe());
     upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .read_buffer_size(READ_BUFFER)
-        .on_upgrade(move |socket| signal::run(socket, connection, refusals))
+        .on_upgrade(async move |socket| {
+            signal::run(socket, connection, refusals).await;
+            drop(open);
+        })
 }
 
 async fn validate(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {

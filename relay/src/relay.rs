@@ -95,6 +95,8 @@ pub struct Relay {
     reports: Reports,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// Watched by each signalling connection.
+    signalling: watch::Sender<()>,
     access: Option<Access>,
     /// The operator's door, and what follows when drain begins.
     desk: [JoinHandle<()>; 2],
@@ -185,6 +187,7 @@ impl Relay {
             }
             _ => Vec::new(),
         };
+        let signalling = watch::Sender::new(());
         let app = Arc::new(App {
             relay: config.name.clone(),
             tokens,
@@ -195,6 +198,7 @@ impl Relay {
             requests: Arc::default(),
             pace: Pace::default(),
             sessions: Sessions::default(),
+            signalling: signalling.clone(),
         });
         let (stop, stopped) = watch::channel(false);
         let router = router(app);
@@ -236,6 +240,7 @@ impl Relay {
             reports,
             stop,
             servers,
+            signalling,
             access: Some(access),
             desk: [desk, drained],
             reporters,
@@ -304,13 +309,19 @@ impl Relay {
 
     /// Tells everybody to go on elsewhere, reports what waits, and ends.
     pub async fn shutdown(mut self) {
+        // Nobody is sent here any more.
+        self.drain.begin();
         self.rooms.send(Input::Shutdown);
         // The rooms have reported what they had before they answer this.
         self.rooms.census().await;
         self.reports.flush(FLUSH).await;
         // It fails only when no server is left.
         let _ = self.stop.send(true);
-        let ended = async { while self.servers.join_next().await.is_some() {} };
+        let ended = async {
+            while self.servers.join_next().await.is_some() {}
+            // Each has been told to go elsewhere then.
+            self.signalling.closed().await;
+        };
         let _ = tokio::time::timeout(GOODBYE, ended).await;
         self.end();
         if let Some(thread) = self.thread.take() {

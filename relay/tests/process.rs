@@ -165,3 +165,24 @@ async fn a_second_signal_ends_it_at_once() {
     process.signal("-TERM");
     assert!(process.ended().await);
 }
+
+#[tokio::test]
+async fn everybody_is_told_to_go_on_elsewhere_before_it_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut process = Process::start(folder.path(), 600);
+    let mut clients = Vec::new();
+    for number in 0..150 {
+        clients.push(process.client(&format!("guest-{number}")).await);
+    }
+    process.signal("-INT");
+    // They hear it together, as they would; what is sent while nobody reads would wait in the kernel.
+    assert!(process.ended().await);
+    for client in &mut clients {
+        client
+            .until(|message| match message {
+                livekit_protocol::signal_response::Message::Leave(leave) => leave.can_reconnect.then_some(()),
+                _ => None,
+            })
+            .await;
+    }
+}
