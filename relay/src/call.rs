@@ -18,6 +18,9 @@ use crate::control::unix_ms;
 /// A request takes at most this long.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A connection on which nothing is acknowledged for so long is given up, with all requests on it.
+const DEAD: Duration = Duration::from_secs(4);
+
 /// Largest answer read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
@@ -94,6 +97,8 @@ impl Caller {
     pub(crate) fn new(relay: RelayId, base: &str, key: SigningKey) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
+            .connect_timeout(DEAD)
+            .tcp_user_timeout(DEAD)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;

@@ -271,7 +271,7 @@ impl RoomThread {
                 Output::Send { connection, message } => self.tell(connection, ToClient::Message(message)),
                 Output::Close { connection } => self.tell(connection, ToClient::Close),
                 Output::Enter { room, participant, jti } => self.reports.send(Report::Enter { room, participant, jti }),
-                Output::Leave { room } => self.reports.send(Report::Leave { room }),
+                Output::Leave { room, reconnecting } => self.reports.send(Report::Leave { room, reconnecting }),
                 Output::Report(event) => self.reports.send(Report::Event(event)),
                 Output::Quality(span) => self.reports.quality(span),
                 Output::Transport(command) => self.engine.send(EngineCommand::Transport(command)),

@@ -30,8 +30,8 @@ pub(crate) enum Report {
         participant: ParticipantNumber,
         jti: String,
     },
-    /// A meeting is empty and closed here.
-    Leave { room: RoomName },
+    /// A meeting is closed here; whether its people were told to come again.
+    Leave { room: RoomName, reconnecting: bool },
     /// Something happened.
     Event(Event),
     /// Send what waits, then answer.

@@ -286,6 +286,54 @@ async fn a_relay_that_stops_reports_what_it_knows() {
     );
     let heard = plane.heard.lock().expect("unpoisoned");
     assert_eq!((heard.events.len(), heard.leaves.as_slice()), (2, &[room()][..]));
+    assert_eq!(heard.reconnecting, [room()]);
+}
+
+#[tokio::test]
+async fn a_relay_that_stops_waits_for_no_later_try() {
+    let (relay, plane, _folder) = started().await;
+    // The next try would be after four seconds.
+    plane.heard.lock().expect("unpoisoned").fail = 4;
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
+    client.joined().await;
+    plane.until(|heard| heard.fail == 0).await;
+    relay.shutdown().await;
+    let heard = plane.heard.lock().expect("unpoisoned");
+    assert_eq!((heard.events.len(), heard.leaves.as_slice()), (2, &[room()][..]));
+}
+
+#[tokio::test]
+async fn a_meeting_that_may_be_open_here_is_left() {
+    let (relay, plane, _folder) = started().await;
+    plane.heard.lock().expect("unpoisoned").away = true;
+    let token = plane.token(1, RoomRole::Guest);
+    let error = Client::single(&relay, &token).await.err().expect("refused");
+    assert_eq!(refusal(&error), (503, "unavailable".into()));
+    plane.heard.lock().expect("unpoisoned").away = false;
+    plane.until(|heard| heard.reconnecting == [room()]).await;
+    // And opens here.
+    let mut client = Client::single(&relay, &token).await.expect("let in");
+    client.joined().await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_hangs_does_not_hold_up_the_next() {
+    let (_relay, plane, _folder) = started().await;
+    plane.until(|heard| heard.beats > 0).await;
+    let before = {
+        let mut heard = plane.heard.lock().expect("unpoisoned");
+        heard.hang = 1;
+        heard.beats
+    };
+    let since = std::time::Instant::now();
+    plane.until(|heard| heard.beats >= before + 3).await;
+    assert!(
+        since.elapsed() < std::time::Duration::from_secs(8),
+        "{:?}",
+        since.elapsed()
+    );
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ pub struct Entered {
     pub members: BTreeSet<RelayId>,
 }
 
-/// `POST /relay/leave`: a room is empty at this relay and closed there.
+/// `POST /relay/leave`: a room is closed at this relay, mostly since it is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leave {
     /// The relay.
@@ -201,6 +201,9 @@ pub struct Leave {
     pub epoch: u64,
     /// The room.
     pub room: RoomName,
+    /// Whether it was closed since the relay ends, with people in it: they were told to come again, and are let in elsewhere.
+    #[serde(default)]
+    pub reconnecting: bool,
 }
 
 /// The answer to [`Leave`].

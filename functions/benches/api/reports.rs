@@ -70,6 +70,7 @@ pub async fn rows(world: &World) -> Vec<Row> {
         relay: id.clone(),
         epoch,
         room,
+        reconnecting: false,
     };
     let events = move |n: usize| Events {
         relay: id.clone(),

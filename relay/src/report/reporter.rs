@@ -20,7 +20,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use relay_core::room::{Input, Refusal, RoomKey};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{About, Report, ReportCounts};
@@ -43,7 +43,8 @@ const ENTER_TIMEOUT: Duration = Duration::from_secs(6);
 
 enum Item {
     Event(Event),
-    Leave(RoomName),
+    /// A room, and whether its people were told to come again.
+    Leave(RoomName, bool),
 }
 
 /// One request at a time keeps the order.
@@ -172,7 +173,7 @@ impl Reporter {
                 if self.leaving != Some(room) {
                     // It comes back before its leave was sent: it never left.
                     self.queue
-                        .retain(|item| !matches!(item, Item::Leave(left) if *left == room));
+                        .retain(|item| !matches!(item, Item::Leave(left, _) if *left == room));
                 }
                 if self.registered && self.leaving != Some(room) {
                     self.enter(room, participant, jti);
@@ -180,9 +181,13 @@ impl Reporter {
                     self.held.push((room, participant, jti));
                 }
             }
-            Report::Leave { room } => self.push(Item::Leave(room)),
+            Report::Leave { room, reconnecting } => self.push(Item::Leave(room, reconnecting)),
             Report::Event(event) => self.push(Item::Event(event)),
-            Report::Flush(sender) => self.flush.push(sender),
+            Report::Flush(sender) => {
+                // There is no other time for it.
+                (self.backoff, self.retry_at) = (FIRST_BACKOFF, Instant::now());
+                self.flush.push(sender);
+            }
         }
     }
 
@@ -217,12 +222,13 @@ impl Reporter {
         }
         match self.queue.front() {
             None => {}
-            Some(Item::Leave(room)) => {
+            Some(Item::Leave(room, reconnecting)) => {
                 let room = *room;
                 let body = Leave {
                     relay: self.about.relay.clone(),
                     epoch: self.epoch,
                     room,
+                    reconnecting: *reconnecting,
                 };
                 self.leaving = Some(room);
                 self.job = Some(Box::pin(async move {
@@ -235,7 +241,7 @@ impl Reporter {
                     .iter()
                     .map_while(|item| match item {
                         Item::Event(event) => Some(event.clone()),
-                        Item::Leave(_) => None,
+                        Item::Leave(..) => None,
                     })
                     .take(self.batch.unwrap_or(LARGEST_BATCH))
                     .collect();
@@ -266,7 +272,7 @@ impl Reporter {
                 self.retry_later();
                 // Whoever waits at the door is not kept there.
                 for (room, ..) in std::mem::take(&mut self.held) {
-                    self.answer(room, Err(Refusal::Unavailable));
+                    self.not_entered(room);
                 }
             }
             Done::Events(count, Ok(_)) => {
@@ -366,8 +372,12 @@ impl Reporter {
                 .collect(),
         };
         self.next_beat = Instant::now() + self.heartbeat;
-        let caller = self.caller.clone();
-        self.beat = Some(Box::pin(async move { caller.call("/relay/heartbeat", &body).await }));
+        let (caller, limit) = (self.caller.clone(), self.heartbeat);
+        // One that hangs does not hold up the next: after three that are not heard the relay counts as gone.
+        self.beat = Some(Box::pin(async move {
+            let answer = timeout(limit, caller.call("/relay/heartbeat", &body)).await;
+            answer.unwrap_or(Err(CallError::TimedOut))
+        }));
     }
 
     fn beaten(&mut self, answer: Result<HeartbeatAnswer, CallError>) {
@@ -395,18 +405,29 @@ impl Reporter {
         };
         let caller = self.caller.clone();
         self.enters.push(Box::pin(async move {
-            let answer = tokio::time::timeout(ENTER_TIMEOUT, caller.call("/relay/enter", &body)).await;
+            let answer = timeout(ENTER_TIMEOUT, caller.call("/relay/enter", &body)).await;
             (room, answer.unwrap_or(Err(CallError::TimedOut)))
         }));
     }
 
-    fn entered(&self, room: RoomName, answer: Result<Entered, CallError>) {
+    fn entered(&mut self, room: RoomName, answer: Result<Entered, CallError>) {
         let answer = answer.map_err(|error| {
             let refusal = refusal(&error);
             tracing::info!(%room, error = error.chain(), "meeting not opened");
             refusal
         });
-        self.answer(room, answer);
+        if answer == Err(Refusal::Unavailable) {
+            self.not_entered(room);
+        } else {
+            self.answer(room, answer);
+        }
+    }
+
+    /// Nobody knows whether the meeting is open here: an answer was lost, or a leave that this entering took back. Who asked
+    /// asks again.
+    fn not_entered(&mut self, room: RoomName) {
+        self.push(Item::Leave(room, true));
+        self.answer(room, Err(Refusal::Unavailable));
     }
 
     fn answer(&self, room: RoomName, answer: Result<Entered, Refusal>) {

@@ -42,11 +42,18 @@ pub struct Heard {
     pub events: Vec<Event>,
     pub batches: Vec<u64>,
     pub leaves: Vec<RoomName>,
+    /// Of these leaves, those of people who come again.
+    pub reconnecting: Vec<RoomName>,
     pub refuse: Option<Reason>,
+    /// Whether entering and leaving fail.
+    pub away: bool,
     pub ended: Vec<EndedRoom>,
     /// Batches to fail before one is taken.
     pub fail: u32,
     pub registrations: u32,
+    pub beats: u32,
+    /// Heartbeats that are to get no answer.
+    pub hang: u32,
     /// Heartbeats of a relay that drains.
     pub draining: u32,
     pub waiting_room: bool,
@@ -141,9 +148,17 @@ async fn heartbeat(State(plane): State<Shared>, headers: HeaderMap, body: axum::
     let Some(beat) = plane.check::<Heartbeat>(&headers, &body) else {
         return refused(Code::Unauthenticated, None);
     };
-    if beat.draining {
-        plane.heard.lock().expect("unpoisoned").draining += 1;
-        plane.changed.notify_waiters();
+    let hangs = {
+        let mut heard = plane.heard.lock().expect("unpoisoned");
+        heard.beats += 1;
+        heard.draining += u32::from(beat.draining);
+        let hangs = heard.hang > 0;
+        heard.hang -= u32::from(hangs);
+        hangs
+    };
+    plane.changed.notify_waiters();
+    if hangs {
+        std::future::pending::<()>().await;
     }
     let held: BTreeSet<RoomName> = beat.rooms.iter().map(|held| held.room).collect();
     let ended = plane
@@ -164,6 +179,9 @@ async fn enter(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
     };
     if let Some(reason) = plane.heard.lock().expect("unpoisoned").refuse {
         return refused(Code::Conflict, Some(reason));
+    }
+    if plane.heard.lock().expect("unpoisoned").away {
+        return refused(Code::Unavailable, None);
     }
     let settings = RoomSettings {
         conference: ConferenceId::new(183).expect("an id"),
@@ -186,7 +204,16 @@ async fn leave(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
     let Some(leave) = plane.check::<Leave>(&headers, &body) else {
         return refused(Code::Unauthenticated, None);
     };
-    plane.heard.lock().expect("unpoisoned").leaves.push(leave.room);
+    {
+        let mut heard = plane.heard.lock().expect("unpoisoned");
+        if heard.away {
+            return refused(Code::Unavailable, None);
+        }
+        heard.leaves.push(leave.room);
+        if leave.reconnecting {
+            heard.reconnecting.push(leave.room);
+        }
+    }
     plane.changed.notify_waiters();
     Json(Left {
         state: OccurrenceState::Scheduled,

@@ -288,6 +288,12 @@ fn time_of(event: &Event) -> Timestamp {
 
 impl Part {
     fn take(&mut self, source: Source<'_>, event: &Event) {
+        if let EventKind::RoomEnd { reason, .. } = event.kind
+            && (reason == Reason::Moved || (self.member.left && !self.occurrence.relays.is_empty()))
+        {
+            // It is over at that relay alone, and goes on at another.
+            return;
+        }
         let mut event = event.clone();
         if self.occurrence.erased {
             crate::erase::nameless(&mut event);

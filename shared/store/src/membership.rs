@@ -24,6 +24,17 @@ use crate::{Error, News, Relay, Result, Store, keys};
 /// How long it is known that a relay has held a room, for reports that come late.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
+/// Why a relay holds a room no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Going {
+    /// Nobody is in it.
+    Empty,
+    /// The relay ends: its people come again, elsewhere.
+    Reconnecting,
+    /// Nothing is heard of the relay, where it may go on.
+    Swept,
+}
+
 /// A room that a relay holds or has held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Membership {
@@ -105,7 +116,7 @@ impl Store {
         let mut after = before.clone();
         after.state = OccurrenceState::Active;
         after.first_join = Some(before.first_join.unwrap_or(now));
-        after.relays.insert(relay.clone());
+        after.relays = BTreeSet::from([relay.clone()]);
         if let Some(company) = &company {
             let company: Company = from_item("company", company)?;
             after.events_days = company.settings.retention_days.events;
@@ -133,6 +144,8 @@ impl Store {
                     former.extend(member.same);
                     former.insert(member.epoch);
                 }
+                // Who was there with this start has been reported by it, or comes again now.
+                former.remove(epoch);
             }
             let member = Membership {
                 room: *name,
@@ -146,6 +159,8 @@ impl Store {
             let mut ops = after.save(None, now);
             ops.push(room.point_to(Some(&live)));
             ops.push(Op::put(keys::membership(relay, name), &member));
+            let silent: Vec<&RelayId> = before.relays.iter().filter(|other| *other != relay).collect();
+            ops.extend(self.take_from(&silent, name, now).await?);
             if before.first_join.is_none() {
                 let mut counted = Counted::default();
                 counted.add(&room, name.conference, now, Usage::MEETING);
@@ -195,14 +210,46 @@ impl Store {
         Ok(())
     }
 
-    /// A room is empty at a relay and closed there. Answers what became of the occurrence.
+    /// Takes a room that is opened elsewhere from relays that nothing is heard of: each is told as soon as it is heard of again,
+    /// and who was there is still to be reported as gone.
+    async fn take_from(&self, relays: &[&RelayId], name: &RoomName, now: Timestamp) -> Result<Vec<Op>> {
+        let wanted: Vec<_> = relays.iter().map(|relay| keys::membership(relay, name)).collect();
+        let mut ops = Vec::new();
+        for (relay, item) in relays.iter().zip(self.get_many(&wanted).await?) {
+            let member: Option<Membership> = item.map(|item| from_item("membership", &item)).transpose()?;
+            let Some(member) = member.filter(|member| !member.left) else {
+                continue;
+            };
+            let mut gone = Membership {
+                left: true,
+                swept: true,
+                ..member.clone()
+            };
+            gone.former.extend(member.same);
+            gone.former.insert(member.epoch);
+            ops.push(gone.save(relay, member.epoch).expires(later(now, KEPT)));
+        }
+        Ok(ops)
+    }
+
+    /// A room is closed at a relay. Answers what became of the occurrence.
     pub async fn relay_leave(&self, leave: &Leave, now: Timestamp) -> Result<OccurrenceState> {
-        let Leave { relay, epoch, room } = leave;
+        let Leave {
+            relay,
+            epoch,
+            room,
+            reconnecting,
+        } = leave;
         let known = self.relay(relay).await?.ok_or(Error::NotFound("relay"))?;
         if known.epoch != *epoch {
             return Err(Error::StaleEpoch);
         }
-        self.leave(relay, *epoch, room, false, now).await
+        let going = if *reconnecting {
+            Going::Reconnecting
+        } else {
+            Going::Empty
+        };
+        self.leave(relay, *epoch, room, going, now).await
     }
 
     /// A relay holds a room of which the table says otherwise: under its former registration, or swept while nothing was
@@ -242,10 +289,10 @@ impl Store {
         relay: &RelayId,
         epoch: u64,
         name: &RoomName,
-        swept: bool,
+        going: Going,
         now: Timestamp,
     ) -> Result<OccurrenceState> {
-        unraced(|| self.try_leave(relay, epoch, name, swept, now)).await
+        unraced(|| self.try_leave(relay, epoch, name, going, now)).await
     }
 
     async fn try_leave(
@@ -253,13 +300,17 @@ impl Store {
         relay: &RelayId,
         epoch: u64,
         name: &RoomName,
-        swept: bool,
+        going: Going,
         now: Timestamp,
     ) -> Result<OccurrenceState> {
         let found = self
             .get_many(&[keys::occurrence(name), keys::membership(relay, name)])
             .await?;
-        let before: OccurrenceItem = from_item("occurrence", found[0].as_ref().ok_or(Error::NotFound("room"))?)?;
+        let Some(before) = &found[0] else {
+            // It is forgotten, and its relay was the last to know it.
+            return Ok(OccurrenceState::Ended);
+        };
+        let before: OccurrenceItem = from_item("occurrence", before)?;
         let member: Option<Membership> = found[1]
             .as_ref()
             .map(|item| from_item("membership", item))
@@ -271,13 +322,13 @@ impl Store {
         let known = member.epoch;
         let gone = Membership {
             left: true,
-            swept,
+            swept: going == Going::Swept,
             ..member.under(epoch)
         };
         let mut ops = vec![gone.save(relay, known).expires(later(now, KEPT))];
         if member.left {
             // It was swept before: what was left of it then is decided.
-            if !swept {
+            if going != Going::Swept {
                 self.commit(ops).await?;
             }
             return Ok(before.state);
@@ -292,7 +343,7 @@ impl Store {
         let room = self.room_item(before.code).await?;
         let held = room.live.as_ref().filter(|live| before.is_live_in(Some(live)));
         let waits_for_somebody = held.is_some_and(|live| live.live.lease.is_some_and(|until| now < until));
-        let unheard = held.filter(|_| swept && after.relays.is_empty() && !waits_for_somebody);
+        let unheard = held.filter(|_| going != Going::Empty && after.relays.is_empty() && !waits_for_somebody);
         if let Some(live) = unheard {
             // It may go on there, or its people are on their way to another relay: the room waits for them.
             let mut live = live.clone();

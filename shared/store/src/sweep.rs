@@ -9,7 +9,7 @@ use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::membership::Membership;
+use crate::membership::{Going, Membership};
 use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::presence::Source;
@@ -170,7 +170,8 @@ impl Store {
                     epoch: member.epoch,
                 };
                 left += self.report_lost(source, &member, now).await?;
-                self.leave(&relay.id, member.epoch, &member.room, true, now).await?;
+                self.leave(&relay.id, member.epoch, &member.room, Going::Swept, now)
+                    .await?;
             }
             if (gone || settled) && !member.former.is_empty() {
                 for epoch in &member.former {

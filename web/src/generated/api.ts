@@ -3382,7 +3382,7 @@ export interface components {
             /** @description The key's id: the first 8 bytes of the SHA-256 of the uncompressed point, in hex. */
             kid: string;
         };
-        /** @description `POST /relay/leave`: a room is empty at this relay and closed there. */
+        /** @description `POST /relay/leave`: a room is closed at this relay, mostly since it is empty. */
         Leave: {
             /** @description The relay. */
             relay: string;
@@ -3393,6 +3393,11 @@ export interface components {
             epoch: number;
             /** @description The room. */
             room: string;
+            /**
+             * @description Whether it was closed since the relay ends, with people in it: they were told to come again, and are let in elsewhere.
+             * @default false
+             */
+            reconnecting: boolean;
         };
         /**
          * @description The answer to [`Leave`].

@@ -307,10 +307,12 @@ pub enum Output {
         /// The session of that participant.
         jti: String,
     },
-    /// Tell the control plane that the meeting is empty and closed here.
+    /// Tell the control plane that the meeting is closed here.
     Leave {
         /// The meeting.
         room: RoomName,
+        /// Whether people were in it, who were told to come again.
+        reconnecting: bool,
     },
     /// Tell the control plane what happened.
     Report(Event),

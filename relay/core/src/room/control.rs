@@ -124,6 +124,7 @@ impl Control {
                 }
             }
             Input::Shutdown => {
+                self.draining = true;
                 for id in self.rooms.keys().copied().collect::<Vec<_>>() {
                     self.step(now, id, |room, ctx| room.close(ctx, Departure::Sent, None));
                 }
@@ -453,11 +454,16 @@ impl Control {
                 }
                 self.put_out.insert(key.clone(), put_out);
             }
-            // An end is for good; a refusal of the control plane was noted with its own time.
+            // An end is for good, but what has moved may come back; a refusal of the control plane was noted with its own time.
+            let noted = self.refused.get(&key).is_some_and(|(_, until)| now.unix_ms < *until);
             if let Some(reason) = reason
-                && !self.refused.contains_key(&key)
+                && !noted
             {
-                self.remember(key, Refusal::Because(reason), i64::MAX);
+                let until = match reason {
+                    Reason::Moved => now.unix_ms + REFUSAL_MS,
+                    _ => i64::MAX,
+                };
+                self.remember(key, Refusal::Because(reason), until);
             }
         } else {
             self.set_deadline(id, next);

@@ -164,10 +164,13 @@ impl Room {
             self.departed.push(info);
         }
         self.counts_changed = true;
-        if matches!(
-            departure,
-            Departure::Sent | Departure::Confused | Departure::Because(Reason::ConnectionLost | Reason::Timeout)
-        ) {
+        // For locks, which only meetings have.
+        if matches!(self.key, RoomKey::Meeting(_))
+            && matches!(
+                departure,
+                Departure::Sent | Departure::Confused | Departure::Because(Reason::ConnectionLost | Reason::Timeout)
+            )
+        {
             self.broken.insert(participant.ticket.jti.clone());
         }
         self.report_last_quality(ctx, &mut participant);
@@ -210,12 +213,15 @@ impl Room {
         }
     }
 
-    /// The room is over for all.
+    /// The room is over for all, or has moved and is over here.
     pub(super) fn end(&mut self, ctx: &mut Context<'_>, reason: Reason, by: Option<ParticipantNumber>) {
         if self.is_closed() {
             return;
         }
-        self.report_event(ctx, EventKind::RoomEnd { reason, by });
+        // What has moved goes on, as the control plane knows: it said so.
+        if reason != Reason::Moved {
+            self.report_event(ctx, EventKind::RoomEnd { reason, by });
+        }
         self.close(ctx, Departure::Because(reason), Some(reason));
     }
 
@@ -229,6 +235,7 @@ impl Room {
     /// Closes the room; who comes later hears `reason`, or opens it anew.
     pub(super) fn close(&mut self, ctx: &mut Context<'_>, departure: Departure, reason: Option<Reason>) {
         let sessions: Vec<SessionId> = self.participants.keys().copied().collect();
+        let reconnecting = departure == Departure::Sent && !sessions.is_empty();
         for session in sessions {
             self.depart(ctx, session, departure);
         }
@@ -244,7 +251,10 @@ impl Room {
             }
         }
         if let (RoomKey::Meeting(room), true) = (&self.key, was_open) {
-            ctx.out.push_back(Output::Leave { room: *room });
+            ctx.out.push_back(Output::Leave {
+                room: *room,
+                reconnecting,
+            });
         }
         tracing::info!(room = %self.key, reason = reason.map(Reason::word), "room closed");
     }

@@ -94,6 +94,8 @@ struct World {
     spans: Vec<QualitySpan>,
     entering: Vec<RoomName>,
     left: Vec<RoomName>,
+    /// Whether the people of the last one were told to come again.
+    reconnecting: bool,
 }
 
 fn meeting() -> RoomName {
@@ -322,6 +324,7 @@ impl World {
             spans: Vec::new(),
             entering: Vec::new(),
             left: Vec::new(),
+            reconnecting: false,
         }
     }
 
@@ -359,7 +362,10 @@ impl World {
                     .push((connection.0, message.message.clone().expect("a message"))),
                 Output::Close { connection } => self.closed.push(connection.0),
                 Output::Enter { room, .. } => self.entering.push(room),
-                Output::Leave { room } => self.left.push(room),
+                Output::Leave { room, reconnecting } => {
+                    self.left.push(room);
+                    self.reconnecting = reconnecting;
+                }
                 Output::Report(event) => self.events.push(event),
                 Output::Quality(span) => self.spans.push(span),
                 Output::Transport(command) => self.transports.push(command),

@@ -1,7 +1,7 @@
 use domain::Reason;
 use domain::conference::{Conference, Kind, Opens};
 use domain::id::Occurrence;
-use domain::relay::{EndedRoom, EventKind};
+use domain::relay::{EndedRoom, Event, EventKind};
 use domain::relay::{Heartbeat, HeldRoom, OccurrenceState};
 use jiff::{SignedDuration, Timestamp};
 use store::{Error, RoomTarget, Store};
@@ -33,7 +33,7 @@ async fn left(world: &World, conference: domain::id::ConferenceId) -> Vec<(u32, 
         .events(world.reseller.id, conference, 0, noon())
         .await
         .expect("read");
-    let leave = |(_, event): &(u64, domain::relay::Event)| match &event.kind {
+    let leave = |(_, event): &(u64, Event)| match &event.kind {
         EventKind::ParticipantLeave {
             participant, reason, ..
         } => Some((participant.value(), *reason)),
@@ -237,11 +237,97 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         reason: Reason::Moved,
     };
     assert_eq!(beat(&relay, minute(6)).await, [moved]);
-    // It closes its own, and the other goes on.
+    // It closes its own, and the other goes on, whatever it says of an end.
+    for (n, reason) in [(2, Reason::Moved), (3, Reason::Ended)] {
+        let end = Event {
+            room,
+            at: minute(6).as_millisecond(),
+            kind: EventKind::RoomEnd { reason, by: None },
+        };
+        relay.report(n, vec![end], minute(6)).await.expect("heard");
+        assert!(active().await, "{reason:?}");
+    }
     relay.leave(room, minute(6)).await.expect("leaves");
     assert_eq!(beat(&relay, minute(6)).await, []);
     assert!(active().await);
     assert_eq!(world.open(&other, minute(6), false).await.home, other.id);
+}
+
+/// A relay is silent long enough for its meeting to be opened elsewhere, and not so long that it is swept.
+pub async fn a_meeting_is_at_one_relay(store: &Store) {
+    let second = |n| noon().saturating_add(SignedDuration::from_secs(n)).expect("a time");
+    let world = World::new(store).await;
+    let (relay, other) = (world.relay("r", noon()).await, world.relay("o", noon()).await);
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    let people = vec![joins(room, 1, false), joins(room, 2, false)];
+    relay.report(1, people, noon()).await.expect("kept");
+
+    other.register(second(20)).await;
+    world.open(&other, second(20), false).await;
+    other.enter(room, second(20)).await.expect("enters");
+    let beat = async |relay: &TestRelay, now| {
+        let heard = store.relay_heartbeat(&heartbeat(relay, &[room]), now).await;
+        heard.expect("heard").ended
+    };
+    let moved = EndedRoom {
+        room,
+        reason: Reason::Moved,
+    };
+    assert_eq!(beat(&relay, second(21)).await, [moved]);
+    assert_eq!(beat(&other, second(21)).await, []);
+    // Who does not say so itself is reported: the relay may be gone.
+    relay.report(2, vec![leaves(room, 2)], second(21)).await.expect("kept");
+    store.sweep(minute(1), Timestamp::MIN).await.expect("sweeps");
+    let gone = [(2, Reason::Left), (1, Reason::ConnectionLost)];
+    assert_eq!(left(&world, room.conference).await, gone);
+    relay.leave(room, minute(1)).await.expect("leaves");
+
+    // It comes back, and its people with it.
+    other.leave(room, minute(2)).await.expect("leaves");
+    relay.register(minute(2)).await;
+    world.open(&relay, minute(2), false).await;
+    relay.enter(room, minute(2)).await.expect("enters");
+    relay
+        .report(3, vec![joins(room, 1, false)], minute(2))
+        .await
+        .expect("kept");
+    store.sweep(minute(2), Timestamp::MIN).await.expect("sweeps");
+    assert_eq!(left(&world, room.conference).await, gone);
+    assert_eq!(beat(&relay, minute(2)).await, []);
+}
+
+/// A relay ends with people in an ad-hoc meeting, whose time is always over: it is held for them, and opens elsewhere.
+pub async fn a_meeting_goes_on_as_its_relay_ends(store: &Store) {
+    let world = World::new(store).await;
+    let (relay, other) = (world.relay("r", noon()).await, world.relay("o", noon()).await);
+    let live = world.open(&relay, noon(), true).await;
+    let room = world.room_name(&live);
+    relay.enter(room, noon()).await.expect("enters");
+    let state = relay.close(room, true, minute(1)).await.expect("leaves");
+    assert_eq!(state, OccurrenceState::Scheduled);
+    other.register(minute(1)).await;
+    let next = world.open(&other, minute(1), false).await;
+    assert_eq!((world.room_name(&next), &next.home), (room, &other.id));
+    other.enter(room, minute(1)).await.expect("enters");
+    assert_eq!(
+        other.leave(room, minute(2)).await.expect("leaves"),
+        OccurrenceState::Ended
+    );
+
+    // Nobody comes.
+    let room = world.room_name(&world.open(&other, minute(3), true).await);
+    other.enter(room, minute(3)).await.expect("enters");
+    other.close(room, true, minute(4)).await.expect("leaves");
+    store.sweep(minute(5), Timestamp::MIN).await.expect("sweeps");
+    let state = async || {
+        let found = store.conference(&world.scope(), room.conference).await.expect("found");
+        found.first().state
+    };
+    assert_eq!(state().await, OccurrenceState::Scheduled);
+    store.sweep(minute(7), Timestamp::MIN).await.expect("sweeps");
+    assert_eq!(state().await, OccurrenceState::Ended);
 }
 
 /// Two relays, two occurrences of one code: nobody decides on a room that another has moved meanwhile.

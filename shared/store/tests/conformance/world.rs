@@ -317,16 +317,18 @@ impl TestRelay {
     }
 
     pub async fn leave(&self, room: RoomName, now: Timestamp) -> store::Result<OccurrenceState> {
-        self.store
-            .relay_leave(
-                &Leave {
-                    relay: self.id.clone(),
-                    epoch: self.epoch,
-                    room,
-                },
-                now,
-            )
-            .await
+        self.close(room, false, now).await
+    }
+
+    /// Closes a room, with people in it who come again or without.
+    pub async fn close(&self, room: RoomName, reconnecting: bool, now: Timestamp) -> store::Result<OccurrenceState> {
+        let leave = Leave {
+            relay: self.id.clone(),
+            epoch: self.epoch,
+            room,
+            reconnecting,
+        };
+        self.store.relay_leave(&leave, now).await
     }
 
     pub async fn report(&self, n: u64, events: Vec<Event>, now: Timestamp) -> store::Result<()> {

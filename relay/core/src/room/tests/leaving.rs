@@ -410,6 +410,71 @@ fn a_relay_that_goes_down_reports_lost_connections_and_no_end_of_the_meeting() {
         })
         .collect();
     assert_eq!(reasons, [Some(Reason::ConnectionLost); 2]);
+    assert!(world.reconnecting, "the meeting is held for them");
+    // Whoever asks here again goes elsewhere, too.
+    world.come(ticket("p1", Some(1)));
+    assert_eq!(world.refused, [(1, Refusal::Unavailable)]);
+    assert_eq!(world.entering.len(), 1);
+}
+
+#[test]
+fn a_meeting_that_nobody_is_in_is_not_held_as_a_relay_goes_down() {
+    let mut world = opened();
+    for connection in [1, 2] {
+        world.signal(connection, signal_request::Message::Leave(LeaveRequest::default()));
+    }
+    world.handle(Input::Shutdown);
+    assert_eq!((&world.left[..], world.reconnecting), (&[meeting()][..], false));
+}
+
+#[test]
+fn a_meeting_that_has_moved_is_over_here_alone() {
+    let mut world = opened();
+    assert_eq!(world.order(Do::End { reason: Reason::Moved }), Ok(()));
+    for connection in [1, 2] {
+        let moved = (DisconnectReason::Migration, Action::Disconnect);
+        assert_eq!(world.leave(connection), Some(moved));
+    }
+    let leaves = |event: &Event| {
+        matches!(
+            event.kind,
+            EventKind::ParticipantLeave {
+                reason: Reason::Moved,
+                ..
+            }
+        )
+    };
+    assert_eq!(world.events.iter().filter(|event| leaves(event)).count(), 2);
+    assert_eq!(world.events.len(), 2, "no end is reported");
+    world.come(ticket("p1", Some(1)));
+    assert_eq!(world.refused, [(1, Refusal::Because(Reason::Moved))]);
+    // It may come back.
+    world.pass(Duration::from_secs(6));
+    world.come(ticket("p1", Some(1)));
+    assert_eq!((world.refused.len(), world.entering.len()), (1, 2));
+}
+
+#[test]
+fn an_end_is_for_good_where_the_meeting_was_refused_before() {
+    let mut world = World::new();
+    world.come(ticket("p1", Some(1)));
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Err(Refusal::Because(Reason::NotStarted)),
+    });
+    world.pass(Duration::from_secs(6));
+    world.come(ticket("p1", Some(1)));
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: Ok(Entered {
+            settings: settings(),
+            members: Default::default(),
+        }),
+    });
+    assert_eq!(world.order(Do::End { reason: Reason::Ended }), Ok(()));
+    world.refused.clear();
+    world.come(ticket("p2", Some(2)));
+    assert_eq!(world.refused, [(2, Refusal::Because(Reason::Ended))]);
 }
 
 #[test]
@@ -417,7 +482,6 @@ fn at_the_end_of_a_meeting_everybody_is_reported_with_its_reason() {
     for (reason, told) in [
         (Reason::Ended, DisconnectReason::RoomDeleted),
         (Reason::Expired, DisconnectReason::RoomClosed),
-        (Reason::Moved, DisconnectReason::Migration),
     ] {
         let mut world = opened();
         assert_eq!(world.order(Do::End { reason }), Ok(()));
@@ -459,4 +523,19 @@ fn what_a_clients_own_test_asks_for_is_told_as_the_real_thing() {
     );
     assert_eq!(simulate(Scenario::Migration(true)), sent);
     assert_eq!(simulate(Scenario::LeaveRequestFullReconnect(true)), sent);
+}
+
+#[test]
+fn a_classic_room_keeps_nothing_of_who_is_gone() {
+    let mut world = World::new();
+    world.enter(1, "stays", Mode::Single);
+    for number in 0..50 {
+        world.enter(2, &format!("guest-{number}"), Mode::Single);
+        world.handle(Input::SignalClosed {
+            connection: ConnectionId(2),
+        });
+        world.pass(Duration::from_secs(20));
+    }
+    assert!(world.control.rooms().all(|room| room.broken.is_empty()));
+    assert_eq!(world.control.census().participants, 1);
 }
