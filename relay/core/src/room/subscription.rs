@@ -9,6 +9,7 @@ use livekit_protocol::{
 use super::{
     allowed::Allowed,
     context::{Context, SessionId, TrackSid},
+    leave::Departure,
     participant::Participant,
     state::{Room, Timer},
     track::Track,
@@ -24,6 +25,9 @@ pub(super) const FIRST_SIZE: (u32, u32) = (320, 180);
 
 /// Names in one message of a client.
 pub(super) const MAX_NAMES: usize = 2_000;
+
+/// SSRCs given out to one session: two for a camera, one for a microphone, anew whenever it subscribes.
+pub(super) const MAX_SSRCS: usize = 32_768;
 
 /// One track on its way to one participant.
 #[derive(Debug)]
@@ -215,6 +219,10 @@ impl Room {
         } else {
             (0, 0)
         };
+        if participant.receiver().ssrcs.len() >= MAX_SSRCS {
+            // Everything about them is kept as long as their keys: it gets new ones.
+            return self.depart(ctx, session, Departure::Confused);
+        }
         let peer = participant.receiver();
         let send = (allowed && may).then(|| {
             let ssrc = peer.mint_ssrc(ctx);

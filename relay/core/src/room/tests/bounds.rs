@@ -1,12 +1,12 @@
 //! What one client may not make of a room.
 
 use livekit_protocol::{
-    AudioTrackFeature, DataChannelReceiveState, DataPacket, SyncState, UserPacket, client_info::Capability,
-    data_packet::Value,
+    AudioTrackFeature, DataChannelReceiveState, DataPacket, DisconnectReason, SyncState, UserPacket,
+    client_info::Capability, data_packet::Value, leave_request::Action,
 };
 use prost::Message as _;
 
-use super::*;
+use super::{super::subscription::MAX_SSRCS, *};
 
 /// The transport of the second who came.
 const SECOND: TransportId = TransportId(5);
@@ -240,4 +240,34 @@ fn who_answers_no_offer_begins_anew() {
         _ => None,
     });
     assert!(offer.is_some_and(|sections| sections <= 40), "{offer:?}");
+}
+
+#[test]
+fn who_subscribes_without_end_begins_anew() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    let tracks = world.seen(1, "b").expect("told").tracks;
+    let sids: Vec<String> = tracks.into_iter().map(|track| track.sid).collect();
+    // Two for a camera and one for a microphone.
+    let most = MAX_SSRCS / 3 + 1;
+    for turn in 0..most {
+        assert_eq!(world.leave(1), None, "after {turn} turns");
+        for subscribe in [false, true] {
+            let update = livekit_protocol::UpdateSubscription {
+                track_sids: sids.clone(),
+                subscribe,
+                ..Default::default()
+            };
+            world.signal(1, signal_request::Message::Subscription(update));
+        }
+        world.sent.retain(|(_, message)| matches!(message, Message::Leave(_)));
+        world.transports.clear();
+        world.forward.clear();
+    }
+    assert_eq!(
+        world.leave(1),
+        Some((DisconnectReason::StateMismatch, Action::Reconnect))
+    );
 }
