@@ -1,8 +1,9 @@
-// The platform is killed and starts again: who leads is back by themselves, who was let in knocks once more, as they were.
+// The platform ends and starts again. Killed: who leads is back by themselves, who was let in knocks once more, as they were.
+// In order: all are back in the same meeting, also one that nobody planned.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
-import { join, picture, press, seen } from './room.mjs';
+import { inside, join, picture, press, seen } from './room.mjs';
 
 // Below the ports that are given to whoever asks for any.
 const PORT = 20_000 + (process.pid % 10_000);
@@ -62,4 +63,35 @@ test('who was let in, and had muted, waits with every device off, and is muted w
   assert.ok((await picture(ann, 'Bob')).label.includes('muted'));
   assert.deepEqual(await running(bob), ['video']);
   for (const page of [ann, bob]) await page.context().close();
+});
+
+test('a meeting that nobody planned goes on when the platform ends in order', async () => {
+  const partner = await Partner.signIn(platform);
+  const { host } = await partner.company('Unplanned');
+  const auth = new URL('/auth', host.meeting_url);
+  auth.search = new URLSearchParams({
+    host_id: host.host_id,
+    login_token_public_key: host.login_token_public_key,
+    redirect_url: `${new URL(host.meeting_url).pathname}?name=Hanna&skip_join=true`,
+  });
+  const hanna = await visitor(browser);
+  await hanna.goto(auth.href);
+  await inside(hanna);
+  const bob = await join(await visitor(browser), host.meeting_url, 'Bob');
+  await seen(hanna, 'Bob');
+  const meetings = async () => (await partner.call('conference/fetch_all', { host_id: host.host_id })).map(({ conference_id: id }) => id);
+  const before = await meetings();
+  assert.equal(before.length, 1);
+
+  await platform.stop('SIGTERM', { keep: true });
+  platform = await startPlatform({ port: PORT, data: platform.data });
+
+  await until('Bob’s picture moves again', async () => {
+    const first = (await picture(hanna, 'Bob'))?.frames;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return first > 0 && (await picture(hanna, 'Bob'))?.frames > first;
+  }, 60_000);
+  await seen(bob, 'Hanna');
+  assert.deepEqual(await meetings(), before);
+  for (const page of [hanna, bob]) await page.context().close();
 });

@@ -266,6 +266,23 @@ describe('coming back', () => {
     expect(meeting.phase.value.at).toBe('in');
   });
 
+  test('a meeting that has moved is followed, and another one that has its code is not', async () => {
+    const { meeting, entry, answers, opened, joins } = world();
+    await meeting.enter(entry);
+    answers.join = () => json(200, admission('t2', RELAYS.slice(1)));
+    opened[0]?.ended('moved');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(joins()[1]?.body['token']).toBe('t1');
+    expect(opened[1]?.relay.url).toBe('http://r2.example');
+    expect(meeting.phase.value).toEqual({ at: 'in' });
+    const other = { ...admission('t3'), conference: { id: 10, subject: 'Board' } };
+    answers.join = () => json(200, other);
+    opened[1]?.ended('moved');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(opened.length).toBe(2);
+    expect(meeting.phase.value).toEqual({ at: 'over', ending: 'moved' });
+  });
+
   test('a meeting that ended meanwhile is over', async () => {
     const { meeting, entry, answers, opened } = world();
     await meeting.enter(entry);
@@ -288,7 +305,7 @@ describe('leaving', () => {
   });
 
   test('by the relay’s word', async () => {
-    for (const reason of ['ended', 'removed', 'duplicate', 'moved', 'expired'] as const) {
+    for (const reason of ['ended', 'removed', 'duplicate', 'expired'] as const) {
       const { meeting, entry, endings, opened } = world();
       await meeting.enter(entry);
       opened[0]?.ended(reason);

@@ -385,7 +385,7 @@ export class Meeting {
   }
 
   private async lost(reason: Reason): Promise<void> {
-    if (reason !== 'connection_lost') {
+    if (reason !== 'connection_lost' && reason !== 'moved') {
       this.finish(reason);
       return;
     }
@@ -422,6 +422,8 @@ export class Meeting {
       if (visit !== this.visit) return null;
       if (outcome.ok) {
         admission = outcome.admission;
+        // Another meeting has the code now: whoever wants to be there joins it.
+        if (admission.conference.id !== former.conference.id) return 'moved';
         this.admission.value = admission;
       } else if (outcome.refusal.kind === 'reason') return outcome.refusal.reason;
       else if (outcome.refusal.kind === 'not_found') return 'ended';
