@@ -30,6 +30,7 @@ class Participant {
   readonly isScreenShareEnabled = false;
   readonly joinedAt = new Date(0);
   readonly getTrackPublication = () => undefined;
+  readonly audioTrackPublications = new Map();
 
   constructor(
     readonly identity: string,
@@ -218,4 +219,23 @@ test('a relay that has not heard us is asked once more, one that refuses is not'
   const gone = { failures: [silent()], wanted: () => false };
   await expect(open(gone)).rejects.toThrow('no answer');
   vi.restoreAllMocks();
+});
+
+test('what the library does not tell after a restart is found', async () => {
+  vi.useFakeTimers();
+  const opening = open();
+  await vi.runAllTimersAsync();
+  const { room, roster } = await opening;
+  room.emit(RoomEvent.Reconnected);
+  const bob = new Participant('p2', 'Bob', false);
+  room.remoteParticipants.set('p2', bob);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(roster.find('p2')?.micOn.value).toBe(false);
+  bob.isMicrophoneEnabled = true;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(roster.find('p2')?.micOn.value).toBe(true);
+  // And not for ever.
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
 });

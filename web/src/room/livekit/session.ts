@@ -37,6 +37,13 @@ export const openSession: OpenSession = async (options) => {
   return session;
 };
 
+/**
+ * After a restart the library (livekit-client 2.23.0) says that it is back up to two seconds before it is done, and says
+ * nothing of what it learns in between, then or later. So for so long we look for ourselves, so often.
+ */
+const LOOK_FOR = 3_000;
+const LOOK_EVERY = 250;
+
 const MICROPHONE = Track.sourceToProto(Track.Source.Microphone);
 
 const QUALITIES: Readonly<Record<ConnectionQuality, Quality>> = {
@@ -197,10 +204,7 @@ class LivekitSession implements Session {
       .on(RoomEvent.LocalTrackUnpublished, ({ source }) => this.unpublished(source))
       .on(RoomEvent.TrackMuted, (publication, participant) => this.muted(publication, participant))
       .on(RoomEvent.TrackUnmuted, (_publication, participant) => this.sync(participant))
-      .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
-        if (track instanceof RemoteAudioTrack) this.sound.add(track, participant.identity);
-        this.sync(participant);
-      })
+      .on(RoomEvent.TrackSubscribed, (_track, _publication, participant) => this.sync(participant))
       .on(RoomEvent.TrackUnsubscribed, (track: RemoteTrack, _publication, participant) => {
         if (track instanceof RemoteAudioTrack) this.sound.remove(track);
         this.sync(participant);
@@ -226,7 +230,7 @@ class LivekitSession implements Session {
       .on(RoomEvent.Reconnecting, () => (this.reconnecting.value = true))
       .on(RoomEvent.Reconnected, () => {
         this.reconnecting.value = false;
-        this.syncEverybody();
+        this.lookAround(LOOK_FOR);
       })
       .on(RoomEvent.Disconnected, (code) => this.disconnected(code));
   }
@@ -270,8 +274,14 @@ class LivekitSession implements Session {
     if (publication.source === Track.Source.Camera) this.options.mutedByOther('camera');
   }
 
+  private lookAround(during: number): void {
+    this.syncEverybody();
+    if (during > 0) setTimeout(() => this.lookAround(during - LOOK_EVERY), LOOK_EVERY);
+  }
+
   private syncEverybody(): void {
     const { room, options } = this;
+    if (!this.live) return;
     options.roster.keepOnly(new Set(room.remoteParticipants.keys()));
     this.sync(room.localParticipant);
     for (const participant of room.remoteParticipants.values()) this.sync(participant);
@@ -286,6 +296,9 @@ class LivekitSession implements Session {
     if (waits) {
       this.syncWaiting(participant);
       return;
+    }
+    for (const { track } of participant.audioTrackPublications.values()) {
+      if (track instanceof RemoteAudioTrack) this.sound.add(track, identity);
     }
     // In one step, so that nobody is seen before they are described.
     batch(() => {

@@ -25,7 +25,9 @@ export class Sound {
     private volume: number,
   ) {}
 
+  /** Plays a track, once. */
   add(track: RemoteAudioTrack, identity: string): void {
+    if (this.voices.has(track)) return;
     const element = track.attach();
     element.hidden = true;
     this.container.append(element);
