@@ -389,15 +389,14 @@ export class Meeting {
       this.finish(reason);
       return;
     }
-    const { session, admission } = this;
-    const before = session.peek();
+    const before = this.session.peek();
     if (before) {
       this.want = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
       // A second break, at the door, does not undo that we were in.
       if (!before.waiting.peek()) this.wasIn = true;
     }
-    session.value = null;
-    const former = admission.peek();
+    this.session.value = null;
+    const former = this.admission.peek();
     if (!former) return;
     this.comingBack.value = true;
     const visit = this.beginVisit();

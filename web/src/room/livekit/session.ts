@@ -204,7 +204,10 @@ class LivekitSession implements Session {
       .on(RoomEvent.LocalTrackUnpublished, ({ source }) => this.unpublished(source))
       .on(RoomEvent.TrackMuted, (publication, participant) => this.muted(publication, participant))
       .on(RoomEvent.TrackUnmuted, (_publication, participant) => this.sync(participant))
-      .on(RoomEvent.TrackSubscribed, (_track, _publication, participant) => this.sync(participant))
+      .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
+        if (track instanceof RemoteAudioTrack) this.sound.add(track, participant.identity);
+        this.sync(participant);
+      })
       .on(RoomEvent.TrackUnsubscribed, (track: RemoteTrack, _publication, participant) => {
         if (track instanceof RemoteAudioTrack) this.sound.remove(track);
         this.sync(participant);
@@ -284,7 +287,12 @@ class LivekitSession implements Session {
     if (!this.live) return;
     options.roster.keepOnly(new Set(room.remoteParticipants.keys()));
     this.sync(room.localParticipant);
-    for (const participant of room.remoteParticipants.values()) this.sync(participant);
+    for (const participant of room.remoteParticipants.values()) {
+      for (const { track } of participant.audioTrackPublications.values()) {
+        if (track instanceof RemoteAudioTrack) this.sound.add(track, participant.identity);
+      }
+      this.sync(participant);
+    }
     this.soundBlocked.value = !room.canPlaybackAudio;
   }
 
@@ -296,9 +304,6 @@ class LivekitSession implements Session {
     if (waits) {
       this.syncWaiting(participant);
       return;
-    }
-    for (const { track } of participant.audioTrackPublications.values()) {
-      if (track instanceof RemoteAudioTrack) this.sound.add(track, identity);
     }
     // In one step, so that nobody is seen before they are described.
     batch(() => {
