@@ -13,10 +13,6 @@ use relay::{Config, Relay, config::ControlPlane, secret::Secret};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// glibc's keeps of each busy hour what was freed, and musl's is slow (docs/benchmarks.md, "A soak of the relay").
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A media relay of Convoke. Each option wins over the configuration file.
 #[derive(Debug, Parser)]
 #[command(version)]
