@@ -220,10 +220,13 @@ impl Config {
     }
 }
 
-/// What serde says of a wrong value, without the value.
+/// What is said of a wrong value, without the value: serde names it before what it expected.
 fn without_values(message: &str) -> String {
-    match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last => format!("{}…{}", &message[..first], &message[last + 1..]),
+    let names_value = ["invalid ", "unknown variant "]
+        .iter()
+        .any(|start| message.starts_with(start));
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if names_value => format!("expected {expected}"),
         _ => message.to_owned(),
     }
 }
@@ -300,11 +303,15 @@ mod tests {
             "region = \"eu\"\n[api_keys]\ndevkey = \"hush-hush",
             "region = \"eu\"\n\napi_keys = \"devkey: hush-hush\"",
             "region = \"eu\"\n\nregion = \"hush-hush\"",
+            "region = \"eu\"\n[api_keys]\ndevkey = 4711",
         ] {
             fs::write(&path, mistaken).expect("written");
             let error = Config::read(&path).expect_err("a mistake");
             let told = format!("{error} {error:?}");
-            assert!(told.contains("line 3: ") && !told.contains("hush"), "{told}");
+            assert!(
+                told.contains("line 3: ") && !told.contains("hush") && !told.contains("4711"),
+                "{told}"
+            );
         }
     }
 
