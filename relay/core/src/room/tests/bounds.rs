@@ -208,6 +208,18 @@ fn what_one_changes_again_and_again_is_told_now_and_then() {
     );
 }
 
+/// Gives these tracks up, and takes them again.
+fn subscribe_anew(world: &mut World, connection: u64, sids: &[String]) {
+    for subscribe in [false, true] {
+        let update = livekit_protocol::UpdateSubscription {
+            track_sids: sids.to_vec(),
+            subscribe,
+            ..Default::default()
+        };
+        world.signal(connection, signal_request::Message::Subscription(update));
+    }
+}
+
 #[test]
 fn who_answers_no_offer_begins_anew() {
     let mut world = World::new();
@@ -218,14 +230,7 @@ fn who_answers_no_offer_begins_anew() {
     let sids: Vec<String> = sids.into_iter().map(|track| track.sid).collect();
     let mut connection = 1;
     while world.leave(connection).is_none() {
-        for subscribe in [false, true] {
-            let update = livekit_protocol::UpdateSubscription {
-                track_sids: sids.clone(),
-                subscribe,
-                ..Default::default()
-            };
-            world.signal(connection, signal_request::Message::Subscription(update));
-        }
+        subscribe_anew(&mut world, connection, &sids);
         connection += 10;
         world.handle(Input::Resume(Box::new(Resume {
             connection: ConnectionId(connection),
@@ -254,14 +259,7 @@ fn who_subscribes_without_end_begins_anew() {
     let most = MAX_SSRCS / 3 + 1;
     for turn in 0..most {
         assert_eq!(world.leave(1), None, "after {turn} turns");
-        for subscribe in [false, true] {
-            let update = livekit_protocol::UpdateSubscription {
-                track_sids: sids.clone(),
-                subscribe,
-                ..Default::default()
-            };
-            world.signal(1, signal_request::Message::Subscription(update));
-        }
+        subscribe_anew(&mut world, 1, &sids);
         world.sent.retain(|(_, message)| matches!(message, Message::Leave(_)));
         world.transports.clear();
         world.forward.clear();
