@@ -13,6 +13,11 @@ use relay::{Config, Relay, config::ControlPlane, secret::Secret};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// The same in every build: glibc's keeps of each busier moment what was freed (docs/benchmarks.md, "A soak of the relay"), and
+/// the image's would be musl's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A media relay of Convoke. Each option wins over the configuration file.
 #[derive(Debug, Parser)]
 #[command(version)]
