@@ -29,7 +29,7 @@ pub struct JoinRequest {
     /// The pass in a person's own link, by which a meeting with registration is entered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pass: Option<String>,
-    /// An earlier join token: a rejoin that keeps number and identity.
+    /// An earlier join token: a rejoin that keeps number and identity, and begins no new meeting.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,
     /// No camera, no tile for others.

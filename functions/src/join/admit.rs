@@ -93,6 +93,8 @@ async fn once(
         (Some(conference), true) => conference,
         _ => match meeting(context, look, &opens).await? {
             Some(conference) => conference,
+            // Who comes back to what is over begins nothing new.
+            None if opens == Opens::AdHoc && earlier.is_some() => return Err(refusal(&Opens::Ended)),
             None if opens == Opens::AdHoc => open::ad_hoc(context, &look.view, &host, &company).await?,
             None => return Err(refusal(&opens)),
         },

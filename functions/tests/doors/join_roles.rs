@@ -138,6 +138,25 @@ async fn only_who_leads_opens_an_ad_hoc_meeting_and_guests_follow() {
     assert_eq!(fetched["subject"], "Ann's Meeting");
 }
 
+/// A laptop wakes up hours later and its page comes back to what was its host's meeting.
+#[tokio::test]
+async fn who_comes_back_to_a_meeting_that_is_over_begins_no_other() {
+    let (site, host) = ready().await;
+    let leads = json!({"code": host.code, "name": "Ann", "moderator_pin": host.pin});
+    let led = join(&site, leads.clone()).await.ok();
+    let ended = json!({"conference_id": led["conference"]["id"]});
+    site.admin_api("conference/end", ended).await;
+    let mut back = leads.clone();
+    back["token"] = led["token"].clone();
+    let back = join(&site, back).await;
+    assert_eq!(
+        (back.refused(), back.json()["reason"].as_str()),
+        ((403, "expired".into()), Some("ended"))
+    );
+    let anew = join(&site, leads).await.ok();
+    assert_ne!(anew["conference"]["id"], led["conference"]["id"]);
+}
+
 #[tokio::test]
 async fn a_rejoin_with_the_old_token_keeps_number_identity_and_role() {
     let (site, host) = ready().await;

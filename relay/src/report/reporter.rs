@@ -272,7 +272,7 @@ impl Reporter {
                 self.retry_later();
                 // Whoever waits at the door is not kept there.
                 for (room, ..) in std::mem::take(&mut self.held) {
-                    self.not_entered(room);
+                    self.answer(room, Err(Refusal::Unavailable));
                 }
             }
             Done::Events(count, Ok(_)) => {
@@ -416,18 +416,7 @@ impl Reporter {
             tracing::info!(%room, error = error.chain(), "meeting not opened");
             refusal
         });
-        if answer == Err(Refusal::Unavailable) {
-            self.not_entered(room);
-        } else {
-            self.answer(room, answer);
-        }
-    }
-
-    /// Nobody knows whether the meeting is open here: an answer was lost, or a leave that this entering took back. Who asked
-    /// asks again.
-    fn not_entered(&mut self, room: RoomName) {
-        self.push(Item::Leave(room, true));
-        self.answer(room, Err(Refusal::Unavailable));
+        self.answer(room, answer);
     }
 
     fn answer(&self, room: RoomName, answer: Result<Entered, Refusal>) {

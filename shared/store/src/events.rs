@@ -288,10 +288,10 @@ fn time_of(event: &Event) -> Timestamp {
 
 impl Part {
     fn take(&mut self, source: Source<'_>, event: &Event) {
-        if let EventKind::RoomEnd { reason, .. } = event.kind
-            && (reason == Reason::Moved || (self.member.left && !self.occurrence.relays.is_empty()))
+        if let EventKind::RoomEnd { reason, by } = event.kind
+            && (reason == Reason::Moved || (by.is_none() && self.member.left && !self.occurrence.relays.is_empty()))
         {
-            // It is over at that relay alone, and goes on at another.
+            // It is over at that relay alone, and goes on at another: nobody ended it for all.
             return;
         }
         let mut event = event.clone();

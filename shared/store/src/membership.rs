@@ -320,11 +320,15 @@ impl Store {
             return Ok(before.state);
         };
         let known = member.epoch;
-        let gone = Membership {
+        let mut gone = Membership {
             left: true,
             swept: going == Going::Swept,
             ..member.under(epoch)
         };
+        if going == Going::Reconnecting && known < epoch {
+            // A start that could not enter says so: who was there with an earlier one is still to be reported as gone.
+            gone.former.extend(gone.same.iter());
+        }
         let mut ops = vec![gone.save(relay, known).expires(later(now, KEPT))];
         if member.left {
             // It was swept before: what was left of it then is decided.

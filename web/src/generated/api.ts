@@ -3276,7 +3276,7 @@ export interface components {
             moderator_token?: string | null;
             /** @description The pass in a person's own link, by which a meeting with registration is entered. */
             pass?: string | null;
-            /** @description An earlier join token: a rejoin that keeps number and identity. */
+            /** @description An earlier join token: a rejoin that keeps number and identity, and begins no new meeting. */
             token?: string | null;
             /**
              * @description No camera, no tile for others.

@@ -311,7 +311,7 @@ pub enum Output {
     Leave {
         /// The meeting.
         room: RoomName,
-        /// Whether people were in it, who were told to come again.
+        /// Whether people were in it, who were told to come again, or could not get in.
         reconnecting: bool,
     },
     /// Tell the control plane what happened.

@@ -343,13 +343,25 @@ impl Control {
 
     fn entered(&mut self, now: Now, room: RoomName, answer: Result<domain::relay::Entered, Refusal>) {
         let key = RoomKey::Meeting(room);
-        let Some(id) = self.by_key.get(&key).copied() else {
+        let held = self
+            .by_key
+            .get(&key)
+            .and_then(|id| self.rooms.get(id).map(|room| (*id, room)));
+        // An answer may have been lost, or come for a room that an earlier one closed, and an entering takes back a leave.
+        let unknown = match held {
+            None => !matches!(answer, Err(Refusal::Because(_))),
+            Some((_, room)) => room.is_entering() && answer == Err(Refusal::Unavailable),
+        };
+        if unknown {
+            self.out.push_back(Output::Leave {
+                room,
+                reconnecting: true,
+            });
+        }
+        // It is asked anew for who comes after all who waited are gone: the first answer counts.
+        let Some((id, _)) = held.filter(|(_, room)| room.is_entering()) else {
             return;
         };
-        // It is asked anew for who comes after all who waited are gone: the first answer counts.
-        if !matches!(self.rooms.get(&id), Some(room) if matches!(room.phase, Phase::Entering { .. })) {
-            return;
-        }
         if let Err(refusal @ Refusal::Because(_)) = answer {
             self.remember(key, refusal, now.unix_ms + REFUSAL_MS);
         }
@@ -439,7 +451,7 @@ impl Control {
         step(room, &mut ctx);
         room.settle(&mut ctx);
         let next = room.timers.next();
-        if !matches!(room.phase, Phase::Entering { .. }) {
+        if !room.is_entering() {
             self.waiting.retain(|_, waits_for| *waits_for != id);
         }
         if let Phase::Closed { reason } = room.phase {

@@ -231,6 +231,7 @@ impl Room {
             cannot_decode: BTreeSet::new(),
             spent: Vec::new(),
             told: crate::allowance::Allowance::default(),
+            permitted: crate::allowance::Allowance::default(),
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),

@@ -222,6 +222,11 @@ impl Room {
             .map(|participant| participant.session)
     }
 
+    /// The control plane is asked whether it may open.
+    pub(super) fn is_entering(&self) -> bool {
+        matches!(self.phase, Phase::Entering { .. })
+    }
+
     /// The room is over.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed { .. })

@@ -29,6 +29,10 @@ pub(super) const MAX_NAMES: usize = 2_000;
 /// SSRCs given out to one session: two for a camera, one for a microphone, anew whenever it subscribes.
 pub(super) const MAX_SSRCS: usize = 32_768;
 
+/// How often a publisher says who may have its tracks in the long run, in microseconds, and at once.
+const PERMITTED_EVERY: u64 = 1_000_000;
+const PERMITTED_AT_ONCE: u64 = 100 * PERMITTED_EVERY;
+
 /// One track on its way to one participant.
 #[derive(Debug)]
 pub(super) struct Subscription {
@@ -311,6 +315,11 @@ impl Room {
         let everybody = permission.all_participants;
         if everybody && publisher.allowed.is_none() {
             return;
+        }
+        let now = u64::try_from(ctx.now.unix_ms).unwrap_or(0) * 1_000;
+        if !publisher.permitted.take(now, PERMITTED_EVERY, PERMITTED_AT_ONCE) {
+            // What it takes and gives costs the others numbers of which each has so many.
+            return self.depart(ctx, session, Departure::Confused);
         }
         publisher.allowed = (!everybody).then(|| Allowed::new(permission));
         let publisher_sid = publisher.sid.clone();

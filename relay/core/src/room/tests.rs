@@ -169,6 +169,14 @@ fn holder(number: u32) -> By {
     }
 }
 
+/// The control plane says that the meeting may open.
+fn opens(settings: RoomSettings) -> Result<Entered, Refusal> {
+    Ok(Entered {
+        settings,
+        members: Default::default(),
+    })
+}
+
 /// A meeting of `p1`, `p2` and so on, each of whom comes with one connection of its number.
 fn opened_by(settings: RoomSettings, tickets: impl IntoIterator<Item = Ticket>) -> World {
     let mut world = World::new();
@@ -177,10 +185,7 @@ fn opened_by(settings: RoomSettings, tickets: impl IntoIterator<Item = Ticket>) 
     }
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings,
-            members: Default::default(),
-        }),
+        answer: opens(settings),
     });
     world.connect_all();
     world.events.clear();

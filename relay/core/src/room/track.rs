@@ -205,7 +205,9 @@ impl Track {
 
     /// Whether its sound has two channels.
     pub(super) fn is_stereo(&self) -> bool {
-        self.info.stereo || self.info.audio_features.contains(&AudioTrackFeature::TfStereo.into())
+        let said = self.info.stereo || self.info.audio_features.contains(&AudioTrackFeature::TfStereo.into());
+        // Some clients say it of pictures, too.
+        said && self.kind == MediaKind::Audio
     }
 
     /// What the publishing connection's negotiation should know about it.

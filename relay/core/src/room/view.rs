@@ -9,7 +9,7 @@ use super::{
     api::{Mode, RoomKey},
     control::Control,
     participant::Participant,
-    state::{Phase, Room},
+    state::Room,
     track::short_name,
 };
 use crate::{
@@ -179,7 +179,7 @@ impl Control {
             ..Overview::default()
         };
         for room in self.rooms() {
-            if matches!(room.phase, Phase::Entering { .. }) {
+            if room.is_entering() {
                 overview.entering += 1;
             } else {
                 overview.rooms += 1;

@@ -1,6 +1,6 @@
 use domain::Reason;
 use domain::conference::{Conference, Kind, Opens};
-use domain::id::Occurrence;
+use domain::id::{Occurrence, ParticipantNumber};
 use domain::relay::{EndedRoom, Event, EventKind};
 use domain::relay::{Heartbeat, HeldRoom, OccurrenceState};
 use jiff::{SignedDuration, Timestamp};
@@ -238,19 +238,30 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
     };
     assert_eq!(beat(&relay, minute(6)).await, [moved]);
     // It closes its own, and the other goes on, whatever it says of an end.
-    for (n, reason) in [(2, Reason::Moved), (3, Reason::Ended)] {
+    let ends = async |n, reason, by| {
         let end = Event {
             room,
             at: minute(6).as_millisecond(),
-            kind: EventKind::RoomEnd { reason, by: None },
+            kind: EventKind::RoomEnd { reason, by },
         };
         relay.report(n, vec![end], minute(6)).await.expect("heard");
+    };
+    for (n, reason) in [(2, Reason::Moved), (3, Reason::Ended)] {
+        ends(n, reason, None).await;
         assert!(active().await, "{reason:?}");
     }
     relay.leave(room, minute(6)).await.expect("leaves");
     assert_eq!(beat(&relay, minute(6)).await, []);
     assert!(active().await);
     assert_eq!(world.open(&other, minute(6), false).await.home, other.id);
+    // But who ended it there for everybody was told that it is over.
+    ends(4, Reason::Ended, ParticipantNumber::new(1)).await;
+    assert!(!active().await);
+    let over = EndedRoom {
+        room,
+        reason: Reason::Ended,
+    };
+    assert_eq!(beat(&other, minute(6)).await, [over]);
 }
 
 /// A relay is silent long enough for its meeting to be opened elsewhere, and not so long that it is swept.
@@ -328,6 +339,32 @@ pub async fn a_meeting_goes_on_as_its_relay_ends(store: &Store) {
     assert_eq!(state().await, OccurrenceState::Scheduled);
     store.sweep(minute(7), Timestamp::MIN).await.expect("sweeps");
     assert_eq!(state().await, OccurrenceState::Ended);
+}
+
+/// A relay dies, and at its next start an answer to entering is lost: who does not come again is still reported as gone.
+pub async fn a_start_that_could_not_enter_forgets_nobody(store: &Store) {
+    let world = World::new(store).await;
+    let mut relay = world.relay("r", noon()).await;
+    let room = world.planned(noon()).await.room();
+    world.open(&relay, noon(), false).await;
+    relay.enter(room, noon()).await.expect("enters");
+    let people = vec![joins(room, 1, false), joins(room, 2, false)];
+    relay.report(1, people, noon()).await.expect("kept");
+
+    relay.epoch = minute(1).as_millisecond().try_into().expect("after 1970");
+    relay.register(minute(1)).await;
+    relay.close(room, true, minute(1)).await.expect("leaves");
+    world.open(&relay, minute(1), false).await;
+    relay.enter(room, minute(1)).await.expect("enters");
+    relay
+        .report(1, vec![joins(room, 1, false)], minute(1))
+        .await
+        .expect("kept");
+    let second = |n| minute(1).saturating_add(SignedDuration::from_secs(n)).expect("a time");
+    store.sweep(second(10), Timestamp::MIN).await.expect("sweeps");
+    assert_eq!(left(&world, room.conference).await, [], "it may still come");
+    store.sweep(second(31), Timestamp::MIN).await.expect("sweeps");
+    assert_eq!(left(&world, room.conference).await, [(2, Reason::ConnectionLost)]);
 }
 
 /// Two relays, two occurrences of one code: nobody decides on a room that another has moved meanwhile.

@@ -16,10 +16,7 @@ fn opened() -> World {
     enter_meeting(&mut world, 1, 1);
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+        answer: opens(settings()),
     });
     world
 }
@@ -158,10 +155,7 @@ fn a_meeting_opens_when_the_control_plane_says_so() {
     assert!(world.accepted.is_empty());
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+        answer: opens(settings()),
     });
     assert_eq!(world.accepted, [1, 2]);
     assert!(
@@ -205,21 +199,45 @@ fn a_second_answer_of_the_control_plane_changes_nothing() {
         assert_eq!(world.entering, [meeting(), meeting()]);
         world.handle(Input::Entered {
             room: meeting(),
-            answer: Ok(Entered {
-                settings: settings(),
-                members: Default::default(),
-            }),
+            answer: opens(settings()),
         });
         world.handle(Input::Entered {
             room: meeting(),
             answer: late,
         });
         assert_eq!(world.accepted, [2]);
-        // The room is there, and open to others.
+        // The room is there, and open to others; the control plane need not be told otherwise.
+        assert!(world.left.is_empty());
         enter_meeting(&mut world, 3, 3);
         assert_eq!(world.accepted, [2, 3]);
         assert!(world.refused.is_empty());
     }
+}
+
+/// What the control plane then believes to be open here would be so without anybody in it.
+#[test]
+fn a_meeting_that_may_have_been_opened_is_left() {
+    let mut world = World::new();
+    enter_meeting(&mut world, 1, 1);
+    world.handle(Input::SignalClosed {
+        connection: ConnectionId(1),
+    });
+    enter_meeting(&mut world, 2, 2);
+    let mut answered = |answer| {
+        world.left.clear();
+        world.handle(Input::Entered {
+            room: meeting(),
+            answer,
+        });
+        (world.left.len(), world.reconnecting)
+    };
+    assert_eq!(answered(Err(Refusal::Unavailable)), (1, true));
+    // The second answer comes when the first has closed the room.
+    for late in [opens(settings()), Err(Refusal::Unavailable)] {
+        assert_eq!(answered(late), (1, true));
+    }
+    assert_eq!(answered(Err(Refusal::Because(Reason::Moved))).0, 0);
+    assert_eq!(world.refused, [(2, Refusal::Unavailable)]);
 }
 
 #[test]
@@ -296,10 +314,7 @@ fn who_goes_while_waiting_never_came() {
     });
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+        answer: opens(settings()),
     });
     assert!(world.accepted.is_empty() && world.events.is_empty());
     world.pass(Duration::from_secs(31));

@@ -134,10 +134,7 @@ fn who_was_removed_stays_out_of_a_meeting_that_opens_again() {
     world.pass(Duration::from_secs(31));
     assert_eq!(world.left, [meeting()]);
     // Whether it is opened, or is elsewhere just now.
-    let opened = Ok(Entered {
-        settings: settings(),
-        members: Default::default(),
-    });
+    let opened = opens(settings());
     for answer in [Err(Refusal::Because(Reason::Moved)), opened] {
         world.refused.clear();
         world.come(ticket("p1", Some(1)));
@@ -466,10 +463,7 @@ fn an_end_is_for_good_where_the_meeting_was_refused_before() {
     world.come(ticket("p1", Some(1)));
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+        answer: opens(settings()),
     });
     assert_eq!(world.order(Do::End { reason: Reason::Ended }), Ok(()));
     world.refused.clear();

@@ -203,6 +203,25 @@ fn newcomers_are_held_to_it_until_a_later_word_gives_them_the_track() {
     assert_eq!((told(&world, 1), told(&world, 4)), (vec![], vec![]));
 }
 
+/// Each change costs the others identifiers of streams, of which a session has so many.
+#[test]
+fn who_gives_and_takes_without_end_is_put_out_itself() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    for all_participants in [false, true].into_iter().cycle().take(101) {
+        assert_eq!(world.leave(2), None);
+        let permission = SubscriptionPermission {
+            all_participants,
+            ..SubscriptionPermission::default()
+        };
+        world.signal(2, signal_request::Message::SubscriptionPermission(permission));
+    }
+    assert!(world.leave(2).is_some());
+    assert_eq!(world.leave(1), None);
+}
+
 #[test]
 fn what_is_published_after_the_word_is_held_to_it() {
     let mut world = World::new();

@@ -159,10 +159,7 @@ fn meetings_are_out_of_reach() {
     world.handle(Input::Join(Box::new(join(1, meeting_ticket, Mode::Single))));
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+        answer: opens(settings()),
     });
     assert_eq!(world.accepted, [1]);
     assert!(world.control.list_rooms(&ListRoomsRequest::default()).rooms.is_empty());

@@ -119,10 +119,7 @@ fn the_worse_connection_of_two_counts_and_media_that_is_away_is_lost() {
     world.handle(Input::Join(Box::new(join(1, ticket("p1", Some(1)), Mode::Dual))));
     world.handle(Input::Entered {
         room: meeting(),
-        answer: Ok(Entered {
-            settings: settings(),
-            members: Default::default(),
-        }),
+        answer: opens(settings()),
     });
     world.answer(1);
     world.signal(1, signal_request::Message::Offer(offer(PUBLISHER_DATA, 1)));
