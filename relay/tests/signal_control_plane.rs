@@ -318,6 +318,40 @@ async fn a_meeting_that_may_be_open_here_is_left() {
     client.joined().await;
 }
 
+/// Else it might be carried out after that entering, and the meeting would be open where the control plane does not know it.
+#[tokio::test]
+async fn a_meeting_is_not_left_while_it_is_entered() {
+    let (relay, plane, _folder) = started().await;
+    let second = std::time::Duration::from_secs(1);
+    plane.heard.lock().expect("unpoisoned").enters = [(second, false), (3 * second, true)].into();
+    let token = plane.token(1, RoomRole::Guest);
+    // The first gives up, so that it is asked again for the second.
+    assert!(
+        tokio::time::timeout(second / 2, Client::single(&relay, &token))
+            .await
+            .is_err()
+    );
+    let error = Client::single(&relay, &token).await.err().expect("refused");
+    assert_eq!(refusal(&error), (503, "unavailable".into()));
+    plane.until(|heard| heard.leaves.len() == 2).await;
+    assert_eq!(plane.heard.lock().expect("unpoisoned").entered_before, [2, 2]);
+}
+
+#[tokio::test]
+async fn people_who_were_taken_for_gone_are_reported_again() {
+    let (relay, plane, _folder) = started().await;
+    let mut client = Client::single(&relay, &plane.token(1, RoomRole::Guest))
+        .await
+        .expect("let in");
+    client.joined().await;
+    plane.heard.lock().expect("unpoisoned").again = vec![room()];
+    let joins = |heard: &Heard| {
+        let joined = |event: &&Event| matches!(event.kind, EventKind::ParticipantJoin { .. });
+        heard.events.iter().filter(joined).count()
+    };
+    plane.until(|heard| joins(heard) == 2).await;
+}
+
 #[tokio::test]
 async fn a_heartbeat_that_hangs_does_not_hold_up_the_next() {
     let (_relay, plane, _folder) = started().await;

@@ -93,9 +93,12 @@ async fn once(
         (Some(conference), true) => conference,
         _ => match meeting(context, look, &opens).await? {
             Some(conference) => conference,
-            // Who comes back to what is over begins nothing new.
-            None if opens == Opens::AdHoc && earlier.is_some() => return Err(refusal(&Opens::Ended)),
-            None if opens == Opens::AdHoc => open::ad_hoc(context, &look.view, &host, &company).await?,
+            None if opens == Opens::AdHoc => {
+                if comes_back(context, look, earlier).await? {
+                    return Err(refusal(&Opens::Ended));
+                }
+                open::ad_hoc(context, &look.view, &host, &company).await?
+            }
             None => return Err(refusal(&opens)),
         },
     };
@@ -132,6 +135,23 @@ async fn once(
     };
     let answer = seat.answer(context, asked, look, (&host, &company), earlier)?;
     Ok(Decided::Admitted(Box::new(answer)))
+}
+
+/// Whether somebody was in an earlier meeting of this code, which is over: who comes back to it begins nothing new.
+async fn comes_back(context: &Context<'_>, look: &Look, earlier: Option<&JoinToken>) -> Result<bool, Error> {
+    let room = &look.view.room;
+    let Some(was_in) = earlier
+        .and_then(JoinToken::room)
+        .filter(|was_in| was_in.reseller == room.reseller)
+    else {
+        return Ok(false);
+    };
+    let scope = Scope::company(room.reseller, room.company);
+    match context.app.store.conference(&scope, was_in.conference).await {
+        Ok(found) => Ok(found.conference.code == room.code),
+        Err(store::Error::NotFound(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Which occurrence of the meeting the code opens.

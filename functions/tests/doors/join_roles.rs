@@ -155,6 +155,10 @@ async fn who_comes_back_to_a_meeting_that_is_over_begins_no_other() {
     );
     let anew = join(&site, leads).await.ok();
     assert_ne!(anew["conference"]["id"], led["conference"]["id"]);
+    // A token of somebody else's meeting says nothing of this code.
+    let other = site.host("Dan").await;
+    let leads = json!({"code": other.code, "name": "Ann", "moderator_pin": other.pin, "token": led["token"]});
+    assert!(join(&site, leads).await.ok()["token"].is_string());
 }
 
 #[tokio::test]

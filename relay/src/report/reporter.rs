@@ -1,7 +1,7 @@
 //! The task that talks to the control plane.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -80,6 +80,8 @@ pub(crate) struct Reporter {
     job: Option<Job<Done>>,
     beat: Option<Job<Result<HeartbeatAnswer, CallError>>>,
     enters: FuturesUnordered<Job<(RoomName, Result<Entered, CallError>)>>,
+    /// How many of them there are of each meeting.
+    entering: HashMap<RoomName, usize>,
     /// Meetings that wait for the registration, or for their own leave to be heard.
     held: Vec<(RoomName, ParticipantNumber, String)>,
     leaving: Option<RoomName>,
@@ -117,6 +119,7 @@ impl Reporter {
             job: None,
             beat: None,
             enters: FuturesUnordered::new(),
+            entering: HashMap::new(),
             held: Vec::new(),
             leaving: None,
             backoff: FIRST_BACKOFF,
@@ -142,7 +145,8 @@ impl Reporter {
                 }
             }
             let beats = self.registered && self.beat.is_none();
-            let retries = self.job.is_none() && (!self.registered || !self.queue.is_empty());
+            let waits = self.queue.is_empty() || self.waits_for_an_entering();
+            let retries = self.job.is_none() && (!self.registered || !waits);
             tokio::select! {
                 report = reports.recv() => match report {
                     Some(report) => self.take(report),
@@ -201,6 +205,11 @@ impl Reporter {
         }
     }
 
+    /// Whether the next report is a leave that might be carried out after an entering which is under way, and answered soon.
+    fn waits_for_an_entering(&self) -> bool {
+        matches!(self.queue.front(), Some(Item::Leave(room, _)) if self.entering.contains_key(room))
+    }
+
     fn start_job(&mut self) {
         if self.job.is_some() || Instant::now() < self.retry_at {
             return;
@@ -222,6 +231,7 @@ impl Reporter {
         }
         match self.queue.front() {
             None => {}
+            Some(_) if self.waits_for_an_entering() => {}
             Some(Item::Leave(room, reconnecting)) => {
                 let room = *room;
                 let body = Leave {
@@ -387,6 +397,9 @@ impl Reporter {
                     self.rooms
                         .order(RoomKey::Meeting(ended.room), Action::End { reason: ended.reason });
                 }
+                for room in answer.again {
+                    self.rooms.send(Input::ReportAgain { room });
+                }
                 if !answer.known && self.job.is_none() {
                     self.register_again();
                 }
@@ -403,6 +416,7 @@ impl Reporter {
             participant: Some(participant),
             jti: Some(jti),
         };
+        *self.entering.entry(room).or_default() += 1;
         let caller = self.caller.clone();
         self.enters.push(Box::pin(async move {
             let answer = timeout(ENTER_TIMEOUT, caller.call("/relay/enter", &body)).await;
@@ -411,6 +425,12 @@ impl Reporter {
     }
 
     fn entered(&mut self, room: RoomName, answer: Result<Entered, CallError>) {
+        if let Some(under_way) = self.entering.get_mut(&room) {
+            *under_way -= 1;
+            if *under_way == 0 {
+                self.entering.remove(&room);
+            }
+        }
         let answer = answer.map_err(|error| {
             let refusal = refusal(&error);
             tracing::info!(%room, error = error.chain(), "meeting not opened");

@@ -2,8 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -47,6 +48,13 @@ pub struct Heard {
     pub refuse: Option<Reason>,
     /// Whether entering and leaving fail.
     pub away: bool,
+    /// How long the next enterings take, and whether the meeting opens then.
+    pub enters: VecDeque<(Duration, bool)>,
+    /// Enterings that were answered, by the time of each leave.
+    pub entered: u32,
+    pub entered_before: Vec<u32>,
+    /// Meetings whose people are to be reported again, told once.
+    pub again: Vec<RoomName>,
     pub ended: Vec<EndedRoom>,
     /// Batches to fail before one is taken.
     pub fail: u32,
@@ -170,13 +178,26 @@ async fn heartbeat(State(plane): State<Shared>, headers: HeaderMap, body: axum::
         .filter(|ended| held.contains(&ended.room))
         .cloned()
         .collect();
-    Json(HeartbeatAnswer { ended, known: true }).into_response()
+    Json(HeartbeatAnswer {
+        ended,
+        known: true,
+        again: std::mem::take(&mut plane.heard.lock().expect("unpoisoned").again),
+    })
+    .into_response()
 }
 
 async fn enter(State(plane): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
     let Some(enter) = plane.check::<Enter>(&headers, &body) else {
         return refused(Code::Unauthenticated, None);
     };
+    let next = plane.heard.lock().expect("unpoisoned").enters.pop_front();
+    if let Some((after, opens)) = next {
+        tokio::time::sleep(after).await;
+        plane.heard.lock().expect("unpoisoned").entered += 1;
+        if !opens {
+            return refused(Code::Unavailable, None);
+        }
+    }
     if let Some(reason) = plane.heard.lock().expect("unpoisoned").refuse {
         return refused(Code::Conflict, Some(reason));
     }
@@ -210,6 +231,8 @@ async fn leave(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
             return refused(Code::Unavailable, None);
         }
         heard.leaves.push(leave.room);
+        let entered = heard.entered;
+        heard.entered_before.push(entered);
         if leave.reconnecting {
             heard.reconnecting.push(leave.room);
         }

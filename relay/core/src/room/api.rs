@@ -261,6 +261,11 @@ pub enum Input {
         /// Its settings, or why it does not open here.
         answer: Result<Entered, Refusal>,
     },
+    /// The control plane took those who are in this meeting for gone: they are reported as in again.
+    ReportAgain {
+        /// The meeting.
+        room: RoomName,
+    },
     /// From the transports.
     Transport(TransportEvent),
     /// From the forwarding shards.

@@ -112,6 +112,11 @@ impl Control {
             }
             Input::SignalClosed { connection } => self.signal_closed(now, connection),
             Input::Entered { room, answer } => self.entered(now, room, answer),
+            Input::ReportAgain { room } => {
+                if let Some(id) = self.by_key.get(&RoomKey::Meeting(room)).copied() {
+                    self.step(now, id, |room, ctx| room.report_again(ctx));
+                }
+            }
             Input::Transport(event) => {
                 if let Some((room, session)) = self.index.transports.get(&transport_of(&event)).copied() {
                     self.step(now, room, |room, ctx| room.handle_transport(ctx, session, event));
@@ -350,7 +355,7 @@ impl Control {
         // An answer may have been lost, or come for a room that an earlier one closed, and an entering takes back a leave.
         let unknown = match held {
             None => !matches!(answer, Err(Refusal::Because(_))),
-            Some((_, room)) => room.is_entering() && answer == Err(Refusal::Unavailable),
+            Some((_, room)) => room.is_entering() && answer.is_err(),
         };
         if unknown {
             self.out.push_back(Output::Leave {

@@ -13,6 +13,7 @@ use livekit_protocol::{participant_info::State, signal_response::Message};
 use super::{
     api::{Errand, Join, Mode, Output, Refusal, RoomKey, Ticket},
     context::{Context, SessionId},
+    leave::Departure,
     participant::{Participant, Peer},
     publish::MAX_TRACKS,
     quality::Gathered,
@@ -174,12 +175,16 @@ impl Room {
         // The others are told of these.
         client.capabilities.truncate(MAX_ITEMS);
         let before = self.session_of(&ticket.identity);
+        let waits = self.has_to_wait(&ticket);
         let present_since_ms = before
             .and_then(|session| self.participants.get(&session))
-            .filter(|old| !old.waits)
+            .filter(|old| !old.waits && !waits)
             .map(|old| old.present_since_ms);
-        if let Some(before) = before {
-            self.replace(ctx, before);
+        match before {
+            // It is in no more until it is let in again, and is reported as gone.
+            Some(before) if waits => self.depart(ctx, before, Departure::Because(Reason::Duplicate)),
+            Some(before) => self.replace(ctx, before),
+            None => {}
         }
         self.tell_former(ctx, &ticket);
         ctx.ids.sessions += 1;
@@ -208,7 +213,7 @@ impl Room {
             sid,
             grants: ticket.grants.clone(),
             leads: ticket.moderator,
-            waits: self.has_to_wait(&ticket),
+            waits,
             name: ticket.name.clone(),
             metadata: ticket.metadata.clone(),
             attributes: ticket.attributes.clone(),
@@ -231,7 +236,7 @@ impl Room {
             cannot_decode: BTreeSet::new(),
             spent: Vec::new(),
             told: crate::allowance::Allowance::default(),
-            permitted: crate::allowance::Allowance::default(),
+            taken: crate::allowance::Allowance::default(),
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),

@@ -268,6 +268,20 @@ impl Room {
             single = participant.mode == Mode::Single,
             "participant joined"
         );
+        self.report_in(ctx, participant);
+    }
+
+    /// Reports everybody who is in as somebody who comes now.
+    pub(super) fn report_again(&mut self, ctx: &mut Context<'_>) {
+        for participant in self.participants.values_mut().filter(|participant| !participant.waits) {
+            participant.present_since_ms = ctx.now.unix_ms;
+        }
+        for participant in self.participants.values().filter(|participant| !participant.waits) {
+            self.report_in(ctx, participant);
+        }
+    }
+
+    fn report_in(&self, ctx: &mut Context<'_>, participant: &Participant) {
         if let Some(number) = participant.ticket.number {
             self.report_event(
                 ctx,

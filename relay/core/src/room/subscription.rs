@@ -1,6 +1,6 @@
 //! Subscriptions: which tracks go to whom, and at what size.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use livekit_protocol::{
     SubscriptionPermission, SubscriptionPermissionUpdate, UpdateSubscription, signal_response::Message,
@@ -29,9 +29,9 @@ pub(super) const MAX_NAMES: usize = 2_000;
 /// SSRCs given out to one session: two for a camera, one for a microphone, anew whenever it subscribes.
 pub(super) const MAX_SSRCS: usize = 32_768;
 
-/// How often a publisher says who may have its tracks in the long run, in microseconds, and at once.
-const PERMITTED_EVERY: u64 = 1_000_000;
-const PERMITTED_AT_ONCE: u64 = 100 * PERMITTED_EVERY;
+/// How often a publisher takes a track from others that they may have had, in the long run (in microseconds) and at once.
+const TAKEN_EVERY: u64 = 100_000;
+const TAKEN_AT_ONCE: u64 = 2_000 * TAKEN_EVERY;
 
 /// One track on its way to one participant.
 #[derive(Debug)]
@@ -316,11 +316,6 @@ impl Room {
         if everybody && publisher.allowed.is_none() {
             return;
         }
-        let now = u64::try_from(ctx.now.unix_ms).unwrap_or(0) * 1_000;
-        if !publisher.permitted.take(now, PERMITTED_EVERY, PERMITTED_AT_ONCE) {
-            // What it takes and gives costs the others numbers of which each has so many.
-            return self.depart(ctx, session, Departure::Confused);
-        }
         publisher.allowed = (!everybody).then(|| Allowed::new(permission));
         let publisher_sid = publisher.sid.clone();
         let tracks = publisher.published.clone();
@@ -330,6 +325,7 @@ impl Room {
             .copied()
             .filter(|other| *other != session)
             .collect();
+        let mut taken = BTreeSet::new();
         for other in others {
             for sid in &tracks {
                 let (Some(publisher), Some(participant)) =
@@ -346,6 +342,7 @@ impl Room {
                     self.subscribe(ctx, other, sid);
                 } else if !allowed && subscription.send.is_some() {
                     self.stop_sending(ctx, other, sid);
+                    taken.insert(sid);
                     let update = SubscriptionPermissionUpdate {
                         participant_sid: publisher_sid.clone(),
                         track_sid: sid.to_string(),
@@ -354,6 +351,15 @@ impl Room {
                     ctx.send(connection, Message::SubscriptionPermissionUpdate(update));
                 }
             }
+        }
+        let now = u64::try_from(ctx.now.unix_ms).unwrap_or(0) * 1_000;
+        let Some(publisher) = self.participants.get_mut(&session) else {
+            return;
+        };
+        let mut in_time = |_| publisher.taken.take(now, TAKEN_EVERY, TAKEN_AT_ONCE);
+        if !taken.iter().all(&mut in_time) {
+            // Given again, they cost the others SSRCs, of which each has so many.
+            self.depart(ctx, session, Departure::Confused);
         }
     }
 }

@@ -149,6 +149,7 @@ async fn relaying(store: &Store) {
     Box::pin(races::a_relay_heard_of_again_takes_its_rooms_back(store)).await;
     Box::pin(races::a_meeting_is_at_one_relay(store)).await;
     Box::pin(races::a_meeting_goes_on_as_its_relay_ends(store)).await;
+    Box::pin(races::a_meeting_stays_where_nobody_took_it_from(store)).await;
     Box::pin(races::a_start_that_could_not_enter_forgets_nobody(store)).await;
     Box::pin(races::a_stale_look_decides_nothing(store)).await;
     Box::pin(sweeping::nobody_came(store)).await;

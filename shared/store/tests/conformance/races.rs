@@ -223,9 +223,13 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
     assert!(!active().await);
     let beat = async |relay: &TestRelay, now| {
         let heard = store.relay_heartbeat(&heartbeat(relay, &[room]), now).await;
-        heard.expect("heard").ended
+        let heard = heard.expect("heard");
+        (heard.ended, heard.again)
     };
-    assert_eq!(beat(&relay, minute(3)).await, []);
+    // Its people were reported as gone, and are to be reported again, once.
+    assert_eq!(left(&world, room.conference).await, [(1, Reason::ConnectionLost)]);
+    assert_eq!(beat(&relay, minute(3)).await, (vec![], vec![room]));
+    assert_eq!(beat(&relay, minute(3)).await, (vec![], vec![]));
     assert!(active().await, "it goes on where it was");
     // Silent again, and people gather elsewhere meanwhile.
     store.sweep(minute(5), Timestamp::MIN).await.expect("sweeps");
@@ -236,7 +240,7 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         room,
         reason: Reason::Moved,
     };
-    assert_eq!(beat(&relay, minute(6)).await, [moved]);
+    assert_eq!(beat(&relay, minute(6)).await, (vec![moved], vec![]));
     // It closes its own, and the other goes on, whatever it says of an end.
     let ends = async |n, reason, by| {
         let end = Event {
@@ -251,7 +255,7 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         assert!(active().await, "{reason:?}");
     }
     relay.leave(room, minute(6)).await.expect("leaves");
-    assert_eq!(beat(&relay, minute(6)).await, []);
+    assert_eq!(beat(&relay, minute(6)).await, (vec![], vec![]));
     assert!(active().await);
     assert_eq!(world.open(&other, minute(6), false).await.home, other.id);
     // But who ended it there for everybody was told that it is over.
@@ -261,7 +265,7 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         room,
         reason: Reason::Ended,
     };
-    assert_eq!(beat(&other, minute(6)).await, [over]);
+    assert_eq!(beat(&other, minute(6)).await, (vec![over], vec![]));
 }
 
 /// A relay is silent long enough for its meeting to be opened elsewhere, and not so long that it is swept.
@@ -307,6 +311,24 @@ pub async fn a_meeting_is_at_one_relay(store: &Store) {
     store.sweep(minute(2), Timestamp::MIN).await.expect("sweeps");
     assert_eq!(left(&world, room.conference).await, gone);
     assert_eq!(beat(&relay, minute(2)).await, []);
+}
+
+/// Somebody asks to come while nothing is heard of a meeting's relay, and never gets there.
+pub async fn a_meeting_stays_where_nobody_took_it_from(store: &Store) {
+    let second = |n| noon().saturating_add(SignedDuration::from_secs(n)).expect("a time");
+    let world = World::new(store).await;
+    let (relay, other) = (world.relay("r", noon()).await, world.relay("o", noon()).await);
+    let room = world.room_name(&world.open(&relay, noon(), true).await);
+    relay.enter(room, noon()).await.expect("enters");
+    other.register(second(20)).await;
+    assert_eq!(world.open(&other, second(20), false).await.home, other.id);
+    store
+        .relay_heartbeat(&heartbeat(&relay, &[room]), second(150))
+        .await
+        .expect("heard");
+    store.sweep(second(150), Timestamp::MIN).await.expect("sweeps");
+    let found = world.open(&relay, second(150), false).await;
+    assert_eq!((world.room_name(&found), found.home), (room, relay.id));
 }
 
 /// A relay ends with people in an ad-hoc meeting, whose time is always over: it is held for them, and opens elsewhere.

@@ -210,7 +210,9 @@ fn who_gives_and_takes_without_end_is_put_out_itself() {
     world.enter(1, "a", Mode::Dual);
     world.enter(2, "b", Mode::Single);
     world.publish(2);
-    for all_participants in [false, true].into_iter().cycle().take(101) {
+    world.answer(1);
+    // Two tracks each time.
+    for all_participants in [false, true].into_iter().cycle().take(2 * 1_000 + 1) {
         assert_eq!(world.leave(2), None);
         let permission = SubscriptionPermission {
             all_participants,

@@ -96,6 +96,32 @@ fn say(world: &mut World, from: TransportId, data: bytes::Bytes) {
     }));
 }
 
+/// A partner takes somebody's role, who comes again: it is in no more until it is let in.
+#[test]
+fn who_was_in_and_waits_now_is_reported_as_gone() {
+    let second = Ticket {
+        number: Some(number(2)),
+        ..ticket("p2", Some(2))
+    };
+    let led = Ticket {
+        moderator: true,
+        ..second.clone()
+    };
+    let mut world = opened_by(with_waiting_room(), [leader(), led]);
+    world.handle(Input::Join(Box::new(join(3, second, Mode::Single))));
+    let gone: Vec<_> = world.events.iter().map(|event| &event.kind).collect();
+    assert!(
+        matches!(gone[..], [EventKind::ParticipantLeave { participant, reason: Reason::Duplicate, .. }] if participant.value() == 2),
+        "{gone:?}"
+    );
+    // And as there again when it is let in; whoever waits is not reported anew.
+    world.events.clear();
+    world.handle(Input::ReportAgain { room: meeting() });
+    assert_eq!(world.events.len(), 1);
+    assert_eq!(world.order_by(&holder(1), admit(2)), Ok(()));
+    assert_eq!(world.events.len(), 2);
+}
+
 #[test]
 fn who_waits_is_connected_and_knows_of_nobody() {
     let mut world = one_waits();
