@@ -2774,8 +2774,7 @@ export interface components {
          *           "reason": "ended"
          *         }
          *       ],
-         *       "known": true,
-         *       "again": []
+         *       "known": true
          *     }
          */
         HeartbeatAnswer: {
@@ -2783,11 +2782,6 @@ export interface components {
             ended: components["schemas"]["EndedRoom"][];
             /** @description Whether this start of the relay is registered; if not, register again. */
             known: boolean;
-            /**
-             * @description Rooms whose people were taken for gone while nothing was heard of the relay: report them as in again.
-             * @default []
-             */
-            again: string[];
         };
         /** @description One room that a relay holds. */
         HeldRoom: {
