@@ -323,7 +323,8 @@ async fn a_meeting_that_may_be_open_here_is_left() {
 async fn a_meeting_is_not_left_while_it_is_entered() {
     let (relay, plane, _folder) = started().await;
     let second = std::time::Duration::from_secs(1);
-    plane.heard.lock().expect("unpoisoned").enters = [(second, false), (3 * second, true)].into();
+    // The second takes longer than anybody is kept at the door.
+    plane.heard.lock().expect("unpoisoned").enters = [(second, false), (8 * second, true)].into();
     let token = plane.token(1, RoomRole::Guest);
     // The first gives up, so that it is asked again for the second.
     assert!(
@@ -344,12 +345,20 @@ async fn people_who_were_taken_for_gone_are_reported_again() {
         .await
         .expect("let in");
     client.joined().await;
-    plane.heard.lock().expect("unpoisoned").again = vec![room()];
+    // Longer than a relay is sure of not being swept.
+    plane.heard.lock().expect("unpoisoned").hang = u32::MAX;
+    tokio::time::sleep(std::time::Duration::from_secs(32)).await;
+    plane.heard.lock().expect("unpoisoned").hang = 0;
     let joins = |heard: &Heard| {
         let joined = |event: &&Event| matches!(event.kind, EventKind::ParticipantJoin { .. });
         heard.events.iter().filter(joined).count()
     };
+    assert_eq!(joins(&plane.heard.lock().expect("unpoisoned")), 1);
     plane.until(|heard| joins(heard) == 2).await;
+    // Once.
+    let beats = plane.heard.lock().expect("unpoisoned").beats;
+    plane.until(|heard| heard.beats >= beats + 3).await;
+    assert_eq!(joins(&plane.heard.lock().expect("unpoisoned")), 2);
 }
 
 #[tokio::test]

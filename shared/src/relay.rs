@@ -155,9 +155,6 @@ pub struct HeartbeatAnswer {
     pub ended: Vec<EndedRoom>,
     /// Whether this start of the relay is registered; if not, register again.
     pub known: bool,
-    /// Rooms whose people were taken for gone while nothing was heard of the relay: report them as in again.
-    #[serde(default)]
-    pub again: Vec<RoomName>,
 }
 
 /// A room that has ended, and why.

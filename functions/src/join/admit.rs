@@ -149,7 +149,7 @@ async fn comes_back(context: &Context<'_>, look: &Look, earlier: Option<&JoinTok
     let scope = Scope::company(room.reseller, room.company);
     match context.app.store.conference(&scope, was_in.conference).await {
         Ok(found) => Ok(found.conference.code == room.code),
-        Err(store::Error::NotFound(_)) => Ok(false),
+        Err(store::Error::NotFound(_) | store::Error::Forbidden) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

@@ -121,9 +121,7 @@ pub(super) fn example(schema: &str) -> Option<Value> {
             "kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
             "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "kid": "0f1e2d3c4b5a6978",
         }]}),
-        "HeartbeatAnswer" => {
-            json!({"ended": [{"room": "1/183/1821355200", "reason": "ended"}], "known": true, "again": []})
-        }
+        "HeartbeatAnswer" => json!({"ended": [{"room": "1/183/1821355200", "reason": "ended"}], "known": true}),
         "Entered" => json!({
             "settings": {
                 "conference": 183, "subject": "Test Conference", "max_participants": 100, "mute_mode": "conversation",

@@ -41,6 +41,9 @@ const LAST_BACKOFF: Duration = Duration::from_secs(30);
 /// A newcomer waits for the control plane's answer so long.
 const ENTER_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// Without an answer for so long, the control plane may soon take all who are here for gone: it does after 45 s.
+const SILENCE: Duration = Duration::from_secs(30);
+
 enum Item {
     Event(Event),
     /// A room, and whether its people were told to come again.
@@ -52,6 +55,13 @@ enum Done {
     Registered(Result<Registered, CallError>),
     Events(usize, Result<EventsAnswer, CallError>),
     Left(RoomName, Result<Left, CallError>),
+}
+
+/// What has come of asking whether a meeting may open here.
+enum Asked {
+    Answered(Result<Entered, CallError>),
+    /// Nothing yet, for longer than anybody is kept at the door.
+    Slowly(Job<Result<Entered, CallError>>),
 }
 
 type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -79,7 +89,9 @@ pub(crate) struct Reporter {
     batch: Option<usize>,
     job: Option<Job<Done>>,
     beat: Option<Job<Result<HeartbeatAnswer, CallError>>>,
-    enters: FuturesUnordered<Job<(RoomName, Result<Entered, CallError>)>>,
+    /// When one was answered last.
+    beaten_at: Instant,
+    enters: FuturesUnordered<Job<(RoomName, Asked)>>,
     /// How many of them there are of each meeting.
     entering: HashMap<RoomName, usize>,
     /// Meetings that wait for the registration, or for their own leave to be heard.
@@ -118,6 +130,7 @@ impl Reporter {
             batch: None,
             job: None,
             beat: None,
+            beaten_at: now,
             enters: FuturesUnordered::new(),
             entering: HashMap::new(),
             held: Vec::new(),
@@ -160,7 +173,7 @@ impl Reporter {
                     self.beat = None;
                     self.beaten(answer);
                 }
-                Some((room, answer)) = self.enters.next(), if !self.enters.is_empty() => self.entered(room, answer),
+                Some((room, asked)) = self.enters.next(), if !self.enters.is_empty() => self.asked(room, asked),
                 () = sleep_until(self.next_beat), if beats => self.start_beat().await,
                 () = sleep_until(self.retry_at), if retries => {}
                 () = self.drain.begun(), if !self.drain_seen => {
@@ -397,9 +410,10 @@ impl Reporter {
                     self.rooms
                         .order(RoomKey::Meeting(ended.room), Action::End { reason: ended.reason });
                 }
-                for room in answer.again {
-                    self.rooms.send(Input::ReportAgain { room });
+                if self.beaten_at.elapsed() >= SILENCE {
+                    self.rooms.send(Input::ReportAgain);
                 }
+                (self.beaten_at, self.retry_at) = (Instant::now(), Instant::now());
                 if !answer.known && self.job.is_none() {
                     self.register_again();
                 }
@@ -418,10 +432,26 @@ impl Reporter {
         };
         *self.entering.entry(room).or_default() += 1;
         let caller = self.caller.clone();
+        let mut call: Job<_> = Box::pin(async move { caller.call("/relay/enter", &body).await });
         self.enters.push(Box::pin(async move {
-            let answer = timeout(ENTER_TIMEOUT, caller.call("/relay/enter", &body)).await;
-            (room, answer.unwrap_or(Err(CallError::TimedOut)))
+            let asked = match timeout(ENTER_TIMEOUT, &mut call).await {
+                Ok(answer) => Asked::Answered(answer),
+                Err(_) => Asked::Slowly(call),
+            };
+            (room, asked)
         }));
+    }
+
+    fn asked(&mut self, room: RoomName, asked: Asked) {
+        match asked {
+            Asked::Answered(answer) => self.entered(room, answer),
+            Asked::Slowly(call) => {
+                self.answer(room, Err(Refusal::Unavailable));
+                // It may be carried out yet.
+                self.enters
+                    .push(Box::pin(async move { (room, Asked::Answered(call.await)) }));
+            }
+        }
     }
 
     fn entered(&mut self, room: RoomName, answer: Result<Entered, CallError>) {

@@ -53,8 +53,6 @@ pub struct Heard {
     /// Enterings that were answered, by the time of each leave.
     pub entered: u32,
     pub entered_before: Vec<u32>,
-    /// Meetings whose people are to be reported again, told once.
-    pub again: Vec<RoomName>,
     pub ended: Vec<EndedRoom>,
     /// Batches to fail before one is taken.
     pub fail: u32,
@@ -178,12 +176,7 @@ async fn heartbeat(State(plane): State<Shared>, headers: HeaderMap, body: axum::
         .filter(|ended| held.contains(&ended.room))
         .cloned()
         .collect();
-    Json(HeartbeatAnswer {
-        ended,
-        known: true,
-        again: std::mem::take(&mut plane.heard.lock().expect("unpoisoned").again),
-    })
-    .into_response()
+    Json(HeartbeatAnswer { ended, known: true }).into_response()
 }
 
 async fn enter(State(plane): State<Shared>, headers: HeaderMap, body: axum::body::Bytes) -> Response {

@@ -294,6 +294,13 @@ impl Part {
             // It is over at that relay alone, and goes on at another: nobody ended it for all.
             return;
         }
+        if let EventKind::ParticipantJoin { participant, jti, .. } = &event.kind
+            && let Some((Some(known), _)) = self.participants.get(participant)
+            && (known.left.is_none() && known.jti == *jti && self.member.is_of(source, known))
+        {
+            // It is told again, in case it was taken for gone.
+            return;
+        }
         let mut event = event.clone();
         if self.occurrence.erased {
             crate::erase::nameless(&mut event);

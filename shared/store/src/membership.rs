@@ -69,11 +69,6 @@ impl Membership {
         next
     }
 
-    /// Whether those who were in it when it was taken from the relay have been reported as gone.
-    pub(crate) fn are_reported_gone(&self) -> bool {
-        self.swept && !self.former.contains(&self.epoch)
-    }
-
     /// Writes it, if no other registration has.
     pub(crate) fn save(&self, relay: &RelayId, before: u64) -> Op {
         Op::put(keys::membership(relay, &self.room), self)

@@ -140,7 +140,7 @@ impl Store {
         let (seen, found) = tokio::join!(self.update(op), self.get_many(&wanted));
         let (known, found) = (matches!(seen?, Outcome::Done(_)), found?);
         let (occurrences, members) = found.split_at(heartbeat.rooms.len());
-        let (mut ended, mut again) = (Vec::new(), Vec::new());
+        let mut ended = Vec::new();
         for ((held, item), member) in heartbeat.rooms.iter().zip(occurrences).zip(members) {
             let over = match item {
                 None => Some(Reason::Expired),
@@ -156,13 +156,7 @@ impl Store {
             };
             let astray = member.filter(|member| member.swept || (!member.left && member.epoch < heartbeat.epoch));
             let reason = match (over, astray) {
-                (None, Some(member)) if known => {
-                    let over = self.take_back((relay, heartbeat.epoch), &member, now).await?;
-                    if over.is_none() && member.are_reported_gone() {
-                        again.push(held.room);
-                    }
-                    over
-                }
+                (None, Some(member)) if known => self.take_back((relay, heartbeat.epoch), &member, now).await?,
                 (over, _) => over,
             };
             ended.extend(reason.map(|reason| EndedRoom {
@@ -170,7 +164,7 @@ impl Store {
                 reason,
             }));
         }
-        Ok(HeartbeatAnswer { ended, known, again })
+        Ok(HeartbeatAnswer { ended, known })
     }
 
     /// The relays that live, those of the region first, the least loaded first. One read.

@@ -261,11 +261,8 @@ pub enum Input {
         /// Its settings, or why it does not open here.
         answer: Result<Entered, Refusal>,
     },
-    /// The control plane took those who are in this meeting for gone: they are reported as in again.
-    ReportAgain {
-        /// The meeting.
-        room: RoomName,
-    },
+    /// The control plane may have taken all who are in meetings for gone: they are reported as in again.
+    ReportAgain,
     /// From the transports.
     Transport(TransportEvent),
     /// From the forwarding shards.

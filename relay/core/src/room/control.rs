@@ -112,8 +112,9 @@ impl Control {
             }
             Input::SignalClosed { connection } => self.signal_closed(now, connection),
             Input::Entered { room, answer } => self.entered(now, room, answer),
-            Input::ReportAgain { room } => {
-                if let Some(id) = self.by_key.get(&RoomKey::Meeting(room)).copied() {
+            Input::ReportAgain => {
+                let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
+                for id in ids {
                     self.step(now, id, |room, ctx| room.report_again(ctx));
                 }
             }

@@ -271,11 +271,8 @@ impl Room {
         self.report_in(ctx, participant);
     }
 
-    /// Reports everybody who is in as somebody who comes now.
-    pub(super) fn report_again(&mut self, ctx: &mut Context<'_>) {
-        for participant in self.participants.values_mut().filter(|participant| !participant.waits) {
-            participant.present_since_ms = ctx.now.unix_ms;
-        }
+    /// Reports everybody who is in as somebody who comes now, which changes nothing for whom the control plane knows to be in.
+    pub(super) fn report_again(&self, ctx: &mut Context<'_>) {
         for participant in self.participants.values().filter(|participant| !participant.waits) {
             self.report_in(ctx, participant);
         }

@@ -223,13 +223,28 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
     assert!(!active().await);
     let beat = async |relay: &TestRelay, now| {
         let heard = store.relay_heartbeat(&heartbeat(relay, &[room]), now).await;
-        let heard = heard.expect("heard");
-        (heard.ended, heard.again)
+        heard.expect("heard").ended
     };
-    // Its people were reported as gone, and are to be reported again, once.
+    assert_eq!(beat(&relay, minute(3)).await, []);
+    // Its people were reported as gone, and are told again: more than once is once.
     assert_eq!(left(&world, room.conference).await, [(1, Reason::ConnectionLost)]);
-    assert_eq!(beat(&relay, minute(3)).await, (vec![], vec![room]));
-    assert_eq!(beat(&relay, minute(3)).await, (vec![], vec![]));
+    let present = async || {
+        let known = store.conference(&world.scope(), room.conference).await.expect("found");
+        let of = (room.reseller, room.conference);
+        let first = ParticipantNumber::new(1).expect("from 1");
+        let found = store.present(of, known.occurrences.iter(), first).await;
+        found.expect("read").is_some()
+    };
+    assert!(!present().await);
+    for n in [2, 3] {
+        relay
+            .report(n, vec![joins(room, 1, false)], minute(3))
+            .await
+            .expect("kept");
+        assert!(present().await);
+    }
+    let events = store.events(world.reseller.id, room.conference, 0, minute(3)).await;
+    assert_eq!(events.expect("read").len(), 3);
     assert!(active().await, "it goes on where it was");
     // Silent again, and people gather elsewhere meanwhile.
     store.sweep(minute(5), Timestamp::MIN).await.expect("sweeps");
@@ -240,7 +255,7 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         room,
         reason: Reason::Moved,
     };
-    assert_eq!(beat(&relay, minute(6)).await, (vec![moved], vec![]));
+    assert_eq!(beat(&relay, minute(6)).await, [moved]);
     // It closes its own, and the other goes on, whatever it says of an end.
     let ends = async |n, reason, by| {
         let end = Event {
@@ -250,22 +265,22 @@ pub async fn a_relay_heard_of_again_takes_its_rooms_back(store: &Store) {
         };
         relay.report(n, vec![end], minute(6)).await.expect("heard");
     };
-    for (n, reason) in [(2, Reason::Moved), (3, Reason::Ended)] {
+    for (n, reason) in [(4, Reason::Moved), (5, Reason::Ended)] {
         ends(n, reason, None).await;
         assert!(active().await, "{reason:?}");
     }
     relay.leave(room, minute(6)).await.expect("leaves");
-    assert_eq!(beat(&relay, minute(6)).await, (vec![], vec![]));
+    assert_eq!(beat(&relay, minute(6)).await, []);
     assert!(active().await);
     assert_eq!(world.open(&other, minute(6), false).await.home, other.id);
     // But who ended it there for everybody was told that it is over.
-    ends(4, Reason::Ended, ParticipantNumber::new(1)).await;
+    ends(6, Reason::Ended, ParticipantNumber::new(1)).await;
     assert!(!active().await);
     let over = EndedRoom {
         room,
         reason: Reason::Ended,
     };
-    assert_eq!(beat(&other, minute(6)).await, (vec![over], vec![]));
+    assert_eq!(beat(&other, minute(6)).await, [over]);
 }
 
 /// A relay is silent long enough for its meeting to be opened elsewhere, and not so long that it is swept.

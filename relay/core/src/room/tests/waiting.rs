@@ -116,7 +116,7 @@ fn who_was_in_and_waits_now_is_reported_as_gone() {
     );
     // And as there again when it is let in; whoever waits is not reported anew.
     world.events.clear();
-    world.handle(Input::ReportAgain { room: meeting() });
+    world.handle(Input::ReportAgain);
     assert_eq!(world.events.len(), 1);
     assert_eq!(world.order_by(&holder(1), admit(2)), Ok(()));
     assert_eq!(world.events.len(), 2);
