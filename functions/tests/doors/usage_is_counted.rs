@@ -31,13 +31,17 @@ async fn meetings_people_and_time_count_once_and_on_their_day() {
     let (_, second) = entered(&site, &eve).await;
     let now = site.now().as_second();
     let midnight = now + DAY / 2;
+    let mut another = joins("Bob");
+    another["jti"] = json!("another");
     let events = [
         event(&first, now, 1, joins("Ann")),
         event(&first, now + 10, 2, joins("Bob")),
         // Somebody comes back, is taken over by another session, and stays over midnight.
         event(&first, now + 40, 2, leaves()),
         event(&first, now + 50, 2, joins("Bob")),
-        event(&first, now + 60, 2, joins("Bob")),
+        event(&first, now + 60, 2, another),
+        // A join that is told again.
+        event(&first, now + 70, 1, joins("Ann")),
         event(&first, midnight + 60, 2, leaves()),
         event(&second, now, 1, joins("Eve")),
         event(&second, now + 2, 1, leaves()),
