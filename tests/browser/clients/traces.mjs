@@ -7,12 +7,16 @@ import { Scenario } from './scenario.mjs';
 /** Told at intervals, whatever happens. */
 const TIMED = /(ping|pong|pingReq|pongResp|trickle|connectionQuality|speakersChanged)$/;
 const browser = await launchChromium();
+/** What does not come on LiveKit's server is said, and the next step taken: a camera may need less than the 60 kbit/s at which it is to stop. */
+const forgiving = async (step, action) => {
+  await action().catch((error) => console.log(`  LiveKit's, ${step}: ${error.message}`));
+};
 for (const single of [true, false]) {
   const traces = [];
   for (const start of [ours, livekit]) {
     const server = await start({ here: '127.0.0.1', near: 'lo' });
     const scenario = new Scenario(server, browser, single);
-    await scenario.walk();
+    await scenario.walk(start === livekit ? { each: forgiving } : {});
     traces.push(scenario.trace);
     await server.stop();
   }
