@@ -112,3 +112,9 @@ about_bench() {
   [ -z "$(git status --porcelain -- "$@" Cargo.lock)" ] || BENCH_COMMIT="$BENCH_COMMIT+changes"
   export BENCH_MACHINE BENCH_COMMIT
 }
+
+# Ahead of other work on the machine, where that is allowed: it must not decide who delivers. What is started inherits it.
+# shellcheck disable=SC2034
+ahead() {
+  if "$@" true 2>/dev/null; then AHEAD=("$@"); else AHEAD=(); fi
+}

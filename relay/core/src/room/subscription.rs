@@ -356,8 +356,10 @@ impl Room {
         let Some(publisher) = self.participants.get_mut(&session) else {
             return;
         };
-        let mut in_time = |_| publisher.taken.take(now, TAKEN_EVERY, TAKEN_AT_ONCE);
-        if !taken.iter().all(&mut in_time) {
+        if !taken
+            .iter()
+            .all(|_| publisher.taken.take(now, TAKEN_EVERY, TAKEN_AT_ONCE))
+        {
             // Given again, they cost the others SSRCs, of which each has so many.
             self.depart(ctx, session, Departure::Confused);
         }
