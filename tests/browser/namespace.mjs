@@ -18,6 +18,9 @@ export class Walled {
     for (const line of [
       `ip netns add ${this.name}`,
       `ip link add ${cable} type veth peer name wall netns ${this.name}`,
+      // An address of IPv6 would come into use more than a second later, and Chromium drop what it loads then: ERR_NETWORK_CHANGED.
+      `ip link set ${cable} addrgenmode none`,
+      `ip -n ${this.name} link set wall addrgenmode none`,
       `ip address add ${this.here}/24 dev ${cable}`,
       `ip link set ${cable} up`,
       `ip -n ${this.name} address add 10.${net}.2/24 dev wall`,
