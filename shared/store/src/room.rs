@@ -107,6 +107,19 @@ pub struct LiveRoom {
     pub home: RelayId,
 }
 
+impl LiveRoom {
+    /// Where its meeting still is, although it was opened elsewhere: who asked for it there never came.
+    pub(crate) fn back(&self, occurrence: &OccurrenceItem) -> Option<Self> {
+        occurrence.relays.first().map(|home| Self {
+            live: Live {
+                lease: None,
+                ..self.live.clone()
+            },
+            home: home.clone(),
+        })
+    }
+}
+
 /// A room with what is planned on its code around now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomView {
@@ -235,6 +248,9 @@ impl Store {
     ) -> Result<LiveRoom> {
         let room = &view.room;
         let held = room.live.as_ref();
+        if let Some(lapsed) = held.filter(|held| !held.live.counts(now)) {
+            self.lead_back(room, lapsed, now).await?;
+        }
         let fresh = |conference, occurrence, kind| LiveRoom {
             live: Live {
                 conference,
@@ -297,6 +313,21 @@ impl Store {
         ops.push(room.point_to(Some(&next)));
         self.commit(ops).await?;
         Ok(next)
+    }
+
+    /// Leads a code back to the meeting that it held, if that still is at a relay, as the next sweep would; then the room has changed.
+    async fn lead_back(&self, room: &Room, lapsed: &LiveRoom, now: Timestamp) -> Result<()> {
+        let name = room.name_of(lapsed.live.conference, lapsed.live.occurrence);
+        let Some(item) = self.get(keys::occurrence(&name)).await? else {
+            return Ok(());
+        };
+        let occurrence: OccurrenceItem = from_item("occurrence", &item)?;
+        let back = lapsed.back(&occurrence).filter(|back| back.live.counts(now));
+        if back.is_none() || occurrence.state == OccurrenceState::Ended {
+            return Ok(());
+        }
+        self.commit(vec![room.point_to(back.as_ref())]).await?;
+        Err(Error::Raced)
     }
 
     /// Ends an ad-hoc meeting that makes way; the pointer is moved by the caller.

@@ -2,7 +2,7 @@
 //! whose relay is gone.
 
 use domain::Reason;
-use domain::conference::{CodeKind, Kind, Live, NextStep};
+use domain::conference::{CodeKind, Kind, NextStep};
 use domain::id::{RelayId, RoomName};
 use domain::relay::OccurrenceState;
 use domain::time::millis;
@@ -14,7 +14,7 @@ use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::presence::Source;
 use crate::retry::unraced;
-use crate::room::{LiveRoom, Room};
+use crate::room::Room;
 use crate::series::SeriesPlace;
 use crate::table::{Query, beginning_with};
 use crate::value::{Item, from_item};
@@ -226,14 +226,7 @@ impl Store {
                 ops.extend(occurrence.save(lease, now));
                 if let (Some(live), None) = (live, held) {
                     // Nobody came where it was opened: it is still where it was, or nowhere.
-                    let back = occurrence.relays.first().map(|home| LiveRoom {
-                        live: Live {
-                            lease: None,
-                            ..live.live.clone()
-                        },
-                        home: home.clone(),
-                    });
-                    ops.push(room.point_to(back.as_ref()));
+                    ops.push(room.point_to(live.back(&occurrence).as_ref()));
                 }
                 None
             }

@@ -328,22 +328,28 @@ pub async fn a_meeting_is_at_one_relay(store: &Store) {
     assert_eq!(beat(&relay, minute(2)).await, []);
 }
 
-/// Somebody asks to come while nothing is heard of a meeting's relay, and never gets there.
+/// Somebody asks to come while nothing is heard of a meeting's relay, and never gets there: the next sweep, or before it
+/// whoever asks next, leads to the relay again, and nothing new begins.
 pub async fn a_meeting_stays_where_nobody_took_it_from(store: &Store) {
     let second = |n| noon().saturating_add(SignedDuration::from_secs(n)).expect("a time");
-    let world = World::new(store).await;
-    let (relay, other) = (world.relay("r", noon()).await, world.relay("o", noon()).await);
-    let room = world.room_name(&world.open(&relay, noon(), true).await);
-    relay.enter(room, noon()).await.expect("enters");
-    other.register(second(20)).await;
-    assert_eq!(world.open(&other, second(20), false).await.home, other.id);
-    store
-        .relay_heartbeat(&heartbeat(&relay, &[room]), second(150))
-        .await
-        .expect("heard");
-    store.sweep(second(150), Timestamp::MIN).await.expect("sweeps");
-    let found = world.open(&relay, second(150), false).await;
-    assert_eq!((world.room_name(&found), found.home), (room, relay.id));
+    for sweeps in [true, false] {
+        let world = World::new(store).await;
+        let (relay, other) = (world.relay("r", noon()).await, world.relay("o", noon()).await);
+        let room = world.room_name(&world.open(&relay, noon(), true).await);
+        relay.enter(room, noon()).await.expect("enters");
+        other.register(second(20)).await;
+        assert_eq!(world.open(&other, second(20), false).await.home, other.id);
+        let heard = store.relay_heartbeat(&heartbeat(&relay, &[room]), second(150)).await;
+        heard.expect("heard");
+        if sweeps {
+            store.sweep(second(150), Timestamp::MIN).await.expect("sweeps");
+        } else {
+            let begins = world.try_open(&other, second(150), true).await;
+            assert!(matches!(begins, Err(Error::Raced)), "{begins:?}");
+        }
+        let found = world.open(&relay, second(150), false).await;
+        assert_eq!((world.room_name(&found), found.home), (room, relay.id));
+    }
 }
 
 /// A relay ends with people in an ad-hoc meeting, whose time is always over: it is held for them, and opens elsewhere.
