@@ -191,8 +191,9 @@ impl Store {
     async fn forget_former(&self, relay: &Relay, member: &Membership) -> Result<()> {
         let op = Op::update(keys::membership(&relay.id, &member.room), "REMOVE #former")
             .value(":epoch", &member.epoch)
-            .when("#epoch = :epoch", Failure::Raced);
-        // Refused when the relay has started and entered again: the next sweep sees to it.
+            .value(":former", &member.former)
+            .when("#epoch = :epoch AND #former = :former", Failure::Raced);
+        // Refused when the relay has started and entered again, or another start counts: the next sweep sees to it.
         self.update(op).await.map(drop)
     }
 
