@@ -25,6 +25,9 @@ const QUALITY_EVERY: Duration = Duration::from_secs(5);
 /// In a large room, streams that begin to flow or stop are told together, so long after the first of them.
 const STREAMS: Duration = Duration::from_millis(200);
 
+/// So long after a track's first packet its publisher knows it: before, `livekit-client` drops what it is told of it.
+const KNOWN_AFTER: Duration = Duration::from_secs(1);
+
 impl Room {
     /// Loudness of some tracks changed; levels are eighths of full scale.
     pub(super) fn speakers_changed(&mut self, ctx: &mut Context<'_>, changed: &[(TrackSid, u8)]) {
@@ -188,13 +191,16 @@ impl Room {
         let Some(track) = self.tracks.get_mut(sid) else {
             return;
         };
-        if !std::mem::replace(&mut track.arrived, true) && track.silence_due {
-            let order = MuteTrackRequest {
-                sid: sid.to_string(),
-                muted: true,
-            };
-            let publisher = track.publisher;
-            self.order_mute(ctx, publisher, order);
+        if !std::mem::replace(&mut track.arrived, true) {
+            self.timers.set(Timer::Wanted(sid.clone()), ctx.after(KNOWN_AFTER));
+            if track.silence_due {
+                let order = MuteTrackRequest {
+                    sid: sid.to_string(),
+                    muted: true,
+                };
+                let publisher = track.publisher;
+                self.order_mute(ctx, publisher, order);
+            }
         }
         let Some(track) = self.tracks.get_mut(sid) else {
             return;

@@ -369,6 +369,32 @@ fn a_layer_that_nobody_wants_is_told_to_its_publisher() {
     );
 }
 
+/// `livekit-client` drops what it hears of a track before it knows its own publication.
+#[test]
+fn what_is_wanted_of_a_track_is_told_again_once_its_publisher_knows_it() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    world.publish(1);
+    let source = *world.sources()[1].0;
+    world.handle(Input::Forward(forward::Event::LayerWanted {
+        source,
+        highest: Some(0),
+    }));
+    world.media_comes();
+    let told = |world: &World| {
+        let mut all = Vec::new();
+        for (_, message) in world.sent.iter().filter(|(to, _)| *to == 1) {
+            if let Message::SubscribedQualityUpdate(update) = message {
+                all.push(update.subscribed_qualities.iter().filter(|one| one.enabled).count());
+            }
+        }
+        all
+    };
+    assert_eq!(told(&world), [1]);
+    world.pass(Duration::from_secs(30));
+    assert_eq!(told(&world), [1, 1]);
+}
+
 #[test]
 fn quality_is_told_every_five_seconds() {
     let mut world = pair(Mode::Dual);
