@@ -122,11 +122,14 @@ test('all are muted, the room is locked, and the host ends the meeting for every
   await cleo.locator('[data-ending=locked]').waitFor();
   await ann.getByRole('button', { name: 'Unlock meeting' }).click();
   await bob.locator('.room-lock').waitFor({ state: 'detached' });
-  await cleo.getByRole('button', { name: 'Join again' }).click();
+  await cleo.getByRole('button', { name: 'Try again' }).click();
   await inside(cleo);
   await ann.getByRole('button', { name: 'End for everybody' }).click();
-  await ann.getByRole('dialog').getByRole('button', { name: 'End for everybody' }).click();
+  await ann.getByRole('dialog', { name: 'End the meeting for everybody?' }).getByRole('button', { name: 'End for everybody' }).click();
   for (const page of [bob, cleo]) await page.locator('[data-ending=ended]').waitFor();
+  await ann.locator('[data-ending=ended]').waitFor();
+  // What was told of the meeting is not shown any more.
+  for (const page of [ann, bob, cleo]) assert.equal(await page.locator('.toast').count(), 0);
   await leaveAll(ann, bob, cleo);
 });
 

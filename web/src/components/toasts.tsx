@@ -40,6 +40,11 @@ export class Toasts {
     this.silence = setTimeout(() => (this.spoken.value = ''), SHOWN_FOR_MS);
   }
 
+  /** Takes them all away: what they tell of is over. */
+  clear(): void {
+    this.list.value = [];
+  }
+
   dismiss(id: number): void {
     this.list.value = this.list.peek().filter((toast) => toast.id !== id);
   }

@@ -226,7 +226,7 @@ export const en = {
   'joining.title': 'Taking you in…',
 
   'knocking.title': 'You will be let in soon',
-  'knocking.text': 'The moderators know that you are here. Nobody sees or hears you yet.',
+  'knocking.text': 'A moderator has to let you in. Nobody sees or hears you yet.',
   'knocking.leave': 'Leave',
   'knocking.admitted': 'You have been let in',
 
@@ -373,6 +373,9 @@ export const en = {
   'banner.sound': 'Your browser has silenced this meeting.',
   'banner.sound.go': 'Turn on sound',
 
+  'end.title': 'End the meeting for everybody?',
+  'end.text': 'Everybody goes out, and nobody can come back in.',
+
   'end.again': 'Join again',
   'end.try': 'Try again',
   'end.retry': 'Try again in {time}',
@@ -384,6 +387,7 @@ export const en = {
   'end.left.text': 'Closed the wrong door? You can come straight back.',
   'end.ended.title': 'The meeting has ended',
   'end.ended.text': 'Thank you for joining.',
+  'end.ended.before': 'It was over before you came in.',
   'end.removed.title': 'A moderator removed you',
   'end.removed.text': 'You are no longer in this meeting.',
   'end.rejected.title': 'You were not let in',

@@ -1,3 +1,4 @@
+import { effect } from '@preact/signals';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { NOON, RELAYS, admission, json, refusal, world } from './meeting.fixture';
 import { RelayRefused } from './session';
@@ -213,9 +214,15 @@ describe('coming back', () => {
     await meeting.enter(entry);
     if (sessions[0]) sessions[0].cameraOn.value = false;
     answers.join = () => json(200, admission('t2'));
+    const seemsBack: boolean[] = [];
+    const stop = effect(() => {
+      seemsBack.push(!meeting.session.value && !meeting.comingBack.value);
+    });
     opened[0]?.ended('connection_lost');
     expect(meeting.comingBack.value).toBe(true);
     await vi.advanceTimersByTimeAsync(10);
+    stop();
+    expect(seemsBack).not.toContain(true);
     expect(joins()[1]?.body['token']).toBe('t1');
     expect(opened[1]?.admission.token).toBe('t2');
     expect(opened[1]).toMatchObject({ wantMic: true, wantCamera: false });

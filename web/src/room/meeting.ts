@@ -395,10 +395,11 @@ export class Meeting {
       // A second break, at the door, does not undo that we were in.
       if (!before.waiting.peek()) this.wasIn = true;
     }
-    this.session.value = null;
     const former = this.admission.peek();
+    // First, so that nobody seems to be back in between.
+    this.comingBack.value = former !== null;
+    this.session.value = null;
     if (!former) return;
-    this.comingBack.value = true;
     const visit = this.beginVisit();
     const verdict = await this.comeBack(former, visit);
     if (verdict) this.finish(verdict);

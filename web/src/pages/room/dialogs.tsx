@@ -14,6 +14,8 @@ export function Dialogs() {
       return <SettingsDialog />;
     case 'leave':
       return <LeaveDialog />;
+    case 'end':
+      return <EndDialog />;
     case 'remove':
       return <RemoveDialog />;
     default:
@@ -86,6 +88,25 @@ function LeaveDialog() {
           <Icon name="door" size={20} />
           {t('leave.leave')}
         </button>
+        <button type="button" class="button button-danger" onClick={() => void room.endForAll()}>
+          <Icon name="leave" size={20} />
+          {t('leave.end')}
+        </button>
+        <button type="button" class="button" onClick={close}>
+          {t('leave.stay')}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}
+
+function EndDialog() {
+  const room = useRoom();
+  const close = () => (room.dialog.value = null);
+  return (
+    <Dialog title={t('end.title')} close={close} class="dialog-small">
+      <p class="dialog-text">{t('end.text')}</p>
+      <footer class="dialog-foot dialog-foot-stack">
         <button type="button" class="button button-danger" onClick={() => void room.endForAll()}>
           <Icon name="leave" size={20} />
           {t('leave.end')}

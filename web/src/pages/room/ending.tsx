@@ -28,7 +28,7 @@ const ICONS: Readonly<Record<EndingName, IconName>> = {
 };
 
 /** Endings where trying anew is what the first button says, not coming back. */
-const TRY = new Set<EndingName>(['full', 'error', 'busy', 'media_denied', 'timeout']);
+const TRY = new Set<EndingName>(['full', 'locked', 'error', 'busy', 'media_denied', 'timeout']);
 const GONE = new Set<EndingName>(['not_found', 'expired', 'ended', 'wrong_pin']);
 
 interface EndingProps {
@@ -42,6 +42,7 @@ export function Ending({ ending, without }: EndingProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), [ending]);
   const { subject, registration } = room.page.conference;
+  const late = ending === 'ended' && !room.wasIn;
   const wait = ending === 'busy' ? room.meeting.retryAfter.value : 0;
   const again =
     wait > 0 ? t('end.retry', { time: clock(wait) }) : t(TRY.has(ending) ? 'end.try' : 'end.again');
@@ -54,7 +55,7 @@ export function Ending({ ending, without }: EndingProps) {
         {t(`end.${ending}.title`)}
       </h1>
       {subject && ending !== 'not_found' && <p class="card-subject">{subject}</p>}
-      <p>{t(`end.${ending}.text`)}</p>
+      <p>{t(late ? 'end.ended.before' : `end.${ending}.text`)}</p>
       <div class="card-actions">
         {(mayReturn(ending) || ending === 'locked' || ending === 'not_started') && (
           <button

@@ -36,7 +36,7 @@ export class RoomModel {
   readonly controls: ReadonlySet<Control>;
   readonly view = signal<View>('gallery');
   readonly panel = signal<'people' | null>(null);
-  readonly dialog = signal<'settings' | 'leave' | 'remove' | null>(null);
+  readonly dialog = signal<'settings' | 'leave' | 'end' | 'remove' | null>(null);
   /** We are asked to unmute, in a dialog that waits for its turn; `by` is `null` for somebody outside the room. */
   readonly asked = signal<{ by: Person | null } | null>(null);
   /** Whom the dialog asks to remove. */
@@ -56,6 +56,8 @@ export class RoomModel {
   private readonly outward: Outward;
   /** When we first came in on this visit, and when we last did, in Unix milliseconds. */
   private since: number | null = null;
+  /** Whether the visitor was in this meeting at all. */
+  wasIn = false;
   private cameIn = 0;
   /** Those who went a moment ago, by identity. */
   private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
@@ -120,6 +122,7 @@ export class RoomModel {
         return undefined;
       }
       this.cameIn = Date.now();
+      this.wasIn = true;
       this.since ??= this.cameIn;
       const { since } = this;
       const tick = () => (this.elapsed.value = Math.floor((Date.now() - since) / 1000));

@@ -192,7 +192,7 @@ export function Lead() {
           <button
             type="button"
             class="button button-small lead-end"
-            onClick={() => (room.dialog.value = 'leave')}
+            onClick={() => (room.dialog.value = 'end')}
           >
             <Icon name="leave" size={18} />
             {t('lead.end')}

@@ -5,10 +5,17 @@ import type { RoomModel } from './model';
 
 /** Tells from now on. */
 export function announce(room: RoomModel): void {
+  forgetAtTheEnd(room);
   announceConnection(room);
   announceRole(room);
   announceScreens(room);
   announceWaiting(room);
+}
+
+function forgetAtTheEnd({ meeting, toasts }: RoomModel): void {
+  effect(() => {
+    if (meeting.phase.value.at === 'over') toasts.clear();
+  });
 }
 
 // Back after an interruption; let in after knocking.

@@ -60,14 +60,15 @@ function Row({ person }: { person: Person }) {
     : person.observer.value
       ? t('room.observer')
       : null;
+  const marks = [person.isLocal ? t('room.you') : null, role].filter((mark) => mark !== null);
   const { value: mic } = person.micOn;
   const { value: camera } = person.camera;
   return (
     <li class={person.speaking.value ? 'person person-speaking' : 'person'}>
       <Avatar name={name} identity={person.identity} />
       <div class="person-text">
-        <span class="person-name">{person.isLocal ? t('room.you.name', { name }) : name}</span>
-        {role && <span class="person-role">{role}</span>}
+        <span class="person-name">{name}</span>
+        {marks.length > 0 && <span class="person-role">{marks.join(' · ')}</span>}
       </div>
       {person.screen.value && <Icon name="share" size={18} />}
       <span class={mic ? 'mark' : 'mark mark-off'}>
