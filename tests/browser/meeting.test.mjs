@@ -98,6 +98,24 @@ test('a shared screen is large at the others while cameras go on', async () => {
   await leaveAll([ann, bob]);
 });
 
+// What the relay says before the page's library knows the track, the library drops.
+test('a screen that is shared with a phone alone is sent in the layer that it shows', async () => {
+  const { room_url: roomUrl } = await newMeeting();
+  const ann = await join(await visitor(here.browser), roomUrl, 'Ann');
+  const bob = await join(await visitor(here.browser, { viewport: { width: 390, height: 844 } }), roomUrl, 'Bob');
+  await seen(bob, 'Ann');
+  await press(ann, 'Share screen');
+  await until('the upper layer off', () =>
+    ann.evaluate(() => {
+      const senders = window.keptConnections.flatMap((connection) => connection.getSenders());
+      const screens = senders.filter(({ track }) => track?.getSettings().displaySurface);
+      const layers = screens.flatMap((sender) => sender.getParameters().encodings.map(({ active }) => active));
+      return layers.length === 2 && layers[0] && !layers[1];
+    }),
+  );
+  await leaveAll([ann, bob]);
+});
+
 test('a page that is reloaded comes back, and is one person to the others', async () => {
   const { room_url: roomUrl } = await newMeeting();
   const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
