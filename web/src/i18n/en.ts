@@ -283,6 +283,8 @@ export const en = {
   'leave.lead': 'You can leave it running for the others, or end it for everybody.',
   'leave.leave': 'Leave',
   'leave.end': 'End for everybody',
+  'leave.end.title': 'End the meeting for everybody?',
+  'leave.end.text': 'Everybody goes out, and nobody can come back in.',
   'leave.stay': 'Stay',
   'leave.failed': 'The meeting could not be ended. Please try again.',
 
@@ -372,9 +374,6 @@ export const en = {
   'banner.locked': 'Locked',
   'banner.sound': 'Your browser has silenced this meeting.',
   'banner.sound.go': 'Turn on sound',
-
-  'end.title': 'End the meeting for everybody?',
-  'end.text': 'Everybody goes out, and nobody can come back in.',
 
   'end.again': 'Join again',
   'end.try': 'Try again',

@@ -1,4 +1,5 @@
 // The dialogs of a running meeting.
+import type { ComponentChildren } from 'preact';
 import { Dialog } from '../../components/dialog';
 import { Switch } from '../../components/fields';
 import { Icon } from '../../components/icon';
@@ -13,9 +14,9 @@ export function Dialogs() {
     case 'settings':
       return <SettingsDialog />;
     case 'leave':
-      return <LeaveDialog />;
+      return <LeaveDialog ends={false} />;
     case 'end':
-      return <EndDialog />;
+      return <LeaveDialog ends />;
     case 'remove':
       return <RemoveDialog />;
     default:
@@ -73,13 +74,41 @@ function SettingsDialog() {
   );
 }
 
-function LeaveDialog() {
-  const room = useRoom();
-  const close = () => (room.dialog.value = null);
+interface QuestionProps {
+  title: string;
+  text: string;
+  /** Of the button that changes nothing. */
+  stay: string;
+  close: () => void;
+  /** The buttons that do something. */
+  children: ComponentChildren;
+}
+
+function Question({ title, text, stay, close, children }: QuestionProps) {
   return (
-    <Dialog title={t('leave.title')} close={close} class="dialog-small">
-      <p class="dialog-text">{t('leave.lead')}</p>
+    <Dialog title={title} close={close} class="dialog-small">
+      <p class="dialog-text">{text}</p>
       <footer class="dialog-foot dialog-foot-stack">
+        {children}
+        <button type="button" class="button" onClick={close}>
+          {stay}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}
+
+/** A moderator who leaves may end the meeting instead; one who ends it is asked whether to. */
+function LeaveDialog({ ends }: { ends: boolean }) {
+  const room = useRoom();
+  return (
+    <Question
+      title={t(ends ? 'leave.end.title' : 'leave.title')}
+      text={t(ends ? 'leave.end.text' : 'leave.lead')}
+      stay={t('leave.stay')}
+      close={() => (room.dialog.value = null)}
+    >
+      {!ends && (
         <button
           type="button"
           class="button button-primary"
@@ -88,34 +117,12 @@ function LeaveDialog() {
           <Icon name="door" size={20} />
           {t('leave.leave')}
         </button>
-        <button type="button" class="button button-danger" onClick={() => void room.endForAll()}>
-          <Icon name="leave" size={20} />
-          {t('leave.end')}
-        </button>
-        <button type="button" class="button" onClick={close}>
-          {t('leave.stay')}
-        </button>
-      </footer>
-    </Dialog>
-  );
-}
-
-function EndDialog() {
-  const room = useRoom();
-  const close = () => (room.dialog.value = null);
-  return (
-    <Dialog title={t('end.title')} close={close} class="dialog-small">
-      <p class="dialog-text">{t('end.text')}</p>
-      <footer class="dialog-foot dialog-foot-stack">
-        <button type="button" class="button button-danger" onClick={() => void room.endForAll()}>
-          <Icon name="leave" size={20} />
-          {t('leave.end')}
-        </button>
-        <button type="button" class="button" onClick={close}>
-          {t('leave.stay')}
-        </button>
-      </footer>
-    </Dialog>
+      )}
+      <button type="button" class="button button-danger" onClick={() => void room.endForAll()}>
+        <Icon name="leave" size={20} />
+        {t('leave.end')}
+      </button>
+    </Question>
   );
 }
 
@@ -124,27 +131,24 @@ function UnmuteDialog({ asker }: { asker: Person | null }) {
   const room = useRoom();
   const close = () => (room.asked.value = null);
   return (
-    <Dialog title={t('unmute.title')} close={close} class="dialog-small">
-      <p class="dialog-text">
-        {asker ? t('unmute.by', { name: asker.name.value }) : t('unmute.text')}
-      </p>
-      <footer class="dialog-foot dialog-foot-stack">
-        <button
-          type="button"
-          class="button button-primary"
-          onClick={() => {
-            close();
-            void room.setMic(true);
-          }}
-        >
-          <Icon name="mic" size={20} />
-          {t('unmute.go')}
-        </button>
-        <button type="button" class="button" onClick={close}>
-          {t('unmute.stay')}
-        </button>
-      </footer>
-    </Dialog>
+    <Question
+      title={t('unmute.title')}
+      text={asker ? t('unmute.by', { name: asker.name.value }) : t('unmute.text')}
+      stay={t('unmute.stay')}
+      close={close}
+    >
+      <button
+        type="button"
+        class="button button-primary"
+        onClick={() => {
+          close();
+          void room.setMic(true);
+        }}
+      >
+        <Icon name="mic" size={20} />
+        {t('unmute.go')}
+      </button>
+    </Question>
   );
 }
 
@@ -154,28 +158,23 @@ function RemoveDialog() {
   const person = room.removing.value;
   if (!person) return null;
   return (
-    <Dialog
+    <Question
       title={t('remove.title', { name: person.name.value })}
+      text={t('remove.text')}
+      stay={t('remove.stay')}
       close={close}
-      class="dialog-small"
     >
-      <p class="dialog-text">{t('remove.text')}</p>
-      <footer class="dialog-foot dialog-foot-stack">
-        <button
-          type="button"
-          class="button button-danger"
-          onClick={() => {
-            close();
-            void room.moderate('remove', person.number);
-          }}
-        >
-          <Icon name="door" size={20} />
-          {t('remove.go')}
-        </button>
-        <button type="button" class="button" onClick={close}>
-          {t('remove.stay')}
-        </button>
-      </footer>
-    </Dialog>
+      <button
+        type="button"
+        class="button button-danger"
+        onClick={() => {
+          close();
+          void room.moderate('remove', person.number);
+        }}
+      >
+        <Icon name="door" size={20} />
+        {t('remove.go')}
+      </button>
+    </Question>
   );
 }

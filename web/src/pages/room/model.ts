@@ -56,8 +56,6 @@ export class RoomModel {
   private readonly outward: Outward;
   /** When we first came in on this visit, and when we last did, in Unix milliseconds. */
   private since: number | null = null;
-  /** Whether the visitor was in this meeting at all. */
-  wasIn = false;
   private cameIn = 0;
   /** Those who went a moment ago, by identity. */
   private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
@@ -122,7 +120,6 @@ export class RoomModel {
         return undefined;
       }
       this.cameIn = Date.now();
-      this.wasIn = true;
       this.since ??= this.cameIn;
       const { since } = this;
       const tick = () => (this.elapsed.value = Math.floor((Date.now() - since) / 1000));
@@ -230,6 +227,11 @@ export class RoomModel {
       this.toasts.show(t('toast.left', { name: person.name.peek() }), { icon: 'door' });
     };
     this.leaving.set(identity, setTimeout(tell, COMES_BACK_WITHIN_MS));
+  }
+
+  /** Whether the visitor was in this meeting at all. */
+  get wasIn(): boolean {
+    return this.cameIn > 0;
   }
 
   private left(ending: Ending): void {
