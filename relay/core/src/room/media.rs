@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use domain::quality::Grade;
 use livekit_protocol::{
-    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, MuteTrackRequest, SpeakerInfo, SpeakersChanged,
-    StreamState, StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate,
-    VideoQuality, participant_info::State, signal_response::Message,
+    ConnectionQuality, ConnectionQualityInfo, ConnectionQualityUpdate, SpeakerInfo, SpeakersChanged, StreamState,
+    StreamStateInfo, StreamStateUpdate, SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate, VideoQuality,
+    participant_info::State, signal_response::Message,
 };
 
 use super::{
@@ -191,20 +191,10 @@ impl Room {
         let Some(track) = self.tracks.get_mut(sid) else {
             return;
         };
-        if !std::mem::replace(&mut track.arrived, true) {
-            self.timers.set(Timer::Wanted(sid.clone()), ctx.after(KNOWN_AFTER));
-            if track.silence_due {
-                let order = MuteTrackRequest {
-                    sid: sid.to_string(),
-                    muted: true,
-                };
-                let publisher = track.publisher;
-                self.order_mute(ctx, publisher, order);
-            }
+        if !track.known {
+            let known = Timer::Known(sid.clone());
+            self.timers.set_if_idle(known, ctx.after(KNOWN_AFTER));
         }
-        let Some(track) = self.tracks.get_mut(sid) else {
-            return;
-        };
         let backup = track.backup.as_mut().and_then(|backup| {
             let is_it = backup.media.as_ref().is_some_and(|media| media.source == source);
             Some((&mut backup.layers, track.info.codecs.get_mut(1)?)).filter(|_| is_it)
@@ -224,6 +214,19 @@ impl Room {
         if let Some(codec) = track.info.codecs.first_mut() {
             codec.layers.clone_from(&track.info.layers);
         }
+    }
+
+    /// A track's publisher knows it by now: it hears once more what it may have dropped.
+    pub(super) fn publisher_knows(&mut self, ctx: &mut Context<'_>, sid: &TrackSid) {
+        let Some(track) = self.tracks.get_mut(sid) else {
+            return;
+        };
+        track.known = true;
+        let (publisher, silence_due) = (track.publisher, track.silence_due);
+        if silence_due {
+            self.order_mute(ctx, publisher, sid);
+        }
+        self.tell_wanted(ctx, sid);
     }
 
     /// How well a connection does.

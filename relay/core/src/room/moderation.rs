@@ -222,14 +222,18 @@ impl Room {
         };
         self.mute(ctx, session, &order, true);
         if let Some(track) = self.tracks.get_mut(sid) {
-            track.silence_due = !track.arrived;
+            track.silence_due = !track.known;
         }
-        self.order_mute(ctx, session, order);
+        self.order_mute(ctx, session, sid);
     }
 
     /// Tells a client that its track is muted.
-    pub(super) fn order_mute(&self, ctx: &mut Context<'_>, session: SessionId, order: MuteTrackRequest) {
+    pub(super) fn order_mute(&self, ctx: &mut Context<'_>, session: SessionId, sid: &str) {
         let connection = self.participants.get(&session).and_then(|one| one.connection);
+        let order = MuteTrackRequest {
+            sid: sid.to_owned(),
+            muted: true,
+        };
         ctx.send(connection, Message::Mute(order));
     }
 

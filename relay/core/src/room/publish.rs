@@ -338,11 +338,7 @@ impl Room {
         };
         if std::mem::take(&mut track.silence_due) && !request.muted {
             // It says how its track is, not that somebody unmuted it; now that it knows the track, the order reaches it.
-            let order = MuteTrackRequest {
-                sid: request.sid.clone(),
-                muted: true,
-            };
-            self.order_mute(ctx, session, order);
+            self.order_mute(ctx, session, &request.sid);
             return;
         }
         if track.info.muted == request.muted {

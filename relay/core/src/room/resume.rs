@@ -1,8 +1,6 @@
 //! Coming back with a new signalling connection while the media goes on.
 
-use livekit_protocol::{
-    MuteTrackRequest, ReconnectResponse, SyncState, TrackUnpublishedResponse, signal_response::Message,
-};
+use livekit_protocol::{ReconnectResponse, SyncState, TrackUnpublishedResponse, signal_response::Message};
 
 use super::{
     api::{Output, Resume},
@@ -74,11 +72,7 @@ impl Room {
                 self.tell_wanted(ctx, &track.sid);
             }
             if track.silenced {
-                let order = MuteTrackRequest {
-                    sid: track.sid.to_string(),
-                    muted: true,
-                };
-                self.order_mute(ctx, session, order);
+                self.order_mute(ctx, session, &track.sid);
             }
         }
     }

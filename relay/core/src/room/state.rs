@@ -56,8 +56,8 @@ pub(super) enum Timer {
     Announced,
     /// The media of a track that the others know of must have been offered.
     Offer(TrackSid),
-    /// A publisher that knows its track by now hears once more what is wanted of it.
-    Wanted(TrackSid),
+    /// The track's publisher knows it by now.
+    Known(TrackSid),
 }
 
 /// Whether the control plane let the meeting open here.
@@ -260,7 +260,7 @@ impl Room {
             Timer::Want(session, track) => self.apply_want(ctx, session, &track),
             Timer::Announced => self.show_announced(ctx),
             Timer::Offer(track) => self.hide_track(ctx, &track),
-            Timer::Wanted(track) => self.tell_wanted(ctx, &track),
+            Timer::Known(track) => self.publisher_knows(ctx, &track),
         }
     }
 }

@@ -50,8 +50,8 @@ pub(super) struct Track {
     pub(super) media: Option<Media>,
     /// For those who cannot decode that.
     pub(super) backup: Option<Backup>,
-    /// Media of it has come, so its publisher knows it as published.
-    pub(super) arrived: bool,
+    /// Its media has come for long enough that its publisher knows it as published.
+    pub(super) known: bool,
     /// A moderator muted it before that: a client ignores orders about a track that it is still publishing, and later
     /// tells the server that the track is not muted.
     pub(super) silence_due: bool,
@@ -184,7 +184,7 @@ impl Track {
             shown: false,
             media: None,
             backup,
-            arrived: false,
+            known: false,
             silence_due: false,
             silenced: false,
             subscribers: 0,
