@@ -108,8 +108,45 @@ fn a_subscriber_that_asks_for_little_gets_no_more() {
 }
 
 #[test]
-fn a_muted_camera_leaves_its_bandwidth_to_the_others() {
-    let share = |muted: bool| {
+fn a_slow_way_back_is_no_full_link() {
+    for seed in 1..5 {
+        let mut world = World::new(seed);
+        let layers = [(320, 150_000), (640, 500_000), (1280, 1_500_000)];
+        let camera = Publisher::wavering(Codec::Vp8, &layers, seed, world.now);
+        let source = world.publish(camera, NEAR);
+        let subscriber = world.join(NEAR);
+        let sink = world.subscribe(subscriber, source, Codec::Vp8, Want::default());
+        world.run(5 * SECOND);
+        // Something else fills its uplink.
+        let lagging = LinkConfig {
+            delay: 650 * MS,
+            ..NEAR
+        };
+        world.subscribers[subscriber].up.configure(lagging);
+        world.run(60 * SECOND);
+        let stream = world.subscribers[subscriber].model.stream(World::ssrc(sink));
+        assert_eq!(stream.layer(), Some(2), "seed {seed}");
+        let of_top = stream.decoded.iter().filter(|decoded| decoded.layer == 2).count();
+        assert!(of_top > 62 * 20, "{of_top} pictures of the top layer with seed {seed}");
+    }
+}
+
+#[test]
+fn a_client_that_tells_only_its_loss_gets_what_its_line_carries() {
+    let (mut world, subscriber, sink) = one_camera(44, rate(700_000, 40_000));
+    world.subscribers[subscriber].model.tells = false;
+    world.run(20 * SECOND);
+    let [low, middle, _] = shares(&world, subscriber, sink, 5 * SECOND);
+    assert!(low + middle > 0.9, "{low} {middle}");
+    world.subscribers[subscriber].down.configure(NEAR);
+    world.run(60 * SECOND);
+    let [.., top] = shares(&world, subscriber, sink, 5 * SECOND);
+    assert!(top > 0.9, "{top}");
+}
+
+#[test]
+fn a_muted_camera_leaves_its_bandwidth_to_the_others_and_so_does_one_that_fell_silent() {
+    let share = |silent: bool, muted: bool| {
         let mut world = World::new(41);
         let cameras = [0, 1].map(|_| world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR));
         let subscriber = world.join(rate(900_000, 40_000));
@@ -121,16 +158,17 @@ fn a_muted_camera_leaves_its_bandwidth_to_the_others() {
                 muted: true,
                 ordered: false,
             });
-            world.publishers[0].model.silent = true;
         }
+        world.publishers[0].model.silent = silent;
         world.run(20 * SECOND);
         shares(&world, subscriber, sinks[1], 8 * SECOND)
     };
-    let [_, beside, _] = share(false);
-    let [_, alone, _] = share(true);
+    let [_, beside, _] = share(false, false);
+    let [_, alone, _] = share(true, true);
+    let [_, outlived, _] = share(true, false);
     assert!(
-        beside < 0.5 && alone > 0.9,
-        "middle layer: {beside} beside another, {alone} beside a muted one"
+        beside < 0.5 && alone > 0.9 && outlived > 0.9,
+        "middle layer: {beside} beside another, {alone} beside a muted one, {outlived} beside a silent one"
     );
 }
 

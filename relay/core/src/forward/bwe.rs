@@ -222,12 +222,17 @@ impl Estimator {
         true
     }
 
-    /// A receiver without transport-wide feedback tells its loss, in 256ths.
-    pub(super) fn report_loss(&mut self, now: Micros, fraction: u8) {
+    /// A receiver without transport-wide feedback tells its loss, in 256ths, while so many bits per second are sent.
+    pub(super) fn report_loss(&mut self, now: Micros, fraction: u8, sent: u64) {
         if self.feedback_at == 0 {
             let lost = usize::from(fraction);
-            self.loss.add(now, lost, 256 - lost, self.target(), None);
+            self.loss.add(now, lost, 256 - lost, sent, None);
         }
+    }
+
+    /// What losses allow, if there were many.
+    pub(super) fn by_loss(&self) -> Option<u64> {
+        self.loss.bound().map(|bound| to_u64(bound).max(MIN_BITRATE))
     }
 
     /// A link whose queue holds what was sent long ago is overused; one that has been silent for longer is assumed to carry
@@ -236,7 +241,9 @@ impl Estimator {
         let Some(outstanding) = self.history.outstanding_since().filter(|_| self.is_measured()) else {
             return;
         };
-        let stuck = least_rtt.is_some_and(|rtt| now > outstanding + rtt + STUCK);
+        // Feedback that only comes late says itself that nothing lies in the link's queue.
+        let queued = self.delay.queue() >= DRAINED || now > self.feedback_at + STUCK;
+        let stuck = queued && least_rtt.is_some_and(|rtt| now > outstanding + rtt + STUCK);
         if stuck && now > self.overused_at + STUCK {
             let acked = self.acked.peak().unwrap_or(self.by_delay);
             self.by_delay = self.by_delay.min(acked * DECREASE).max(to_f64(MIN_BITRATE));

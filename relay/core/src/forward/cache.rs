@@ -133,6 +133,9 @@ impl PacketCache {
     /// Makes room for `len` bytes in one piece at `head`; returns their offset.
     fn reserve(&mut self, now: Micros, len: usize) -> usize {
         let start = self.offset(self.head);
+        if self.head == 0 {
+            self.lap_start = now;
+        }
         if start + len <= self.bytes.len() && (start > 0 || self.head == 0) {
             return start;
         }
@@ -224,6 +227,12 @@ mod tests {
             cache.insert(1_000_000 + i * 10_000, &entry(i, &[1; 1000]));
         }
         assert!(cache.bytes.len() > 8_192);
+        // Its first lap counts as any other: a first keyframe is whole.
+        let mut first = PacketCache::new(256, 8_192, 262_144);
+        for i in 0..200 {
+            first.insert(1_000_000 + i * 500, &entry(i, &[1; 1000]));
+        }
+        assert!(first.slot(0).is_some());
         let mut quiet = PacketCache::new(256, 8_192, 65_536);
         for i in 0..200 {
             quiet.insert(1_000_000 + i * 500_000, &entry(i, &[1; 1000]));

@@ -211,6 +211,8 @@ impl<T: Transmit> Egress<'_, T> {
             picture: slot
                 .descriptor
                 .map(|descriptor| descriptor.sent(run.shift))
+                // One that tells none does not begin them anew.
+                .or_else(|| sink.runs.last().map(|last| last.picture))
                 .unwrap_or_default(),
         };
         sink.runs.sent(number, last);

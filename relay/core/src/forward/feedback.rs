@@ -105,7 +105,7 @@ impl Shard {
                 sink.known = true;
                 transport.quality.fractions += u32::from(block.fraction_lost);
                 transport.quality.reports += 1;
-                transport.estimator.report_loss(now, block.fraction_lost);
+                transport.loss_reported(now, block.fraction_lost);
                 // What a full queue lost is no reason to send more.
                 if !transport.estimator.was_full(now, REPORTED) {
                     transport.losses.reported(now, block.fraction_lost);

@@ -140,7 +140,8 @@ impl Shard {
             source.level.observe(now, level);
         }
         let structure = &mut source.layers[usize::from(stream.layer)].structure;
-        (media.descriptor, media.start) = Descriptor::read(source.spec.codec, media.payload, dependency, structure);
+        (media.descriptor, media.start) =
+            Descriptor::read(source.spec.codec, media.seq, media.payload, dependency, structure);
         if !media.again {
             self.take_floor(now, stream.source, level);
         }

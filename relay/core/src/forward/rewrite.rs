@@ -60,6 +60,7 @@ impl Descriptor {
     /// Reads a payload, and the dependency descriptor if the packet has one.
     pub(super) fn read(
         codec: Codec,
+        seq: u64,
         payload: &[u8],
         dependency: Option<&[u8]>,
         structure: &mut Option<av1::Structure>,
@@ -76,7 +77,7 @@ impl Descriptor {
                 None => (None, Start::No),
             },
             Codec::Av1 => {
-                let read = dependency.and_then(|data| av1::Descriptor::parse(data, structure));
+                let read = dependency.and_then(|data| av1::Descriptor::parse(data, seq, structure));
                 (read.map(Self::Av1), av1::start(payload))
             }
         }

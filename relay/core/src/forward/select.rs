@@ -325,7 +325,7 @@ fn demand_of(now: Micros, sink_key: u32, sink: &Sink, source: &mut Source) -> De
     let current = sink.target.or(sink.current);
     let (mut costs, mut wanted) = (source.costs(now), wanted);
     let mut thinned_cost = source.thinned_cost(now);
-    if source.spec.muted {
+    if source.spec.muted || source.fell_silent() {
         // It keeps what it has, and costs what comes of it, which is nothing.
         wanted = current.map_or(wanted, |current| current.min(wanted));
         for (cost, layer) in costs.iter_mut().zip(&mut source.layers) {

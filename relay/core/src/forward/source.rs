@@ -166,6 +166,12 @@ impl Source {
         0..last_index(self.layers.len()) + 1
     }
 
+    /// Whether nothing comes of it any more.
+    pub(super) fn fell_silent(&self) -> bool {
+        let mut layers = self.layers.iter();
+        layers.all(|layer| !layer.active) && self.layers.iter().any(|layer| layer.packets > 0)
+    }
+
     /// Bits per second of each layer, with SVC those of the layers below included; `None` for one that cannot be had.
     pub(super) fn costs(&mut self, now: Micros) -> [Option<u64>; MAX_LAYERS] {
         // Before anything has come, all layers may still come.

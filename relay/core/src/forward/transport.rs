@@ -156,13 +156,31 @@ impl Transport {
         self.rtt.unwrap_or(DEFAULT_RTT)
     }
 
-    /// Bits per second that may be spent on it; unlimited for a client that never tells what arrives.
+    /// Whether its client never tells what arrives.
+    fn is_deaf(&self, now: Micros) -> bool {
+        !self.estimator.is_measured() && (!self.numbered || now > self.numbered_since + 5_000_000)
+    }
+
+    /// Bits per second that may be spent on it; for a client that never tells what arrives, unlimited but for its losses.
     pub(super) fn budget(&self, now: Micros) -> u64 {
-        let deaf = !self.numbered || now > self.numbered_since + 5_000_000;
-        if !self.estimator.is_measured() && deaf && self.estimator.overused_at() == 0 {
-            return u64::MAX / 4;
+        if self.is_deaf(now) {
+            self.estimator.by_loss().unwrap_or(u64::MAX / 4)
+        } else {
+            self.estimator.target()
         }
-        self.estimator.target()
+    }
+
+    /// Its client reports that share lost, in 256ths.
+    pub(super) fn loss_reported(&mut self, now: Micros, fraction: u8) {
+        // All that is wanted is sent where nothing else is known.
+        let sent = if self.is_deaf(now) {
+            self.budget(now).min(self.wanted)
+        } else {
+            self.estimator.target()
+        };
+        if sent > 0 {
+            self.estimator.report_loss(now, fraction, sent);
+        }
     }
 
     /// How fast pictures may go.

@@ -22,6 +22,8 @@ pub(in super::super) fn start(payload: &[u8]) -> Start {
 /// What a stream's last keyframe said of its layers: those of each frame template.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Structure {
+    /// The number of the packet that it came with.
+    since: u64,
     offset: u8,
     len: u8,
     /// Spatial layer in the upper half, temporal layer in the lower.
@@ -36,18 +38,18 @@ pub(in super::super) struct Descriptor {
 }
 
 impl Descriptor {
-    /// Reads a descriptor; a structure in it replaces `structure`. `None` for one that cannot be read, or whose template
-    /// is not known.
-    pub(in super::super) fn parse(data: &[u8], structure: &mut Option<Structure>) -> Option<Self> {
+    /// Reads the descriptor of packet `seq`; a structure in it replaces `structure` if that is no newer one. `None` for a
+    /// descriptor that cannot be read, or whose template is not known.
+    pub(in super::super) fn parse(data: &[u8], seq: u64, structure: &mut Option<Structure>) -> Option<Self> {
         let (fixed, rest) = data.split_first_chunk::<MANDATORY>()?;
-        if let Some(read) = rest
+        let own = rest
             .first()
             .filter(|flags| *flags & 0x80 != 0)
-            .and(Structure::parse(rest))
-        {
-            *structure = Some(read);
+            .and_then(|_| Structure::parse(rest, seq));
+        let layers = own.as_ref().or(structure.as_ref())?.layers_of(fixed[0] & 0x3f)?;
+        if own.is_some() && structure.as_ref().is_none_or(|held| held.since <= seq) {
+            *structure = own;
         }
-        let layers = structure.as_ref()?.layers_of(fixed[0] & 0x3f)?;
         Some(Self {
             number: u16::from_be_bytes([fixed[1], fixed[2]]),
             sublayer: Sublayer {
@@ -92,9 +94,10 @@ pub(in super::super) fn renumber(data: &mut [u8], shift: Shift) {
 
 impl Structure {
     /// Reads what a descriptor has behind its mandatory bytes, as far as the layers of its templates.
-    fn parse(data: &[u8]) -> Option<Self> {
+    fn parse(data: &[u8], since: u64) -> Option<Self> {
         let mut bits = Bits { data, at: 5 };
         let mut read = Self {
+            since,
             offset: bits.read(6)?,
             len: 0,
             layers: [0; MAX_TEMPLATES],
@@ -163,9 +166,9 @@ mod tests {
         all.chunks(8).map(byte).collect()
     }
 
-    /// A keyframe's descriptor with templates from id 60 on: spatial layers 0 to 2, each with temporal layers 0 and 1.
-    fn keyframe() -> Vec<u8> {
-        let mut fields = vec![(1, 1), (0, 1), (60, 6), (0x1234, 16), (0b10000, 5), (60, 6), (5, 5)];
+    /// A keyframe's descriptor with templates from that id on: spatial layers 0 to 2, each with temporal layers 0 and 1.
+    fn keyframe(from: u32) -> Vec<u8> {
+        let mut fields = vec![(1, 1), (0, 1), (from, 6), (0x1234, 16), (0b10000, 5), (from, 6), (5, 5)];
         fields.extend([1, 2, 1, 2, 1, 3].map(|next| (next, 2)));
         // The rest of a structure is not looked at.
         fields.extend([(0x2a, 8); 20]);
@@ -175,28 +178,42 @@ mod tests {
     #[test]
     fn templates_tell_the_layers_of_later_frames() {
         let mut structure = None;
-        let first = Descriptor::parse(&keyframe(), &mut structure).expect("well formed");
+        let first = Descriptor::parse(&keyframe(60), 1, &mut structure).expect("well formed");
         assert_eq!(first.number, 0x1234);
         assert_eq!((first.sublayer.spatial, first.sublayer.temporal), (0, 0));
         // Ids go on behind 63: template 1 is the sixth.
-        let upper = Descriptor::parse(&[0xc1, 0x12, 0x35], &mut structure).expect("known template");
+        let upper = Descriptor::parse(&[0xc1, 0x12, 0x35], 2, &mut structure).expect("known template");
         assert_eq!(
             (upper.sublayer.spatial, upper.sublayer.temporal, upper.sublayer.ends),
             (2, 1, true)
         );
-        assert_eq!(Descriptor::parse(&[0xc2, 0x12, 0x35], &mut structure), None);
+        assert_eq!(Descriptor::parse(&[0xc2, 0x12, 0x35], 3, &mut structure), None);
+    }
+
+    /// A packet of before comes again while another structure holds.
+    #[test]
+    fn an_older_structure_replaces_no_newer_one() {
+        let mut structure = None;
+        let older = keyframe(60);
+        Descriptor::parse(&keyframe(10), 7, &mut structure).expect("well formed");
+        let again = Descriptor::parse(&older, 5, &mut structure).expect("its own structure");
+        assert_eq!(again.sublayer.spatial, 0);
+        assert!(Descriptor::parse(&[0x8f, 0x12, 0x35], 8, &mut structure).is_some());
+        // The newest one's own packet, again.
+        assert!(Descriptor::parse(&older, 9, &mut structure).is_some());
+        assert_eq!(Descriptor::parse(&[0x8f, 0x12, 0x35], 10, &mut structure), None);
     }
 
     #[test]
     fn without_a_structure_nothing_is_known() {
-        assert_eq!(Descriptor::parse(&[0xc1, 0x12, 0x35], &mut None), None);
+        assert_eq!(Descriptor::parse(&[0xc1, 0x12, 0x35], 2, &mut None), None);
     }
 
     #[test]
     fn frames_go_on_across_streams() {
         let mut structure = None;
-        let mut data = keyframe();
-        let first = Descriptor::parse(&data, &mut structure).expect("well formed");
+        let mut data = keyframe(60);
+        let first = Descriptor::parse(&data, 1, &mut structure).expect("well formed");
         let last = Last {
             picture: 0xffff,
             ..Last::default()
@@ -220,7 +237,7 @@ mod tests {
         fn any_descriptor_is_read_or_refused(all in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..5)) {
             let mut structure = None;
             for mut data in all {
-                if let Some(read) = Descriptor::parse(&data, &mut structure) {
+                if let Some(read) = Descriptor::parse(&data, 1, &mut structure) {
                     prop_assert!(read.sublayer.spatial <= 3 && read.sublayer.temporal <= 7);
                 }
                 start(&data);
