@@ -2,10 +2,13 @@
 
 mod transport_kit;
 
-use std::net::UdpSocket;
+use std::{
+    net::UdpSocket,
+    time::{Duration, Instant},
+};
 
 use relay::engine::EngineConfig;
-use relay_core::types::Codec;
+use relay_core::types::{Codec, TransportEvent};
 use rtc::peer_connection::state::RTCPeerConnectionState;
 use transport_kit::{Client, ClientOptions, Peer, Relay, SOUND};
 
@@ -269,6 +272,36 @@ fn who_moves_is_followed_by_its_reports() {
         assert_eq!(followed(&stats), 1);
         assert_eq!(stats.workers.iter().map(|w| w.forged).sum::<u64>(), 0);
     }
+}
+
+/// As GStreamer and older FFmpeg: their media goes on, and so do reports, but no check comes after the first ones.
+#[test]
+fn who_sends_media_and_no_checks_is_not_silent() {
+    let (mut relay, mut publisher, mut subscriber, _) = forwarded(Relay::start_with(&EngineConfig {
+        udp: "127.0.0.1:0".parse().expect("an address"),
+        pause_after: Duration::from_millis(1_000),
+        disconnect_after: Duration::from_millis(2_500),
+        ..EngineConfig::default()
+    }));
+    check_stream(&mut relay, &mut publisher, &mut subscriber);
+    publisher.link.unchecked = true;
+    subscriber.link.unchecked = true;
+    let end = Instant::now() + Duration::from_secs(4);
+    let mut next = Instant::now();
+    relay.until("four seconds", &mut [&mut publisher, &mut subscriber], |_, clients| {
+        if next <= Instant::now() {
+            next += Duration::from_millis(20);
+            clients[0].send_sound(&[1; 80]);
+            clients[1].send_report();
+        }
+        if Instant::now() + Duration::from_millis(500) < end {
+            clients[1].packets.clear();
+        }
+        end <= Instant::now()
+    });
+    let gone = |event: &&TransportEvent| matches!(event, TransportEvent::Disconnected { .. });
+    assert_eq!(relay.events.iter().find(gone), None);
+    assert!(subscriber.packets.len() >= 10, "{}", subscriber.packets.len());
 }
 
 #[test]

@@ -106,7 +106,8 @@ struct Agent {
     /// Recent transactions and a hash of where each came from, as a ring.
     transactions: Vec<(TransactionId, u64)>,
     oldest: usize,
-    last_check: Option<Instant>,
+    /// Its last check, or media.
+    last_heard: Option<Instant>,
     /// Last check from the selected address.
     selected_check: Option<Instant>,
     paused: bool,
@@ -176,7 +177,7 @@ impl Agents {
             nominated: false,
             transactions: Vec::new(),
             oldest: 0,
-            last_check: None,
+            last_heard: None,
             selected_check: None,
             paused: false,
             gone: false,
@@ -323,7 +324,7 @@ impl Agents {
                 moved: false,
             };
         }
-        agent.last_check = Some(now);
+        agent.last_heard = Some(now);
         let newest = agent.used.map_or(0, |(generation, _)| generation);
         if agent.used.is_none() || generation > newest {
             agent.used = Some((generation, now));
@@ -395,10 +396,18 @@ impl Agents {
         agent.paths.push(from);
     }
 
+    /// Media of a transport came that only it can have sealed: it is there, though it may send no checks. If it was gone, that is
+    /// told.
+    pub(crate) fn heard(&mut self, now: Instant, id: TransportId) -> Option<Life> {
+        let agent = self.agents.get_mut(&id)?;
+        *agent.last_heard.as_mut()? = now;
+        std::mem::take(&mut agent.gone).then_some(Life::Back(id))
+    }
+
     /// Notices silence; to be called about once a second.
     pub(crate) fn handle_timeout(&mut self, now: Instant, mut report: impl FnMut(Life)) {
         for (id, agent) in &mut self.agents {
-            let Some(last) = agent.last_check else {
+            let Some(last) = agent.last_heard else {
                 continue;
             };
             let silence = now.saturating_duration_since(last);

@@ -26,6 +26,8 @@ pub(super) struct Crypto {
     pub(super) id: TransportId,
     pub(super) sealer: Sealer,
     pub(super) opener: Opener,
+    /// Whether something opened since this was last looked at.
+    pub(super) heard: bool,
 }
 
 /// The SRTP contexts of one worker.
@@ -42,7 +44,12 @@ impl Contexts {
             return;
         }
         self.slots.insert(id, self.contexts.len());
-        self.contexts.push(Crypto { id, sealer, opener });
+        self.contexts.push(Crypto {
+            id,
+            sealer,
+            opener,
+            heard: false,
+        });
     }
 
     pub(super) fn remove(&mut self, id: TransportId) {

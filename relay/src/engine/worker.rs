@@ -332,6 +332,11 @@ impl Worker {
         self.next_tick = now + TICK;
         self.counts.dropped_early += self.early.forget(now) as u64;
         let mut lives = Vec::new();
+        for context in self.contexts.iter_mut() {
+            if std::mem::take(&mut context.heard) {
+                lives.extend(self.agents.heard(now, context.id));
+            }
+        }
         self.agents.handle_timeout(now, |life| lives.push(life));
         for life in lives {
             self.report_life(life);

@@ -7,13 +7,13 @@ use livekit_protocol::SubscriptionPermission;
 use super::subscription::MAX_NAMES;
 
 /// Those whom a publisher has named; nobody else gets anything of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Allowed {
     by_identity: HashMap<String, Tracks>,
     by_sid: HashMap<String, Tracks>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Tracks {
     all: bool,
     named: HashSet<String>,

@@ -112,6 +112,11 @@ impl Room {
             }
             sender.last_sequence = packet.sequence;
         }
+        // Who speaks is ours to say, and clients believe this as if we said it.
+        if matches!(packet.value, Some(Value::Speaker(_))) {
+            ctx.counts.data_refused += 1;
+            return;
+        }
         let Some(destinations) = destinations(&mut packet) else {
             ctx.counts.data_refused += 1;
             return;

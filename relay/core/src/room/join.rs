@@ -154,6 +154,7 @@ impl Room {
     fn admit(&mut self, ctx: &mut Context<'_>, join: Join) {
         let sid = ctx.name("PA_");
         let admitted = self.admission(&join.ticket).and_then(|()| self.is_latest(&join));
+        let admitted = admitted.and_then(|()| self.has_rested(ctx, &join.ticket.identity));
         if let Err(refusal) = admitted.and_then(|()| self.serves(&join, &sid)) {
             let connection = join.connection;
             ctx.out.push_back(Output::Refuse { connection, refusal });
@@ -207,7 +208,11 @@ impl Room {
                 });
             }
         }
-        self.broken.remove(&ticket.jti);
+        let comes_back = self.broken.remove(&ticket.jti) || before.is_some();
+        self.timers.clear(&Timer::Left(ticket.jti.clone()));
+        if !comes_back {
+            self.silenced.remove(&ticket.identity);
+        }
         let mut participant = Participant {
             session,
             sid,
@@ -236,7 +241,8 @@ impl Room {
             cannot_decode: BTreeSet::new(),
             spent: Vec::new(),
             told: crate::allowance::Allowance::default(),
-            taken: crate::allowance::Allowance::default(),
+            permits: crate::allowance::Allowance::default(),
+            permission: None,
             published: Vec::new(),
             allowed: None,
             quality: HashMap::new(),

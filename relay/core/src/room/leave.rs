@@ -8,7 +8,8 @@ use domain::{
     relay::{Event, EventKind},
 };
 use livekit_protocol::{
-    DisconnectReason, LeaveRequest, leave_request::Action, participant_info::State, signal_response::Message,
+    DisconnectReason, LeaveRequest, TrackSource, leave_request::Action, participant_info::State,
+    signal_response::Message,
 };
 
 use super::{
@@ -22,6 +23,9 @@ use crate::{forward, types::TransportCommand};
 
 /// A participant without a signalling connection is waited for this long.
 const RESUME_GRACE: Duration = Duration::from_secs(15);
+
+/// Who said goodbye only to connect anew does so within this time.
+const ANEW_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,12 +113,20 @@ impl Room {
             .get(&session)
             .map(|participant| participant.published.clone())
             .unwrap_or_default();
+        let silenced = self.published_by(session).filter(|track| track.silenced);
+        let silenced: Vec<TrackSource> = silenced.map(|track| track.info.source()).collect();
+        // Whoever comes and goes without end is not let in for a while.
+        self.may_take(ctx, session, self.shown(&tracks));
         for sid in &tracks {
             self.unpublish(ctx, sid);
         }
         let Some(mut participant) = self.participants.remove(&session) else {
             return;
         };
+        // It may not have heard of it, and comes back as it was.
+        if !silenced.is_empty() {
+            self.silenced.insert(participant.ticket.identity.clone(), silenced);
+        }
         for (sid, subscription) in &participant.subscriptions {
             if let Some(sink) = subscription.sink {
                 ctx.index.sinks.remove(&sink);
@@ -135,6 +147,7 @@ impl Room {
             Timer::Media(session),
             Timer::Negotiate(session),
             Timer::Token(session),
+            Timer::Permission(session),
         ] {
             self.timers.clear(&timer);
         }
@@ -164,14 +177,8 @@ impl Room {
             self.departed.push(info);
         }
         self.counts_changed = true;
-        // For locks, which only meetings have.
-        if matches!(self.key, RoomKey::Meeting(_))
-            && matches!(
-                departure,
-                Departure::Sent | Departure::Confused | Departure::Because(Reason::ConnectionLost | Reason::Timeout)
-            )
-        {
-            self.broken.insert(participant.ticket.jti.clone());
+        if matches!(self.key, RoomKey::Meeting(_)) {
+            self.may_come_back(ctx, &participant.ticket.jti, departure);
         }
         self.report_last_quality(ctx, &mut participant);
         if departure != Departure::Replaced && !participant.waits {
@@ -189,6 +196,22 @@ impl Room {
         );
         if self.participants.is_empty() && matches!(self.phase, Phase::Open) {
             self.timers.set(Timer::Empty, ctx.after(self.limits.empty_grace));
+        }
+    }
+
+    /// Whose connection broke comes back through a lock. So does who says goodbye, for a moment: clients say it also before they
+    /// connect anew, and a page before it is loaded again.
+    fn may_come_back(&mut self, ctx: &Context<'_>, jti: &str, departure: Departure) {
+        let left = departure == Departure::Left;
+        let broke = matches!(
+            departure,
+            Departure::Sent | Departure::Confused | Departure::Because(Reason::ConnectionLost | Reason::Timeout)
+        );
+        if left {
+            self.timers.set(Timer::Left(jti.to_owned()), ctx.after(ANEW_WITHIN));
+        }
+        if left || broke {
+            self.broken.insert(jti.to_owned());
         }
     }
 

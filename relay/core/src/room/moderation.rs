@@ -11,7 +11,7 @@ use domain::{
     room::{MuteMode, RoomRules},
 };
 use livekit_protocol::{
-    DataPacket, MuteTrackRequest, UserPacket,
+    DataPacket, MuteTrackRequest, TrackSource, UserPacket,
     data_packet::{Kind, Value},
     signal_response::Message,
 };
@@ -189,11 +189,29 @@ impl Room {
             .map(|track| track.sid.clone())
             .collect();
         for sid in meant {
-            if self.tracks.get(&sid).is_some_and(|track| track.info.muted) {
-                self.withhold(ctx, &sid);
-            } else {
-                self.mute_for(ctx, session, &sid);
-            }
+            self.silence_track(ctx, session, &sid);
+        }
+    }
+
+    fn silence_track(&mut self, ctx: &mut Context<'_>, session: SessionId, sid: &TrackSid) {
+        if self.tracks.get(sid).is_some_and(|track| track.info.muted) {
+            self.withhold(ctx, sid);
+        } else {
+            self.mute_for(ctx, session, sid);
+        }
+    }
+
+    /// Who was muted, and comes back without having heard of it, still is.
+    pub(super) fn silence_again(&mut self, ctx: &mut Context<'_>, identity: &str, source: TrackSource, sid: &TrackSid) {
+        let Some(sources) = self.silenced.get_mut(identity) else {
+            return;
+        };
+        let Some(place) = sources.iter().position(|silenced| *silenced == source) else {
+            return;
+        };
+        sources.swap_remove(place);
+        if let Some(track) = self.tracks.get(sid) {
+            self.silence_track(ctx, track.publisher, sid);
         }
     }
 

@@ -157,8 +157,9 @@ pub(super) struct Participant {
     pub(super) dirty: bool,
     /// How often they hear at once.
     pub(super) told: Allowance,
-    /// How often it takes a track from the others.
-    pub(super) taken: Allowance,
+    /// How often it says who may have its tracks, and what it said last if that waits.
+    pub(super) permits: Allowance,
+    pub(super) permission: Option<Option<Allowed>>,
     /// How well its connections do, as all know in a large room.
     pub(super) quality_told: Option<ConnectionQuality>,
     /// There it has been told how well all do who publish.

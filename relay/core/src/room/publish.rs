@@ -11,6 +11,7 @@ use livekit_protocol::{
 use super::{
     api::{Grants, Mode},
     context::{Context, SessionId, TrackSid},
+    leave::Departure,
     participant::{Participant, real_source},
     signal::MAX_ITEMS,
     state::{Room, Timer},
@@ -75,7 +76,10 @@ impl Room {
         };
         ctx.send(connection, Message::TrackPublished(response));
         participant.published.push(sid.clone());
+        let identity = participant.ticket.identity.clone();
+        let source = track.info.source();
         self.tracks.insert(sid.clone(), track);
+        self.silence_again(ctx, &identity, source, &sid);
         self.announced.push(sid);
         self.timers.set_if_idle(Timer::Announced, ctx.after(TOGETHER));
         // The offer may have been first.
@@ -165,8 +169,12 @@ impl Room {
             })
             .map(|track| track.sid.clone())
             .collect();
+        let taken = self.shown(&gone);
         for sid in gone {
             self.unpublish(ctx, &sid);
+        }
+        if !self.may_take(ctx, session, taken) {
+            return self.depart(ctx, session, Departure::Confused);
         }
         let is_there = |mid: &Mid| sections.iter().any(|section| section.active && section.mid == *mid);
         let gone: Vec<TrackSid> = self
@@ -265,6 +273,12 @@ impl Room {
                 self.note_undecodable(ctx, subscriber);
             }
         }
+    }
+
+    /// How many of these tracks the others know of.
+    pub(super) fn shown(&self, sids: &[TrackSid]) -> usize {
+        let tracks = sids.iter().filter_map(|sid| self.tracks.get(sid));
+        tracks.filter(|track| track.shown).count()
     }
 
     /// Those to whom a track goes, or is to go.

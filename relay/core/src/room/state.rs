@@ -9,7 +9,7 @@ use domain::{
     Reason,
     room::{RoomRules, RoomSettings},
 };
-use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo};
+use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo, TrackSource};
 
 use super::{
     api::{Config, Join, RoomKey, Ticket},
@@ -20,6 +20,7 @@ use super::{
     timers::Timers,
     track::Track,
 };
+use crate::allowance::Allowance;
 
 /// An emptied room is kept this long.
 pub(super) const EMPTY_GRACE: Duration = Duration::from_secs(30);
@@ -58,6 +59,10 @@ pub(super) enum Timer {
     Offer(TrackSid),
     /// The track's publisher knows it by now.
     Known(TrackSid),
+    /// Who held that session's token (`jti`) and said goodbye has left.
+    Left(String),
+    /// What a publisher said last of who may have its tracks takes effect.
+    Permission(SessionId),
 }
 
 /// Whether the control plane let the meeting open here.
@@ -134,6 +139,10 @@ pub(super) struct Room {
     pub(super) put_out: PutOut,
     /// Sessions whose connection broke: they come back through a lock.
     pub(super) broken: HashSet<String>,
+    /// Sources of tracks that somebody else muted and that went since, by the identity of their publisher.
+    pub(super) silenced: HashMap<String, Vec<TrackSource>>,
+    /// How often people take a track from the others, by identity.
+    pub(super) taken: HashMap<String, Allowance>,
     /// Last information of those who went and whom the others still see.
     pub(super) departed: Vec<ParticipantInfo>,
     /// The same, for those who come back to a broken connection.
@@ -185,6 +194,8 @@ impl Room {
             standings: HashMap::new(),
             put_out: PutOut::default(),
             broken: HashSet::new(),
+            silenced: HashMap::new(),
+            taken: HashMap::new(),
             departed: Vec::new(),
             recently_departed: VecDeque::new(),
             counts_changed: false,
@@ -261,6 +272,10 @@ impl Room {
             Timer::Announced => self.show_announced(ctx),
             Timer::Offer(track) => self.hide_track(ctx, &track),
             Timer::Known(track) => self.publisher_knows(ctx, &track),
+            Timer::Left(jti) => {
+                self.broken.remove(&jti);
+            }
+            Timer::Permission(session) => self.hear_permission(ctx, session),
         }
     }
 }

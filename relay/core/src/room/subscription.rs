@@ -1,6 +1,9 @@
 //! Subscriptions: which tracks go to whom, and at what size.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use livekit_protocol::{
     SubscriptionPermission, SubscriptionPermissionUpdate, UpdateSubscription, signal_response::Message,
@@ -8,11 +11,13 @@ use livekit_protocol::{
 
 use super::{
     allowed::Allowed,
+    api::Refusal,
     context::{Context, SessionId, TrackSid},
     leave::Departure,
     participant::Participant,
     state::{Room, Timer},
     track::Track,
+    updates::micros,
 };
 use crate::{
     forward::{self, Want},
@@ -32,6 +37,13 @@ pub(super) const MAX_SSRCS: usize = 32_768;
 /// How often a publisher takes a track from others that they may have had, in the long run (in microseconds) and at once.
 const TAKEN_EVERY: u64 = 100_000;
 const TAKEN_AT_ONCE: u64 = 2_000 * TAKEN_EVERY;
+
+/// People of whom that is remembered, before those who have paid are forgotten.
+const MAX_TAKERS: usize = 2_000;
+
+/// A publisher's words of who may have its tracks are heard so often, in microseconds, and so many at once.
+const PERMITS_EVERY: u64 = 50_000;
+const PERMITS_AT_ONCE: u64 = 50 * PERMITS_EVERY;
 
 /// One track on its way to one participant.
 #[derive(Debug)]
@@ -312,11 +324,30 @@ impl Room {
         let Some(publisher) = self.participants.get_mut(&session) else {
             return;
         };
-        let everybody = permission.all_participants;
-        if everybody && publisher.allowed.is_none() {
-            return;
+        let allowed = (!permission.all_participants).then(|| Allowed::new(permission));
+        publisher.permission = Some(allowed);
+        if publisher.permits.take(micros(ctx), PERMITS_EVERY, PERMITS_AT_ONCE) {
+            self.hear_permission(ctx, session);
+        } else {
+            let later = ctx.after(Duration::from_micros(PERMITS_EVERY));
+            self.timers.set_if_idle(Timer::Permission(session), later);
         }
-        publisher.allowed = (!everybody).then(|| Allowed::new(permission));
+    }
+
+    /// What a publisher said last of who may have its tracks takes effect.
+    pub(super) fn hear_permission(&mut self, ctx: &mut Context<'_>, session: SessionId) {
+        self.timers.clear(&Timer::Permission(session));
+        let Some(publisher) = self.participants.get_mut(&session) else {
+            return;
+        };
+        let Some(allowed) = publisher
+            .permission
+            .take()
+            .filter(|allowed| *allowed != publisher.allowed)
+        else {
+            return;
+        };
+        publisher.allowed = allowed;
         let publisher_sid = publisher.sid.clone();
         let tracks = publisher.published.clone();
         let others: Vec<SessionId> = self
@@ -352,17 +383,35 @@ impl Room {
                 }
             }
         }
-        let now = u64::try_from(ctx.now.unix_ms).unwrap_or(0) * 1_000;
-        let Some(publisher) = self.participants.get_mut(&session) else {
-            return;
-        };
-        if !taken
-            .iter()
-            .all(|_| publisher.taken.take(now, TAKEN_EVERY, TAKEN_AT_ONCE))
-        {
-            // Given again, they cost the others SSRCs, of which each has so many.
+        if !self.may_take(ctx, session, taken.len()) {
             self.depart(ctx, session, Departure::Confused);
         }
+    }
+
+    /// Somebody may come who has not taken as many tracks as that.
+    pub(super) fn has_rested(&self, ctx: &Context<'_>, identity: &str) -> Result<(), Refusal> {
+        let taken = self.taken.get(identity);
+        match taken.is_some_and(|taken| taken.is_used_up(micros(ctx), TAKEN_EVERY, TAKEN_AT_ONCE)) {
+            true => Err(Refusal::Unavailable),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether somebody may take so many tracks from the others: given again, or others in their place, they cost the others SSRCs,
+    /// of which each has so many.
+    pub(super) fn may_take(&mut self, ctx: &Context<'_>, session: SessionId, tracks: usize) -> bool {
+        let Some(identity) = self.participants.get(&session).map(|one| one.ticket.identity.clone()) else {
+            return true;
+        };
+        if tracks == 0 {
+            return true;
+        }
+        let now = micros(ctx);
+        if self.taken.len() > MAX_TAKERS {
+            self.taken.retain(|_, taken| !taken.is_whole(now));
+        }
+        let taken = self.taken.entry(identity).or_default();
+        (0..tracks).all(|_| taken.take(now, TAKEN_EVERY, TAKEN_AT_ONCE))
     }
 }
 

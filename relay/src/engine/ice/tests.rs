@@ -288,6 +288,23 @@ fn silence_pauses_then_disconnects_and_a_check_brings_back() {
 }
 
 #[test]
+fn media_is_as_good_as_a_check() {
+    let mut f = Fixture::new();
+    assert_eq!(f.agents.heard(f.now, ID), None);
+    assert_eq!(f.wait(60), [], "nothing comes before the first check");
+    f.check(address(1), "first", true);
+    for _ in 0..5 {
+        assert_eq!(f.wait(10), []);
+        assert_eq!(f.agents.heard(f.now, ID), None);
+    }
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+    assert_eq!(f.wait(31), [Life::Gone(ID)]);
+    assert_eq!(f.agents.heard(f.now, ID), Some(Life::Back(ID)));
+    assert_eq!(f.wait(1), []);
+    assert_eq!(f.agents.destination(ID), Some(address(1)));
+}
+
+#[test]
 fn who_claims_our_role_is_told_so() {
     let mut f = Fixture::new();
     let check = Check {

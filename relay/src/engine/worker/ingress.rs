@@ -111,6 +111,7 @@ impl Worker {
         let is_rtcp = is_rtcp(bytes);
         let opened = open(&mut context.opener, bytes);
         let is_open = opened.is_ok();
+        context.heard |= is_open;
         match opened {
             Ok(packet) if is_rtcp => self.shard.handle_rtcp(now, id, packet),
             Ok(packet) => self.shard.handle_rtp(now, id, packet),

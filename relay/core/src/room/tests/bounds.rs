@@ -208,6 +208,94 @@ fn what_one_changes_again_and_again_is_told_now_and_then() {
     );
 }
 
+#[test]
+fn who_renames_itself_again_and_again_is_told_of_now_and_then() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    world.enter(2, "b", Mode::Single);
+    world.forget();
+    for n in 1..1_000 {
+        let rename = livekit_protocol::UpdateParticipantMetadata {
+            name: format!("b{n}"),
+            request_id: n,
+            ..Default::default()
+        };
+        world.signal(2, signal_request::Message::UpdateMetadata(rename));
+    }
+    let updates = |connection| {
+        world
+            .names(connection)
+            .into_iter()
+            .filter(|name| *name == "update")
+            .count()
+    };
+    assert!((30..=50).contains(&updates(1)), "{}", updates(1));
+    // It is answered all the same, and knows itself by then.
+    let answered = world
+        .names(2)
+        .into_iter()
+        .filter(|name| *name == "request_response")
+        .count();
+    assert_eq!((answered, updates(2)), (999, 999));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.seen(1, "b").expect("told").name, "b999");
+}
+
+/// Publishes and goes, or takes its tracks away, without end: each costs the others SSRCs.
+#[test]
+fn who_publishes_and_unpublishes_without_end_is_put_out_itself_and_stays_out_for_a_while() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    let mut rounds = 0;
+    for connection in 2..2_000 {
+        world.enter(connection, "b", Mode::Single);
+        if !world.refused.is_empty() {
+            break;
+        }
+        world.publish(connection);
+        world.answer(1);
+        rounds += 1;
+    }
+    // Two tracks each time.
+    assert_eq!((rounds, world.leave(1)), (1_001, None));
+    world.pass(Duration::from_secs(2));
+    world.refused.clear();
+    world.enter(3_000, "b", Mode::Single);
+    world.publish(3_000);
+    assert!(world.refused.is_empty() && world.seen(1, "b").is_some());
+}
+
+/// A word that changes nothing costs nothing, and many words are heard as the last one.
+#[test]
+fn who_changes_its_permissions_again_and_again_is_heard_now_and_then() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Dual);
+    world.enter(2, "b", Mode::Single);
+    world.publish(2);
+    world.answer(1);
+    let permit = |world: &mut World, n: u32| {
+        let names = ["a".to_owned(), format!("nobody {n}")];
+        let track_permissions = names.map(|participant_identity| livekit_protocol::TrackPermission {
+            participant_identity,
+            all_tracks: true,
+            ..Default::default()
+        });
+        let permission = livekit_protocol::SubscriptionPermission {
+            all_participants: false,
+            track_permissions: track_permissions[usize::from(n == 999)..].to_vec(),
+        };
+        world.signal(2, signal_request::Message::SubscriptionPermission(permission));
+    };
+    world.forget();
+    for n in 0..1_000 {
+        permit(&mut world, n);
+    }
+    assert_eq!(world.forward.len(), 0, "the last word waits");
+    world.pass(Duration::from_secs(1));
+    assert!(!world.forward.is_empty(), "nobody is named any more who is there");
+    assert_eq!(world.leave(2), None);
+}
+
 /// Gives these tracks up, and takes them again.
 fn subscribe_anew(world: &mut World, connection: u64, sids: &[String]) {
     for subscribe in [false, true] {

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use livekit_protocol::{
-    DataPacket, UserPacket,
+    ActiveSpeakerUpdate, DataPacket, SpeakerInfo, UserPacket,
     data_packet::{Kind, Value},
 };
 use prost::Message as _;
@@ -191,4 +191,23 @@ fn garbage_foreign_channels_and_the_unallowed_are_dropped() {
         data: Bytes::from(user(b"x", 0, &[]).encode_to_vec()),
     }));
     assert!(received(&world).is_empty());
+}
+
+#[test]
+fn who_speaks_is_said_by_the_relay_alone() {
+    let mut world = three();
+    let speakers = ActiveSpeakerUpdate {
+        speakers: vec![SpeakerInfo {
+            sid: "PA_somebody".into(),
+            level: 1.0,
+            active: true,
+        }],
+    };
+    let packet = DataPacket {
+        value: Some(Value::Speaker(speakers)),
+        ..DataPacket::default()
+    };
+    send(&mut world, "_lossy", packet.encode_to_vec());
+    assert_eq!(received(&world), []);
+    assert_eq!(world.control.counts().data_refused, 1);
 }

@@ -211,6 +211,47 @@ fn a_mute_that_comes_with_the_first_sound_holds_though_its_client_drops_the_orde
     assert_eq!(mutes(&world, 3), 3);
 }
 
+/// `p2` is away when it is muted, and comes back with a join of its own, of which it thinks that nothing happened.
+#[test]
+fn a_mute_that_its_client_never_heard_of_holds_when_it_comes_back() {
+    for grace_is_over in [false, true] {
+        let mut world = led();
+        world.handle(Input::SignalClosed {
+            connection: ConnectionId(2),
+        });
+        assert_eq!(world.order(Do::MuteAll), Ok(()));
+        assert_eq!(world.order(Do::CameraOff { participant: one(2) }), Ok(()));
+        if grace_is_over {
+            world.pass(Duration::from_secs(16));
+        }
+        world.forget();
+        world.handle(Input::Join(Box::new(join(5, ticket("p2", Some(2)), Mode::Single))));
+        world.publish(5);
+        assert_eq!(
+            muted(&world),
+            [(TrackSource::Microphone, true), (TrackSource::Camera, true)]
+        );
+        assert_eq!(mutes(&world, 5), 2);
+        // It hears that, and its person unmutes. The next track of its is none that was muted.
+        let microphone = sid_of(&world, TrackSource::Microphone);
+        world.signal(5, says(&microphone, true));
+        world.signal(5, says(&microphone, false));
+        assert_eq!(muted(&world)[0], (TrackSource::Microphone, false));
+    }
+}
+
+#[test]
+fn who_unmuted_after_an_order_comes_back_as_it_was() {
+    let mut world = led();
+    assert_eq!(world.order(Do::Mute { participant: one(2) }), Ok(()));
+    let microphone = sid_of(&world, TrackSource::Microphone);
+    world.signal(2, says(&microphone, true));
+    world.signal(2, says(&microphone, false));
+    world.handle(Input::Join(Box::new(join(5, ticket("p2", Some(2)), Mode::Single))));
+    world.publish(5);
+    assert_eq!(muted(&world)[0], (TrackSource::Microphone, false));
+}
+
 #[test]
 fn a_track_requested_after_the_order_is_not_muted_by_it() {
     let mut world = led();
@@ -304,8 +345,15 @@ fn a_locked_room_lets_in_moderators_and_those_whose_connection_broke() {
     world.pass(Duration::from_secs(16));
     world.come(ticket("p3", Some(3)));
     assert_eq!(world.accepted.last(), Some(&3));
-    // Who left is out.
+    // A library that connects anew says that it leaves first.
     world.signal(3, signal_request::Message::Leave(Default::default()));
+    world.pass(Duration::from_secs(5));
+    world.come(ticket("p3", Some(3)));
+    assert_eq!(world.refused.len(), 2);
+    // Who left is out.
+    world.pass(Duration::from_secs(40));
+    world.signal(3, signal_request::Message::Leave(Default::default()));
+    world.pass(Duration::from_secs(40));
     world.come(ticket("p3", Some(3)));
     assert_eq!(world.refused.last(), Some(&(3, locked)));
     let leader = Ticket {
