@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::MAX_SECTIONS;
 use super::api::{Role, Sections, SendState};
 use super::error::SdpError;
 use super::negotiator::{Negotiator, number, remote_transport};
@@ -202,6 +203,10 @@ impl Negotiator {
             let missing = number(&mut missing, slot.kind);
             *missing = missing.saturating_sub(1);
         }
+        // Those of an offer that may have as many as it can.
+        let room = u32::try_from(MAX_SECTIONS.saturating_sub(self.slots.len())).unwrap_or(u32::MAX);
+        missing.audios = missing.audios.min(room);
+        missing.videos = missing.videos.min(room - missing.audios);
         missing
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::MAX_SECTIONS;
 use super::api::{Local, PublishHints, Receiving, Remote, Role, Sections, SendKey, SendState, SendTrack, Sending};
 use super::error::SdpError;
 use super::format::{ext_map, sent_exts};
@@ -97,7 +98,17 @@ impl Negotiator {
     /// side.
     #[must_use]
     pub fn needs_negotiation(&self) -> bool {
-        !self.offer_open && (self.changed || self.has_removed() || self.waiting().next().is_some())
+        !self.offer_open && (self.changed || self.has_removed() || self.could_offer())
+    }
+
+    /// Whether a send that waits would get a section by another offer.
+    fn could_offer(&self) -> bool {
+        let has_stopped = || {
+            let mut slots = self.send_slots();
+            slots.any(|slot| slot.stopped && slot.usage == Usage::Free)
+        };
+        let mut waiting = self.waiting();
+        waiting.any(|(_, track)| self.slots.len() < MAX_SECTIONS || has_stopped() || self.takes(track.codec))
     }
 
     /// Whether the client has sections for this track but cannot decode it. Such a track is not tried again.

@@ -325,3 +325,14 @@ fn we_begin_the_handshake_unless_the_client_insists() {
         }
     }
 }
+
+#[test]
+fn no_more_sections_are_asked_for_than_an_offer_may_have() {
+    let mut negotiator = negotiator(Role::ClientOffers);
+    for n in 1..=600 {
+        negotiator.add_send(track(n * 10, Codec::Opus));
+        negotiator.add_send(track(n * 10 + 1, Codec::Vp8));
+    }
+    let missing = negotiator.missing_sections();
+    assert_eq!((missing.audios, missing.videos), (600, 400));
+}

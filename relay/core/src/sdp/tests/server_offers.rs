@@ -196,3 +196,24 @@ fn five_hundred_sections_are_quick() {
     assert!(offer.len() < MAX_TEXT, "{} bytes", offer.len());
     assert_eq!(negotiator.sending().filter(Sending::active).count(), 500);
 }
+
+#[test]
+fn what_has_no_section_left_waits_without_more_offers() {
+    let mut negotiator = negotiator(Role::ServerOffers);
+    let most = u32::try_from(MAX_SECTIONS).expect("a thousand");
+    let keys: Vec<_> = (1..=most + 10)
+        .map(|n| negotiator.add_send(track(n * 10, Codec::Opus)))
+        .collect();
+    let settle =
+        |negotiator: &mut Negotiator| (0..5).find(|_| !negotiator.needs_negotiation() || round(negotiator).is_empty());
+    assert!(settle(&mut negotiator).is_some());
+    let placed = |negotiator: &Negotiator| negotiator.sending().map(|track| track.key).collect::<Vec<_>>();
+    let before = placed(&negotiator);
+    assert!(before.len() < MAX_SECTIONS);
+    // One goes, and another has its section.
+    negotiator.remove_send(keys[0]);
+    assert!(settle(&mut negotiator).is_some());
+    let after = placed(&negotiator);
+    assert_eq!(after.len(), before.len());
+    assert!(!after.contains(&keys[0]) && after.iter().any(|key| !before.contains(key)));
+}
