@@ -129,9 +129,9 @@ impl Rooms {
         }))));
     }
 
-    /// How full the relay is.
-    pub(crate) async fn census(&self) -> Census {
-        self.call(|control| control.census()).await.unwrap_or_default()
+    /// How full the relay is; `None` if the rooms take no more questions.
+    pub(crate) async fn census(&self) -> Option<Census> {
+        self.call(|control| control.census()).await
     }
 
     /// Asks the rooms something; `None` if they take no more.

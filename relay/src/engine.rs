@@ -62,7 +62,7 @@ pub use stats::{EngineStats, TransportStats, WorkerStats};
 
 pub(crate) use link::Way;
 pub(crate) use srtp::{Keys, Profile};
-pub(crate) use sys::{resend_soon, thread_time};
+pub(crate) use sys::{raise_descriptors, resend_soon, thread_time};
 pub(crate) use worker::{WorkerHandle, WorkerInput};
 
 /// What room control asks of the engine.

@@ -29,4 +29,4 @@ mod whip;
 
 pub use config::Config;
 pub use key::{KeyError, public_key};
-pub use relay::{Relay, StartError};
+pub use relay::{Relay, StartError, raise_descriptors};

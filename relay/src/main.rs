@@ -164,6 +164,7 @@ async fn main() -> anyhow::Result<()> {
     let patience = Duration::from_secs(config.operator.drain_seconds.into());
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
+    relay::raise_descriptors(&config);
     let relay = Relay::start(config).await?;
     tokio::select! {
         _ = interrupted.recv() => {}

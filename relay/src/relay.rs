@@ -25,7 +25,7 @@ use crate::{
     config::{Config, ConfigError},
     control::{self, Rooms, unix_ms},
     drain::Drain,
-    engine::{Engine, EngineConfig, EngineError},
+    engine::{self, Engine, EngineConfig, EngineError},
     http::{App, router},
     key::{self, KeyError},
     operator::{self, Desk, Refusals},
@@ -37,6 +37,18 @@ use crate::{
 
 /// A request's head must be there this long after it was waited for: after the connection, after the last request.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
+
+/// A connection that has not become a WebSocket answers no more requests after this time, and is cut so long after that: a place
+/// among all connections is nobody's for good who has shown no token.
+const PATIENCE: Patience = Patience {
+    serves: Duration::from_secs(60),
+    ends: Duration::from_secs(20),
+};
+
+struct Patience {
+    serves: Duration,
+    ends: Duration,
+}
 
 /// HTTP connections of one port at once; more are closed.
 const MAX_REQUESTS: usize = 16_384;
@@ -203,9 +215,9 @@ impl Relay {
         let (stop, stopped) = watch::channel(false);
         let router = router(app);
         let mut servers = JoinSet::new();
-        servers.spawn(serve(listener, router.clone(), stopped.clone()));
+        servers.spawn(serve(listener, router.clone(), stopped.clone(), &PATIENCE));
         if let Some(https) = access.https() {
-            servers.spawn(serve(https, router, stopped));
+            servers.spawn(serve(https, router, stopped, &PATIENCE));
         }
         let desk = Arc::new(Desk {
             relay: config.name.to_string(),
@@ -268,7 +280,8 @@ impl Relay {
     /// Waits until nobody is here, for at most `limit`.
     pub async fn emptied(&self, limit: Duration) {
         let empty = async {
-            while self.rooms.census().await.participants > 0 {
+            // Who cannot be asked may be there.
+            while self.rooms.census().await.is_none_or(|census| census.participants > 0) {
                 tokio::time::sleep(LOOK).await;
             }
         };
@@ -406,10 +419,27 @@ fn room_config(config: &Config, engine: &Engine, access: &Access) -> room::Confi
     }
 }
 
+/// Lets the process have the descriptors that so many people and connections need, and warns where it may not.
+pub fn raise_descriptors(config: &Config) {
+    // Beside their own connection most have one of signalling.
+    let wanted = 2 * u64::from(config.capacity) + config.media.connections as u64;
+    match engine::raise_descriptors() {
+        Ok(most) if most < wanted => {
+            tracing::warn!(most, wanted, "few descriptors: raise the hard limit of open files")
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files stays"),
+    }
+}
+
 /// Serves HTTP until it is told to stop and its connections have closed. A connection on which no whole request head comes in
 /// time is closed.
-async fn serve<L>(mut listener: L, router: axum::Router, mut stopped: watch::Receiver<bool>)
-where
+async fn serve<L>(
+    mut listener: L,
+    router: axum::Router,
+    mut stopped: watch::Receiver<bool>,
+    patience: &'static Patience,
+) where
     L: axum::serve::Listener,
 {
     let mut http = http1::Builder::new();
@@ -437,19 +467,25 @@ where
             let result = tokio::select! {
                 result = connection.as_mut() => Some(result),
                 () = async { drop(stop.wait_for(|stopped| *stopped).await) } => None,
+                () = tokio::time::sleep(patience.serves) => None,
             };
             let result = match result {
-                Some(result) => result,
+                Some(result) => Ok(result),
                 None => {
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    tokio::time::timeout(patience.ends, connection).await
                 }
             };
-            if let Err(error) = result {
-                tracing::debug!(%error, "HTTP connection");
+            match result {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "HTTP connection"),
+                Err(_) => tracing::debug!("HTTP connection cut"),
             }
         });
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
+
+#[cfg(test)]
+mod tests;

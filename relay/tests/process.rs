@@ -24,7 +24,13 @@ struct Process {
 impl Process {
     fn start(folder: &std::path::Path, drain_seconds: u32) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_relay"))
+        // With few descriptors, as a service manager gives them.
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -S -n 256 && exec \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_relay"),
+            ])
             .args([
                 "--listen",
                 "127.0.0.1:0",
@@ -120,6 +126,18 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A service manager gives few, and every participant needs some.
+#[tokio::test]
+async fn it_takes_all_the_descriptors_that_it_may_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = Process::start(folder.path(), 0);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.child.id())).expect("Linux");
+    let line = limits.lines().find(|line| line.starts_with("Max open files"));
+    let mut fields = line.expect("a line").split_whitespace().skip(3);
+    let (soft, hard) = (fields.next(), fields.next());
+    assert!(soft == hard && soft != Some("256"), "{line:?}");
 }
 
 #[tokio::test]

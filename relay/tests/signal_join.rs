@@ -41,6 +41,26 @@ async fn one_connection_joins_in_one_go() {
     relay.shutdown().await;
 }
 
+/// Classic tokens may say the same `jti`, or none and the same identity, in every room.
+#[tokio::test]
+async fn who_comes_into_two_rooms_has_two_shares_of_turn() {
+    let (relay, _folder) = standalone().await;
+    let mut shares = Vec::new();
+    for room in ["r", "s"] {
+        let mut client = Client::single(&relay, &token("a", room)).await.expect("let in");
+        let servers = client.joined().await.ice_servers;
+        let turn = servers.into_iter().find(|server| !server.username.is_empty());
+        let (_, session) = turn
+            .as_ref()
+            .expect("TURN")
+            .username
+            .split_once(':')
+            .expect("a session");
+        shares.push(session.to_owned());
+    }
+    assert_ne!(shares[0], shares[1]);
+}
+
 #[tokio::test]
 async fn two_connections_are_offered_by_the_server() {
     let (relay, _folder) = standalone().await;

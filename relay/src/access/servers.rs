@@ -52,7 +52,9 @@ impl Servers {
 impl IceServers for Servers {
     fn servers(&self, now: Now, ticket: &Ticket) -> Vec<IceServer> {
         let until = ticket.expires.min(now.unix_ms / 1_000 + CREDENTIALS_SECONDS);
-        let (username, credential) = self.turn.credentials().issue(&ticket.jti, until);
+        // The `jti`s of one room mean nothing in another.
+        let session = format!("{} {}", ticket.room, ticket.jti);
+        let (username, credential) = self.turn.credentials().issue(&session, until);
         vec![
             IceServer {
                 urls: self.stun_urls.clone(),

@@ -1,5 +1,5 @@
 //! The system calls that the standard library lacks: batches of datagrams, segmentation offload, waiting on two
-//! descriptors with nanosecond time-outs, the processor time of a thread, and the processor's prefetch.
+//! descriptors with nanosecond time-outs, the processor time of a thread, the processor's prefetch, and the process's limits.
 //!
 //! Everything unsafe of the relay is in this module.
 #![allow(
@@ -36,6 +36,21 @@ const CONTROL: usize = 24;
 /// Bytes that the processor fetches at once.
 #[cfg(target_arch = "x86_64")]
 const CACHE_LINE: usize = 64;
+
+/// Lets the process have as many descriptors as it may, and says how many: a service gets 1,024 at first, for the sake of programs
+/// that use `select`.
+pub(crate) fn raise_descriptors() -> io::Result<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes what `limit` is, which outlives the call.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the kernel reads it only.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    Ok(limit.rlim_cur)
+}
 
 /// Reports the kernel's answer to a call as the standard library does.
 fn check(result: libc::c_int) -> io::Result<usize> {

@@ -17,7 +17,7 @@ use domain::{
     },
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use relay_core::room::{Input, Refusal, RoomKey};
+use relay_core::room::{Census, Input, Refusal, RoomKey};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -89,6 +89,8 @@ pub(crate) struct Reporter {
     batch: Option<usize>,
     job: Option<Job<Done>>,
     beat: Option<Job<Result<HeartbeatAnswer, CallError>>>,
+    /// What was counted last.
+    census: Census,
     /// When one was answered last.
     beaten_at: Instant,
     enters: FuturesUnordered<Job<(RoomName, Asked)>>,
@@ -133,6 +135,7 @@ impl Reporter {
             beaten_at: now,
             enters: FuturesUnordered::new(),
             entering: HashMap::new(),
+            census: Census::default(),
             held: Vec::new(),
             leaving: None,
             backoff: FIRST_BACKOFF,
@@ -194,6 +197,9 @@ impl Reporter {
                 }
                 if self.registered && self.leaving != Some(room) {
                     self.enter(room, participant, jti);
+                } else if !self.registered && self.retry_at > Instant::now() + ENTER_TIMEOUT {
+                    // Nobody is kept at the door for so long.
+                    self.answer(room, Err(Refusal::Unavailable));
                 } else {
                     self.held.push((room, participant, jti));
                 }
@@ -364,6 +370,8 @@ impl Reporter {
         self.epoch = next_epoch(self.epoch);
         self.n = 1;
         self.batch = None;
+        // It was heard a moment ago.
+        self.backoff = FIRST_BACKOFF;
         self.retry_later();
     }
 
@@ -381,7 +389,11 @@ impl Reporter {
     }
 
     async fn start_beat(&mut self) {
-        let census = self.rooms.census().await;
+        // Rooms that take no more questions are as full as they were.
+        if let Some(census) = self.rooms.census().await {
+            self.census = census;
+        }
+        let census = self.census.clone();
         let body = Heartbeat {
             relay: self.about.relay.clone(),
             epoch: self.epoch,

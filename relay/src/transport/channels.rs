@@ -17,7 +17,7 @@ use rtc::{
     },
     sctp::{
         Association, AssociationHandle, Chunks, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
-        PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, Stream, StreamEvent, StreamId,
+        PayloadProtocolIdentifier as Ppi, ReliabilityType, ServerConfig, Stream, StreamEvent, StreamId, TimerConfig,
         TransportConfig,
     },
     shared::{
@@ -139,7 +139,12 @@ impl Channels {
         let transport = TransportConfig::default()
             .with_max_message_size(MAX_MESSAGE as u32)
             .with_max_num_inbound_streams(1024)
-            .with_max_num_outbound_streams(1024);
+            .with_max_num_outbound_streams(1024)
+            .with_timer_config(TimerConfig {
+                // By default it gives up after a minute, and whoever comes back then hears nothing any more.
+                max_t3_rtx_retrans: usize::MAX,
+                ..TimerConfig::default()
+            });
         Self {
             endpoint: endpoint(&transport),
             guard: Guard::default(),

@@ -309,3 +309,18 @@ fn a_client_that_begins_twice_has_its_second_association() {
     assert!(channels.established);
     assert_eq!(channels.channels.len(), 1);
 }
+
+/// A client may be away for as long as its session waits for it, and what was sent to it is sent again until it is back.
+#[test]
+fn what_a_client_that_is_away_has_not_got_is_sent_until_it_is_back() {
+    let mut pair = Pair::new();
+    let gone = pair.now + Duration::from_secs(300);
+    pair.channels.open(pair.now, "_reliable".into(), true, None);
+    let mut sent = 0;
+    while pair.now < gone {
+        sent += std::iter::from_fn(|| pair.channels.poll_transmit(pair.now)).count();
+        pair.now = pair.channels.poll_timeout().expect("it tries again");
+        pair.channels.handle_timeout(pair.now, false);
+    }
+    assert!(sent > 8, "{sent}");
+}
