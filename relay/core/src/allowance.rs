@@ -25,11 +25,6 @@ impl Allowance {
     pub(crate) const fn is_whole(&self, now: u64) -> bool {
         self.paid_at <= now
     }
-
-    /// Whether nothing that costs so much may be done.
-    pub(crate) fn is_used_up(&self, now: u64, cost: u64, credit: u64) -> bool {
-        self.paid_at.clamp(now, now + credit) + cost > now + credit
-    }
 }
 
 #[cfg(test)]

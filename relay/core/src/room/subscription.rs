@@ -390,11 +390,9 @@ impl Room {
 
     /// Somebody may come who has not taken as many tracks as that.
     pub(super) fn has_rested(&self, ctx: &Context<'_>, identity: &str) -> Result<(), Refusal> {
-        let taken = self.taken.get(identity);
-        match taken.is_some_and(|taken| taken.is_used_up(micros(ctx), TAKEN_EVERY, TAKEN_AT_ONCE)) {
-            true => Err(Refusal::Unavailable),
-            false => Ok(()),
-        }
+        let mut taken = self.taken.get(identity).copied().unwrap_or_default();
+        let has = taken.take(micros(ctx), TAKEN_EVERY, TAKEN_AT_ONCE);
+        has.then_some(()).ok_or(Refusal::Unavailable)
     }
 
     /// Whether somebody may take so many tracks from the others: given again, or others in their place, they cost the others SSRCs,
