@@ -21,6 +21,13 @@ impl Allowance {
         may
     }
 
+    /// The same of something that is done anyhow: it is owed beyond the credit too, up to as much again.
+    pub(crate) fn charge(&mut self, now: u64, cost: u64, credit: u64) -> bool {
+        let most = now + 2 * credit;
+        self.paid_at = (self.paid_at.clamp(now, most) + cost).min(most);
+        self.paid_at <= now + credit
+    }
+
     /// Whether nothing is owed.
     pub(crate) const fn is_whole(&self, now: u64) -> bool {
         self.paid_at <= now
@@ -41,5 +48,18 @@ mod tests {
         assert_eq!(taken(60_000), 10, "and no more is saved up");
         assert_eq!(taken(1_000), 0);
         assert_eq!(taken(1_300), 3, "the clock was set back");
+    }
+
+    #[test]
+    fn what_is_done_anyhow_is_owed_beyond_the_credit() {
+        let mut allowance = Allowance::default();
+        let covered = (0..50).filter(|_| allowance.charge(5_000, 100, 1_000)).count();
+        assert_eq!(covered, 10);
+        let may = |now| {
+            let mut copy = allowance;
+            copy.take(now, 100, 1_000)
+        };
+        assert!(!may(5_000) && !may(6_099));
+        assert!(may(6_100), "no more than twice the credit is owed");
     }
 }

@@ -25,8 +25,9 @@ pub use api::{
 pub use error::SdpError;
 pub use negotiator::Negotiator;
 
-/// Longest description that is read, in bytes: some 500 m-sections as browsers write them.
-pub const MAX_TEXT: usize = 512 * 1024;
+/// Longest description that is read, in bytes: as many m-sections of sound as there may be, or some 170 of pictures, as browsers write
+/// them. The message that brings it is no longer than 1 MiB.
+pub const MAX_TEXT: usize = 1000 * 1024;
 
 /// Most m-sections that a description may have.
 pub const MAX_SECTIONS: usize = 1000;

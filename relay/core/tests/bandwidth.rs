@@ -8,7 +8,7 @@ use common::{MS, SECOND, World, publisher::Publisher};
 use relay_core::{
     forward::{Command, Event, Want},
     link::LinkConfig,
-    types::{Codec, ExtKind, SinkId},
+    types::{Codec, ExtKind, SinkId, SourceId},
 };
 
 const NEAR: LinkConfig = LinkConfig {
@@ -38,6 +38,26 @@ fn one_camera(seed: u64, down: LinkConfig) -> (World, usize, SinkId) {
     let subscriber = world.join(down);
     let sink = world.subscribe(subscriber, source, Codec::Vp8, Want::default());
     (world, subscriber, sink)
+}
+
+/// The client's section has not taken the extension of transport-wide numbers.
+fn subscribe_without_numbers(world: &mut World, subscriber: usize, source: SourceId, codec: Codec) -> SinkId {
+    let number = world.next_id();
+    let mut spec = world.sink_spec(number, codec);
+    spec.exts = [(ExtKind::Mid, 5)].into_iter().collect();
+    let transport = world.subscribers[subscriber].id;
+    let model = &mut world.subscribers[subscriber].model;
+    model.expect(world.now, number * 1_000, codec);
+    model.unnumbered.push(number * 1_000);
+    let id = SinkId(number);
+    world.command(Command::SinkAdd {
+        id,
+        transport,
+        source,
+        spec,
+        want: Want::default(),
+    });
+    id
 }
 
 /// The share of pictures of each layer within a span that ends now.
@@ -145,6 +165,29 @@ fn a_client_that_tells_only_its_loss_gets_what_its_line_carries() {
 }
 
 #[test]
+fn a_client_whose_packets_have_no_numbers_gets_what_its_line_carries() {
+    let mut world = World::new(45);
+    let camera = world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR);
+    let subscriber = world.join(rate(700_000, 40_000));
+    let sink = subscribe_without_numbers(&mut world, subscriber, camera, Codec::Vp8);
+    world.run(20 * SECOND);
+    let [low, middle, _] = shares(&world, subscriber, sink, 10 * SECOND);
+    assert!(low + middle > 0.9, "{low} {middle}");
+    // More is tried now and then only, as that costs pictures.
+    let before = world.subscribers[subscriber].down.stats();
+    world.run(60 * SECOND);
+    let [low, middle, _] = shares(&world, subscriber, sink, 60 * SECOND);
+    assert!(low + middle > 0.9, "{low} {middle}");
+    let after = world.subscribers[subscriber].down.stats();
+    let lost = (after.overflowed - before.overflowed) as f64 / (after.sent - before.sent) as f64;
+    assert!(lost < 0.05, "{lost} lost");
+    world.subscribers[subscriber].down.configure(NEAR);
+    world.run(90 * SECOND);
+    let [.., top] = shares(&world, subscriber, sink, 5 * SECOND);
+    assert!(top > 0.9, "{top}");
+}
+
+#[test]
 fn a_muted_camera_leaves_its_bandwidth_to_the_others_and_so_does_one_that_fell_silent() {
     let share = |silent: bool, muted: bool| {
         let mut world = World::new(41);
@@ -177,21 +220,7 @@ fn a_probe_is_padded_with_what_carries_its_number() {
     let mut world = World::new(42);
     let cameras = [0, 1].map(|_| world.publish(Publisher::camera(Codec::Vp8, world.now), NEAR));
     let subscriber = world.join(rate(700_000, 40_000));
-    // The client's first section has not taken the extension of transport-wide numbers.
-    let number = world.next_id();
-    let mut spec = world.sink_spec(number, Codec::Vp8);
-    spec.exts = [(ExtKind::Mid, 5)].into_iter().collect();
-    let transport = world.subscribers[subscriber].id;
-    let model = &mut world.subscribers[subscriber].model;
-    model.expect(world.now, number * 1_000, Codec::Vp8);
-    model.unnumbered.push(number * 1_000);
-    world.command(Command::SinkAdd {
-        id: SinkId(number),
-        transport,
-        source: cameras[0],
-        spec,
-        want: Want::default(),
-    });
+    subscribe_without_numbers(&mut world, subscriber, cameras[0], Codec::Vp8);
     world.subscribe(subscriber, cameras[1], Codec::Vp8, Want::default());
     world.run(20 * SECOND);
     let padding = world.shard.stats().padding;

@@ -222,12 +222,11 @@ impl Estimator {
         true
     }
 
-    /// A receiver without transport-wide feedback tells its loss, in 256ths, while so many bits per second are sent.
-    pub(super) fn report_loss(&mut self, now: Micros, fraction: u8, sent: u64) {
-        if self.feedback_at == 0 {
-            let lost = usize::from(fraction);
-            self.loss.add(now, lost, 256 - lost, sent, None);
-        }
+    /// A receiver without transport-wide feedback tells its loss, in 256ths, while so many bits per second are sent. True when less
+    /// is to be sent.
+    pub(super) fn report_loss(&mut self, now: Micros, fraction: u8, sent: u64) -> bool {
+        let lost = usize::from(fraction);
+        self.feedback_at == 0 && self.loss.add(now, lost, 256 - lost, sent, None)
     }
 
     /// What losses allow, if there were many.

@@ -96,6 +96,7 @@ impl Shard {
 
     fn receiver_reported(&mut self, now: Micros, key: u32, blocks: ReportBlocks<'_>) {
         let transport = &mut self.transports[key as usize];
+        let mut lowered = false;
         for block in blocks {
             let Some(&sink_key) = transport.sink_of.get(&block.ssrc) else {
                 continue;
@@ -105,7 +106,8 @@ impl Shard {
                 sink.known = true;
                 transport.quality.fractions += u32::from(block.fraction_lost);
                 transport.quality.reports += 1;
-                transport.loss_reported(now, block.fraction_lost);
+                let is_audio = self.sources[sink.source as usize].is_audio();
+                lowered |= transport.loss_reported(now, block.fraction_lost, is_audio);
                 // What a full queue lost is no reason to send more.
                 if !transport.estimator.was_full(now, REPORTED) {
                     transport.losses.reported(now, block.fraction_lost);
@@ -114,6 +116,9 @@ impl Shard {
             if block.last_report != 0 {
                 transport.report_answered(now, block.last_report, block.delay);
             }
+        }
+        if lowered {
+            self.unsettle(key);
         }
     }
 

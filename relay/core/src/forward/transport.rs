@@ -170,17 +170,18 @@ impl Transport {
         }
     }
 
-    /// Its client reports that share lost, in 256ths.
-    pub(super) fn loss_reported(&mut self, now: Micros, fraction: u8) {
+    /// Its client reports that share of a stream lost, in 256ths. True when less is to be sent from now on.
+    pub(super) fn loss_reported(&mut self, now: Micros, fraction: u8, is_audio: bool) -> bool {
+        let is_deaf = self.is_deaf(now);
         // All that is wanted is sent where nothing else is known.
-        let sent = if self.is_deaf(now) {
+        let sent = if is_deaf {
             self.budget(now).min(self.wanted)
         } else {
             self.estimator.target()
         };
-        if sent > 0 {
-            self.estimator.report_loss(now, fraction, sent);
-        }
+        // What sound loses of its few packets says little of pictures, which are all that can be less.
+        let counts = sent > 0 && !(is_deaf && is_audio);
+        counts && self.estimator.report_loss(now, fraction, sent)
     }
 
     /// How fast pictures may go.

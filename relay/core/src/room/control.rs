@@ -305,7 +305,7 @@ impl Control {
     pub(super) fn would_admit(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
         self.may_open(now, ticket)?;
         let room = self.room_named(&ticket.room);
-        room.map_or(Ok(()), |room| room.admission(ticket))
+        room.map_or(Ok(()), |room| room.admission(now, ticket))
     }
 
     /// What can be said without looking into the room.

@@ -11,7 +11,7 @@ use livekit_protocol as lk;
 use livekit_protocol::{participant_info::State, signal_response::Message};
 
 use super::{
-    api::{Errand, Join, Mode, Output, Refusal, RoomKey, Ticket},
+    api::{Errand, Join, Mode, Now, Output, Refusal, RoomKey, Ticket},
     context::{Context, SessionId},
     leave::Departure,
     participant::{Participant, Peer},
@@ -58,7 +58,7 @@ const CHANNELS: [(&str, bool, Option<u16>); 3] = [
 
 impl Room {
     /// Would this session get in now?
-    pub(super) fn admission(&self, ticket: &Ticket) -> Result<(), Refusal> {
+    pub(super) fn admission(&self, now: Now, ticket: &Ticket) -> Result<(), Refusal> {
         if let Phase::Closed { reason } = &self.phase {
             return Err(reason.map_or(Refusal::Unavailable, Refusal::Because));
         }
@@ -77,7 +77,7 @@ impl Room {
         if others >= usize::try_from(self.limits.participants).unwrap_or(usize::MAX) {
             return Err(Refusal::Because(Reason::Full));
         }
-        Ok(())
+        self.has_rested(now, &ticket.identity)
     }
 
     /// What a client has given up may arrive behind what took its place, as TCP goes on sending for a page that is gone.
@@ -153,8 +153,9 @@ impl Room {
 
     fn admit(&mut self, ctx: &mut Context<'_>, join: Join) {
         let sid = ctx.name("PA_");
-        let admitted = self.admission(&join.ticket).and_then(|()| self.is_latest(&join));
-        let admitted = admitted.and_then(|()| self.has_rested(ctx, &join.ticket.identity));
+        let admitted = self
+            .admission(ctx.now, &join.ticket)
+            .and_then(|()| self.is_latest(&join));
         if let Err(refusal) = admitted.and_then(|()| self.serves(&join, &sid)) {
             let connection = join.connection;
             ctx.out.push_back(Output::Refuse { connection, refusal });

@@ -124,8 +124,12 @@ impl Room {
             return;
         };
         // It may not have heard of it, and comes back as it was.
+        let identity = &participant.ticket.identity;
+        if !participant.may_be_coming_back(ctx.now) {
+            self.silenced.remove(identity);
+        }
         if !silenced.is_empty() {
-            self.silenced.insert(participant.ticket.identity.clone(), silenced);
+            self.silenced.entry(identity.clone()).or_default().extend(silenced);
         }
         for (sid, subscription) in &participant.subscriptions {
             if let Some(sink) = subscription.sink {

@@ -18,7 +18,7 @@ use livekit_protocol::{
 use prost::Message as _;
 
 use super::{
-    api::{By, Denied, Grants, RoomKey, Ticket},
+    api::{By, Denied, Grants, Now, RoomKey, Ticket},
     context::{Context, SessionId, TrackSid},
     participant::{Participant, SOURCES},
     state::Room,
@@ -38,6 +38,9 @@ const NOTHING: Grants = Grants {
     hidden: true,
     sources: Vec::new(),
 };
+
+/// For so long after somebody came, what it publishes may be what it published before it was away, in milliseconds.
+const COMES_BACK_WITHIN_MS: i64 = 30_000;
 
 /// The attribute that tells who leads.
 pub(super) const ROLE: &str = "role";
@@ -201,18 +204,26 @@ impl Room {
         }
     }
 
-    /// Who was muted, and comes back without having heard of it, still is.
-    pub(super) fn silence_again(&mut self, ctx: &mut Context<'_>, identity: &str, source: TrackSource, sid: &TrackSid) {
-        let Some(sources) = self.silenced.get_mut(identity) else {
+    /// Who was muted, and comes back without having heard of it, still is. What it publishes later it publishes anew.
+    pub(super) fn silence_again(
+        &mut self,
+        ctx: &mut Context<'_>,
+        session: SessionId,
+        source: TrackSource,
+        sid: &TrackSid,
+    ) {
+        let back = self.participants.get(&session);
+        let Some(participant) = back.filter(|participant| participant.may_be_coming_back(ctx.now)) else {
+            return;
+        };
+        let Some(sources) = self.silenced.get_mut(&participant.ticket.identity) else {
             return;
         };
         let Some(place) = sources.iter().position(|silenced| *silenced == source) else {
             return;
         };
         sources.swap_remove(place);
-        if let Some(track) = self.tracks.get(sid) {
-            self.silence_track(ctx, track.publisher, sid);
-        }
+        self.silence_track(ctx, session, sid);
     }
 
     /// Sees to it that nothing of a track that is muted is sent on until it is unmuted, whatever its client does.
@@ -273,6 +284,9 @@ impl Room {
         let Some(participant) = self.participants.get(&session) else {
             return;
         };
+        if let Some(sources) = self.silenced.get_mut(&participant.ticket.identity) {
+            forget_sound(sources);
+        }
         let payload = by.map_or_else(|| "{}".to_owned(), |by| format!(r#"{{"by":{by}}}"#));
         let mut packet = DataPacket {
             value: Some(Value::User(UserPacket {
@@ -294,6 +308,9 @@ impl Room {
         }
         for standing in self.standings.values_mut() {
             standing.has_word = false;
+        }
+        if mode == MuteMode::Conversation {
+            self.silenced.values_mut().for_each(forget_sound);
         }
         self.change_rules(ctx, |rules| rules.mute_mode = mode);
         for session in self.followers() {
@@ -408,7 +425,17 @@ impl Grants {
     }
 }
 
+/// Only cameras stay off.
+fn forget_sound(sources: &mut Vec<TrackSource>) {
+    sources.retain(|source| *source == TrackSource::Camera);
+}
+
 impl Participant {
+    /// Whether what it publishes now may be what it published before it was away.
+    pub(super) const fn may_be_coming_back(&self, now: Now) -> bool {
+        now.unix_ms < self.joined_at_ms + COMES_BACK_WITHIN_MS
+    }
+
     /// Takes the role on, and shows it where all look for it.
     pub(super) fn show_role(&mut self, leads: bool) {
         self.leads = leads;

@@ -76,10 +76,9 @@ impl Room {
         };
         ctx.send(connection, Message::TrackPublished(response));
         participant.published.push(sid.clone());
-        let identity = participant.ticket.identity.clone();
         let source = track.info.source();
         self.tracks.insert(sid.clone(), track);
-        self.silence_again(ctx, &identity, source, &sid);
+        self.silence_again(ctx, session, source, &sid);
         self.announced.push(sid);
         self.timers.set_if_idle(Timer::Announced, ctx.after(TOGETHER));
         // The offer may have been first.
@@ -125,10 +124,14 @@ impl Room {
             return;
         };
         track.shown = false;
-        if let Some(participant) = self.participants.get_mut(&track.publisher) {
+        let publisher = track.publisher;
+        if let Some(participant) = self.participants.get_mut(&publisher) {
             participant.touch();
         }
         self.take_from_all(ctx, sid);
+        if !self.may_take(ctx, publisher, 1) {
+            self.depart(ctx, publisher, Departure::Confused);
+        }
     }
 
     /// Tells the negotiator what each announced track is, before an answer is made.
@@ -169,12 +172,9 @@ impl Room {
             })
             .map(|track| track.sid.clone())
             .collect();
-        let taken = self.shown(&gone);
+        let mut taken = self.shown(&gone);
         for sid in gone {
             self.unpublish(ctx, &sid);
-        }
-        if !self.may_take(ctx, session, taken) {
-            return self.depart(ctx, session, Departure::Confused);
         }
         let is_there = |mid: &Mid| sections.iter().any(|section| section.active && section.mid == *mid);
         let gone: Vec<TrackSid> = self
@@ -185,8 +185,12 @@ impl Room {
             })
             .map(|track| track.sid.clone())
             .collect();
+        taken += gone.len();
         for sid in gone {
             self.unpublish_backup(ctx, &sid);
+        }
+        if !self.may_take(ctx, session, taken) {
+            return self.depart(ctx, session, Departure::Confused);
         }
         let free: Vec<&Receiving> = sections
             .iter()
@@ -272,6 +276,9 @@ impl Room {
                 self.start_sinks(ctx, subscriber);
                 self.note_undecodable(ctx, subscriber);
             }
+        }
+        if !self.may_take(ctx, session, usize::from(is_other)) {
+            self.depart(ctx, session, Departure::Confused);
         }
     }
 

@@ -12,7 +12,7 @@ use domain::{
 use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo, TrackSource};
 
 use super::{
-    api::{Config, Join, RoomKey, Ticket},
+    api::{Config, Join, Now, RoomKey, Ticket},
     context::{Context, RoomId, SessionId, TrackSid},
     data::History,
     moderation::Standing,
@@ -127,6 +127,8 @@ pub(super) struct Room {
     /// Told to everybody.
     pub(super) metadata: String,
     pub(super) created_ms: i64,
+    /// The same, for the clock of allowances.
+    created: Instant,
     pub(super) phase: Phase,
     pub(super) limits: Limits,
     pub(super) participants: BTreeMap<SessionId, Participant>,
@@ -185,6 +187,7 @@ impl Room {
             sid: ctx.name("RM_"),
             metadata: String::new(),
             created_ms: ctx.now.unix_ms,
+            created: ctx.now.at,
             phase: Phase::Entering { waiting: Vec::new() },
             limits: Limits::of_named(ctx.config),
             participants: BTreeMap::new(),
@@ -209,6 +212,12 @@ impl Room {
             history: History::default(),
             quality_ticks: 0,
         }
+    }
+
+    /// The clock of allowances.
+    pub(super) fn micros(&self, now: Now) -> u64 {
+        let age = now.at.saturating_duration_since(self.created);
+        u64::try_from(age.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Tracks of a participant that others know of, as they see them.

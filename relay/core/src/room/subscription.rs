@@ -11,13 +11,13 @@ use livekit_protocol::{
 
 use super::{
     allowed::Allowed,
-    api::Refusal,
+    api::{Now, Refusal},
     context::{Context, SessionId, TrackSid},
     leave::Departure,
     participant::Participant,
+    publish::MAX_TRACKS,
     state::{Room, Timer},
     track::Track,
-    updates::micros,
 };
 use crate::{
     forward::{self, Want},
@@ -321,12 +321,13 @@ impl Room {
         session: SessionId,
         permission: SubscriptionPermission,
     ) {
+        let now = self.micros(ctx.now);
         let Some(publisher) = self.participants.get_mut(&session) else {
             return;
         };
         let allowed = (!permission.all_participants).then(|| Allowed::new(permission));
         publisher.permission = Some(allowed);
-        if publisher.permits.take(micros(ctx), PERMITS_EVERY, PERMITS_AT_ONCE) {
+        if publisher.permits.take(now, PERMITS_EVERY, PERMITS_AT_ONCE) {
             self.hear_permission(ctx, session);
         } else {
             let later = ctx.after(Duration::from_micros(PERMITS_EVERY));
@@ -388,15 +389,15 @@ impl Room {
         }
     }
 
-    /// Somebody may come who has not taken as many tracks as that.
-    pub(super) fn has_rested(&self, ctx: &Context<'_>, identity: &str) -> Result<(), Refusal> {
+    /// Somebody may come who may still take all that it will publish from the others.
+    pub(super) fn has_rested(&self, now: Now, identity: &str) -> Result<(), Refusal> {
         let mut taken = self.taken.get(identity).copied().unwrap_or_default();
-        let has = taken.take(micros(ctx), TAKEN_EVERY, TAKEN_AT_ONCE);
+        let has = taken.take(self.micros(now), cost_of(MAX_TRACKS), TAKEN_AT_ONCE);
         has.then_some(()).ok_or(Refusal::Unavailable)
     }
 
-    /// Whether somebody may take so many tracks from the others: given again, or others in their place, they cost the others SSRCs,
-    /// of which each has so many.
+    /// Whether somebody may have taken so many tracks from the others: given again, or others in their place, they cost the others
+    /// SSRCs, of which each has so many.
     pub(super) fn may_take(&mut self, ctx: &Context<'_>, session: SessionId, tracks: usize) -> bool {
         let Some(identity) = self.participants.get(&session).map(|one| one.ticket.identity.clone()) else {
             return true;
@@ -404,13 +405,18 @@ impl Room {
         if tracks == 0 {
             return true;
         }
-        let now = micros(ctx);
+        let now = self.micros(ctx.now);
         if self.taken.len() > MAX_TAKERS {
             self.taken.retain(|_, taken| !taken.is_whole(now));
         }
         let taken = self.taken.entry(identity).or_default();
-        (0..tracks).all(|_| taken.take(now, TAKEN_EVERY, TAKEN_AT_ONCE))
+        taken.charge(now, cost_of(tracks), TAKEN_AT_ONCE)
     }
+}
+
+/// What it costs to take so many tracks from others, in microseconds.
+fn cost_of(tracks: usize) -> u64 {
+    TAKEN_EVERY.saturating_mul(u64::try_from(tracks).unwrap_or(u64::MAX))
 }
 
 /// Cameras that come unasked.

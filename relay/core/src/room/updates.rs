@@ -60,7 +60,7 @@ impl Room {
 
     /// Tells changes, at once where that matters and all have not just been told of others.
     pub(super) fn tell_changes(&mut self, ctx: &mut Context<'_>) {
-        let now = micros(ctx);
+        let now = self.micros(ctx.now);
         let is_small = self.is_small();
         let (mut waits, mut at_once) = (false, false);
         for participant in self.participants.values_mut().filter(|participant| participant.dirty) {
@@ -213,6 +213,7 @@ impl Room {
         session: SessionId,
         request: UpdateParticipantMetadata,
     ) {
+        let now = self.micros(ctx.now);
         let is_small = self.is_small();
         let Some(participant) = self.participants.get_mut(&session) else {
             return;
@@ -249,7 +250,6 @@ impl Room {
         participant.describe(request.name, request.metadata, attributes);
         if request_id != 0 {
             // First what changed: native clients send what they know of themselves along with their next change.
-            let now = micros(ctx);
             if is_small && participant.told.take(now, TOLD_EVERY, TOLD_AT_ONCE) {
                 self.tell_participants(ctx);
             } else {
@@ -263,11 +263,6 @@ impl Room {
             ctx.send(connection, Message::RequestResponse(response));
         }
     }
-}
-
-/// The clock of allowances.
-pub(super) fn micros(ctx: &Context<'_>) -> u64 {
-    u64::try_from(ctx.now.unix_ms).unwrap_or(0) * 1_000
 }
 
 fn update(participants: Vec<ParticipantInfo>) -> Message {

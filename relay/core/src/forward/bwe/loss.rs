@@ -9,6 +9,9 @@ const HIGH: f64 = 0.10;
 /// So much is congestion beyond doubt, and judged at once.
 const SEVERE: f64 = 0.30;
 
+/// Where nothing but losses is known, each try to send more costs pictures: there is one in so long.
+const TRIED_AGAIN: Micros = 15_000_000;
+
 /// The bound, if losses ever set one.
 #[derive(Debug, Default)]
 pub(super) struct LossBound {
@@ -64,6 +67,7 @@ impl LossBound {
             return true;
         }
         if share < LOW
+            && (acked.is_some() || now > self.lowered + TRIED_AGAIN)
             && let Some(bound) = self.bound
         {
             self.bound = (bound < current * 2.0).then_some(bound * 1.05);

@@ -240,6 +240,55 @@ fn a_mute_that_its_client_never_heard_of_holds_when_it_comes_back() {
     }
 }
 
+/// `p2` is muted and comes back, but its microphone comes only after somebody wants to hear it, or long after.
+#[test]
+fn a_mute_is_not_given_again_to_who_is_asked_to_unmute_or_publishes_long_after() {
+    let modes = [MuteMode::QuestionsAndAnswers, MuteMode::Conversation].map(|mute_mode| Do::SetMuteMode { mute_mode });
+    for (orders, later, still) in [
+        (Vec::new(), Duration::ZERO, true),
+        (vec![Do::AskUnmute { participant: one(2) }], Duration::ZERO, false),
+        (vec![Do::UnmuteAll], Duration::ZERO, false),
+        (modes.to_vec(), Duration::ZERO, false),
+        (Vec::new(), Duration::from_secs(29), true),
+        (Vec::new(), Duration::from_secs(31), false),
+    ] {
+        let mut world = led();
+        assert_eq!(world.order(Do::Mute { participant: one(2) }), Ok(()));
+        assert_eq!(world.order(Do::CameraOff { participant: one(2) }), Ok(()));
+        world.handle(Input::Join(Box::new(join(5, ticket("p2", Some(2)), Mode::Single))));
+        world.connect_all();
+        for order in &orders {
+            assert_eq!(world.order(order.clone()), Ok(()));
+        }
+        world.pass(later);
+        world.publish(5);
+        // A camera stays off, whatever is said of the sound.
+        let camera = later < Duration::from_secs(30);
+        assert_eq!(
+            muted(&world),
+            [(TrackSource::Microphone, still), (TrackSource::Camera, camera)],
+            "{orders:?}, {later:?} later"
+        );
+    }
+}
+
+/// It goes again before its microphone is there.
+#[test]
+fn a_mute_holds_for_who_comes_back_twice() {
+    let mut world = led();
+    assert_eq!(world.order(Do::Mute { participant: one(2) }), Ok(()));
+    for connection in [5, 6] {
+        world.handle(Input::Join(Box::new(join(
+            connection,
+            ticket("p2", Some(2)),
+            Mode::Single,
+        ))));
+        world.connect_all();
+    }
+    world.publish(6);
+    assert_eq!(muted(&world)[0], (TrackSource::Microphone, true));
+}
+
 #[test]
 fn who_unmuted_after_an_order_comes_back_as_it_was() {
     let mut world = led();

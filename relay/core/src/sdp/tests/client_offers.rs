@@ -334,5 +334,6 @@ fn no_more_sections_are_asked_for_than_an_offer_may_have() {
         negotiator.add_send(track(n * 10 + 1, Codec::Vp8));
     }
     let missing = negotiator.missing_sections();
-    assert_eq!((missing.audios, missing.videos), (600, 400));
+    // Pictures have longer sections: more would not fit into a message.
+    assert_eq!((missing.audios, missing.videos), (600, 50));
 }
