@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { meetings, until, visitor } from './platform.mjs';
-import { heard, join, picture, press, seen, withParameters } from './room.mjs';
+import { heard, inside, join, picture, press, seen, withParameters } from './room.mjs';
 
 // What a page may announce for a camera: 720p and its simulcast layers (16:9), or 4:3 of the fake device.
 const SIZES = new Set(['1280x720', '640x360', '320x180', '960x540', '480x270', '640x480', '320x240', '160x120']);
@@ -116,13 +116,39 @@ test('a screen that is shared with a phone alone is sent in the layer that it sh
   await leaveAll([ann, bob]);
 });
 
-test('a page that is reloaded comes back, and is one person to the others', async () => {
-  const { room_url: roomUrl } = await newMeeting();
+test('who comes back, by loading the page again or joining again, is the same person with the same things on', async () => {
+  const { room_url: roomUrl, conference_id } = await newMeeting();
   const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
   await seen(ann, 'Bob');
-  await join(bob, roomUrl, 'Bob');
+  await press(bob, 'Mute');
+  await bob.reload();
+  assert.equal(await bob.getByLabel('Your name').inputValue(), 'Bob');
+  await bob.getByTitle('Microphone off').waitFor();
+  await bob.getByTitle('Camera on').waitFor();
+  await bob.getByRole('button', { name: 'Join now' }).click();
+  await inside(bob);
   await seen(ann, 'Bob');
-  await until('two tiles at Ann', async () => (await ann.locator('[data-identity]').count()) === 2);
+  assert.match((await picture(ann, 'Bob')).label, /muted/);
+
+  await press(bob, 'Stop video');
+  await until('no picture of Bob', async () => (await picture(ann, 'Bob')).width === 0);
+  await press(bob, 'Leave');
+  await until('Bob gone', async () => !(await picture(ann, 'Bob')));
+  await bob.getByRole('button', { name: 'Join again' }).click();
+  await inside(bob);
+  await until('Bob back at Ann', () => picture(ann, 'Bob'));
+  for (const label of ['Unmute', 'Start video']) await bob.getByRole('button', { name: label, exact: true }).waitFor();
+  const back = await picture(ann, 'Bob');
+  assert.match(back.label, /muted/);
+  assert.equal(back.width, 0);
+  const people = await here.partner.call('conference/participants', { conference_id });
+  assert.deepEqual(people.map(({ name, reason }) => [name, reason]).sort(), [['Ann', null], ['Bob', null]]);
+
+  // Who has left is nobody any more to whom loads the page after that.
+  await press(bob, 'Leave');
+  await bob.locator('[data-ending=left]').waitFor();
+  await bob.reload();
+  await bob.getByTitle('Microphone on').waitFor();
   await leaveAll([ann, bob]);
 });
 

@@ -210,6 +210,39 @@ test('who waits gets no media and is seen by moderators alone, until one lets th
   await leaveAll(ann, dan, bob, cleo);
 });
 
+test('who loads the page again needs no PIN, no door, no link, and leads as before', async () => {
+  const meeting = await newMeeting({ waiting_room: true, security_pin: '2468' });
+  const ann = await lead(meeting);
+  const pages = [];
+  for (const name of ['Bob', 'Cleo']) {
+    const page = await knock({ room_url: `${meeting.room_url}#pin=2468` }, name);
+    await openPeople(ann);
+    await ann.getByRole('button', { name: `Admit ${name}` }).click();
+    await inside(page);
+    pages.push(page);
+  }
+  const [bob, cleo] = pages;
+  await act(ann, 'Bob', 'Make moderator');
+  await says(bob, 'You are a moderator now');
+  await ann.getByRole('button', { name: 'Lock meeting' }).click();
+  await cleo.locator('.room-lock').waitFor();
+  for (const page of [ann, bob, cleo]) {
+    assert.doesNotMatch(page.url(), /pin|token/);
+    await page.reload();
+    await page.getByRole('button', { name: 'Join now' }).click();
+    await inside(page);
+  }
+  for (const page of [ann, bob]) {
+    await openPeople(page);
+    await page.getByRole('button', { name: 'Actions for Cleo' }).waitFor();
+  }
+  await openPeople(cleo);
+  assert.equal(await cleo.getByRole('button', { name: 'Actions for Bob' }).count(), 0);
+  const people = await here.partner.call('conference/participants', { conference_id: meeting.conference_id });
+  assert.deepEqual(people.map(({ name, moderator, reason }) => [name, moderator, reason]).sort(), [['Ann', true, null], ['Bob', true, null], ['Cleo', false, null]]);
+  await leaveAll(ann, bob, cleo);
+});
+
 test('notices leave the buttons of a banner free', async () => {
   const meeting = await newMeeting({ waiting_room: true });
   const ann = await visitor(here.browser);

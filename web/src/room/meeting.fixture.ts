@@ -1,13 +1,15 @@
 // A meeting with all around it replaced, for tests.
 import { signal } from '@preact/signals';
 import { vi } from 'vitest';
+import type { Stay } from '../config/kept';
 import { parseRoomPage } from '../config/page';
 import { parseRoomParams } from '../config/params';
 import type { Fetch } from './join';
-import { Meeting, type Entry } from './meeting';
+import { Meeting } from './meeting';
 import type { Ending } from './reasons';
 import { Roster } from './roster';
 import type { Session, SessionOptions } from './session';
+import type { Entry } from './surroundings';
 
 export const NOON = Date.parse('2026-11-24T12:00:00Z');
 export const RELAYS = [
@@ -36,11 +38,12 @@ export const json = (status: number, body: unknown, headers = {}) =>
   new Response(JSON.stringify(body), { status, headers });
 
 /** A world around a meeting: what the control plane and the relays answer can be set. */
-export function world(options: { page?: object; query?: string } = {}) {
+export function world(options: { page?: object; query?: string; stay?: Stay } = {}) {
   const calls: Call[] = [];
   const opened: SessionOptions[] = [];
   const sessions: Session[] = [];
   const endings: Ending[] = [];
+  const stays: (Stay | null)[] = [];
   const left = vi.fn(() => Promise.resolve());
   const answers = {
     look: (): object | null => null,
@@ -49,6 +52,7 @@ export function world(options: { page?: object; query?: string } = {}) {
     ) => Response | Error,
     end: () => json(200, {}),
     relay: ((): Error | null => null) as (options: SessionOptions) => Error | null,
+    switched: (() => 0) as (name: string) => number,
     control: (): Response | Promise<Response> => json(200, {}),
   };
   const fetch: Fetch = (url, init) => {
@@ -73,12 +77,15 @@ export function world(options: { page?: object; query?: string } = {}) {
     opened.push(options);
     const session = {
       reconnecting: signal(false),
+      silent: signal(false),
       soundBlocked: signal(false),
       sharing: signal(false),
       micOn: signal(options.wantMic),
       cameraOn: signal(options.wantCamera),
       waiting,
       rules: signal({ locked: false, muteMode: 'conversation' }),
+      setMic: () => Promise.resolve(answers.switched('mic')),
+      setCamera: () => Promise.resolve(answers.switched('camera')),
       leave: left,
     } as unknown as Session;
     sessions.push(session);
@@ -101,6 +108,8 @@ export function world(options: { page?: object; query?: string } = {}) {
     deviceFailed: () => undefined,
     mutedByOther: () => undefined,
     askedToUnmute: () => undefined,
+    stay: options.stay ?? null,
+    keepStay: (stay) => stays.push(stay),
     left: (ending) => endings.push(ending),
   });
   const entry: Entry = {
@@ -121,6 +130,7 @@ export function world(options: { page?: object; query?: string } = {}) {
     opened,
     sessions,
     endings,
+    stays,
     left,
     waiting,
   };

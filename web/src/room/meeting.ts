@@ -1,16 +1,16 @@
 // From the link to the end: the states a visit goes through. Knows no component and no media library.
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { ConferenceInfo, RoomPage } from '../config/page';
 import type { RoomParams } from '../config/params';
 import { tradeHandoff, type FrameSession } from '../account/session';
-import { join, type Admission, type Fetch, type Refusal } from './join';
+import { join, type Admission, type Refusal } from './join';
 import { outcomeOf, postToRelay, type OrderOutcome } from './orders';
-import { raceRelays } from './race';
-import type { Ending, Reason } from './reasons';
-import { Backoff, doorOpen, nextLook, OPENS_BEFORE_MS, relayTries } from './retry';
-import type { Roster } from './roster';
+import { openNearest } from './nearest';
+import { isFinal, type Ending, type Reason } from './reasons';
+import { Backoff, doorOpen, milliseconds, nextLook, OPENS_BEFORE_MS } from './retry';
 import { parseRules, type Order } from './rules';
-import { RelayRefused, type OpenSession, type Session } from './session';
+import type { Session } from './session';
+import type { Entry, Surroundings } from './surroundings';
 
 export type Phase =
   | { at: 'starting' }
@@ -29,32 +29,6 @@ export interface Wait {
   startsAt: number | null;
   opensAt: number | null;
   subject: string | null;
-}
-
-export interface Entry {
-  name: string;
-  /** Tracks of the preview, handed over once, as soon as they are there. */
-  takeMic: () => Promise<MediaStreamTrack | null>;
-  takeCamera: () => Promise<MediaStreamTrack | null>;
-  wantMic: boolean;
-  wantCamera: boolean;
-}
-
-export interface Surroundings {
-  fetch: Fetch;
-  /** What the code stands for now, as a new visit to the page would tell; `null` if unknown. */
-  look: () => Promise<ConferenceInfo | null>;
-  now: () => number;
-  random: () => number;
-  /** Loads the media code. */
-  loadMedia: () => Promise<{ openSession: OpenSession }>;
-  roster: Roster;
-  devices: () => { mic: string | null; camera: string | null; speaker: string | null };
-  deviceFailed: (name: 'mic' | 'camera', error: unknown) => void;
-  mutedByOther: (name: 'mic' | 'camera') => void;
-  askedToUnmute: (by: number | null) => void;
-  /** Told once per visit that it is over. */
-  left: (reason: Ending) => void;
 }
 
 /** How long we try to come back before we give up. */
@@ -77,10 +51,10 @@ export class Meeting {
   private entry: Entry | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private relayUrl: string | null = null;
-  /** Milliseconds that the platform took to answer last: what a relay may need, where there is one alone. */
+  /** Milliseconds that the platform took to answer last. */
   private answeredIn = 0;
-  /** What the next session is to switch on. */
-  private want = { mic: false, camera: false };
+  /** What the next session is to switch on: also after an ending, so that we come back as we were. */
+  readonly want = signal({ mic: false, camera: false });
   /** Past the door in this visit, so that we come back as we were. */
   private wasIn = false;
   /** Counts visits, so that what belongs to a former one is dropped. */
@@ -92,6 +66,12 @@ export class Meeting {
     private readonly around: Surroundings,
   ) {
     this.pin = params.pin;
+    effect(() => {
+      const [session, admission] = [this.session.value, this.admission.value];
+      if (!session || !admission) return;
+      const [mic, camera] = [session.micOn.value, session.cameraOn.value];
+      around.keepStay({ token: admission.token, name: admission.name, mic, camera });
+    });
   }
 
   /** Whether the visitor may be more than a guest, so that only `/conf/join` can judge. */
@@ -149,15 +129,17 @@ export class Meeting {
     else this.phase.value = { at: 'lobby' };
   }
 
-  // Whoever brings a pass is judged at the door.
+  // Whoever brings a pass, or was in, is judged at the door.
   private mustRegister(conference: ConferenceInfo): boolean {
     const leads = this.mayOpen || this.page.signedIn?.moderator;
-    return conference.registration !== null && this.params.pass === null && !leads;
+    const known = this.params.pass !== null || this.around.stay !== null;
+    return conference.registration !== null && !known && !leads;
   }
 
   /** Goes in under a name. */
   async enter(entry: Entry): Promise<void> {
     this.entry = entry;
+    this.want.value = { mic: entry.wantMic, camera: entry.wantCamera };
     await this.attempt(this.beginVisit());
   }
 
@@ -184,12 +166,11 @@ export class Meeting {
     const fromPin = this.phase.value.at === 'pin';
     const waiting = this.phase.value.at === 'waiting';
     if (!fromPin && !waiting) this.phase.value = { at: 'joining' };
-    this.want = { mic: entry.wantMic, camera: entry.wantCamera };
     this.wasIn = false;
     this.rules.value = parseRules(undefined);
     const media = this.around.loadMedia();
     media.catch(() => undefined);
-    const outcome = await this.ask(entry.name, null);
+    const outcome = await this.askAnew(entry.name);
     if (visit !== this.visit) return;
     if (!outcome.ok) {
       this.refused(outcome.refusal);
@@ -224,6 +205,17 @@ export class Meeting {
       if (this.session.peek() === session) this.rules.value = rules;
     });
     this.phase.value = { at: 'in' };
+  }
+
+  // Who was here before comes back under the same number, in the same role. Where that meeting is over, or its token worth
+  // nothing any more, we come like anybody else.
+  private async askAnew(name: string) {
+    const former = this.admission.peek()?.token ?? this.around.stay?.token ?? null;
+    const outcome = await this.ask(name, former);
+    if (outcome.ok || former === null) return outcome;
+    const { refusal } = outcome;
+    const over = refusal.kind === 'reason' && ['ended', 'expired'].includes(refusal.reason);
+    return over || refusal.kind === 'error' ? this.ask(name, null) : outcome;
   }
 
   private async ask(name: string, token: string | null) {
@@ -316,41 +308,25 @@ export class Meeting {
   // --- connecting, and coming back
 
   /** Opens a session on the nearest relay; the reason if none would. */
-  private async connect(admission: Admission, visit: number) {
-    let failure: Reason = 'connection_lost';
-    try {
-      const { openSession } = await this.around.loadMedia();
-      const { now } = this.around;
-      const raced = now();
-      const relays = await raceRelays(admission.relays, {
-        fetch: this.around.fetch,
-        timeout: 3_000,
-      });
-      const answeredIn = relays.length < 2 ? this.answeredIn : now() - raced;
-      for (const relay of relays) {
-        if (visit !== this.visit) return null;
-        try {
-          const tries = relayTries(relay === relays[0] ? answeredIn : Infinity);
-          const session = await openSession(this.options(admission, relay, tries, visit));
-          if (visit !== this.visit) {
-            await session.leave();
-            return null;
-          }
-          this.relayUrl = relay.url;
-          this.session.value = session;
-          return null;
-        } catch (error) {
-          if (error instanceof RelayRefused) {
-            failure = error.reason;
-            // Another address may hold the room; every other verdict is final.
-            if (error.reason !== 'moved') return failure;
-          }
-        }
-      }
-    } catch {
-      return failure;
-    }
-    return failure;
+  private async connect(admission: Admission, visit: number): Promise<Reason | null> {
+    const { fetch, now, loadMedia } = this.around;
+    const opened = await openNearest(admission, {
+      fetch,
+      now,
+      loadMedia,
+      answeredIn: this.answeredIn,
+      wanted: () => visit === this.visit,
+      options: (relay, tries) => this.options(admission, relay, tries, visit),
+    });
+    if (opened === null || typeof opened === 'string') return opened;
+    const { session, relay } = opened;
+    // Switched off while we came back.
+    const { mic, camera } = this.want.peek();
+    if (!mic && session.micOn.peek()) void session.setMic(false, null);
+    if (!camera && session.cameraOn.peek()) void session.setCamera(false, null);
+    this.relayUrl = relay.url;
+    this.session.value = session;
+    return null;
   }
 
   private options(
@@ -359,7 +335,8 @@ export class Meeting {
     tries: readonly number[],
     visit: number,
   ) {
-    const { params, around, entry, want } = this;
+    const { params, around, entry } = this;
+    const want = this.want.peek();
     return {
       admission,
       relay,
@@ -391,7 +368,7 @@ export class Meeting {
     }
     const before = this.session.peek();
     if (before) {
-      this.want = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
+      this.want.value = { mic: before.micOn.peek(), camera: before.cameraOn.peek() };
       // A second break, at the door, does not undo that we were in.
       if (!before.waiting.peek()) this.wasIn = true;
     }
@@ -399,6 +376,7 @@ export class Meeting {
     // First, so that nobody seems to be back in between.
     this.comingBack.value = former !== null;
     this.session.value = null;
+    this.around.roster.darken();
     if (!former) return;
     const visit = this.beginVisit();
     const verdict = await this.comeBack(former, visit);
@@ -437,12 +415,18 @@ export class Meeting {
     }
   }
 
+  /** While we come back: what is to be on then. */
+  wish(name: 'mic' | 'camera', on: boolean): void {
+    if (this.comingBack.peek()) this.want.value = { ...this.want.peek(), [name]: on };
+  }
+
   // --- leaving
 
   /** Leaves of one's own will, for the reason given. */
   async leave(reason: Ending = 'left'): Promise<void> {
     const session = this.session.peek();
     this.finish(reason);
+    this.around.keepStay(null);
     await session?.leave();
   }
 
@@ -467,6 +451,10 @@ export class Meeting {
   private finish(ending: Ending): void {
     this.beginVisit();
     const before = this.phase.peek();
+    const session = this.session.peek();
+    if (session) this.want.value = { mic: session.micOn.peek(), camera: session.cameraOn.peek() };
+    // A page that is left, and may be loaded again, says goodbye too.
+    if (ending !== 'left' && isFinal(ending)) this.around.keepStay(null);
     this.session.value = null;
     this.comingBack.value = false;
     this.phase.value = { at: 'over', ending };
@@ -478,9 +466,4 @@ export class Meeting {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
-}
-
-function milliseconds(time: string | null): number | null {
-  const parsed = time === null ? NaN : Date.parse(time);
-  return Number.isFinite(parsed) ? parsed : null;
 }

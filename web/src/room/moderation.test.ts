@@ -52,7 +52,7 @@ describe('the waiting room', () => {
     expect(opened[2]).toMatchObject({ wantMic: false, wantCamera: true, returning: true });
     await meeting.leave();
     await meeting.again();
-    expect(opened[3]).toMatchObject({ wantMic: true, wantCamera: true, returning: false });
+    expect(opened[3]).toMatchObject({ wantMic: false, wantCamera: true, returning: false });
   });
 
   test('who is turned away is told so', async () => {

@@ -62,6 +62,13 @@ export function reasonOfDisconnect(code: number | undefined): Reason {
   return BY_DISCONNECT[code ?? 0] ?? 'connection_lost';
 }
 
+/** Endings after which the visitor does not come back by this page, so that a frame may go. */
+const FINAL: readonly Ending[] = ['left', 'ended', 'removed', 'rejected', 'duplicate', 'expired'];
+
+export function isFinal(ending: Ending): boolean {
+  return FINAL.includes(ending);
+}
+
 /** Whether "join again" makes sense after this ending. */
 export function mayReturn(ending: Ending): boolean {
   return [

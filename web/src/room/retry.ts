@@ -9,6 +9,12 @@ const RELAY_SOON_MS = 150;
 /** No relay takes longer. */
 const RELAY_SILENT_MS = 8_000;
 
+/** A time of ISO 8601 in Unix milliseconds; `null` if it is none. */
+export function milliseconds(time: string | null): number | null {
+  const parsed = time === null ? NaN : Date.parse(time);
+  return Number.isFinite(parsed) ? parsed : null;
+}
+
 /** Whether it makes sense to ask at the door. Where the host opens, it always does. */
 export function doorOpen(opensAt: number | null, now: number): boolean {
   return opensAt === null || opensAt <= now;

@@ -138,6 +138,15 @@ export class Roster {
     this.timer = due === null ? null : setTimeout(() => this.turn(), Math.max(50, due - now));
   }
 
+  /** Nothing comes from anybody for a while. */
+  darken(): void {
+    this.hear([]);
+    for (const person of this.people.peek()) {
+      person.camera.value = null;
+      person.screen.value = null;
+    }
+  }
+
   clear(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;

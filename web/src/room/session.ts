@@ -38,6 +38,8 @@ export interface SessionOptions {
 
 export interface Session {
   readonly reconnecting: Signal<boolean>;
+  /** Nothing comes from the relay for a moment, before it is known why. */
+  readonly silent: Signal<boolean>;
   /** The browser wants a click before it plays sound. */
   readonly soundBlocked: Signal<boolean>;
   readonly sharing: Signal<boolean>;

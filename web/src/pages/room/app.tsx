@@ -152,7 +152,7 @@ function Banners() {
   return (
     <div class="banners" ref={root}>
       <div role="status" aria-live="assertive">
-        {room.away.value && (
+        {room.cutOff.value && (
           <div class="banner banner-warning">
             <span class="spinner" aria-hidden="true" />
             {t('banner.reconnecting')}
@@ -160,7 +160,7 @@ function Banners() {
         )}
       </div>
       <WaitingBanner />
-      {blocked && !room.away.value && (
+      {blocked && !room.cutOff.value && (
         <div class="banner" role="alert">
           <Icon name="volumeOff" size={20} />
           <span>{t('banner.sound')}</span>

@@ -89,8 +89,8 @@ function onToolbarKey(event: KeyboardEvent): void {
 function Media() {
   const room = useRoom();
   const session = room.meeting.session.value;
-  const mic = session?.micOn.value ?? false;
-  const camera = session?.cameraOn.value ?? false;
+  const mic = room.micOn.value;
+  const camera = room.cameraOn.value;
   const sharing = session?.sharing.value ?? false;
   return (
     <>

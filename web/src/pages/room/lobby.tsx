@@ -21,11 +21,15 @@ export function Lobby() {
   const room = useRoom();
   const { devices, meeting, params, page } = room;
   const name = useSignal(
-    knownName(room) ?? room.page.conference.registration?.name ?? remembered('name') ?? '',
+    knownName(room) ??
+      room.stay?.name ??
+      room.page.conference.registration?.name ??
+      remembered('name') ??
+      '',
   );
   const problem = useSignal<string | null>(null);
-  const mic = useSignal(!params.muteMic);
-  const camera = useSignal(!params.muteCamera && !params.observer);
+  const mic = useSignal(room.wanted.mic);
+  const camera = useSignal(room.wanted.camera);
   const field = useRef<HTMLInputElement>(null);
   const joining = meeting.phase.value.at === 'joining';
 

@@ -1,5 +1,6 @@
 // Starts the room page.
 import { render } from 'preact';
+import { Keeper } from '../../config/kept';
 import { parseRoomPage, readConfig } from '../../config/page';
 import { parseRoomParams, withoutSecrets } from '../../config/params';
 import { chooseLanguage } from '../../i18n/text';
@@ -12,22 +13,18 @@ const address = new URL(location.href);
 const params = parseRoomParams(address);
 const page = parseRoomPage(readConfig(document));
 
-// Secrets do not stay in the address bar, where they are copied and seen on shared screens. A guest's pass, and the name
-// it is for, are kept beside it, so that the page can be loaded again.
-const clean = withoutSecrets(address);
+// Secrets do not stay in the address bar, where they are copied and seen on shared screens.
 const { registration } = page.conference;
-const kept = history.state as { pass: string | null; guest: string | null } | null;
-params.pass ??= kept?.pass ?? null;
-if (registration) registration.name ??= kept?.guest ?? null;
-const keep = { pass: params.pass, guest: registration?.name ?? null };
-if (clean.href !== address.href) history.replaceState(keep, '', clean);
+const keeper = new Keeper(history);
+keeper.complete(params, registration?.name ?? null, withoutSecrets(address).href);
+if (registration) registration.name = keeper.guest;
 
 const wishes = params.lang ? [params.lang, ...navigator.languages] : navigator.languages;
 document.documentElement.lang = chooseLanguage(wishes);
 applyTheme(document.documentElement, params.theme, page.tenant);
 if (params.stripLayout) document.documentElement.classList.add('thin-page');
 
-const room = new RoomModel(page, params, window);
+const room = new RoomModel(page, params, keeper, window);
 const root = document.getElementById('app');
 if (root) {
   render(

@@ -1,11 +1,12 @@
 import { signal } from '@preact/signals';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Stay } from '../../config/kept';
 import { parseRoomPage } from '../../config/page';
 import { parseRoomParams } from '../../config/params';
-import type { Surroundings } from '../../room/meeting';
 import type { OrderOutcome } from '../../room/orders';
 import type { Rules } from '../../room/rules';
 import type { Session } from '../../room/session';
+import type { Surroundings } from '../../room/surroundings';
 import { RoomModel } from './model';
 
 beforeEach(() => {
@@ -23,7 +24,11 @@ const person = (number: number, isLocal = false) => ({
 });
 
 /** The model of a page at this address, with a session as if it had joined. */
-async function room({ query = '', waits = false } = {}) {
+async function room({
+  query = '',
+  waits = false,
+  stay = null,
+}: { query?: string; waits?: boolean; stay?: Stay | null } = {}) {
   const location = { href: `https://a.example/conf/call/1${query}` };
   const window = Object.assign(new EventTarget(), {
     location,
@@ -36,11 +41,13 @@ async function room({ query = '', waits = false } = {}) {
   const model = new RoomModel(
     page,
     parseRoomParams(new URL(location.href)),
+    { stay, keepStay: () => undefined },
     window as unknown as Window,
   );
   await model.start();
   const session = {
     reconnecting: signal(false),
+    silent: signal(false),
     micOn: signal(false),
     cameraOn: signal(false),
     sharing: signal(false),

@@ -1,5 +1,6 @@
 // Everything behind the room page, put together: what components read and what they can ask for.
 import { computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import type { Keeper, Stay } from '../../config/kept';
 import { parseRoomPage, readConfig, type ConferenceInfo, type RoomPage } from '../../config/page';
 import {
   safeTarget,
@@ -19,6 +20,7 @@ import type { Ending } from '../../room/reasons';
 import { Roster } from '../../room/roster';
 import type { OneAction, Order } from '../../room/rules';
 import type { Session } from '../../room/session';
+import { commandsOf } from './commands';
 import { announce } from './notices';
 import { Outward } from './outward';
 
@@ -29,6 +31,8 @@ const COMES_BACK_WITHIN_MS = 3_000;
 const ALL_ARRIVE_WITHIN_MS = 2_000;
 
 export class RoomModel {
+  /** Our stay in the meeting before the page was loaded again. */
+  readonly stay: Stay | null;
   readonly toasts = new Toasts();
   readonly roster: Roster;
   readonly devices: Devices;
@@ -63,8 +67,10 @@ export class RoomModel {
   constructor(
     readonly page: RoomPage,
     readonly params: RoomParams,
+    keeper: Pick<Keeper, 'stay' | 'keepStay'>,
     private readonly window: Window,
   ) {
+    this.stay = keeper.stay;
     this.controls = visibleControls(params, page.hiddenControls);
     this.roster = new Roster(Date.now, {
       arrived: (person) => this.arrived(person),
@@ -85,6 +91,8 @@ export class RoomModel {
       deviceFailed: (name, error) => this.deviceFailed(name, error),
       mutedByOther: (name) => this.toasts.show(t(`toast.muted.${name}`), { icon: `${name}Off` }),
       askedToUnmute: (by) => this.askedToUnmute(by),
+      stay: this.stay,
+      keepStay: (stay) => keeper.keepStay(stay),
       left: (ending) => this.left(ending),
     });
     this.view.value = params.view;
@@ -101,7 +109,7 @@ export class RoomModel {
   async start(): Promise<void> {
     const { meeting, roster, devices, incomingVideo, params } = this;
     const watched = { meeting, roster, devices, incomingVideo, audioLevels: params.audioLevel };
-    this.outward.open(watched, this.commands());
+    this.outward.open(watched, commandsOf(this));
     const { document } = this.window;
     document.addEventListener('fullscreenchange', () => {
       this.fullscreen.value = document.fullscreenElement !== null;
@@ -139,11 +147,20 @@ export class RoomModel {
     return this.params.name ?? this.meeting.accountName;
   }
 
+  /** What to open at first: as the address says, or as it was before the page was loaded again. */
+  get wanted(): { mic: boolean; camera: boolean } {
+    const { stay, params } = this;
+    return {
+      mic: stay?.mic ?? !params.muteMic,
+      camera: (stay?.camera ?? !params.muteCamera) && !params.observer,
+    };
+  }
+
   /** Goes in without the device check. */
   async goDirectly(): Promise<void> {
-    const { params, devices } = this;
+    const { devices } = this;
     this.entrance.value = 'direct';
-    const want = { mic: !params.muteMic, camera: !params.muteCamera && !params.observer };
+    const want = this.wanted;
     if (want.mic || want.camera) await devices.open(want);
     const { mic, camera } = devices.preview.peek();
     const denied = (name: MediaName) =>
@@ -177,9 +194,8 @@ export class RoomModel {
     effect(() => {
       if (this.meeting.phase.value.at !== 'lobby' || this.directName === null) return;
       untracked(() => {
-        const { muteMic, muteCamera, observer } = this.params;
         const framed = this.window.parent !== this.window;
-        if (framed || (muteMic && (muteCamera || observer))) void this.goDirectly();
+        if (framed || !(this.wanted.mic || this.wanted.camera)) void this.goDirectly();
         else this.entrance.value = 'one_click';
       });
     });
@@ -190,6 +206,23 @@ export class RoomModel {
     () =>
       this.meeting.comingBack.value || (this.meeting.session.value?.reconnecting.value ?? false),
   );
+
+  /** The same, or nothing comes for a moment. */
+  readonly cutOff = computed(
+    () => this.away.value || (this.meeting.session.value?.silent.value ?? false),
+  );
+
+  /** Whether our microphone is on; while we come back, whether it will be. The same of our camera. */
+  readonly micOn = computed(
+    () => this.meeting.session.value?.micOn.value ?? this.meeting.want.value.mic,
+  );
+  readonly cameraOn = computed(
+    () => this.meeting.session.value?.cameraOn.value ?? this.meeting.want.value.camera,
+  );
+
+  get sharing(): boolean {
+    return this.meeting.session.peek()?.sharing.peek() ?? false;
+  }
 
   shows(control: Control): boolean {
     return this.controls.has(control);
@@ -272,6 +305,7 @@ export class RoomModel {
 
   async setMic(on: boolean): Promise<void> {
     const session = this.meeting.session.peek();
+    if (!session) this.meeting.wish('mic', on);
     if (!session || session.micOn.peek() === on) return;
     // At the door nobody has the word yet.
     if (on && !session.mayUnmute.peek() && !session.waiting.peek()) {
@@ -284,6 +318,7 @@ export class RoomModel {
 
   async setCamera(on: boolean): Promise<void> {
     const session = this.meeting.session.peek();
+    if (!session && !this.params.observer) this.meeting.wish('camera', on);
     if (!session || this.params.observer || session.cameraOn.peek() === on) return;
     await this.setMedia(session, 'camera', on);
   }
@@ -429,36 +464,6 @@ export class RoomModel {
     if (!(await this.meeting.endForAll())) {
       this.toasts.show(t('leave.failed'), { icon: 'warning', alarming: true });
     }
-  }
-
-  // --- what the framing page may ask
-
-  private commands() {
-    return {
-      chooseDevice: (kind: DeviceKind, id: string) => void this.chooseDevice(kind, id),
-      // A page outside may only switch on what the visitor has let this page use before.
-      setCamera: (on: boolean) => {
-        if (!on || this.devices.granted.has('camera')) void this.setCamera(on);
-      },
-      setMic: (on: boolean) => {
-        if (!on || this.devices.granted.has('mic')) void this.setMic(on);
-      },
-      setIncomingVideo: (on: boolean) => (this.incomingVideo.value = on),
-      setVolume: (volume: number) => this.setVolume(volume),
-      leave: () => void this.meeting.leave(),
-      end: () => {
-        if (this.meeting.moderates.peek()) void this.endForAll();
-      },
-      mutePerson: (number: number) => {
-        if (this.meeting.moderates.peek()) void this.moderate('mute', number);
-      },
-      setSharing: (on: boolean) => void this.setSharing(on),
-      setView: (view: View) => (this.view.value = view),
-      adjustAudio: (number: number, settings: { volume?: number; pan?: number }) => {
-        const person = this.roster.byNumber(number);
-        if (person) this.meeting.session.peek()?.adjust(person.identity, settings);
-      },
-    };
   }
 }
 

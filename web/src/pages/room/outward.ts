@@ -7,10 +7,7 @@ import { ownerOf, viewOf } from '../../embed/origin';
 import { report, type Watched } from '../../embed/reports';
 import { stayFindable } from '../../embed/reuse';
 import type { Phase } from '../../room/meeting';
-import { reasonOf, type Ending } from '../../room/reasons';
-
-/** Endings after which the visitor does not come back by this page, so that a frame may go. */
-const FINAL: readonly Ending[] = ['left', 'ended', 'removed', 'rejected', 'duplicate', 'expired'];
+import { isFinal, reasonOf, type Ending } from '../../room/reasons';
 
 export class Outward {
   private readonly channel: Channel;
@@ -54,7 +51,7 @@ export class Outward {
     const reason = reasonOf(ending);
     if (ending !== 'not_found') postLeave(this.window, this.page.leaveEventType, reason);
     this.channel.send('conference', 'CONFERENCE_CALL_EXIT', { reason });
-    const final = FINAL.includes(ending);
+    const final = isFinal(ending);
     if (final) this.unload(reason);
     return final;
   }

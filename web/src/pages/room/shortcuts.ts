@@ -20,17 +20,15 @@ export function onShortcut(event: KeyboardEvent, room: RoomModel): void {
   }
   if (!room.shortcuts.peek() || event.repeat || typing(event.target)) return;
   if (room.dialogOpen.peek()) return;
-  const session = room.meeting.session.peek();
-  if (!session) return;
   switch (event.key.toLowerCase()) {
     case 'm':
-      if (room.shows('mic')) void room.setMic(!session.micOn.peek());
+      if (room.shows('mic')) void room.setMic(!room.micOn.peek());
       break;
     case 'v':
-      if (room.shows('camera')) void room.setCamera(!session.cameraOn.peek());
+      if (room.shows('camera')) void room.setCamera(!room.cameraOn.peek());
       break;
     case 's':
-      if (room.shows('share') && room.canShare) void room.setSharing(!session.sharing.peek());
+      if (room.shows('share') && room.canShare) void room.setSharing(!room.sharing);
       break;
     case 'p':
       if (room.shows('participants')) room.togglePanel();

@@ -52,6 +52,9 @@ class Participant {
 class RoomDouble extends EventEmitter {
   readonly localParticipant = new Participant('p1', 'Ann', true);
   readonly remoteParticipants = new Map<string, Participant>();
+  /** Of the connection's transport. */
+  ice = 'connected';
+  readonly engine = { pcManager: { publisher: { getICEConnectionState: () => this.ice } } };
   readonly metadata = undefined;
   readonly canPlaybackAudio = true;
   readonly connect = vi.fn(() => Promise.resolve());
@@ -224,8 +227,9 @@ test('a relay that has not heard us is asked once more, one that refuses is not'
 test('what the library does not tell after a restart is found', async () => {
   vi.useFakeTimers();
   const opening = open();
-  await vi.runAllTimersAsync();
-  const { room, roster } = await opening;
+  await vi.advanceTimersByTimeAsync(10);
+  const { room, roster, session } = await opening;
+  const before = vi.getTimerCount();
   room.emit(RoomEvent.Reconnected);
   const bob = new Participant('p2', 'Bob', false);
   room.remoteParticipants.set('p2', bob);
@@ -236,6 +240,24 @@ test('what the library does not tell after a restart is found', async () => {
   expect(roster.find('p2')?.micOn.value).toBe(true);
   // And not for ever.
   await vi.advanceTimersByTimeAsync(2_000);
+  expect(vi.getTimerCount()).toBe(before);
+  await session.leave();
   expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+test('a relay of which nothing is heard any more is noticed at once', async () => {
+  vi.useFakeTimers();
+  const opening = open();
+  await vi.advanceTimersByTimeAsync(10);
+  const { room, session } = await opening;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(session.silent.value).toBe(false);
+  room.ice = 'disconnected';
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(session.silent.value).toBe(true);
+  room.ice = 'connected';
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(session.silent.value).toBe(false);
   vi.useRealTimers();
 });

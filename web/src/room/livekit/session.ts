@@ -1,8 +1,6 @@
 // A session over livekit-client. This file and its neighbours are the only ones that import it.
 import { batch, signal } from '@preact/signals';
 import {
-  ConnectionError,
-  ConnectionErrorReason,
   ConnectionQuality,
   LocalAudioTrack,
   type LocalTrack,
@@ -21,10 +19,12 @@ import {
 import { numberOf } from '../join';
 import type { Person, Quality } from '../people';
 import { signalUrl } from '../race';
-import { parseReason, reasonOfDisconnect, type Reason } from '../reasons';
+import { reasonOfDisconnect, type Reason } from '../reasons';
 import { ASK_UNMUTE, parseAsker, parseRules } from '../rules';
-import { RelayRefused, type OpenSession, type Session, type SessionOptions } from '../session';
+import type { OpenSession, Session, SessionOptions } from '../session';
 import { roomOptions } from './options';
+import { refusal, unheard } from './refusal';
+import { watchSilence } from './silence';
 import { Sound } from './sound';
 import { markPaused, shown, shownCamera } from './video';
 
@@ -56,6 +56,7 @@ const QUALITIES: Readonly<Record<ConnectionQuality, Quality>> = {
 
 class LivekitSession implements Session {
   readonly reconnecting = signal(false);
+  readonly silent = signal(false);
   readonly soundBlocked = signal(false);
   readonly sharing = signal(false);
   readonly micOn = signal(false);
@@ -79,6 +80,7 @@ class LivekitSession implements Session {
   private readonly starting = new Set<'mic' | 'camera'>();
   /** Mutes that we asked for ourselves, so that a moderator's can be told apart. */
   private readonly ownMutes = new Set<Track.Source>();
+  private stopWatching: () => void = () => undefined;
 
   constructor(private readonly options: SessionOptions) {
     const { wantMic, wantCamera, observer, devices } = options;
@@ -102,6 +104,7 @@ class LivekitSession implements Session {
       }
     }
     this.live = true;
+    this.stopWatching = watchSilence(this.room, this.silent);
     this.rules.value = parseRules(this.room.metadata);
     this.syncEverybody();
     if (!this.waiting.peek()) this.goIn();
@@ -245,9 +248,14 @@ class LivekitSession implements Session {
 
   private end(reason: Reason): void {
     if (!this.live) return;
-    this.live = false;
-    this.stopTracks();
+    this.close();
     this.options.ended(reason);
+  }
+
+  private close(): void {
+    this.live = false;
+    this.stopWatching();
+    this.stopTracks();
   }
 
   // After a restart the library opens our devices anew to publish them again, also where all is over by then.
@@ -437,8 +445,7 @@ class LivekitSession implements Session {
   }
 
   async leave(): Promise<void> {
-    this.live = false;
-    this.stopTracks();
+    this.close();
     await this.room.disconnect();
   }
 }
@@ -455,23 +462,4 @@ function describe(person: Person, participant: Participant): void {
 // Milliseconds that never go back while the page is open, nor usually when it is loaded again.
 function sinceLongAgo(): number {
   return Math.round(performance.timeOrigin + performance.now());
-}
-
-// The relay has not answered in time.
-function unheard(error: unknown): boolean {
-  return error instanceof ConnectionError && error.reason === ConnectionErrorReason.Timeout;
-}
-
-function refusal(error: unknown): RelayRefused | null {
-  if (!(error instanceof ConnectionError)) return null;
-  if (error.reason === ConnectionErrorReason.NotAllowed) {
-    // The relay's word stands after what the SDK says itself: "could not establish …: full".
-    const reason = parseReason(error.message.split(': ').at(-1)?.trim());
-    return reason ? new RelayRefused(reason) : null;
-  }
-  if (error.reason === ConnectionErrorReason.LeaveRequest) {
-    const reason = reasonOfDisconnect(error.context as number);
-    return reason === 'connection_lost' ? null : new RelayRefused(reason);
-  }
-  return null;
 }

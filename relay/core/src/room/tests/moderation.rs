@@ -258,7 +258,7 @@ fn a_mute_is_not_given_again_to_who_is_asked_to_unmute_or_publishes_long_after()
         world.handle(Input::Join(Box::new(join(5, ticket("p2", Some(2)), Mode::Single))));
         world.connect_all();
         for order in &orders {
-            assert_eq!(world.order(order.clone()), Ok(()));
+            assert_eq!(world.order(*order), Ok(()));
         }
         world.pass(later);
         world.publish(5);

@@ -1,0 +1,91 @@
+// What the page's entry in the browser's history keeps, so that the page can be loaded again: the secrets that do not stay in the
+// address, and who we are in the meeting. Other frames, windows and visits know nothing of it.
+import type { RoomParams } from './params';
+
+/** Somebody's stay in the meeting: when the page is loaded again, they come back as who they were. */
+export interface Stay {
+  token: string;
+  name: string;
+  /** What was on. */
+  mic: boolean;
+  camera: boolean;
+}
+
+interface Kept {
+  moderatorToken: string | null;
+  pin: string | null;
+  pass: string | null;
+  parentOrigin: string | null;
+  /** The name of who has registered. */
+  guest: string | null;
+  stay: Stay | null;
+}
+
+const NOTHING: Kept = {
+  moderatorToken: null,
+  pin: null,
+  pass: null,
+  parentOrigin: null,
+  guest: null,
+  stay: null,
+};
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+const object = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+function readStay(value: unknown): Stay | null {
+  const { token, name, mic, camera } = object(value);
+  if (typeof token !== 'string' || typeof name !== 'string') return null;
+  return { token, name, mic: mic === true, camera: camera === true };
+}
+
+function read(state: unknown): Kept {
+  const kept = object(state);
+  return {
+    moderatorToken: text(kept['moderatorToken']),
+    pin: text(kept['pin']),
+    pass: text(kept['pass']),
+    parentOrigin: text(kept['parentOrigin']),
+    guest: text(kept['guest']),
+    stay: readStay(kept['stay']),
+  };
+}
+
+/** The part of `window.history` that is used. */
+export type Entry = Pick<History, 'state' | 'replaceState'>;
+
+/** What a page finds that is loaded, and what it leaves for the next time. */
+export class Keeper {
+  private kept: Kept;
+
+  constructor(private readonly entry: Entry) {
+    this.kept = { ...NOTHING, ...read(entry.state) };
+  }
+
+  /** As who we were here before. */
+  get stay(): Stay | null {
+    return this.kept.stay;
+  }
+
+  get guest(): string | null {
+    return this.kept.guest;
+  }
+
+  /** Completes what the address says by what it said before, and keeps both. `clean` is the address to show. */
+  complete(params: RoomParams, guest: string | null, clean: string): void {
+    const { kept } = this;
+    params.moderatorToken ??= kept.moderatorToken;
+    params.pin ??= kept.pin;
+    params.pass ??= kept.pass;
+    params.parentOrigin ??= kept.parentOrigin;
+    const { moderatorToken, pin, pass, parentOrigin } = params;
+    this.kept = { ...kept, moderatorToken, pin, pass, parentOrigin, guest: guest ?? kept.guest };
+    this.entry.replaceState(this.kept, '', clean);
+  }
+
+  keepStay(stay: Stay | null): void {
+    this.kept = { ...this.kept, stay };
+    this.entry.replaceState(this.kept, '');
+  }
+}
