@@ -33,6 +33,8 @@ export interface Wait {
 
 /** How long we try to come back before we give up. */
 const COME_BACK_FOR_MS = 60_000;
+/** No try takes longer: where more time has passed, the machine was asleep. */
+const LONGEST_TRY_MS = 20_000;
 
 /** One visit to one meeting. */
 export class Meeting {
@@ -392,10 +394,11 @@ export class Meeting {
   // The old token keeps our number and name. While the control plane is away it still opens any
   // address that we were given.
   private async comeBack(former: Admission, visit: number): Promise<Reason | null> {
-    const until = this.around.now() + COME_BACK_FOR_MS;
+    let left = COME_BACK_FOR_MS;
     const backoff = new Backoff(this.around.random);
     let admission = former;
     for (;;) {
+      const began = this.around.now();
       const outcome = await this.ask(former.name, former.token);
       if (visit !== this.visit) return null;
       if (outcome.ok) {
@@ -409,9 +412,10 @@ export class Meeting {
       if (visit !== this.visit) return null;
       if (failure === null) return null;
       if (failure !== 'connection_lost' && failure !== 'moved') return failure;
-      if (this.around.now() >= until) return failure;
+      if (left <= 0) return failure;
       await backoff.pause();
       if (visit !== this.visit) return null;
+      left -= Math.min(this.around.now() - began, LONGEST_TRY_MS);
     }
   }
 

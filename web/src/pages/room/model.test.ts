@@ -61,7 +61,8 @@ async function room({
   model.meeting.session.value = session as unknown as Session;
   model.meeting.phase.value = { at: waits ? 'knocking' : 'in' };
   const toasts = () => model.toasts.list.value.map(({ text }) => text);
-  return { model, session, toasts, asked: (by: number | null) => around(model).askedToUnmute(by) };
+  const asked = (by: number | null) => around(model).askedToUnmute(by);
+  return { model, session, toasts, asked, window };
 }
 
 // What the relay has the page do comes by the meeting's surroundings.
@@ -173,4 +174,22 @@ test('whoever comes a moment after us is no news, also when we come back', async
   model.meeting.phase.value = { at: 'in' };
   model.roster.arrive(person(4));
   expect(toasts()).toHaveLength(1);
+});
+
+test('a lost connection is taken up again with the network, unless it was lost long ago', async () => {
+  for (const [ending, minutes, times] of [
+    ['connection_lost', 9, 1],
+    ['connection_lost', 11, 0],
+    ['left', 0, 0],
+  ] as const) {
+    const { model, window } = await room();
+    const again = vi.spyOn(model.meeting, 'again').mockResolvedValue();
+    model.meeting.session.value = null;
+    model.meeting.phase.value = { at: 'over', ending };
+    around(model).left(ending);
+    vi.setSystemTime(Date.now() + minutes * 60_000);
+    window.dispatchEvent(new Event('online'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(again).toHaveBeenCalledTimes(times);
+  }
 });

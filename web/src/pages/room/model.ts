@@ -30,6 +30,9 @@ const COMES_BACK_WITHIN_MS = 3_000;
 /** Those who arrive this soon after us were here before, or come back as we do. */
 const ALL_ARRIVE_WITHIN_MS = 2_000;
 
+/** Whose connection was lost longer ago is asked before they are seen and heard again. */
+const COMES_BACK_ALONE_WITHIN_MS = 10 * 60_000;
+
 export class RoomModel {
   /** Our stay in the meeting before the page was loaded again. */
   readonly stay: Stay | null;
@@ -61,6 +64,8 @@ export class RoomModel {
   /** When we first came in on this visit, and when we last did, in Unix milliseconds. */
   private since: number | null = null;
   private cameIn = 0;
+  /** When the last visit was over, in Unix milliseconds. */
+  private wentAt = 0;
   /** Those who went a moment ago, by identity. */
   private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
 
@@ -114,6 +119,7 @@ export class RoomModel {
     document.addEventListener('fullscreenchange', () => {
       this.fullscreen.value = document.fullscreenElement !== null;
     });
+    this.window.addEventListener('online', () => void this.networkIsBack());
     this.window.addEventListener('pagehide', () => this.outward.goes(meeting.phase.peek()));
     this.watch();
     this.passLobby();
@@ -273,6 +279,7 @@ export class RoomModel {
     this.leaving.clear();
     this.panel.value = null;
     this.since = null;
+    this.wentAt = Date.now();
     this.elapsed.value = 0;
     if (this.window.document.fullscreenElement) void this.window.document.exitFullscreen();
     if (this.outward.left(ending)) this.goOn();
@@ -291,6 +298,13 @@ export class RoomModel {
     const before = phase.peek();
     if (before.at === 'over' && before.ending === 'media_denied') await this.goDirectly();
     else await this.meeting.again();
+  }
+
+  // Whose connection was lost a short while ago is back as soon as there is a network again.
+  private async networkIsBack(): Promise<void> {
+    const phase = this.meeting.phase.peek();
+    const lost = phase.at === 'over' && phase.ending === 'connection_lost';
+    if (lost && Date.now() - this.wentAt < COMES_BACK_ALONE_WITHIN_MS) await this.again();
   }
 
   // --- devices
