@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ContactId, ParticipantNumber, RelayId, RoomName};
 use crate::jws::{Jwk, TokenError, body_hash};
 use crate::reason::Reason;
-use crate::room::{MuteMode, RoomSettings};
+use crate::room::{KeptRules, MuteMode, RoomSettings};
 
 /// The audience of a relay's reports.
 pub const CONTROL_AUDIENCE: &str = "convoke-control";
@@ -190,6 +190,26 @@ pub struct Entered {
     pub settings: RoomSettings,
     /// The relays that hold it, this one too.
     pub members: BTreeSet<RelayId>,
+    /// What moderators have set, where it goes on after its relay has gone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rules: Option<KeptRules>,
+    /// Who was in it there, and who was removed from it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub earlier: Vec<Earlier>,
+}
+
+/// Somebody who was in a room before its relay went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Earlier {
+    /// Who.
+    pub participant: ParticipantNumber,
+    /// The token's id.
+    pub jti: String,
+    /// Whether it led.
+    pub moderator: bool,
+    /// When it was removed, in Unix seconds, where it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub removed: Option<i64>,
 }
 
 /// `POST /relay/leave`: a room is closed at this relay, mostly since it is empty.
@@ -297,6 +317,12 @@ pub enum EventKind {
         reason: Reason,
         /// How long it was in, in milliseconds.
         duration_ms: u64,
+    },
+    /// Moderators have set how the room is held.
+    RoomRules {
+        /// What holds now.
+        #[serde(flatten)]
+        rules: KeptRules,
     },
     /// The room was ended from inside.
     RoomEnd {

@@ -65,6 +65,15 @@ pub struct RoomRules {
     pub waiting_room: bool,
 }
 
+/// What moderators set in a room, which holds for as long as its meeting goes on, at whichever relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptRules {
+    /// Nobody new gets in.
+    pub locked: bool,
+    /// Who is heard.
+    pub mute_mode: MuteMode,
+}
+
 impl RoomRules {
     /// The metadata.
     pub fn to_metadata(self) -> String {

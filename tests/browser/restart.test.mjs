@@ -1,5 +1,5 @@
-// The platform ends and starts again. Killed: who leads is back by themselves, who was let in knocks once more, as they were.
-// In order: all are back in the same meeting, also one that nobody planned.
+// The platform ends and starts again, killed or in order: all are back in the same meeting as they were, also in one that nobody planned,
+// and what its moderators set holds.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
@@ -36,7 +36,7 @@ async function watched() {
 
 const running = (page) => page.evaluate(() => window.openedTracks.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind));
 
-test('who was let in, and had muted, waits with every device off, and is muted when they are let in again', async () => {
+test('who was let in, and had muted, is back by themselves and muted, and a locked meeting stays locked', async () => {
   const partner = await Partner.signIn(platform);
   const { host } = await partner.company();
   const meeting = await partner.call('conference/create/reservationless', { host_id: host.host_id, one_time_access_code: true, waiting_room: true });
@@ -50,19 +50,25 @@ test('who was let in, and had muted, waits with every device off, and is muted w
   await seen(ann, 'Bob');
   await press(bob, 'Mute');
   await until('Bob muted', async () => (await picture(ann, 'Bob'))?.label.includes('muted'));
+  await ann.locator('#people-button').click();
+  await ann.getByRole('button', { name: 'Lock meeting' }).click();
+  await bob.locator('.room-lock').waitFor();
 
   await platform.stop('SIGKILL', { keep: true });
   platform = await startPlatform({ port: PORT, data: platform.data });
 
-  await bob.getByText('You will be let in soon').waitFor({ timeout: 60_000 });
-  await until('Bob’s devices off', async () => (await running(bob)).length === 0);
-  await ann.locator('.banner').getByText('Bob is waiting to be let in.').waitFor();
-  assert.equal(await ann.locator('[data-identity]').count(), 1);
-  await admit();
+  for (const page of [ann, bob]) await page.getByText('You are back').waitFor({ timeout: 60_000 });
   await seen(ann, 'Bob');
+  assert.equal(await ann.locator('.room-lock').count(), 1);
+  const cleo = await visitor(browser);
+  await cleo.goto(meeting.room_url);
+  await cleo.getByLabel('Your name').fill('Cleo');
+  await cleo.getByRole('button', { name: 'Join now' }).click();
+  await cleo.locator('[data-ending=locked]').waitFor();
   assert.ok((await picture(ann, 'Bob')).label.includes('muted'));
-  assert.deepEqual(await running(bob), ['video']);
-  for (const page of [ann, bob]) await page.context().close();
+  // No device was left running beside those that are published.
+  assert.deepEqual((await running(bob)).sort(), ['audio', 'video']);
+  for (const page of [ann, bob, cleo]) await page.context().close();
 });
 
 test('a meeting that nobody planned goes on when the platform ends in order', async () => {

@@ -210,6 +210,8 @@ async fn enter(State(plane): State<Shared>, headers: HeaderMap, body: axum::body
     Json(Entered {
         settings,
         members: BTreeSet::from([enter.relay]),
+        rules: None,
+        earlier: Vec::new(),
     })
     .into_response()
 }

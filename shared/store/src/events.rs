@@ -9,12 +9,13 @@ use domain::conference::{HARD_STOP, later};
 use domain::hook::Happening;
 use domain::id::{ConferenceId, Occurrence, ParticipantNumber, ResellerId, RoomName};
 use domain::relay::{Event, EventKind, Events, LARGEST_BATCH, OccurrenceState};
+use domain::room::KeptRules;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::Key;
 use crate::membership::Membership;
-use crate::occurrence::OccurrenceItem;
+use crate::occurrence::{Held, OccurrenceItem};
 use crate::op::{Failure, Op};
 use crate::presence::{Participant, Source};
 use crate::retry::unraced;
@@ -62,6 +63,8 @@ struct Part {
     kept: Vec<Event>,
     participants: BTreeMap<ParticipantNumber, (Option<Participant>, bool)>,
     moderators: i64,
+    /// What moderators have set.
+    rules: Option<KeptRules>,
     ended: Option<Reason>,
     /// What it came to, and when.
     used: Vec<(Timestamp, Usage)>,
@@ -226,6 +229,7 @@ impl Store {
                 kept: Vec::new(),
                 participants,
                 moderators: 0,
+                rules: None,
                 ended: None,
                 used: Vec::new(),
                 told: Vec::new(),
@@ -265,7 +269,7 @@ fn who(event: &Event) -> Option<ParticipantNumber> {
         EventKind::ParticipantJoin { participant, .. }
         | EventKind::ParticipantRole { participant, .. }
         | EventKind::ParticipantLeave { participant, .. } => Some(participant),
-        EventKind::RoomEnd { .. } => None,
+        EventKind::RoomRules { .. } | EventKind::RoomEnd { .. } => None,
     }
 }
 
@@ -382,6 +386,7 @@ impl Part {
                     self.moderators -= i64::from(present.moderator);
                 }
             }
+            EventKind::RoomRules { rules } => self.rules = Some(*rules),
             EventKind::RoomEnd { reason, .. } => {
                 self.ended.get_or_insert(*reason);
             }
@@ -397,6 +402,7 @@ impl Part {
             kept,
             participants,
             moderators,
+            rules,
             ended,
             used: _,
             told,
@@ -438,9 +444,15 @@ impl Part {
         let ends = ended.filter(|_| occurrence.state != OccurrenceState::Ended);
         if let Some(reason) = ends {
             ops.extend(occurrence.end(&room, reason, now));
-        } else if moderators != 0
-            && let Some(live) = room.live.as_ref().filter(|live| occurrence.is_live_in(Some(live)))
-        {
+            return ops;
+        }
+        let live = room.live.as_ref().filter(|live| occurrence.is_live_in(Some(live)));
+        if let (Some(rules), OccurrenceState::Active, false) = (rules, occurrence.state, member.left) {
+            let mut after = occurrence.clone();
+            after.rules = Some(Held { rules, until: None });
+            ops.extend(after.save(live.and_then(|live| live.live.lease), now));
+        }
+        if let (Some(live), true) = (live, moderators != 0) {
             let mut live = live.clone();
             let counted = i64::from(live.live.moderators) + moderators;
             live.live.moderators = u32::try_from(counted.max(0)).unwrap_or(u32::MAX);

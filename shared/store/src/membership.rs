@@ -13,7 +13,7 @@ use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::occurrence::OccurrenceItem;
+use crate::occurrence::{Held, OccurrenceItem};
 use crate::op::{Failure, Op};
 use crate::retry::unraced;
 use crate::room::{LiveRoom, Room};
@@ -117,6 +117,7 @@ impl Store {
         after.state = OccurrenceState::Active;
         after.first_join = Some(before.first_join.unwrap_or(now));
         after.relays = BTreeSet::from([relay.clone()]);
+        after.rules = before.rules_at(now);
         if let Some(company) = &company {
             let company: Company = from_item("company", company)?;
             after.events_days = company.settings.retention_days.events;
@@ -173,9 +174,15 @@ impl Store {
             self.commit(ops).await?;
         }
         let settings = settings(&conference, &after, now);
+        let earlier = match before.first_join {
+            Some(_) => self.earlier(name, now).await?,
+            None => Vec::new(),
+        };
         Ok(Entered {
             settings,
             members: after.relays,
+            rules: after.rules.map(|held| held.rules),
+            earlier,
         })
     }
 
@@ -351,11 +358,14 @@ impl Store {
         if let Some(live) = unheard {
             // It may go on there, or its people are on their way to another relay: the room waits for them.
             let mut live = live.clone();
-            live.live.lease = Some(later(now, LEASE));
+            let until = Some(later(now, LEASE));
+            live.live.lease = until;
+            after.rules = after.rules.map(|held| Held { until, ..held });
             after.state = OccurrenceState::Scheduled;
             ops.extend(after.save(live.live.lease, now));
             ops.push(room.point_to(Some(&live)));
         } else if after.relays.is_empty() && !waits_for_somebody {
+            after.rules = None;
             after.state = before.life(None).emptied(now);
             if after.state == OccurrenceState::Ended {
                 ops.extend(after.end(&room, Reason::Expired, now));

@@ -9,6 +9,7 @@ use domain::conference::{CodeKind, Conference, Kind, Life, Minutes, NextStep, Pl
 use domain::hook::Happening;
 use domain::id::{CompanyId, HostId, RelayId, RoomName};
 use domain::relay::OccurrenceState;
+use domain::room::KeptRules;
 use domain::text::Subject;
 use domain::time::{millis, millis_option};
 use jiff::{SignedDuration, Timestamp};
@@ -50,8 +51,21 @@ pub(crate) struct OccurrenceItem {
     /// Its host was erased: nobody in it is named any more.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub(crate) erased: bool,
+    /// What moderators have set in it, while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) rules: Option<Held>,
     #[serde(default)]
     pub(crate) version: u64,
+}
+
+/// What moderators have set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    #[serde(flatten)]
+    pub(crate) rules: KeptRules,
+    /// Until when somebody has to have come again, where no relay holds the room.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl OccurrenceItem {
@@ -72,6 +86,7 @@ impl OccurrenceItem {
             marked: false,
             events_days: None,
             erased: false,
+            rules: None,
             version: 0,
         }
     }
@@ -99,6 +114,7 @@ impl OccurrenceItem {
             marked: false,
             events_days: None,
             erased: false,
+            rules: None,
             version: 0,
         }
     }
@@ -156,6 +172,16 @@ impl OccurrenceItem {
             Some(due) => op.indexed(keys::due(self.room.conference, due)),
             None => op,
         }
+    }
+
+    /// What moderators have set, where it still holds for whoever enters now.
+    pub(crate) fn rules_at(&self, now: Timestamp) -> Option<Held> {
+        let held = self.rules?;
+        let holds = match held.until {
+            Some(until) => now < until,
+            None => self.state == OccurrenceState::Active,
+        };
+        holds.then_some(Held { until: None, ..held })
     }
 
     /// Its first write.
@@ -247,6 +273,7 @@ impl OccurrenceItem {
             state: OccurrenceState::Ended,
             ended: Some(now),
             ended_reason: Some(reason),
+            rules: None,
             ..self.clone()
         };
         let mut ops = ended.save(None, now);

@@ -1,8 +1,9 @@
 //! Who is or was in an occurrence, and at which start of which relay.
 
 use domain::Reason;
+use domain::conference::{LEASE, later};
 use domain::id::{ConferenceId, ContactId, Occurrence, ParticipantNumber, RelayId, ResellerId, RoomName};
-use domain::relay::{Event, EventKind};
+use domain::relay::{Earlier, Event, EventKind};
 use domain::time::{millis, millis_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -317,6 +318,29 @@ impl Store {
                 Ok(participant)
             }
         }
+    }
+
+    /// Who is in a room, or was a moment ago when its relay went, and who was removed from it. As many reads as its participants
+    /// take megabytes.
+    pub(crate) async fn earlier(&self, room: &RoomName, now: Timestamp) -> Result<Vec<Earlier>> {
+        let list = keys::participant_list(room);
+        let mut earlier = Vec::new();
+        for item in self.query(&beginning_with(list.pk, &list.sk)).await? {
+            let known: Participant = from_item("participant", &item)?;
+            let removed = match (known.left, known.reason) {
+                (None, _) => None,
+                (Some(left), Some(Reason::ConnectionLost)) if now < later(left, LEASE) => None,
+                (Some(left), Some(Reason::Removed)) => Some(left.as_second()),
+                _ => continue,
+            };
+            earlier.push(Earlier {
+                participant: known.participant,
+                jti: known.jti,
+                moderator: known.moderator,
+                removed,
+            });
+        }
+        Ok(earlier)
     }
 
     /// Reports the leave of everybody whose connection went with this start of a relay. Answers how many.

@@ -1,15 +1,17 @@
 // Every text of the pages, in English. `{name}` is filled in; `_one` and `_other` go by number.
+import { endings } from './en-endings';
 import { oauth } from './en-oauth';
 import { webhooks } from './en-webhooks';
 
 export const en = {
+  ...endings,
   ...oauth,
   ...webhooks,
 
   'home.title': 'Join a meeting',
   'home.lead': 'Enter the code from your invitation. No account needed.',
   'home.code': 'Meeting code',
-  'home.code.hint': '7 to 9 digits, as in 123 456 789',
+  'home.code.hint': 'The number in your invitation, as in 123 456 789',
   'home.code.empty': 'Enter the code of your meeting.',
   'home.code.bad': 'A code has 4 to 12 digits. Please check yours.',
   'home.go': 'Continue',
@@ -361,6 +363,11 @@ export const en = {
   'toast.device.mic': 'Your microphone could not be started: {problem}',
   'toast.device.camera': 'Your camera could not be started: {problem}',
   'toast.back': 'You are back',
+  'toast.locked': 'The meeting is locked. Nobody new gets in.',
+  'toast.unlocked': 'The meeting is unlocked',
+  'toast.mode.conversation': 'Everybody may speak now',
+  'toast.mode.q&a': 'Guests are muted now and may unmute',
+  'toast.mode.presentation': 'Only moderators, and whom they ask, are heard now',
   'toast.dismiss': 'Dismiss',
   'toast.mic.on': 'Microphone on',
   'toast.mic.off': 'Microphone off',
@@ -374,57 +381,6 @@ export const en = {
   'banner.locked': 'Locked',
   'banner.sound': 'Your browser has silenced this meeting.',
   'banner.sound.go': 'Turn on sound',
-
-  'end.again': 'Join again',
-  'end.try': 'Try again',
-  'end.retry': 'Try again in {time}',
-  'end.home': 'Enter another code',
-  'end.without': 'Join without devices',
-  'end.close': 'You can close this window.',
-
-  'end.left.title': 'You left the meeting',
-  'end.left.text': 'Closed the wrong door? You can come straight back.',
-  'end.ended.title': 'The meeting has ended',
-  'end.ended.text': 'Thank you for joining.',
-  'end.ended.before': 'It was over before you came in.',
-  'end.removed.title': 'A moderator removed you',
-  'end.removed.text': 'You are no longer in this meeting.',
-  'end.rejected.title': 'You were not let in',
-  'end.rejected.text': 'The host did not admit you to this meeting.',
-  'end.locked.title': 'This meeting is locked',
-  'end.locked.text': 'A moderator has closed the door. Ask them to unlock it, then try again.',
-  'end.full.title': 'This meeting is full',
-  'end.full.text': 'All seats are taken. Try again when somebody has left.',
-  'end.expired.title': 'This meeting is over',
-  'end.expired.text': 'Its time has passed, and the code no longer opens it.',
-  'end.not_started.title': 'You left before the start',
-  'end.not_started.text': 'Come back when the meeting opens.',
-  'end.wrong_pin.title': 'No PIN, no entry',
-  'end.wrong_pin.text': 'This meeting opens only with the PIN from the invitation.',
-  'end.duplicate.title': 'You joined from somewhere else',
-  'end.duplicate.text': 'This meeting is open in another window or on another device.',
-  'end.moved.title': 'The meeting has moved',
-  'end.moved.text': 'It goes on in another place. Join again to follow it.',
-  'end.connection_lost.title': 'The connection was lost',
-  'end.connection_lost.text': 'Check your network, then join again. Your place is kept.',
-  'end.timeout.title': 'That took too long',
-  'end.timeout.text': 'The connection did not come up in time.',
-  'end.media_denied.title': 'Camera and microphone are blocked',
-  'end.media_denied.text':
-    'Allow them with the icon at the left of the address bar and try again, or join without: you will see and hear the others.',
-  'end.error.title': 'We could not connect you',
-  'end.error.text': 'The meeting cannot be reached at the moment.',
-  'end.busy.title': 'One moment, please',
-  'end.busy.text': 'There were too many attempts from your network.',
-  'end.unregistered.title': 'Please register for this meeting',
-  'end.unregistered.text':
-    'Guests of this meeting have links of their own. Register, and yours comes by mail. If you have registered, open the link in that mail.',
-  'end.register': 'Register',
-  'end.not_found.title': 'There is no meeting with this code',
-  'end.not_found.text': 'Check the link in your invitation, or enter the code again.',
-  'end.unsupported.title': 'This browser cannot join meetings',
-  'end.unsupported.text':
-    'Use a current version of Firefox, Chrome, Edge or Safari, on a secure connection (https).',
 } as const;
 
 export type TextKey = keyof typeof en;

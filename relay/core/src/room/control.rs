@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use domain::{Reason, id::RoomName, join_token::LEEWAY_SECONDS, relay::Action, room::RoomRules};
+use domain::{Reason, id::RoomName, join_token::LEEWAY_SECONDS, relay::Action};
 
 use super::{
     api::{By, Config, ConnectionId, Denied, Input, Join, Now, Output, Refusal, Resume, RoomKey, Ticket},
@@ -373,11 +373,7 @@ impl Control {
         }
         self.step(now, id, |room, ctx| match answer {
             Ok(entered) => {
-                room.set_rules(RoomRules {
-                    locked: false,
-                    mute_mode: entered.settings.mute_mode,
-                    waiting_room: entered.settings.waiting_room,
-                });
+                room.take_up(&entered);
                 room.open(ctx, Limits::of_meeting(&entered.settings));
             }
             Err(refusal) => room.refuse_all(ctx, refusal),

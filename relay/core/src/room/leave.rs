@@ -298,11 +298,13 @@ impl Room {
         self.report_in(ctx, participant);
     }
 
-    /// Reports everybody who is in as somebody who comes now, which changes nothing for whom the control plane knows to be in.
+    /// Reports everybody who is in as somebody who comes now, which changes nothing for whom the control plane knows to be in, and
+    /// what moderators have set.
     pub(super) fn report_again(&self, ctx: &mut Context<'_>) {
         for participant in self.participants.values().filter(|participant| !participant.waits) {
             self.report_in(ctx, participant);
         }
+        self.report_rules(ctx);
     }
 
     fn report_in(&self, ctx: &mut Context<'_>, participant: &Participant) {

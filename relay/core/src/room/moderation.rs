@@ -7,8 +7,8 @@ use std::sync::Arc;
 use domain::{
     Reason,
     id::ParticipantNumber,
-    relay::{Action, EventKind},
-    room::{MuteMode, RoomRules},
+    relay::{Action, Entered, EventKind},
+    room::{KeptRules, MuteMode, RoomRules},
 };
 use livekit_protocol::{
     DataPacket, MuteTrackRequest, TrackSource, UserPacket,
@@ -323,8 +323,30 @@ impl Room {
 
     // --- the room's rules
 
-    /// How the room is set at its opening.
-    pub(super) fn set_rules(&mut self, rules: RoomRules) {
+    /// How the room is set at its opening, and what moderators made of it and its people where it goes on after its relay has gone.
+    pub(super) fn take_up(&mut self, entered: &Entered) {
+        let settings = &entered.settings;
+        self.are_set = entered.rules.is_some();
+        self.set_rules(RoomRules {
+            locked: entered.rules.is_some_and(|rules| rules.locked),
+            mute_mode: entered.rules.map_or(settings.mute_mode, |rules| rules.mute_mode),
+            waiting_room: settings.waiting_room,
+        });
+        for earlier in &entered.earlier {
+            let identity = earlier.participant.identity();
+            if let Some(at) = earlier.removed {
+                self.put_out.sessions.insert(earlier.jti.clone(), Reason::Removed);
+                self.put_out.people.insert(identity, (at, Reason::Removed));
+                continue;
+            }
+            self.broken.insert(earlier.jti.clone());
+            let standing = self.standings.entry(identity).or_default();
+            standing.leads = Some(earlier.moderator);
+            standing.admitted = true;
+        }
+    }
+
+    fn set_rules(&mut self, rules: RoomRules) {
         self.rules = rules;
         self.metadata = rules.to_metadata();
     }
@@ -334,7 +356,18 @@ impl Room {
         change(&mut rules);
         if rules != self.rules {
             self.set_rules(rules);
+            self.are_set = true;
             self.tell_room(ctx);
+            self.report_rules(ctx);
+        }
+    }
+
+    /// Reports what moderators have set.
+    pub(super) fn report_rules(&self, ctx: &mut Context<'_>) {
+        if self.are_set {
+            let RoomRules { locked, mute_mode, .. } = self.rules;
+            let rules = KeptRules { locked, mute_mode };
+            self.report_event(ctx, EventKind::RoomRules { rules });
         }
     }
 

@@ -136,6 +136,8 @@ pub(super) struct Room {
     pub(super) timers: Timers<Timer>,
     /// What moderators have set.
     pub(super) rules: RoomRules,
+    /// They are others than those of its opening, or were.
+    pub(super) are_set: bool,
     /// What moderators have made of people, by identity.
     pub(super) standings: HashMap<String, Standing>,
     pub(super) put_out: PutOut,
@@ -194,6 +196,7 @@ impl Room {
             tracks: BTreeMap::new(),
             timers: Timers::default(),
             rules: RoomRules::default(),
+            are_set: false,
             standings: HashMap::new(),
             put_out: PutOut::default(),
             broken: HashSet::new(),

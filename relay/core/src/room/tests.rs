@@ -7,6 +7,7 @@ mod codecs;
 mod data;
 mod describing;
 mod errand;
+mod going_on;
 mod isolation;
 mod joining;
 mod leaving;
@@ -174,6 +175,8 @@ fn opens(settings: RoomSettings) -> Result<Entered, Refusal> {
     Ok(Entered {
         settings,
         members: Default::default(),
+        rules: None,
+        earlier: Vec::new(),
     })
 }
 

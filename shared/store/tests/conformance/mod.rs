@@ -155,6 +155,7 @@ async fn relaying(store: &Store) {
     Box::pin(sweeping::nobody_came(store)).await;
     Box::pin(sweeping::a_dead_relays_participants_have_left(store)).await;
     Box::pin(sweeping::an_unheard_meeting_is_held_for_a_while(store)).await;
+    Box::pin(sweeping::rules_hold_while_a_meeting_goes_on(store)).await;
     Box::pin(sweeping::silence_counts_only_while_somebody_listens(store)).await;
     Box::pin(sweeping::a_meeting_stops_after_a_day(store)).await;
     Box::pin(sweeping::guests_make_way_when_a_window_opens(store)).await;

@@ -1,6 +1,8 @@
 use domain::Reason;
 use domain::conference::{Conference, Kind};
-use domain::relay::{EventKind, OccurrenceState};
+use domain::id::ParticipantNumber;
+use domain::relay::{Entered, Event, EventKind, OccurrenceState};
+use domain::room::{KeptRules, MuteMode};
 use jiff::{SignedDuration, Timestamp};
 use store::{Store, Swept};
 
@@ -113,7 +115,7 @@ pub async fn a_dead_relays_participants_have_left(store: &Store) {
         .await
         .expect("read");
     assert_eq!(kept.len(), 25);
-    let lost = |event: &domain::relay::Event| {
+    let lost = |event: &Event| {
         matches!(
             event.kind,
             EventKind::ParticipantLeave {
@@ -300,4 +302,88 @@ pub async fn a_restarted_relay_begins_with_nothing(store: &Store) {
         second.leave(room, minute(2)).await.expect("leaves"),
         OccurrenceState::Scheduled
     );
+}
+
+/// What moderators set, and who was in, is known to whichever relay a meeting goes on at, and forgotten when everybody has left.
+pub async fn rules_hold_while_a_meeting_goes_on(store: &Store) {
+    let world = World::new(store).await;
+    let room = world.planned(noon()).await.room();
+    let relay = world.relay("a", noon()).await;
+    world.open(&relay, noon(), false).await;
+    let first = relay.enter(room, noon()).await.expect("enters");
+    assert_eq!((first.rules, first.earlier), (None, Vec::new()));
+    let rules = KeptRules {
+        locked: true,
+        mute_mode: MuteMode::Presentation,
+    };
+    let event = |kind| Event {
+        room,
+        at: noon().as_millisecond(),
+        kind,
+    };
+    let gone = |number, reason| {
+        event(EventKind::ParticipantLeave {
+            participant: ParticipantNumber::new(number).expect("a number"),
+            jti: format!("j{number}"),
+            reason,
+            duration_ms: 1,
+        })
+    };
+    let mut batch: Vec<Event> = (1..=5).map(|n| joins(room, n, n == 1)).collect();
+    batch.extend([
+        gone(3, Reason::Left),
+        gone(4, Reason::Removed),
+        gone(5, Reason::ConnectionLost),
+        event(EventKind::RoomRules { rules }),
+    ]);
+    relay.report(1, batch, noon()).await.expect("kept");
+
+    let known = |entered: &Entered| -> Vec<(u32, bool, bool)> {
+        let known = entered.earlier.iter();
+        known
+            .map(|one| (one.participant.value(), one.moderator, one.removed.is_some()))
+            .collect()
+    };
+    // The relay was killed, and begins anew.
+    let next = TestRelay { epoch: 2, ..relay };
+    next.register(minute(1)).await;
+    let again = next.enter(room, minute(1)).await.expect("enters");
+    assert_eq!(again.rules, Some(rules));
+    assert_eq!(
+        known(&again),
+        [(1, true, false), (2, false, false), (4, false, true), (5, false, false)]
+    );
+
+    // It ends in order, and its people go elsewhere.
+    next.report(1, vec![joins(room, 1, true)], minute(1))
+        .await
+        .expect("kept");
+    let lost = Event {
+        at: minute(5).as_millisecond(),
+        ..gone(1, Reason::ConnectionLost)
+    };
+    next.report(2, vec![lost], minute(5)).await.expect("kept");
+    next.close(room, true, minute(5)).await.expect("leaves");
+    let other = world.relay("b", minute(6)).await;
+    world.open(&other, minute(6), false).await;
+    let elsewhere = other.enter(room, minute(6)).await.expect("enters");
+    assert_eq!(elsewhere.rules, Some(rules));
+    assert!(known(&elsewhere).contains(&(1, true, false)));
+    assert!(
+        !known(&elsewhere).iter().any(|(number, ..)| *number == 5),
+        "gone for long"
+    );
+
+    // Nobody comes in time.
+    other.close(room, true, minute(7)).await.expect("leaves");
+    world.open(&other, minute(10), false).await;
+    let late = other.enter(room, minute(10)).await.expect("enters");
+    assert_eq!(late.rules, None);
+
+    // All have left.
+    let locks = vec![event(EventKind::RoomRules { rules })];
+    other.report(1, locks, minute(10)).await.expect("kept");
+    other.leave(room, minute(11)).await.expect("leaves");
+    world.open(&other, minute(11), false).await;
+    assert_eq!(other.enter(room, minute(11)).await.expect("enters").rules, None);
 }

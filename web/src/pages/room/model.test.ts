@@ -193,3 +193,20 @@ test('a lost connection is taken up again with the network, unless it was lost l
     expect(again).toHaveBeenCalledTimes(times);
   }
 });
+
+test('a lock and who is heard are told when they change, not when one comes in', async () => {
+  const { model, toasts } = await room();
+  const { rules } = model.meeting;
+  rules.value = { locked: true, muteMode: 'conversation' };
+  expect(toasts()).toEqual(['The meeting is locked. Nobody new gets in.']);
+  model.toasts.clear();
+  rules.value = { locked: false, muteMode: 'presentation' };
+  expect(toasts()).toEqual([
+    'The meeting is unlocked',
+    'Only moderators, and whom they ask, are heard now',
+  ]);
+  model.meeting.phase.value = { at: 'over', ending: 'left' };
+  rules.value = { locked: true, muteMode: 'presentation' };
+  model.meeting.phase.value = { at: 'in' };
+  expect(toasts()).toEqual([]);
+});

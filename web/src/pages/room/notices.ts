@@ -1,6 +1,7 @@
 // What the visitor is told of what happens: shown for a while, or only read out where it is seen anyway.
 import { effect } from '@preact/signals';
 import { t } from '../../i18n/text';
+import type { Rules } from '../../room/rules';
 import type { RoomModel } from './model';
 
 /** Tells from now on. */
@@ -8,6 +9,7 @@ export function announce(room: RoomModel): void {
   forgetAtTheEnd(room);
   announceConnection(room);
   announceRole(room);
+  announceRules(room);
   announceScreens(room);
   announceWaiting(room);
 }
@@ -40,6 +42,22 @@ function announceRole({ meeting, toasts }: RoomModel): void {
       toasts.show(t(leads ? 'toast.promoted' : 'toast.demoted'), { icon: 'star' });
     }
     led = leads;
+  });
+}
+
+function announceRules({ meeting, toasts }: RoomModel): void {
+  let before: Rules | null = null;
+  effect(() => {
+    const rules = meeting.phase.value.at === 'in' ? meeting.rules.value : null;
+    const former = before;
+    before = rules;
+    if (!rules || !former) return;
+    if (rules.locked !== former.locked) {
+      toasts.show(t(rules.locked ? 'toast.locked' : 'toast.unlocked'), { icon: 'lock' });
+    }
+    if (rules.muteMode !== former.muteMode) {
+      toasts.show(t(`toast.mode.${rules.muteMode}`), { icon: 'people' });
+    }
   });
 }
 
