@@ -87,7 +87,7 @@ impl Room {
 
     /// What the holder of a token may do once it is in, or at the door.
     fn grants_on_entry(&self, ticket: &Ticket) -> Grants {
-        let leads = self.leads(&ticket.identity, ticket.moderator);
+        let leads = self.leads(ticket);
         self.grants_with(ticket, leads, self.has_to_wait(ticket))
     }
 

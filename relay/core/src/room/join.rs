@@ -66,9 +66,8 @@ impl Room {
             return Err(Refusal::Because(reason));
         }
         // Moderators pass, or a room that its only one has lost would stay locked; who was in comes back.
-        let passes_lock = self.leads(&ticket.identity, ticket.moderator)
-            || self.session_of(&ticket.identity).is_some()
-            || self.broken.contains(&ticket.jti);
+        let passes_lock =
+            self.leads(ticket) || self.session_of(&ticket.identity).is_some() || self.broken.contains(&ticket.jti);
         if self.rules.locked && !passes_lock {
             return Err(Refusal::Because(Reason::Locked));
         }
@@ -254,7 +253,7 @@ impl Room {
             knows_quality: false,
             ticket,
         };
-        let leads = self.leads(&participant.ticket.identity, participant.leads);
+        let leads = self.leads(&participant.ticket);
         if leads != participant.leads {
             participant.show_role(leads);
         }

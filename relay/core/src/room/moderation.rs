@@ -341,8 +341,11 @@ impl Room {
             }
             self.broken.insert(earlier.jti.clone());
             let standing = self.standings.entry(identity).or_default();
-            standing.leads = Some(earlier.moderator);
+            standing.leads = earlier.moderator.then_some(true);
             standing.admitted = true;
+            if !earlier.moderator {
+                self.followers_before.insert(earlier.jti.clone());
+            }
         }
     }
 
@@ -374,9 +377,10 @@ impl Room {
     // --- roles and rights
 
     /// Whether the holder of a token leads.
-    pub(super) fn leads(&self, identity: &str, by_token: bool) -> bool {
+    pub(super) fn leads(&self, ticket: &Ticket) -> bool {
+        let by_token = ticket.moderator && !self.followers_before.contains(&ticket.jti);
         self.standings
-            .get(identity)
+            .get(&ticket.identity)
             .and_then(|standing| standing.leads)
             .unwrap_or(by_token)
     }

@@ -143,6 +143,8 @@ pub(super) struct Room {
     pub(super) put_out: PutOut,
     /// Sessions whose connection broke: they come back through a lock.
     pub(super) broken: HashSet<String>,
+    /// Sessions that did not lead when the relay before this one went, whatever their tokens say.
+    pub(super) followers_before: HashSet<String>,
     /// Sources of tracks that somebody else muted and that went since, by the identity of their publisher.
     pub(super) silenced: HashMap<String, Vec<TrackSource>>,
     /// How often people take a track from the others, by identity.
@@ -200,6 +202,7 @@ impl Room {
             standings: HashMap::new(),
             put_out: PutOut::default(),
             broken: HashSet::new(),
+            followers_before: HashSet::new(),
             silenced: HashMap::new(),
             taken: HashMap::new(),
             departed: Vec::new(),

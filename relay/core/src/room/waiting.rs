@@ -22,7 +22,7 @@ impl Room {
             .standings
             .get(&ticket.identity)
             .is_some_and(|standing| standing.admitted);
-        self.rules.waiting_room && !admitted && !self.leads(&ticket.identity, ticket.moderator)
+        self.rules.waiting_room && !admitted && !self.leads(ticket)
     }
 
     /// Participants who wait, or who are in, without those of this identity.

@@ -102,8 +102,13 @@ fn who_was_let_in_is_in() {
 
 #[test]
 fn who_led_leads_and_who_was_demoted_does_not() {
-    let known = [earlier(1, false), earlier(2, true)];
-    let world = taken_up(entered(settings(), None, known), [by_link(1), guest(2), by_link(3)]);
+    let known = [earlier(1, false), earlier(2, true), earlier(3, false)];
+    // By a token of its own that makes it a moderator now.
+    let anew = Ticket {
+        jti: "another".into(),
+        ..by_link(3)
+    };
+    let world = taken_up(entered(settings(), None, known), [by_link(1), guest(2), anew]);
     assert_eq!(
         [1, 2, 3].map(|connection| role(&world, connection)),
         ["guest", "moderator", "moderator"]
