@@ -43,6 +43,16 @@ test('what the address says goes before what it said', () => {
   expect(params).toMatchObject({ pin: '9', moderatorToken: 'm' });
 });
 
+test('a browser that takes no more changes costs nothing but what is kept', () => {
+  const history = entry();
+  const keeper = new Keeper(history);
+  history.replaceState = () => {
+    throw new DOMException('too many calls', 'SecurityError');
+  };
+  expect(() => keeper.keepStay(stay)).not.toThrow();
+  expect(new Keeper(history).stay).toBe(null);
+});
+
 test('what others have left in the history does no harm', () => {
   for (const state of [7, 'text', [], { stay: 1, pin: {} }, { stay: { token: 't' } }]) {
     const keeper = new Keeper(entry(state));

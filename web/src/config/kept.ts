@@ -86,6 +86,10 @@ export class Keeper {
 
   keepStay(stay: Stay | null): void {
     this.kept = { ...this.kept, stay };
-    this.entry.replaceState(this.kept, '');
+    try {
+      this.entry.replaceState(this.kept, '');
+    } catch {
+      // Browsers take so many changes a minute, and no more: not kept.
+    }
   }
 }
