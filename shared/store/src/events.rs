@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::Key;
 use crate::membership::Membership;
-use crate::occurrence::{Held, OccurrenceItem};
+use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::presence::{Participant, Source};
 use crate::retry::unraced;
@@ -305,6 +305,11 @@ impl Part {
             // It is told again, in case it was taken for gone.
             return;
         }
+        if let EventKind::RoomRules { rules } = event.kind
+            && self.rules.or(self.occurrence.rules) == Some(rules)
+        {
+            return;
+        }
         let mut event = event.clone();
         if self.occurrence.erased {
             crate::erase::nameless(&mut event);
@@ -448,9 +453,7 @@ impl Part {
         }
         let live = room.live.as_ref().filter(|live| occurrence.is_live_in(Some(live)));
         if let (Some(rules), OccurrenceState::Active, false) = (rules, occurrence.state, member.left) {
-            let mut after = occurrence.clone();
-            after.rules = Some(Held { rules, until: None });
-            ops.extend(after.save(live.and_then(|live| live.live.lease), now));
+            ops.push(occurrence.set(rules));
         }
         if let (Some(live), true) = (live, moderators != 0) {
             let mut live = live.clone();

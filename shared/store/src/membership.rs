@@ -13,7 +13,7 @@ use domain::time::millis;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::occurrence::{Held, OccurrenceItem};
+use crate::occurrence::OccurrenceItem;
 use crate::op::{Failure, Op};
 use crate::retry::unraced;
 use crate::room::{LiveRoom, Room};
@@ -117,7 +117,9 @@ impl Store {
         after.state = OccurrenceState::Active;
         after.first_join = Some(before.first_join.unwrap_or(now));
         after.relays = BTreeSet::from([relay.clone()]);
-        after.rules = before.rules_at(now);
+        let goes_on = before.goes_on_at(now);
+        after.rules = before.rules.filter(|_| goes_on);
+        after.goes_on = None;
         if let Some(company) = &company {
             let company: Company = from_item("company", company)?;
             after.events_days = company.settings.retention_days.events;
@@ -175,13 +177,13 @@ impl Store {
         }
         let settings = settings(&conference, &after, now);
         let earlier = match before.first_join {
-            Some(_) => self.earlier(name, now).await?,
+            Some(_) => self.earlier(name, goes_on, now).await?,
             None => Vec::new(),
         };
         Ok(Entered {
             settings,
             members: after.relays,
-            rules: after.rules.map(|held| held.rules),
+            rules: after.rules,
             earlier,
         })
     }
@@ -360,12 +362,12 @@ impl Store {
             let mut live = live.clone();
             let until = Some(later(now, LEASE));
             live.live.lease = until;
-            after.rules = after.rules.map(|held| Held { until, ..held });
+            after.goes_on = until;
             after.state = OccurrenceState::Scheduled;
             ops.extend(after.save(live.live.lease, now));
             ops.push(room.point_to(Some(&live)));
         } else if after.relays.is_empty() && !waits_for_somebody {
-            after.rules = None;
+            (after.rules, after.goes_on) = (None, None);
             after.state = before.life(None).emptied(now);
             if after.state == OccurrenceState::Ended {
                 ops.extend(after.end(&room, Reason::Expired, now));
@@ -374,10 +376,13 @@ impl Store {
                 ops.push(room.point_to(if held.is_some() { None } else { room.live.as_ref() }));
             }
         } else {
+            let lease = held.and_then(|live| live.live.lease);
             if after.relays.is_empty() {
                 after.state = OccurrenceState::Scheduled;
+                after.goes_on = lease.filter(|_| going != Going::Empty);
+                after.rules = after.rules.filter(|_| going != Going::Empty);
             }
-            ops.extend(after.save(held.and_then(|live| live.live.lease), now));
+            ops.extend(after.save(lease, now));
         }
         self.commit(ops).await?;
         Ok(after.state)

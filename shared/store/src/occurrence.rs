@@ -53,19 +53,12 @@ pub(crate) struct OccurrenceItem {
     pub(crate) erased: bool,
     /// What moderators have set in it, while it goes on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) rules: Option<Held>,
+    pub(crate) rules: Option<KeptRules>,
+    /// Until when somebody has to have come again for it to go on, where its relay has gone.
+    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) goes_on: Option<Timestamp>,
     #[serde(default)]
     pub(crate) version: u64,
-}
-
-/// What moderators have set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Held {
-    #[serde(flatten)]
-    pub(crate) rules: KeptRules,
-    /// Until when somebody has to have come again, where no relay holds the room.
-    #[serde(with = "millis_option", skip_serializing_if = "Option::is_none", default)]
-    pub(crate) until: Option<Timestamp>,
 }
 
 impl OccurrenceItem {
@@ -87,6 +80,7 @@ impl OccurrenceItem {
             events_days: None,
             erased: false,
             rules: None,
+            goes_on: None,
             version: 0,
         }
     }
@@ -115,6 +109,7 @@ impl OccurrenceItem {
             events_days: None,
             erased: false,
             rules: None,
+            goes_on: None,
             version: 0,
         }
     }
@@ -174,14 +169,9 @@ impl OccurrenceItem {
         }
     }
 
-    /// What moderators have set, where it still holds for whoever enters now.
-    pub(crate) fn rules_at(&self, now: Timestamp) -> Option<Held> {
-        let held = self.rules?;
-        let holds = match held.until {
-            Some(until) => now < until,
-            None => self.state == OccurrenceState::Active,
-        };
-        holds.then_some(Held { until: None, ..held })
+    /// Whether what was made of it, and who was in it, still counts for whoever enters now.
+    pub(crate) fn goes_on_at(&self, now: Timestamp) -> bool {
+        self.state == OccurrenceState::Active || self.goes_on.is_some_and(|until| now < until)
     }
 
     /// Its first write.
@@ -208,6 +198,16 @@ impl OccurrenceItem {
         let mut ops = vec![self.indexed(op, lease, now)];
         ops.extend(self.mark(marked));
         ops
+    }
+
+    /// Writes what moderators have set, if nobody else has written the occurrence since it was read. When the sweeper looks at it
+    /// stays as it is.
+    pub(crate) fn set(&self, rules: KeptRules) -> Op {
+        Op::update(keys::occurrence(&self.room), "SET #rules = :rules ADD #version :one")
+            .value(":rules", &rules)
+            .value(":one", &1)
+            .value(":version", &self.version)
+            .when("#version = :version", Failure::Raced)
     }
 
     /// Sets its mark among the host's active meetings, or takes it away, where that is a change.
@@ -274,6 +274,7 @@ impl OccurrenceItem {
             ended: Some(now),
             ended_reason: Some(reason),
             rules: None,
+            goes_on: None,
             ..self.clone()
         };
         let mut ops = ended.save(None, now);

@@ -320,16 +320,16 @@ impl Store {
         }
     }
 
-    /// Who is in a room, or was a moment ago when its relay went, and who was removed from it. As many reads as its participants
-    /// take megabytes.
-    pub(crate) async fn earlier(&self, room: &RoomName, now: Timestamp) -> Result<Vec<Earlier>> {
+    /// Who was removed from a room and, where it goes on, who is in it, or was a moment ago when its relay went. As many reads as its
+    /// participants take megabytes.
+    pub(crate) async fn earlier(&self, room: &RoomName, goes_on: bool, now: Timestamp) -> Result<Vec<Earlier>> {
         let list = keys::participant_list(room);
         let mut earlier = Vec::new();
         for item in self.query(&beginning_with(list.pk, &list.sk)).await? {
             let known: Participant = from_item("participant", &item)?;
             let removed = match (known.left, known.reason) {
-                (None, _) => None,
-                (Some(left), Some(Reason::ConnectionLost)) if now < later(left, LEASE) => None,
+                (None, _) if goes_on => None,
+                (Some(left), Some(Reason::ConnectionLost)) if goes_on && now < later(left, LEASE) => None,
                 (Some(left), Some(Reason::Removed)) => Some(left.as_second()),
                 _ => continue,
             };

@@ -374,7 +374,7 @@ impl Control {
         self.step(now, id, |room, ctx| match answer {
             Ok(entered) => {
                 room.take_up(&entered);
-                room.open(ctx, Limits::of_meeting(&entered.settings));
+                room.open(ctx, Limits::of_entered(&entered));
             }
             Err(refusal) => room.refuse_all(ctx, refusal),
         });

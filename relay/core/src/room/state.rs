@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{
-    Reason,
-    room::{RoomRules, RoomSettings},
-};
+use domain::{Reason, relay::Entered, room::RoomRules};
 use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo, TrackSource};
 
 use super::{
@@ -27,6 +24,9 @@ pub(super) const EMPTY_GRACE: Duration = Duration::from_secs(30);
 
 /// A room that was made is kept this long for the first to come, as by LiveKit's server.
 const FIRST_WAIT: Duration = Duration::from_secs(300);
+
+/// A meeting that goes on after its relay has gone waits so long for its people, as the control plane holds it.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(120);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -306,13 +306,15 @@ impl Limits {
         }
     }
 
-    /// Of a meeting.
-    pub(super) fn of_meeting(settings: &RoomSettings) -> Self {
+    /// Of a meeting. One that goes on after its relay has gone waits longer for its people.
+    pub(super) fn of_entered(entered: &Entered) -> Self {
+        let settings = &entered.settings;
+        let goes_on = entered.rules.is_some() || entered.earlier.iter().any(|earlier| earlier.removed.is_none());
         let empty_grace = Duration::from_secs(settings.empty_grace_seconds.into());
         Self {
             participants: settings.max_participants,
             hard_stop_ms: Some(settings.hard_stop.saturating_mul(1000)),
-            first_wait: empty_grace,
+            first_wait: if goes_on { GOES_ON_WITHIN } else { empty_grace },
             empty_grace,
         }
     }

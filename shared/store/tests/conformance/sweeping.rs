@@ -380,10 +380,27 @@ pub async fn rules_hold_while_a_meeting_goes_on(store: &Store) {
     let late = other.enter(room, minute(10)).await.expect("enters");
     assert_eq!(late.rules, None);
 
-    // All have left.
+    assert_eq!(known(&late), [(4, false, true)], "who was removed stays so");
+
+    // Somebody asked to come elsewhere, and never came, when the relay was given up.
     let locks = vec![event(EventKind::RoomRules { rules })];
-    other.report(1, locks, minute(10)).await.expect("kept");
-    other.leave(room, minute(11)).await.expect("leaves");
-    world.open(&other, minute(11), false).await;
-    assert_eq!(other.enter(room, minute(11)).await.expect("enters").rules, None);
+    other.report(1, locks.clone(), minute(10)).await.expect("kept");
+    let sequence = |events: Vec<(u64, Event)>| events.last().map(|(number, _)| *number);
+    let all = || store.events(world.reseller.id, room.conference, 0, minute(10));
+    let before = sequence(all().await.expect("read"));
+    other.report(2, locks, minute(10)).await.expect("kept");
+    assert_eq!(sequence(all().await.expect("read")), before, "told again, and known");
+    let third = world.relay("c", minute(11)).await;
+    world.open(&third, minute(11), false).await;
+    sweep(&world, room.conference, minute(12)).await;
+    let elsewhere = third.enter(room, minute(12)).await.expect("enters");
+    assert_eq!(elsewhere.rules, Some(rules));
+
+    // All have left.
+    let other = third;
+    let locks = vec![event(EventKind::RoomRules { rules })];
+    other.report(1, locks, minute(12)).await.expect("kept");
+    other.leave(room, minute(13)).await.expect("leaves");
+    world.open(&other, minute(13), false).await;
+    assert_eq!(other.enter(room, minute(13)).await.expect("enters").rules, None);
 }

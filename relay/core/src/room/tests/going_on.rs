@@ -83,6 +83,30 @@ fn a_lock_and_who_is_heard_hold_and_who_was_in_comes_back() {
     );
 }
 
+/// The first to come may be a stranger.
+#[test]
+fn a_meeting_is_held_for_its_people_for_two_minutes() {
+    let mut world = taken_up(entered(settings(), Some(LOCKED), [earlier(2, false)]), [guest(3)]);
+    world.pass(Duration::from_secs(110));
+    world.come(guest(2));
+    assert_eq!(world.accepted, [2]);
+    let mut world = taken_up(entered(settings(), Some(LOCKED), []), [guest(3)]);
+    world.pass(Duration::from_secs(121));
+    assert_eq!(world.left, [meeting()]);
+    let mut world = taken_up(entered(settings(), None, []), []);
+    world.come(guest(3));
+    world.handle(Input::Entered {
+        room: meeting(),
+        answer: opens(settings()),
+    });
+    world.signal(
+        3,
+        signal_request::Message::Leave(livekit_protocol::LeaveRequest::default()),
+    );
+    world.pass(Duration::from_secs(31));
+    assert_eq!(world.left.last(), Some(&meeting()));
+}
+
 #[test]
 fn who_was_let_in_is_in() {
     let with_door = RoomSettings {
