@@ -118,7 +118,18 @@ test('a screen that is shared with a phone alone is sent in the layer that it sh
 
 test('who comes back, by loading the page again or joining again, is the same person with the same things on', async () => {
   const { room_url: roomUrl, conference_id } = await newMeeting();
-  const [ann, bob] = await participants(roomUrl, ['Ann', 'Bob']);
+  const ann = await join(await visitor(here.browser), roomUrl, 'Ann');
+  const bob = await visitor(here.browser);
+  await bob.addInitScript(() => {
+    window.openedTracks = [];
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await open(constraints);
+      window.openedTracks.push(...stream.getTracks());
+      return stream;
+    };
+  });
+  await join(bob, roomUrl, 'Bob');
   await seen(ann, 'Bob');
   await press(bob, 'Mute');
   await bob.reload();
@@ -141,6 +152,7 @@ test('who comes back, by loading the page again or joining again, is the same pe
   const back = await picture(ann, 'Bob');
   assert.match(back.label, /muted/);
   assert.equal(back.width, 0);
+  assert.deepEqual(await bob.evaluate(() => window.openedTracks.filter(({ readyState }) => readyState === 'live').length), 0);
   const people = await here.partner.call('conference/participants', { conference_id });
   assert.deepEqual(people.map(({ name, reason }) => [name, reason]).sort(), [['Ann', null], ['Bob', null]]);
 

@@ -34,6 +34,7 @@ test('a page that is loaded again has what its address held, and who we were', (
   expect([again.guest, again.stay]).toEqual(['Ann', stay]);
   again.keepStay(null);
   expect(new Keeper(history).stay).toBe(null);
+  expect(history.state).toMatchObject({ moderatorToken: null, pin: null, pass: 'p' });
 });
 
 test('what the address says goes before what it said', () => {

@@ -1,5 +1,5 @@
 // What the page's entry in the browser's history keeps, so that the page can be loaded again: the secrets that do not stay in the
-// address, and who we are in the meeting. Other frames, windows and visits know nothing of it.
+// address, and who we are in the meeting. Other frames and visits know nothing of it; a tab that is duplicated does.
 import type { RoomParams } from './params';
 
 /** Somebody's stay in the meeting: when the page is loaded again, they come back as who they were. */
@@ -84,8 +84,10 @@ export class Keeper {
     this.entry.replaceState(this.kept, '', clean);
   }
 
+  /** Keeps it, or nothing that opens a door any more. */
   keepStay(stay: Stay | null): void {
-    this.kept = { ...this.kept, stay };
+    const { moderatorToken, pin } = stay ? this.kept : NOTHING;
+    this.kept = { ...this.kept, moderatorToken, pin, stay };
     try {
       this.entry.replaceState(this.kept, '');
     } catch {

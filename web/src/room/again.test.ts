@@ -106,3 +106,53 @@ test('a stay is kept as it changes, also by a page that goes, until it is over',
   await other.meeting.leave();
   expect(other.stays.at(-1)).toBe(null);
 });
+
+test('without being asked only into the same meeting', async () => {
+  const lost = async () => {
+    const all = world();
+    await all.meeting.enter(all.entry);
+    all.answers.relay = () => new Error('down');
+    all.opened[0]?.ended('connection_lost');
+    await vi.advanceTimersByTimeAsync(70_000);
+    expect(all.meeting.phase.value).toEqual({ at: 'over', ending: 'connection_lost' });
+    all.answers.relay = () => null;
+    return all;
+  };
+  const same = await lost();
+  same.answers.join = () => new TypeError('the network is not quite there');
+  const back = same.meeting.goBack();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await back;
+  expect(same.meeting.phase.value.at).toBe('in');
+
+  const other = await lost();
+  other.answers.join = () =>
+    json(200, { ...admission('t9'), conference: { id: 10, subject: 'Board' } });
+  await other.meeting.goBack();
+  expect(other.meeting.phase.value).toEqual({ at: 'over', ending: 'moved' });
+
+  const over = await lost();
+  over.answers.join = refusal('ended');
+  const asked = over.joins().length;
+  await over.meeting.goBack();
+  expect(over.meeting.phase.value).toEqual({ at: 'over', ending: 'ended' });
+  expect(over.joins().length).toBe(asked + 1);
+});
+
+test('what is switched off while we come back is off when the page is loaded again', async () => {
+  const { meeting, entry, answers, opened, stays } = world();
+  await meeting.enter(entry);
+  answers.relay = () => new Error('down');
+  opened[0]?.ended('connection_lost');
+  meeting.wish('mic', false);
+  expect(stays.at(-1)).toMatchObject({ token: 't1', mic: false, camera: true });
+});
+
+test('a link that opens nothing is not kept', async () => {
+  for (const refuse of [refusal('wrong_pin'), () => json(403, { field: 'moderator_token' })]) {
+    const { meeting, entry, answers, stays } = world({ query: '?moderator_token=old#pin=1' });
+    answers.join = refuse;
+    await meeting.enter(entry);
+    expect(stays.at(-1)).toBe(null);
+  }
+});

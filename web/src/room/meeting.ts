@@ -6,30 +6,12 @@ import { tradeHandoff, type FrameSession } from '../account/session';
 import { join, type Admission, type Refusal } from './join';
 import { outcomeOf, postToRelay, type OrderOutcome } from './orders';
 import { openNearest } from './nearest';
+import type { Phase } from './phase';
 import { isFinal, type Ending, type Reason } from './reasons';
 import { Backoff, doorOpen, milliseconds, nextLook, OPENS_BEFORE_MS } from './retry';
 import { parseRules, type Order } from './rules';
 import type { Session } from './session';
 import type { Entry, Surroundings } from './surroundings';
-
-export type Phase =
-  | { at: 'starting' }
-  | { at: 'lobby' }
-  | { at: 'pin'; wrong: boolean }
-  /** Too early. `startsAt` is unknown where it is the host who opens the meeting. */
-  | ({ at: 'waiting' } & Wait)
-  | { at: 'joining' }
-  /** At the relay, until a moderator lets us in. */
-  | { at: 'knocking' }
-  | { at: 'in' }
-  | { at: 'over'; ending: Ending };
-
-export interface Wait {
-  /** Unix milliseconds, as the next. */
-  startsAt: number | null;
-  opensAt: number | null;
-  subject: string | null;
-}
 
 /** How long we try to come back before we give up. */
 const COME_BACK_FOR_MS = 60_000;
@@ -156,6 +138,22 @@ export class Meeting {
     else this.phase.value = { at: 'lobby' };
   }
 
+  /** Whether the visitor has been through the name and device check. */
+  get hasEntered(): boolean {
+    return this.entry !== null;
+  }
+
+  /** After a lost connection, without being asked to: into the same meeting, or not at all. */
+  async goBack(): Promise<void> {
+    const former = this.admission.peek();
+    if (!former || !this.entry) return;
+    const visit = this.beginVisit();
+    this.phase.value = { at: 'joining' };
+    const verdict = await this.comeBack(former, visit);
+    if (verdict) this.finish(verdict);
+    else if (visit === this.visit) this.goIn(visit);
+  }
+
   private beginVisit(): number {
     this.stopTimer();
     this.visit += 1;
@@ -252,6 +250,7 @@ export class Meeting {
         break;
       case 'reason':
         if (refusal.reason === 'wrong_pin') {
+          this.around.keepStay(null);
           this.phase.value = { at: 'pin', wrong: this.pin !== null };
           this.pin = null;
         } else if (refusal.reason === 'not_started') {
@@ -259,6 +258,11 @@ export class Meeting {
           const known = startsAt === refusal.startsAt ? opensAt : null;
           this.wait(refusal.startsAt, known, refusal.subject);
         } else this.finish(refusal.reason);
+        break;
+      case 'error':
+        // What is kept may be what is wrong.
+        this.around.keepStay(null);
+        this.finish('error');
         break;
       default:
         this.finish('error');
@@ -421,7 +425,11 @@ export class Meeting {
 
   /** While we come back: what is to be on then. */
   wish(name: 'mic' | 'camera', on: boolean): void {
-    if (this.comingBack.peek()) this.want.value = { ...this.want.peek(), [name]: on };
+    const admission = this.admission.peek();
+    if (!this.comingBack.peek() || !admission) return;
+    this.want.value = { ...this.want.peek(), [name]: on };
+    const { token, name: ours } = admission;
+    this.around.keepStay({ token, name: ours, ...this.want.peek() });
   }
 
   // --- leaving

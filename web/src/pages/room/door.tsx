@@ -5,7 +5,7 @@ import { TextField } from '../../components/fields';
 import { Icon } from '../../components/icon';
 import { clock, moment, plural, t } from '../../i18n/text';
 import { calendarLinks } from '../../room/calendar';
-import type { Wait } from '../../room/meeting';
+import type { Wait } from '../../room/phase';
 import { useRoom } from './context';
 
 export function PinPrompt({ wrong }: { wrong: boolean }) {

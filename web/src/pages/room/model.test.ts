@@ -183,14 +183,14 @@ test('a lost connection is taken up again with the network, unless it was lost l
     ['left', 0, 0],
   ] as const) {
     const { model, window } = await room();
-    const again = vi.spyOn(model.meeting, 'again').mockResolvedValue();
+    const goBack = vi.spyOn(model.meeting, 'goBack').mockResolvedValue();
     model.meeting.session.value = null;
     model.meeting.phase.value = { at: 'over', ending };
     around(model).left(ending);
     vi.setSystemTime(Date.now() + minutes * 60_000);
     window.dispatchEvent(new Event('online'));
     await vi.advanceTimersByTimeAsync(0);
-    expect(again).toHaveBeenCalledTimes(times);
+    expect(goBack).toHaveBeenCalledTimes(times);
   }
 });
 
@@ -209,4 +209,26 @@ test('a lock and who is heard are told when they change, not when one comes in',
   rules.value = { locked: true, muteMode: 'presentation' };
   model.meeting.phase.value = { at: 'in' };
   expect(toasts()).toEqual([]);
+});
+
+test('a page that is loaded again goes on to no other one', async () => {
+  const assign = vi.fn();
+  const { model, window } = await room();
+  Object.assign(window.location, { assign });
+  vi.spyOn(model.meeting, 'afterCallUrl', 'get').mockReturnValue('https://a.example/bye');
+  window.dispatchEvent(new Event('beforeunload'));
+  around(model).left('left');
+  expect(assign).not.toHaveBeenCalled();
+  window.dispatchEvent(new Event('pageshow'));
+  around(model).left('left');
+  expect(assign).toHaveBeenCalledWith('https://a.example/bye');
+});
+
+test('what the address says is off is not opened, nor what was off before', async () => {
+  const stay = { token: 't', name: 'Ann', mic: true, camera: false };
+  const wanted = async (query: string, before: Stay | null) =>
+    (await room({ query, stay: before })).model.wanted;
+  expect(await wanted('', null)).toEqual({ mic: true, camera: true });
+  expect(await wanted('', stay)).toEqual({ mic: true, camera: false });
+  expect(await wanted('?mute=mic', stay)).toEqual({ mic: false, camera: false });
 });

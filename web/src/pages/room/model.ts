@@ -1,7 +1,7 @@
 // Everything behind the room page, put together: what components read and what they can ask for.
 import { computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import type { Keeper, Stay } from '../../config/kept';
-import { parseRoomPage, readConfig, type ConferenceInfo, type RoomPage } from '../../config/page';
+import type { RoomPage } from '../../config/page';
 import {
   safeTarget,
   visibleControls,
@@ -21,6 +21,7 @@ import { Roster } from '../../room/roster';
 import type { OneAction, Order } from '../../room/rules';
 import type { Session } from '../../room/session';
 import { commandsOf } from './commands';
+import { look } from './look';
 import { announce } from './notices';
 import { Outward } from './outward';
 
@@ -66,6 +67,8 @@ export class RoomModel {
   private cameIn = 0;
   /** When the last visit was over, in Unix milliseconds. */
   private wentAt = 0;
+  /** The page is being left. */
+  private unloading = false;
   /** Those who went a moment ago, by identity. */
   private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
 
@@ -84,7 +87,7 @@ export class RoomModel {
     this.devices = new Devices(params.resolution, window.navigator.mediaDevices);
     this.meeting = new Meeting(page, params, {
       fetch: (url, init) => window.fetch(url, init),
-      look: () => this.look(),
+      look: () => look(window),
       now: Date.now,
       random: Math.random,
       loadMedia,
@@ -119,6 +122,8 @@ export class RoomModel {
     document.addEventListener('fullscreenchange', () => {
       this.fullscreen.value = document.fullscreenElement !== null;
     });
+    this.window.addEventListener('beforeunload', () => (this.unloading = true));
+    this.window.addEventListener('pageshow', () => (this.unloading = false));
     this.window.addEventListener('online', () => void this.networkIsBack());
     this.window.addEventListener('pagehide', () => this.outward.goes(meeting.phase.peek()));
     this.watch();
@@ -153,12 +158,12 @@ export class RoomModel {
     return this.params.name ?? this.meeting.accountName;
   }
 
-  /** What to open at first: as the address says, or as it was before the page was loaded again. */
+  /** What to open at first: nothing that the address says is off, or that was off before the page was loaded again. */
   get wanted(): { mic: boolean; camera: boolean } {
     const { stay, params } = this;
     return {
-      mic: stay?.mic ?? !params.muteMic,
-      camera: (stay?.camera ?? !params.muteCamera) && !params.observer,
+      mic: !params.muteMic && (stay?.mic ?? true),
+      camera: !params.muteCamera && !params.observer && (stay?.camera ?? true),
     };
   }
 
@@ -236,17 +241,6 @@ export class RoomModel {
 
   // --- coming and going
 
-  private async look(): Promise<ConferenceInfo | null> {
-    try {
-      const response = await this.window.fetch(this.window.location.href, { cache: 'no-store' });
-      const text = await response.text();
-      const config = readConfig(new DOMParser().parseFromString(text, 'text/html'));
-      return config === null ? null : parseRoomPage(config).conference;
-    } catch {
-      return null;
-    }
-  }
-
   // Those who were here before us are not news.
   private arrived(person: Person): void {
     const leaving = this.leaving.get(person.identity);
@@ -282,7 +276,8 @@ export class RoomModel {
     this.wentAt = Date.now();
     this.elapsed.value = 0;
     if (this.window.document.fullscreenElement) void this.window.document.exitFullscreen();
-    if (this.outward.left(ending)) this.goOn();
+    // A page that is loaded again goes on to no other one.
+    if (this.outward.left(ending) && !this.unloading) this.goOn();
   }
 
   private goOn(): void {
@@ -297,14 +292,27 @@ export class RoomModel {
     const { phase } = this.meeting;
     const before = phase.peek();
     if (before.at === 'over' && before.ending === 'media_denied') await this.goDirectly();
-    else await this.meeting.again();
+    else {
+      this.passDeviceCheck();
+      await this.meeting.again();
+    }
+  }
+
+  // Who went through the device check is not shown it on the way in again: it would open what was off.
+  private passDeviceCheck(): void {
+    if (this.meeting.hasEntered) this.entrance.value = 'direct';
   }
 
   // Whose connection was lost a short while ago is back as soon as there is a network again.
   private async networkIsBack(): Promise<void> {
     const phase = this.meeting.phase.peek();
     const lost = phase.at === 'over' && phase.ending === 'connection_lost';
-    if (lost && Date.now() - this.wentAt < COMES_BACK_ALONE_WITHIN_MS) await this.again();
+    const { wentAt } = this;
+    if (!lost || Date.now() - wentAt >= COMES_BACK_ALONE_WITHIN_MS) return;
+    this.outward.returns();
+    this.passDeviceCheck();
+    await this.meeting.goBack();
+    if (this.meeting.phase.peek().at === 'over') this.wentAt = wentAt;
   }
 
   // --- devices

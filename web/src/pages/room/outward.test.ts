@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { parseRoomPage } from '../../config/page';
 import { parseRoomParams } from '../../config/params';
-import type { Phase } from '../../room/meeting';
+import type { Phase } from '../../room/phase';
 import { Outward } from './outward';
 
 /** What the framing page hears when ours goes away in this phase. */

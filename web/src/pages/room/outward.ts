@@ -6,7 +6,7 @@ import { dispatch, type RoomCommands } from '../../embed/commands';
 import { ownerOf, viewOf } from '../../embed/origin';
 import { report, type Watched } from '../../embed/reports';
 import { stayFindable } from '../../embed/reuse';
-import type { Phase } from '../../room/meeting';
+import type { Phase } from '../../room/phase';
 import { isFinal, reasonOf, type Ending } from '../../room/reasons';
 
 export class Outward {
