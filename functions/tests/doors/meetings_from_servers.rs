@@ -453,6 +453,26 @@ async fn who_is_made_a_moderator_is_shown_as_one() {
 }
 
 #[tokio::test]
+async fn a_relay_that_begins_anew_hears_what_moderators_had_set() {
+    let site = Site::new().await;
+    let meeting = running_meeting(&site, "https://r1.relay.test").await;
+    let room = &meeting["room"];
+    let at = site.now().as_millisecond();
+    let join = json!({"room": room, "at": at, "kind": "participant_join", "participant": 1,
+        "jti": "j", "name": "Bob", "moderator": true, "region": "eu"});
+    let rules = json!({"room": room, "at": at, "kind": "room_rules", "locked": true, "mute_mode": "presentation"});
+    let batch = json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": [join, rules]});
+    site.report("events", batch).await.ok();
+    let enter = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 1, "jti": "j"});
+    let entered = site.report("enter", enter).await.ok();
+    assert_eq!(entered["rules"], json!({"locked": true, "mute_mode": "presentation"}));
+    assert_eq!(
+        entered["earlier"],
+        json!([{"participant": 1, "jti": "j", "moderator": true}])
+    );
+}
+
+#[tokio::test]
 async fn a_code_opens_the_occurrence_of_its_day() {
     let site = Site::new().await;
     site.relay_up().await;

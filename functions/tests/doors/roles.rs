@@ -393,6 +393,7 @@ async fn meetings(walk: &mut Walk, host: &Host, cookie: &str) {
     let events = [
         event(json!({"kind": "participant_join", "name": "Bob", "moderator": true, "region": "eu"})),
         event(json!({"kind": "participant_leave", "reason": "left", "duration_ms": 5})),
+        json!({"room": room, "at": site::START * 1000, "kind": "room_rules", "locked": true, "mute_mode": "q&a"}),
     ];
     walk.report(
         "relay_events",

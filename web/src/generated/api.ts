@@ -2379,6 +2379,20 @@ export interface components {
         };
         /** @description Why nothing is sent to a webhook. */
         DisabledBecause: "asked" | "failing";
+        /** @description Somebody who was in a room before its relay went. */
+        Earlier: {
+            /** @description Who. */
+            participant: number;
+            /** @description The token's id. */
+            jti: string;
+            /** @description Whether it led. */
+            moderator: boolean;
+            /**
+             * Format: int64
+             * @description When it was removed, in Unix seconds, where it was.
+             */
+            removed?: number | null;
+        };
         /** @description What the page sends to change a webhook; what is absent stays. */
         EditedWebhook: {
             /** @description Which. */
@@ -2458,6 +2472,10 @@ export interface components {
             settings: components["schemas"]["RoomSettings"];
             /** @description The relays that hold it, this one too. */
             members: string[];
+            /** @description What moderators have set, where it goes on after its relay has gone. */
+            rules?: components["schemas"]["KeptRules"] | null;
+            /** @description Who was in it there, and who was removed from it. */
+            earlier?: components["schemas"]["Earlier"][];
         };
         /** @description The body of every failure. */
         ErrorBody: {
@@ -2523,6 +2541,13 @@ export interface components {
              * @description How long it was in, in milliseconds.
              */
             duration_ms: number;
+        } | {
+            /** @constant */
+            kind: "room_rules";
+            /** @description Nobody new gets in. */
+            locked: boolean;
+            /** @description Who is heard. */
+            mute_mode: components["schemas"]["MuteMode"];
         } | {
             /** @constant */
             kind: "room_end";
@@ -3381,6 +3406,13 @@ export interface components {
             y: string;
             /** @description The key's id: the first 8 bytes of the SHA-256 of the uncompressed point, in hex. */
             kid: string;
+        };
+        /** @description What moderators set in a room, which holds for as long as its meeting goes on, at whichever relay. */
+        KeptRules: {
+            /** @description Nobody new gets in. */
+            locked: boolean;
+            /** @description Who is heard. */
+            mute_mode: components["schemas"]["MuteMode"];
         };
         /** @description `POST /relay/leave`: a room is closed at this relay, mostly since it is empty. */
         Leave: {

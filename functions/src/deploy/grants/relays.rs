@@ -2,13 +2,14 @@
 
 use store::Partition::{Active, Code, Company, Conference, News, Relay, Usage};
 
-use super::Action::{BatchGet, Delete, Get, Put, Update};
+use super::Action::{BatchGet, Delete, Get, Put, Query, Update};
 use super::Listed;
 
 pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "relay_enter",
         &[
+            (&[Query], &[Conference]),
             (&[Put], &[News]),
             (&[Update], &[Code, Relay, Usage]),
             (&[Put], &[Conference, Active, Relay]),
@@ -20,9 +21,9 @@ pub(super) const LIST: &[(&str, Listed)] = &[
         "relay_events",
         &[
             (&[Put], &[News]),
-            (&[Update], &[Code, Relay, Usage]),
+            (&[Update], &[Code, Usage]),
             (&[BatchGet], &[Conference, Code, Relay]),
-            (&[Put], &[Conference, Relay]),
+            (&[Put, Update], &[Conference, Relay]),
             (&[Delete], &[Active]),
             (&[Get], &[Relay]),
         ],
@@ -30,6 +31,7 @@ pub(super) const LIST: &[(&str, Listed)] = &[
     (
         "relay_heartbeat",
         &[
+            (&[Query], &[Conference]),
             (&[Put], &[Conference, Active, Relay]),
             (&[BatchGet], &[Conference, Relay]),
             (&[Get], &[Company, Code, Relay]),
