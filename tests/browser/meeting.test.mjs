@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { meetings, until, visitor } from './platform.mjs';
-import { heard, inside, join, picture, press, seen, withParameters } from './room.mjs';
+import { heard, inside, join, picture, press, running, seen, watched, withParameters } from './room.mjs';
 
 // What a page may announce for a camera: 720p and its simulcast layers (16:9), or 4:3 of the fake device.
 const SIZES = new Set(['1280x720', '640x360', '320x180', '960x540', '480x270', '640x480', '320x240', '160x120']);
@@ -119,16 +119,7 @@ test('a screen that is shared with a phone alone is sent in the layer that it sh
 test('who comes back, by loading the page again or joining again, is the same person with the same things on', async () => {
   const { room_url: roomUrl, conference_id } = await newMeeting();
   const ann = await join(await visitor(here.browser), roomUrl, 'Ann');
-  const bob = await visitor(here.browser);
-  await bob.addInitScript(() => {
-    window.openedTracks = [];
-    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = async (constraints) => {
-      const stream = await open(constraints);
-      window.openedTracks.push(...stream.getTracks());
-      return stream;
-    };
-  });
+  const bob = await watched(here.browser);
   await join(bob, roomUrl, 'Bob');
   await seen(ann, 'Bob');
   await press(bob, 'Mute');
@@ -152,7 +143,7 @@ test('who comes back, by loading the page again or joining again, is the same pe
   const back = await picture(ann, 'Bob');
   assert.match(back.label, /muted/);
   assert.equal(back.width, 0);
-  assert.deepEqual(await bob.evaluate(() => window.openedTracks.filter(({ readyState }) => readyState === 'live').length), 0);
+  assert.deepEqual(await running(bob), []);
   const people = await here.partner.call('conference/participants', { conference_id });
   assert.deepEqual(people.map(({ name, reason }) => [name, reason]).sort(), [['Ann', null], ['Bob', null]]);
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Partner, launchChromium, startPlatform, until, visitor } from './platform.mjs';
-import { inside, join, picture, press, seen } from './room.mjs';
+import { inside, join, picture, press, running, seen, watched } from './room.mjs';
 
 // Below the ports that are given to whoever asks for any.
 const PORT = 20_000 + (process.pid % 10_000);
@@ -19,29 +19,12 @@ after(async () => {
   await platform?.stop();
 });
 
-/** Somebody whose page remembers the devices that it opened. */
-async function watched() {
-  const page = await visitor(browser);
-  await page.addInitScript(() => {
-    window.openedTracks = [];
-    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = async (constraints) => {
-      const stream = await open(constraints);
-      window.openedTracks.push(...stream.getTracks());
-      return stream;
-    };
-  });
-  return page;
-}
-
-const running = (page) => page.evaluate(() => window.openedTracks.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind));
-
 test('who was let in, and had muted, is back by themselves and muted, and a locked meeting stays locked', async () => {
   const partner = await Partner.signIn(platform);
   const { host } = await partner.company();
   const meeting = await partner.call('conference/create/reservationless', { host_id: host.host_id, one_time_access_code: true, waiting_room: true });
   const ann = await join(await visitor(browser), meeting.room_url, 'Ann', { moderator_token: meeting.moderator_token });
-  const bob = await watched();
+  const bob = await watched(browser);
   await bob.goto(meeting.room_url);
   await bob.getByLabel('Your name').fill('Bob');
   await bob.getByRole('button', { name: 'Join now' }).click();

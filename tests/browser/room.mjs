@@ -1,5 +1,5 @@
 // A participant's room page, seen from inside: what is decoded, what is heard, what the buttons say.
-import { until } from './platform.mjs';
+import { until, visitor } from './platform.mjs';
 import { testimony } from './witness.mjs';
 
 /** Opens a room and joins it as a person would: name, then "Join now". Answers the page. */
@@ -10,6 +10,24 @@ export async function join(page, roomUrl, name, parameters = {}) {
   await inside(page);
   return page;
 }
+
+/** Somebody whose page remembers the devices that it opened. */
+export async function watched(browser) {
+  const page = await visitor(browser);
+  await page.addInitScript(() => {
+    window.openedTracks = [];
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await open(constraints);
+      window.openedTracks.push(...stream.getTracks());
+      return stream;
+    };
+  });
+  return page;
+}
+
+/** The kinds of those devices that are still open. */
+export const running = (page) => page.evaluate(() => window.openedTracks.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind));
 
 /** Waits until the room's controls are there. Works for a page and for a frame. */
 export async function inside(frame) {

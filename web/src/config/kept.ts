@@ -21,15 +21,6 @@ interface Kept {
   stay: Stay | null;
 }
 
-const NOTHING: Kept = {
-  moderatorToken: null,
-  pin: null,
-  pass: null,
-  parentOrigin: null,
-  guest: null,
-  stay: null,
-};
-
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const object = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
@@ -60,7 +51,7 @@ export class Keeper {
   private kept: Kept;
 
   constructor(private readonly entry: Entry) {
-    this.kept = { ...NOTHING, ...read(entry.state) };
+    this.kept = read(entry.state);
   }
 
   /** As who we were here before. */
@@ -86,8 +77,8 @@ export class Keeper {
 
   /** Keeps it, or nothing that opens a door any more. */
   keepStay(stay: Stay | null): void {
-    const { moderatorToken, pin } = stay ? this.kept : NOTHING;
-    this.kept = { ...this.kept, moderatorToken, pin, stay };
+    const closed = stay ? {} : { moderatorToken: null, pin: null };
+    this.kept = { ...this.kept, ...closed, stay };
     try {
       this.entry.replaceState(this.kept, '');
     } catch {

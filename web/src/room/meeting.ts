@@ -147,11 +147,8 @@ export class Meeting {
   async goBack(): Promise<void> {
     const former = this.admission.peek();
     if (!former || !this.entry) return;
-    const visit = this.beginVisit();
     this.phase.value = { at: 'joining' };
-    const verdict = await this.comeBack(former, visit);
-    if (verdict) this.finish(verdict);
-    else if (visit === this.visit) this.goIn(visit);
+    await this.backIn(former);
   }
 
   private beginVisit(): number {
@@ -383,7 +380,10 @@ export class Meeting {
     this.comingBack.value = former !== null;
     this.session.value = null;
     this.around.roster.darken();
-    if (!former) return;
+    if (former) await this.backIn(former);
+  }
+
+  private async backIn(former: Admission): Promise<void> {
     const visit = this.beginVisit();
     const verdict = await this.comeBack(former, visit);
     if (verdict) this.finish(verdict);

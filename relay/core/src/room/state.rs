@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Reason, relay::Entered, room::RoomRules};
+use domain::{Reason, conference::LEASE, relay::Entered, room::RoomRules};
 use livekit_protocol::{ParticipantInfo, StreamStateInfo, TrackInfo, TrackSource};
 
 use super::{
@@ -26,7 +26,7 @@ pub(super) const EMPTY_GRACE: Duration = Duration::from_secs(30);
 const FIRST_WAIT: Duration = Duration::from_secs(300);
 
 /// A meeting that goes on after its relay has gone waits so long for its people, as the control plane holds it.
-const GOES_ON_WITHIN: Duration = Duration::from_secs(120);
+const GOES_ON_WITHIN: Duration = LEASE.unsigned_abs();
 
 /// What a deadline is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
