@@ -1,4 +1,6 @@
 // A camera on this side of a link, who watches it on the other, and what is seen and heard there.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launchChromium, visitor } from '../platform.mjs';
@@ -6,6 +8,8 @@ import { Linked } from './link.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const SDK = join(root, 'web/node_modules/livekit-client/dist/livekit-client.umd.js');
+/** Our room page's WebSocket. */
+const SOCKET = join(root, 'web/src/room/livekit/socket.ts');
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -54,15 +58,17 @@ export class Meeting {
 
   /**
    * Somebody joins so many times behind the link, as `[{signalled, connected, picture}]` in milliseconds, or `{failed}` with the
-   * reason. Until signalled it is TCP's time: whose first packet is lost waits a second for another try (RFC 6298), or tries
-   * anew before, as our room page does where the platform has answered in 45 ms, hardly more than a round trip (`relayTries` in
-   * web/src/room/retry.ts).
+   * reason. Until signalled it is TCP's time, whose first packet is sent again only after a second where it is lost (RFC 6298): so
+   * connections are given up for others as our room page does it where the platform has answered in 45 ms, hardly more than a
+   * round trip (`socketTries` in web/src/room/retry.ts).
    */
   async joins(count) {
     const joins = [];
+    const impatient = await exported(SOCKET);
     for (let number = 0; number < count; number += 1) {
       const page = await open(this.browsers[1], this.server);
-      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [180, 180, 720, 8_000], limit: 15_000 };
+      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [162, 162, 324, 648], limit: 15_000 };
+      await page.addScriptTag({ content: impatient });
       joins.push(await page.evaluate((settings) => window.join(settings), settings));
       await page.context().close();
     }
@@ -112,6 +118,14 @@ export class Meeting {
   }
 }
 
+/** A script that puts what a file of the web client exports into a page's window. */
+async function exported(file) {
+  const { ModuleKind, ScriptTarget, transpileModule } = createRequire(join(root, 'web/package.json'))('typescript');
+  const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 };
+  const { outputText } = transpileModule(await readFile(file, 'utf8'), { compilerOptions });
+  return `((exports) => {${outputText}})(window);`;
+}
+
 async function open(browser, server) {
   const page = await visitor(browser);
   await page.goto(`${server.base}/`);
@@ -130,7 +144,7 @@ async function enter(browser, server, identity, camera) {
 function inPage() {
   window.pictures = [];
   window.gaps = [];
-  const { ConnectionErrorReason, Room, RoomEvent, VideoPresets } = window.LivekitClient;
+  const { Room, RoomEvent, VideoPresets } = window.LivekitClient;
 
   window.enter = async ({ url, token, camera }) => {
     const room = (window.room = new Room({ adaptiveStream: !camera }));
@@ -156,18 +170,8 @@ function inPage() {
     await room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], { source: 'microphone', dtx: false });
   };
 
-  const connect = async (room, url, token, [websocketTimeout, ...later]) => {
-    try {
-      const attempt = Math.round(performance.timeOrigin + performance.now());
-      await room.connect(`${url}?attempt=${attempt}`, token, { websocketTimeout, maxRetries: 0 });
-    } catch (error) {
-      await room.disconnect();
-      if (error.reason !== ConnectionErrorReason.Timeout || later.length === 0) throw error;
-      await connect(room, url, token, later);
-    }
-  };
-
   window.join = async ({ url, token, tries, limit }) => {
+    window.giveUpAfter(tries);
     const room = new Room({ adaptiveStream: true });
     const began = performance.now();
     let signalled;
@@ -181,7 +185,7 @@ function inPage() {
       });
     });
     try {
-      await Promise.race([connect(room, url, token, tries), picture]);
+      await Promise.race([room.connect(url, token, { websocketTimeout: 8_000, maxRetries: 0 }), picture]);
       const connected = performance.now() - began;
       const times = { signalled, connected, picture: await picture };
       await room.disconnect();

@@ -344,7 +344,6 @@ export class Meeting {
       admission,
       relay,
       tries,
-      wanted: () => visit === this.visit,
       roster: around.roster,
       observer: params.observer,
       lines: Math.min(params.resolution, admission.media.maxResolution),

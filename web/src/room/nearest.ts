@@ -2,14 +2,14 @@
 import type { Admission, Fetch, RelayAddress } from './join';
 import { raceRelays } from './race';
 import type { Reason } from './reasons';
-import { relayTries } from './retry';
+import { socketTries } from './retry';
 import { RelayRefused, type OpenSession, type Session, type SessionOptions } from './session';
 
 export interface Way {
   fetch: Fetch;
   now: () => number;
   loadMedia: () => Promise<{ openSession: OpenSession }>;
-  /** Milliseconds that the platform took to answer last: what a relay may need, where there is one alone. */
+  /** Milliseconds that the platform took to answer last: what a round trip to a relay may need, where there is one alone. */
   answeredIn: number;
   /** Whether the visitor still wants to come in. */
   wanted: () => boolean;
@@ -28,11 +28,12 @@ export async function openNearest(admission: Admission, way: Way): Promise<Opene
     const { openSession } = await way.loadMedia();
     const raced = way.now();
     const relays = await raceRelays(admission.relays, { fetch: way.fetch, timeout: 3_000 });
-    const answeredIn = relays.length < 2 ? way.answeredIn : way.now() - raced;
+    // The race was run by new connections, as signalling is.
+    const expected = relays.length < 2 ? roundTrips(relays) * way.answeredIn : way.now() - raced;
     for (const relay of relays) {
       if (!way.wanted()) return null;
       try {
-        const tries = relayTries(relay === relays[0] ? answeredIn : Infinity);
+        const tries = socketTries(relay === relays[0] ? expected : Infinity);
         const session = await openSession(way.options(relay, tries));
         if (way.wanted()) return { session, relay };
         await session.leave();
@@ -49,4 +50,9 @@ export async function openNearest(admission: Admission, way: Way): Promise<Opene
     return failure;
   }
   return failure;
+}
+
+// Until a WebSocket is open: one of TCP, of TLS 1.3 and of HTTP each.
+function roundTrips([relay]: readonly RelayAddress[]): number {
+  return relay?.url.startsWith('https:') ? 3 : 2;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Fetch } from './join';
-import { raceRelays, signalUrl } from './race';
+import { raceRelays } from './race';
 
 const relay = (name: string) => ({ url: `https://${name}.example`, region: name });
 const [a, b, c] = [relay('a'), relay('b'), relay('c')] as const;
@@ -39,11 +39,4 @@ test('no token travels, and one address alone is not asked', async () => {
     expect(init.headers).toBeUndefined();
     expect(init.credentials).toBe('omit');
   }
-});
-
-test('signalling is the web socket at the same place', () => {
-  expect(signalUrl({ url: 'http://127.0.0.1:7880', region: '' }, 5)).toBe(
-    'ws://127.0.0.1:7880?attempt=5',
-  );
-  expect(signalUrl(a, 6)).toBe('wss://a.example?attempt=6');
 });

@@ -39,11 +39,3 @@ export async function raceRelays(
     abort.abort();
   }
 }
-
-/**
- * The signalling address of a relay. Of several attempts with one token the relay goes by the one with the highest number:
- * one that was given up may still arrive behind it.
- */
-export function signalUrl(relay: RelayAddress, attempt: number): string {
-  return `${relay.url.replace(/^http/, 'ws')}?attempt=${attempt}`;
-}

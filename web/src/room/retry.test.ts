@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { relayTries } from './retry';
+import { socketTries } from './retry';
 
-test('a relay nearby is soon asked again, one far away is given time', () => {
-  expect(relayTries(20)).toEqual([150, 150, 600, 8_000]);
-  expect(relayTries(45)).toEqual([180, 180, 720, 8_000]);
-  expect(relayTries(200)).toEqual([800, 800, 3_200, 8_000]);
-  expect(relayTries(300)).toEqual([8_000]);
-  expect(relayTries(Infinity)).toEqual([8_000]);
+test('a relay nearby is soon asked by another connection, one far away is given time', () => {
+  expect(socketTries(20)).toEqual([100, 100, 200, 400]);
+  expect(socketTries(90)).toEqual([162, 162, 324, 648]);
+  expect(socketTries(500)).toEqual([900, 900, 1_800, 3_600]);
+  expect(socketTries(600)).toEqual([]);
+  expect(socketTries(Infinity)).toEqual([]);
 });

@@ -4,10 +4,8 @@
 export const OPENS_BEFORE_MS = 15 * 60_000;
 const LONGEST_TIMER_MS = 60 * 60_000;
 const KNOCK_EVERY_MS = 8_000;
-/** A relay that does not answer within this time has not heard us, however near (RFC 8305 §8 lets it be 100 ms). */
-const RELAY_SOON_MS = 150;
-/** No relay takes longer. */
-const RELAY_SILENT_MS = 8_000;
+/** A connection has at least this time to open, however near the relay (RFC 8305 §8). */
+const SOON_MS = 100;
 
 /** A time of ISO 8601 in Unix milliseconds; `null` if it is none. */
 export function milliseconds(time: string | null): number | null {
@@ -49,10 +47,11 @@ export class Backoff {
 }
 
 /**
- * How long each try waits for a relay to open the connection, in milliseconds, where it, or the platform, has just answered
- * in `answeredIn`. A lost first packet of TCP is sent again only after a second (RFC 6298), so a new connection is faster.
+ * After how many milliseconds each a connection to a relay is given up for another, where opening one takes about `expected`
+ * if nothing is lost: long enough for TCP to repair a loss that it sees (RFC 8985). Where that is long, the system has sent
+ * again by then what it sees no loss of, such as its first packet.
  */
-export function relayTries(answeredIn: number): number[] {
-  const soon = Math.max(RELAY_SOON_MS, 4 * answeredIn);
-  return soon <= 1_000 ? [soon, soon, 4 * soon, RELAY_SILENT_MS] : [RELAY_SILENT_MS];
+export function socketTries(expected: number): number[] {
+  const soon = Math.max(SOON_MS, Math.round(1.8 * expected));
+  return soon <= 1_000 ? [soon, soon, 2 * soon, 4 * soon] : [];
 }

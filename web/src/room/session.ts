@@ -8,10 +8,8 @@ import type { Rules } from './rules';
 export interface SessionOptions {
   admission: Admission;
   relay: RelayAddress;
-  /** How long each try waits for the relay to open the connection, in milliseconds. */
+  /** After how many milliseconds each a connection that does not open is given up for another. */
   tries: readonly number[];
-  /** Whether the visitor still wants to come in. */
-  wanted: () => boolean;
   roster: Roster;
   observer: boolean;
   /** Highest resolution to send, in lines. */

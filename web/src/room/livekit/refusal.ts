@@ -3,11 +3,6 @@ import { ConnectionError, ConnectionErrorReason } from 'livekit-client';
 import { parseReason, reasonOfDisconnect } from '../reasons';
 import { RelayRefused } from '../session';
 
-/** Whether the relay has not answered in time. */
-export function unheard(error: unknown): boolean {
-  return error instanceof ConnectionError && error.reason === ConnectionErrorReason.Timeout;
-}
-
 /** The relay's verdict, if the error is one. */
 export function refusal(error: unknown): RelayRefused | null {
   if (!(error instanceof ConnectionError)) return null;

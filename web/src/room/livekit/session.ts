@@ -18,13 +18,13 @@ import {
 } from 'livekit-client';
 import { numberOf } from '../join';
 import type { Person, Quality } from '../people';
-import { signalUrl } from '../race';
 import { reasonOfDisconnect, type Reason } from '../reasons';
 import { ASK_UNMUTE, parseAsker, parseRules } from '../rules';
 import type { OpenSession, Session, SessionOptions } from '../session';
 import { roomOptions } from './options';
-import { refusal, unheard } from './refusal';
+import { refusal } from './refusal';
 import { watchSilence } from './silence';
+import { giveUpAfter } from './socket';
 import { Sound } from './sound';
 import { markPaused, shown, shownCamera } from './video';
 
@@ -43,6 +43,9 @@ export const openSession: OpenSession = async (options) => {
  */
 const LOOK_FOR = 3_000;
 const LOOK_EVERY = 250;
+
+/** A relay to which no connection opens in this time is not there. */
+const RELAY_SILENT_MS = 8_000;
 
 const MICROPHONE = Track.sourceToProto(Track.Source.Microphone);
 
@@ -92,31 +95,23 @@ class LivekitSession implements Session {
   }
 
   async connect(): Promise<void> {
-    const { tries, wanted } = this.options;
-    for (const [count, wait] of tries.entries()) {
-      try {
-        await this.tryToConnect(wait);
-        break;
-      } catch (error) {
-        await this.room.disconnect();
-        const last = count === tries.length - 1 || !wanted();
-        if (last || !unheard(error)) throw refusal(error) ?? error;
-      }
+    const { admission, relay, tries } = this.options;
+    giveUpAfter(tries);
+    try {
+      await this.room.connect(relay.url, admission.token, {
+        websocketTimeout: RELAY_SILENT_MS,
+        peerConnectionTimeout: 12_000,
+        maxRetries: 0,
+      });
+    } catch (error) {
+      await this.room.disconnect();
+      throw refusal(error) ?? error;
     }
     this.live = true;
     this.stopWatching = watchSilence(this.room, this.silent);
     this.rules.value = parseRules(this.room.metadata);
     this.syncEverybody();
     if (!this.waiting.peek()) this.goIn();
-  }
-
-  private async tryToConnect(websocketTimeout: number): Promise<void> {
-    const { admission, relay } = this.options;
-    await this.room.connect(signalUrl(relay, sinceLongAgo()), admission.token, {
-      websocketTimeout,
-      peerConnectionTimeout: 12_000,
-      maxRetries: 0,
-    });
   }
 
   // The visitor is in; their devices follow.
@@ -457,9 +452,4 @@ function describe(person: Person, participant: Participant): void {
   person.micOn.value = participant.isMicrophoneEnabled;
   person.camera.value = shownCamera(participant.getTrackPublication(Track.Source.Camera));
   person.screen.value = shown(participant.getTrackPublication(Track.Source.ScreenShare));
-}
-
-// Milliseconds that never go back while the page is open, nor usually when it is loaded again.
-function sinceLongAgo(): number {
-  return Math.round(performance.timeOrigin + performance.now());
 }
