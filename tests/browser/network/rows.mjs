@@ -55,7 +55,8 @@ const joins = (count) => async (meeting) => {
   const all = await meeting.joins(count);
   const failed = all.filter(({ failed }) => failed);
   const sorted = (of) => all.filter(({ failed }) => !failed).map(of).sort((a, b) => a - b);
-  const share = (of, part) => sorted(of)[Math.min(all.length - failed.length - 1, Math.floor(all.length * part))] ?? Infinity;
+  // The least time within which this share of all are there (the nearest rank).
+  const share = (of, part) => sorted(of)[Math.ceil(all.length * part) - 1] ?? Infinity;
   const [signalled, picture, media] = [(join) => join.signalled, (join) => join.picture, (join) => join.picture - join.signalled];
   return {
     figures: [
