@@ -110,3 +110,25 @@ test('moderators come in by their own link, and an unknown meeting has no form',
   await wellMade(page, 'registration-gone');
   await page.context().close();
 });
+
+test('whom the partner vouches for comes in by a join token, as the person that it names', async () => {
+  const meeting = await partner.call('conference/create/reservationless', {
+    host_id: host.host_id, registration: true, one_time_access_code: true,
+  });
+  const { conference_id: conference } = meeting;
+  const { token } = await partner.call('conference/join_token', { conference_id: conference, name: 'Véra', moderator: true });
+  const page = await visitor(browser);
+  await page.goto(`${meeting.room_url}?skip_join=true#token=${token}`);
+  await page.getByRole('button', { name: 'Join as Véra' }).click();
+  await inside(page);
+  assert.ok(!page.url().includes(token), 'her token is not for others to copy');
+  await page.reload();
+  await page.getByRole('button', { name: 'Join as Véra' }).click();
+  await inside(page);
+  const there = await until('the partner to hear of her', async () => {
+    const all = await partner.call('conference/participants', { conference_id: conference });
+    return all.length > 0 && all;
+  });
+  assert.deepEqual(there.map(({ name, moderator, participant }) => [name, moderator, participant]), [['Véra', true, 1]]);
+  await page.context().close();
+});

@@ -18,18 +18,22 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::guest_pass;
 
+/// The attribute that holds the partner's own name for a person.
+pub(super) const IDENTITY: &str = "identity";
+
 /// How often a decision is taken anew when others change the room meanwhile.
 const TRIES: u32 = 5;
 
 pub(super) async fn join(context: &Context<'_>, asked: &JoinRequest) -> Result<JoinAnswer, Error> {
-    let earlier = earlier(context, asked)?;
+    let shown = earlier(context, asked)?;
     for _ in 0..TRIES {
-        let mut look = Look::at(context, asked).await?;
-        let mut decided = once(context, asked, &look, earlier.as_ref()).await?;
+        let (mut look, stands) = tokio::try_join!(Look::at(context, asked), has_begun(context, shown.as_ref()))?;
+        let earlier = shown.as_ref().filter(|_| stands);
+        let mut decided = once(context, asked, &look, earlier).await?;
         if matches!(decided, Decided::SessionOver) {
             // Whoever shows a session that is over comes like anybody else.
             look.session = None;
-            decided = once(context, asked, &look, earlier.as_ref()).await?;
+            decided = once(context, asked, &look, earlier).await?;
         }
         if let Decided::Admitted(answer) = decided {
             return Ok(*answer);
@@ -50,6 +54,22 @@ fn earlier(context: &Context<'_>, asked: &JoinRequest) -> Result<Option<JoinToke
     let read = context.app.keys.signing.verifying_key().verify::<JoinToken>(token);
     let token = read.map_err(|_| Refusal::new(Code::Unauthenticated, "Invalid token").with_field("token"))?;
     Ok(Some(token).filter(|token| token.check_time(context.now.as_second(), true).is_ok()))
+}
+
+/// Whether the session of an earlier token has begun, or may still begin: a link that nobody used in its time opens nothing.
+async fn has_begun(context: &Context<'_>, earlier: Option<&JoinToken>) -> Result<bool, Error> {
+    let Some(token) = earlier.filter(|token| token.check_time(context.now.as_second(), false).is_err()) else {
+        return Ok(true);
+    };
+    let (Some(room), Some(grant)) = (token.room(), &token.convoke) else {
+        return Ok(false);
+    };
+    let was_in = context
+        .app
+        .store
+        .participant(&room, grant.participant, context.now)
+        .await?;
+    Ok(was_in.is_some())
 }
 
 /// What came of a look.
@@ -275,7 +295,11 @@ impl Seat<'_> {
         earlier: Option<&JoinToken>,
     ) -> Result<JoinAnswer, Error> {
         let home = self.home(&look.relays)?;
-        let token = self.token(context, asked.observer, earlier.and_then(|token| token.jti.clone()));
+        let mut token = self.token(context, asked.observer, earlier.and_then(|token| token.jti.clone()));
+        // Who a partner has vouched for stays who they are to it.
+        if let Some(identity) = earlier.and_then(|token| token.attributes.get(IDENTITY)) {
+            token.attributes.insert(IDENTITY.to_owned(), identity.clone());
+        }
         let hard_stop = self.hard_stop(context);
         let Self {
             conference,

@@ -142,7 +142,7 @@ async fn once(context: &Context<'_>, into: Into, who: &Vouched) -> Result<Option
     let mut token = seat.token(context, false, None);
     token.first_use_by = Some(now.as_second() + who.first_use);
     if let Some(identity) = &who.identity {
-        token.attributes.insert("identity".to_owned(), identity.clone());
+        token.attributes.insert(admit::IDENTITY.to_owned(), identity.clone());
     }
     let relay = seat.home(&relays)?;
     Ok(Some(Let {

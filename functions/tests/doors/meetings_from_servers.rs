@@ -163,6 +163,53 @@ async fn nobody_is_let_into_a_company_that_goes_or_by_an_account_that_went() {
 }
 
 #[tokio::test]
+async fn a_servers_token_opens_the_room_page_to_whom_it_names() {
+    let site = Site::new().await;
+    site.relay_up().await;
+    let host = site.host("Ann").await;
+    let planned = json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
+        "security_pin": "1234"});
+    let made = site.admin_api("conference/create", planned).await;
+    let asked = json!({"conference_id": made["conference_id"], "name": "Bob", "identity": "user-7", "moderator": true, "ttl": 60});
+    let vouched = site.admin_api("conference/join_token", asked).await;
+    let came = json!({"code": host.code, "token": vouched["token"]});
+    let joined = site.join(ACME, &came).send().await.ok();
+    let of = |answer: &Value| {
+        (
+            answer["name"].clone(),
+            answer["role"].clone(),
+            answer["participant"].clone(),
+        )
+    };
+    assert_eq!(
+        of(&joined),
+        (json!("Bob"), json!("moderator"), vouched["participant"].clone())
+    );
+    let token = claims(&site, &joined);
+    assert_eq!(token.jti, claims(&site, &vouched).jti);
+    assert_eq!(token.attributes, claims(&site, &vouched).attributes);
+
+    // Not used in its time it is worth nothing.
+    site.advance(1_000);
+    site.relay_up_again().await;
+    assert_eq!(site.join(ACME, &came).send().await.json()["field"], "name");
+    let named = json!({"code": host.code, "token": vouched["token"], "name": "Bob"});
+    assert_eq!(site.join(ACME, &named).send().await.json()["reason"], "wrong_pin");
+
+    // Whoever was in comes back by it however late.
+    let other = json!({"conference_id": made["conference_id"], "name": "Eve"});
+    let other = claims(&site, &site.admin_api("conference/join_token", other).await);
+    let room = &other.video.room;
+    let entered = json!({"relay": "relay-1", "epoch": 1, "room": room, "participant": 2, "jti": other.jti});
+    site.report("enter", entered).await.ok();
+    let came_in = json!({"room": room, "at": site.now().as_millisecond(), "kind": "participant_join", "participant": 1,
+        "jti": token.jti, "name": "Bob", "moderator": true, "region": "eu"});
+    let events = json!({"relay": "relay-1", "epoch": 1, "n": 1, "events": [came_in]});
+    site.report("events", events).await.ok();
+    assert_eq!(of(&site.join(ACME, &came).send().await.ok()), of(&joined));
+}
+
+#[tokio::test]
 async fn a_moderators_token_begins_a_meeting_on_a_hosts_code_and_a_guests_does_not() {
     let site = Site::new().await;
     site.relay_up().await;

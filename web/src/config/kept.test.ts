@@ -44,6 +44,27 @@ test('what the address says goes before what it said', () => {
   expect(params).toMatchObject({ pin: '9', moderatorToken: 'm' });
 });
 
+test('a join token in the address is a stay that has not begun', () => {
+  const claims = Buffer.from(JSON.stringify({ name: 'Zoë', sub: 'p7' })).toString('base64url');
+  const token = `e30.${claims}.c2ln`;
+  const history = entry();
+  const open = (address: string) => {
+    const keeper = new Keeper(history);
+    keeper.complete(parseRoomParams(new URL(address)), null, 'https://a.example/conf/call/1');
+    return keeper;
+  };
+  const first = open(`https://a.example/conf/call/1#token=${token}`);
+  expect(first.stay).toEqual({ token, name: 'Zoë', mic: true, camera: true });
+  expect(open('https://a.example/conf/call/1').stay).toEqual(first.stay);
+  // What the page has become goes before what its address says.
+  first.keepStay(stay);
+  expect(open(`https://a.example/conf/call/1?token=${token}`).stay).toEqual(stay);
+  const malformed = new Keeper(entry());
+  const params = parseRoomParams(new URL('https://a.example/conf/call/1?token=none'));
+  malformed.complete(params, null, 'https://a.example/conf/call/1');
+  expect(malformed.stay).toBe(null);
+});
+
 test('a browser that takes no more changes costs nothing but what is kept', () => {
   const history = entry();
   const keeper = new Keeper(history);

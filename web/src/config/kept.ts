@@ -31,6 +31,18 @@ function readStay(value: unknown): Stay | null {
   return { token, name, mic: mic === true, camera: camera === true };
 }
 
+/** As who a join token lets in, before it was ever used; `null` if it is none. */
+function stayBy(token: string): Stay | null {
+  try {
+    const payload = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
+    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+    const { name } = object(JSON.parse(new TextDecoder().decode(bytes)));
+    return readStay({ token, name, mic: true, camera: true });
+  } catch {
+    return null;
+  }
+}
+
 function read(state: unknown): Kept {
   const kept = object(state);
   return {
@@ -70,8 +82,11 @@ export class Keeper {
     params.pin ??= kept.pin;
     params.pass ??= kept.pass;
     params.parentOrigin ??= kept.parentOrigin;
-    const { moderatorToken, pin, pass, parentOrigin } = params;
-    this.kept = { ...kept, moderatorToken, pin, pass, parentOrigin, guest: guest ?? kept.guest };
+    const { moderatorToken, pin, pass, parentOrigin, token } = params;
+    // Who was here before is further: that token is of the same session, and newer.
+    const stay = kept.stay ?? (token ? stayBy(token) : null);
+    const own = { moderatorToken, pin, pass, parentOrigin, stay };
+    this.kept = { ...kept, ...own, guest: guest ?? kept.guest };
     this.entry.replaceState(this.kept, '', clean);
   }
 

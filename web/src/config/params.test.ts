@@ -34,7 +34,7 @@ test('an address without parameters gives the defaults', () => {
 
 test('every parameter is read', () => {
   const params = parse(
-    '?name=Ann%20B&skip_join&mute=mic,camera&observer=1&moderator_token=t&pass=p1&res=360&view=bottom_speaker' +
+    '?name=Ann%20B&skip_join&mute=mic,camera&observer=1&moderator_token=t&pass=p1&token=j1&res=360&view=bottom_speaker' +
       '&tiles=4&strip_layout=true&audio_level=1&after_call_url=https://x.example&auto_close' +
       '&events=true&hide=chat,%20Share&show_only=volume,leave&theme=dark&lang=de-CH#handoff=h1',
   );
@@ -46,6 +46,7 @@ test('every parameter is read', () => {
     observer: true,
     moderatorToken: 't',
     pass: 'p1',
+    token: 'j1',
     resolution: 360,
     view: 'bottom_speaker',
     tiles: 4,
@@ -90,7 +91,7 @@ test('controls: hide takes away, show_only leaves nothing else', () => {
 
 test('secrets leave the address, the rest stays', () => {
   const url = new URL(
-    'https://a.example/conf/call/1?name=A&pin=1&moderator_token=x&pass=y#handoff=y',
+    'https://a.example/conf/call/1?name=A&pin=1&moderator_token=x&pass=y&token=z#handoff=y',
   );
   expect(withoutSecrets(url).href).toBe('https://a.example/conf/call/1?name=A');
 });

@@ -36,6 +36,8 @@ export interface RoomParams {
   pin: string | null;
   /** In a guest's own link, where the meeting asks for registration. */
   pass: string | null;
+  /** A join token that a partner's server asked for (`conference/join_token`): who we are. */
+  token: string | null;
   /** Highest resolution sent, in lines. */
   resolution: 180 | 360 | 720 | 1080;
   view: View;
@@ -97,6 +99,7 @@ export function parseRoomParams(url: URL): RoomParams {
     moderatorToken: trimmed(query.get('moderator_token')),
     pin: trimmed(fragment.get('pin')) ?? trimmed(query.get('pin')),
     pass: trimmed(query.get('pass')),
+    token: trimmed(fragment.get('token')) ?? trimmed(query.get('token')),
     resolution: oneOf(query.get('res'), [180, 360, 720, 1080] as const, 720),
     view: oneOf(query.get('view'), VIEWS, 'gallery'),
     autoView: flag('auto_view'),

@@ -10,22 +10,13 @@ import { t } from '../../i18n/text';
 import type { MediaName } from '../../room/devices';
 import { useRoom } from './context';
 import { DevicePickers } from './device-pickers';
-import { problemText, type RoomModel } from './model';
-
-/** The name the visitor would go by, where it is known without asking. */
-export function knownName({ params, meeting }: RoomModel): string | null {
-  return params.name ?? meeting.accountName;
-}
+import { problemText } from './model';
 
 export function Lobby() {
   const room = useRoom();
   const { devices, meeting, params, page } = room;
   const name = useSignal(
-    knownName(room) ??
-      room.stay?.name ??
-      room.page.conference.registration?.name ??
-      remembered('name') ??
-      '',
+    room.knownName ?? room.page.conference.registration?.name ?? remembered('name') ?? '',
   );
   const problem = useSignal<string | null>(null);
   const mic = useSignal(room.wanted.mic);

@@ -67,7 +67,6 @@ export class RoomModel {
   private cameIn = 0;
   /** When the last visit was over, in Unix milliseconds. */
   private wentAt = 0;
-  /** The page is being left. */
   private unloading = false;
   /** Those who went a moment ago, by identity. */
   private readonly leaving = new Map<string, ReturnType<typeof setTimeout>>();
@@ -152,10 +151,13 @@ export class RoomModel {
   /** How the visitor goes in: by the device check, by one click, or straight on. */
   readonly entrance = signal<'lobby' | 'one_click' | 'direct'>('lobby');
 
-  /** The name of somebody who wants no device check. */
+  /** The name that the visitor goes by, where it is known without asking. */
+  get knownName(): string | null {
+    return this.params.name ?? this.meeting.accountName ?? this.stay?.name ?? null;
+  }
+
   get directName(): string | null {
-    if (!this.params.skipJoin) return null;
-    return this.params.name ?? this.meeting.accountName;
+    return this.params.skipJoin ? this.knownName : null;
   }
 
   /** What to open at first: nothing that the address says is off, or that was off before the page was loaded again. */
