@@ -57,7 +57,7 @@ function Face() {
   switch (phase.at) {
     case 'lobby':
       return entrance.value === 'one_click' ? (
-        <OneClick name={room.directName ?? ''} go={() => void room.goDirectly()} />
+        <OneClick name={room.knownName ?? ''} go={() => void room.goDirectly()} />
       ) : entrance.value === 'direct' ? (
         <Joining />
       ) : (

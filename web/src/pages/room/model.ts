@@ -156,10 +156,6 @@ export class RoomModel {
     return this.params.name ?? this.meeting.accountName ?? this.stay?.name ?? null;
   }
 
-  get directName(): string | null {
-    return this.params.skipJoin ? this.knownName : null;
-  }
-
   /** What to open at first: nothing that the address says is off, or that was off before the page was loaded again. */
   get wanted(): { mic: boolean; camera: boolean } {
     const { stay, params } = this;
@@ -193,7 +189,7 @@ export class RoomModel {
 
   private async enterDirectly(mic: boolean, camera: boolean): Promise<void> {
     await this.meeting.enter({
-      name: this.directName ?? '',
+      name: this.knownName ?? '',
       takeMic: () => this.devices.take('mic'),
       takeCamera: () => this.devices.take('camera'),
       wantMic: mic,
@@ -205,7 +201,8 @@ export class RoomModel {
   // window of its own still asks for one click before it opens a device.
   private passLobby(): void {
     effect(() => {
-      if (this.meeting.phase.value.at !== 'lobby' || this.directName === null) return;
+      if (this.meeting.phase.value.at !== 'lobby') return;
+      if (!this.params.skipJoin || this.knownName === null) return;
       untracked(() => {
         const framed = this.window.parent !== this.window;
         if (framed || !(this.wanted.mic || this.wanted.camera)) void this.goDirectly();

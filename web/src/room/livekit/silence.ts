@@ -1,4 +1,4 @@
-// Noticing that nothing comes from the relay any more. The browser sees that within some three seconds; the library says so only
+// Noticing that nothing comes from the relay any more. The browser sees that within some seven seconds; the library says so only
 // once its signalling has been silent for fifteen.
 import type { Signal } from '@preact/signals';
 import type { Room } from 'livekit-client';
