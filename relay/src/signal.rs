@@ -113,6 +113,7 @@ impl Asked {
             return Input::Resume(Box::new(Resume {
                 connection,
                 ticket,
+                attempt,
                 sid: request.participant_sid,
                 sync_state: request.sync_state,
             }));

@@ -177,6 +177,8 @@ pub struct Resume {
     pub connection: ConnectionId,
     /// The verified token.
     pub ticket: Ticket,
+    /// Which attempt of its client it is, as for a [`Join`].
+    pub attempt: u64,
     /// The session to go on with (`PA_…`).
     pub sid: String,
     /// What the client has, when it came with the request.

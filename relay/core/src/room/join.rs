@@ -85,7 +85,7 @@ impl Room {
             .session_of(&join.ticket.identity)
             .and_then(|session| self.participants.get(&session));
         match present {
-            Some(present) if present.ticket.jti == join.ticket.jti && (1..present.attempt).contains(&join.attempt) => {
+            Some(present) if present.ticket.jti == join.ticket.jti && present.has_gone_beyond(join.attempt) => {
                 Err(Refusal::Because(Reason::Duplicate))
             }
             _ => Ok(()),

@@ -180,6 +180,11 @@ impl Participant {
         self.subscriber.as_mut().unwrap_or(&mut self.publisher)
     }
 
+    /// Whether its client has given this attempt up: a later one brought it here.
+    pub(super) fn has_gone_beyond(&self, attempt: u64) -> bool {
+        (1..self.attempt).contains(&attempt)
+    }
+
     /// Whether tracks come to it unasked.
     pub(super) fn gets_all(&self) -> bool {
         self.auto_subscribe && self.grants.subscribe

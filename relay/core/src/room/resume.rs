@@ -1,9 +1,10 @@
 //! Coming back with a new signalling connection while the media goes on.
 
+use domain::Reason;
 use livekit_protocol::{ReconnectResponse, SyncState, TrackUnpublishedResponse, signal_response::Message};
 
 use super::{
-    api::{Output, Resume},
+    api::{Output, Refusal, Resume},
     context::{Context, SessionId},
     join::server_info,
     leave::{Departure, leave_message},
@@ -36,6 +37,12 @@ impl Room {
             return;
         };
         let connection = resume.connection;
+        if participant.has_gone_beyond(resume.attempt) {
+            let refusal = Refusal::Because(Reason::Duplicate);
+            ctx.out.push_back(Output::Refuse { connection, refusal });
+            return;
+        }
+        participant.attempt = participant.attempt.max(resume.attempt);
         let former = participant.connection.replace(connection);
         if let Some(former) = former {
             ctx.close(former);

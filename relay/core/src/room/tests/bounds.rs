@@ -323,6 +323,7 @@ fn who_answers_no_offer_begins_anew() {
         world.handle(Input::Resume(Box::new(Resume {
             connection: ConnectionId(connection),
             ticket: ticket("a", None),
+            attempt: 0,
             sid: sid.clone(),
             sync_state: None,
         })));

@@ -205,6 +205,7 @@ fn nobody_goes_on_with_a_session_of_another_room() {
             room: RoomKey::Named(room.into()),
             ..ticket("b", None)
         },
+        attempt: 0,
         sid: sid.clone(),
         sync_state: None,
     };

@@ -97,6 +97,7 @@ fn a_token_goes_to_the_session_that_brought_it_and_with_it() {
     world.handle(Input::Resume(Box::new(Resume {
         connection: ConnectionId(4),
         ticket: ticket("b", None),
+        attempt: 0,
         sid,
         sync_state: None,
     })));

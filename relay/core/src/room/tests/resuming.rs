@@ -1,3 +1,4 @@
+use domain::Reason;
 use livekit_protocol::{
     DataChannelReceiveState, DataPacket, DisconnectReason, ParticipantPermission, SyncState, TrackPublishedResponse,
     UpdateParticipantMetadata, UpdateParticipantRequest, UpdateSubscription, UserPacket, data_packet::Value,
@@ -12,6 +13,7 @@ fn resume(world: &World, connection: u64, of: u64, identity: &str) -> Input {
     Input::Resume(Box::new(Resume {
         connection: ConnectionId(connection),
         ticket: ticket(identity, None),
+        attempt: 0,
         sid,
         sync_state: None,
     }))
@@ -31,6 +33,29 @@ fn who_comes_back_hears_first_that_it_may_go_on() {
     assert_eq!(world.names(3), ["reconnect", "update", "room_update", "refresh_token"]);
     world.pass(Duration::from_secs(60));
     assert_eq!(world.control.census().participants, 2);
+}
+
+#[test]
+fn a_connection_that_was_given_up_takes_the_session_from_no_later_one() {
+    let mut world = World::new();
+    world.enter(1, "a", Mode::Single);
+    let back = |world: &World, connection, attempt| {
+        let Input::Resume(back) = resume(world, connection, 1, "a") else {
+            panic!("a resume")
+        };
+        Input::Resume(Box::new(Resume { attempt, ..*back }))
+    };
+    let (earlier, later) = (back(&world, 2, 20), back(&world, 3, 30));
+    world.handle(later);
+    // What the page had begun arrives behind what took its place.
+    world.handle(earlier);
+    assert_eq!(world.refused, [(2, Refusal::Because(Reason::Duplicate))]);
+    assert_eq!(world.closed, [1]);
+    // One that does not count goes on as ever.
+    let uncounted = back(&world, 4, 0);
+    world.handle(uncounted);
+    assert_eq!(world.accepted, [1, 3, 4]);
+    assert_eq!(world.closed, [1, 3]);
 }
 
 #[test]
@@ -257,6 +282,7 @@ fn an_unknown_session_begins_anew() {
     let stranger = Input::Resume(Box::new(Resume {
         connection: ConnectionId(2),
         ticket: ticket("b", None),
+        attempt: 0,
         sid: "PA_x".into(),
         sync_state: None,
     }));

@@ -156,6 +156,7 @@ fn who_waits_is_connected_and_knows_of_nobody() {
     world.handle(Input::Resume(Box::new(Resume {
         connection: ConnectionId(3),
         ticket: ticket("p3", Some(3)),
+        attempt: 0,
         sid: itself.sid,
         sync_state: None,
     })));
@@ -306,6 +307,7 @@ fn a_moderator_who_comes_back_hears_of_those_who_waited_and_went_meanwhile() {
         world.handle(Input::Resume(Box::new(Resume {
             connection: ConnectionId(connection),
             ticket,
+            attempt: 0,
             sid,
             sync_state: None,
         })));

@@ -30,6 +30,7 @@ fn a_relay_that_drains_opens_no_room_and_keeps_those_that_are_open() {
     world.handle(Input::Resume(Box::new(Resume {
         connection: ConnectionId(4),
         ticket: ticket("a", None),
+        attempt: 0,
         sid,
         sync_state: None,
     })));

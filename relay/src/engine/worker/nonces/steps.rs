@@ -266,6 +266,7 @@ impl Site {
         let resume = Resume {
             connection: ConnectionId(connection),
             ticket: ticket(&client.identity),
+            attempt: 0,
             sid: client.sid.clone(),
             sync_state: None,
         };
