@@ -88,8 +88,8 @@ test('a connection that opens soon is the only one', () => {
 
 test('one that does not is given up for another, and the last one is waited for', () => {
   const { socket, said } = connect();
-  vi.advanceTimersByTime(100);
-  vi.advanceTimersByTime(200);
+  vi.advanceTimersByTime(101);
+  vi.advanceTimersByTime(201);
   const [first, second, third] = BrowserSocket.all;
   expect(first?.close).toHaveBeenCalledOnce();
   expect(second?.close).toHaveBeenCalledOnce();
@@ -106,6 +106,14 @@ test('one that does not is given up for another, and the last one is waited for'
   expect(said).toEqual(['opened']);
 });
 
+test('one that opened while the page was busy is kept', () => {
+  const { said } = connect();
+  setTimeout(() => BrowserSocket.all[0]?.open(), 100);
+  vi.advanceTimersByTime(10_000);
+  expect(said).toEqual(['opened']);
+  expect(BrowserSocket.all).toHaveLength(1);
+});
+
 test('a relay that is not there, or refuses, is not asked again', () => {
   const { said } = connect();
   BrowserSocket.all[0]?.end(1006);
@@ -116,7 +124,7 @@ test('a relay that is not there, or refuses, is not asked again', () => {
 
 test('one that is closed stays closed', () => {
   const { socket } = connect();
-  vi.advanceTimersByTime(100);
+  vi.advanceTimersByTime(101);
   socket.close();
   vi.advanceTimersByTime(10_000);
   expect(BrowserSocket.all).toHaveLength(2);

@@ -65,11 +65,13 @@ class ImpatientSocket extends EventTarget {
     if (!Browsers) throw new Error('no WebSocket here');
     const socket = new Browsers(nextAttempt(this.url), this.protocols);
     const wait = this.left.shift();
+    const another = () => {
+      socket.close();
+      this.socket = this.open();
+    };
     if (wait !== undefined) {
-      this.timer = setTimeout(() => {
-        socket.close();
-        this.socket = this.open();
-      }, wait);
+      // Where the page was busy, the news that it is open may only wait for its turn.
+      this.timer = setTimeout(() => (this.timer = setTimeout(another)), wait);
     }
     const pass = (event: Event) => {
       if (socket === this.socket) this.emit(event);
