@@ -331,6 +331,7 @@ impl Hall {
         self.handle(Input::Resume(Box::new(Resume {
             connection: ConnectionId(fresh),
             ticket: ticket(&identity),
+            attempt: 0,
             sid,
             sync_state: None,
         })));
