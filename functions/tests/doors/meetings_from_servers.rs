@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::an_end_reaches_the_relays::{one_request, running_meeting};
-use crate::site::{ACME, OTHER, Site};
+use crate::site::{ACME, Host, OTHER, Site};
 use domain::join_token::JoinToken;
 use domain::relay::{Action, Command};
 use serde_json::{Value, json};
@@ -22,14 +22,20 @@ async fn refused(site: &Site, method: &str, mut body: Value) -> (u16, String, Va
     (status, code, answer.json()["field"].clone())
 }
 
-#[tokio::test]
-async fn a_server_lets_somebody_in_without_pin_in_the_role_it_says() {
+/// A host's meeting that begins in a moment and asks for a PIN.
+async fn soon_with_a_pin() -> (Site, Host, Value) {
     let site = Site::new().await;
     site.relay_up().await;
     let host = site.host("Ann").await;
     let planned = json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
         "security_pin": "1234"});
     let made = site.admin_api("conference/create", planned).await;
+    (site, host, made)
+}
+
+#[tokio::test]
+async fn a_server_lets_somebody_in_without_pin_in_the_role_it_says() {
+    let (site, host, made) = soon_with_a_pin().await;
     let id = made["conference_id"].clone();
     let asked = json!({"conference_id": id, "name": "Bob", "identity": "user-7", "ttl": 60});
     let first = site.admin_api("conference/join_token", asked.clone()).await;
@@ -164,12 +170,7 @@ async fn nobody_is_let_into_a_company_that_goes_or_by_an_account_that_went() {
 
 #[tokio::test]
 async fn a_servers_token_opens_the_room_page_to_whom_it_names() {
-    let site = Site::new().await;
-    site.relay_up().await;
-    let host = site.host("Ann").await;
-    let planned = json!({"host_id": host.id, "subject": "Plan", "start": "2026-06-01 12:05:00", "time_zone": "UTC", "duration": 60,
-        "security_pin": "1234"});
-    let made = site.admin_api("conference/create", planned).await;
+    let (site, host, made) = soon_with_a_pin().await;
     let asked = json!({"conference_id": made["conference_id"], "name": "Bob", "identity": "user-7", "moderator": true, "ttl": 60});
     let vouched = site.admin_api("conference/join_token", asked).await;
     let came = json!({"code": host.code, "token": vouched["token"]});

@@ -8,8 +8,8 @@ import { Linked } from './link.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const SDK = join(root, 'web/node_modules/livekit-client/dist/livekit-client.umd.js');
-/** Our room page's WebSocket. */
-const SOCKET = join(root, 'web/src/room/livekit/socket.ts');
+/** When our room page gives a connection up for another, and how. */
+const IMPATIENCE = ['retry.ts', 'livekit/socket.ts'].map((file) => join(root, 'web/src/room', file));
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -60,15 +60,15 @@ export class Meeting {
    * Somebody joins so many times behind the link, as `[{signalled, connected, picture}]` in milliseconds, or `{failed}` with the
    * reason. Until signalled it is TCP's time, whose first packet is sent again only after a second where it is lost (RFC 6298): so
    * connections are given up for others as our room page does it where the platform has answered in 45 ms, hardly more than a
-   * round trip (`socketTries` in web/src/room/retry.ts).
+   * round trip, of which opening one takes two.
    */
   async joins(count) {
     const joins = [];
-    const impatient = await exported(SOCKET);
+    const impatience = await Promise.all(IMPATIENCE.map(exported));
     for (let number = 0; number < count; number += 1) {
       const page = await open(this.browsers[1], this.server);
-      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), tries: [162, 162, 324, 648], limit: 15_000 };
-      await page.addScriptTag({ content: impatient });
+      const settings = { url: this.server.base.replace('http', 'ws'), token: this.server.token('room', `newcomer-${number}`), expected: 2 * 45, limit: 15_000 };
+      await page.addScriptTag({ content: impatience.join('') });
       joins.push(await page.evaluate((settings) => window.join(settings), settings));
       await page.context().close();
     }
@@ -170,8 +170,8 @@ function inPage() {
     await room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], { source: 'microphone', dtx: false });
   };
 
-  window.join = async ({ url, token, tries, limit }) => {
-    window.giveUpAfter(tries);
+  window.join = async ({ url, token, expected, limit }) => {
+    window.giveUpAfter(window.socketTries(expected));
     const room = new Room({ adaptiveStream: true });
     const began = performance.now();
     let signalled;

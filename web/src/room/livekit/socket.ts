@@ -73,21 +73,21 @@ class ImpatientSocket extends EventTarget {
       // Where the page was busy, the news that it is open may only wait for its turn.
       this.timer = setTimeout(() => (this.timer = setTimeout(another)), wait);
     }
+    // Of one that was given up nothing is told.
     const pass = (event: Event) => {
-      if (socket === this.socket) this.emit(event);
+      if (socket !== this.socket) return;
+      clearTimeout(this.timer);
+      this.emit(event);
     };
     socket.onopen = ({ type }) => {
       socket.binaryType = this.binaryType;
-      if (socket === this.socket) clearTimeout(this.timer);
       pass(new Event(type));
     };
     socket.onmessage = ({ type, data }: MessageEvent<unknown>) =>
       pass(new MessageEvent(type, { data }));
     socket.onerror = ({ type }) => pass(new Event(type));
-    socket.onclose = ({ type, code, reason, wasClean }) => {
-      if (socket === this.socket) clearTimeout(this.timer);
+    socket.onclose = ({ type, code, reason, wasClean }) =>
       pass(new CloseEvent(type, { code, reason, wasClean }));
-    };
     return socket;
   }
 
